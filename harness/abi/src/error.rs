@@ -1,0 +1,172 @@
+//! Errors that cross the boundary: data, never a panic and never a pointer into the file that made them.
+
+use abi_stable::StableAbi;
+use abi_stable::std_types::{RResult, RVec};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A plugin's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of failure it is; decides what a host does about it. A plain number at the boundary, so that codes can
+/// be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorCode(pub u32);
+
+impl ErrorCode {
+    /// The work failed.
+    pub const FAILED: ErrorCode = ErrorCode(1);
+    /// A parameter is unknown, of the wrong type or out of range; the error carries its path.
+    pub const PARAMETER: ErrorCode = ErrorCode(2);
+    /// The plugin's code panicked.
+    pub const PANIC: ErrorCode = ErrorCode(3);
+    /// A file that the plugin reads (weights, a tokenizer) is missing or damaged.
+    pub const DATA: ErrorCode = ErrorCode(4);
+    /// The plugin does not offer what was asked for.
+    pub const UNSUPPORTED: ErrorCode = ErrorCode(5);
+    /// The host asked for an end, and the plugin obeyed.
+    pub const CANCELLED: ErrorCode = ErrorCode(6);
+}
+
+/// An error as data. Build it with [`failed`](Self::failed), [`parameter`](Self::parameter), … and add where it
+/// happened with [`context`](Self::context).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Error {
+    code: ErrorCode,
+    message: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    context: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backtrace: Option<String>,
+}
+
+impl Error {
+    /// An error of that code.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Error {
+        Error {
+            code,
+            message: message.into(),
+            context: Vec::new(),
+            parameter: None,
+            backtrace: None,
+        }
+    }
+
+    /// The work failed.
+    pub fn failed(message: impl Into<String>) -> Error {
+        Error::new(ErrorCode::FAILED, message)
+    }
+
+    /// The parameter at `path` (dotted, as in `optimiser.lr`; empty for the parameters as a whole) cannot be used.
+    pub fn parameter(path: impl Into<String>, message: impl Into<String>) -> Error {
+        let path = path.into();
+        Error {
+            parameter: (!path.is_empty()).then_some(path),
+            ..Error::new(ErrorCode::PARAMETER, message)
+        }
+    }
+
+    /// The plugin does not offer what was asked for.
+    pub fn unsupported(message: impl Into<String>) -> Error {
+        Error::new(ErrorCode::UNSUPPORTED, message)
+    }
+
+    /// A file that the plugin needs is missing or damaged.
+    pub fn data(message: impl Into<String>) -> Error {
+        Error::new(ErrorCode::DATA, message)
+    }
+
+    /// The host asked for an end.
+    pub fn cancelled() -> Error {
+        Error::new(ErrorCode::CANCELLED, "cancelled")
+    }
+
+    pub(crate) fn panic(message: String, backtrace: Option<String>) -> Error {
+        Error {
+            backtrace,
+            ..Error::new(ErrorCode::PANIC, message)
+        }
+    }
+
+    /// The same error, with one more line of where it happened; the innermost is added first.
+    #[must_use]
+    pub fn context(mut self, context: impl Into<String>) -> Error {
+        self.context.push(context.into());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// What went wrong, without context.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The path of the parameter that is at fault.
+    pub fn parameter_path(&self) -> Option<&str> {
+        self.parameter.as_deref()
+    }
+
+    /// Where a panic came from.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.backtrace.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for context in self.context.iter().rev() {
+            write!(f, "{context}: ")?;
+        }
+        if let Some(path) = &self.parameter {
+            write!(f, "parameter `{path}`: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// An error on its way across: the code, and the rest as JSON, so that it can grow.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawError {
+    code: u32,
+    body: RVec<u8>,
+}
+
+/// A result on its way across.
+pub type RawResult<T> = RResult<T, RawError>;
+
+impl From<Error> for RawError {
+    fn from(error: Error) -> RawError {
+        RawError {
+            code: error.code.0,
+            body: serde_json::to_vec(&error)
+                .unwrap_or_else(|_| error.message.clone().into_bytes())
+                .into(),
+        }
+    }
+}
+
+impl From<RawError> for Error {
+    fn from(raw: RawError) -> Error {
+        serde_json::from_slice(&raw.body).unwrap_or_else(|_| {
+            Error::new(
+                ErrorCode(raw.code),
+                String::from_utf8_lossy(&raw.body).into_owned(),
+            )
+        })
+    }
+}
+
+/// Into Rust's result.
+pub(crate) fn received<T>(raw: RawResult<T>) -> Result<T> {
+    raw.into_result().map_err(Error::from)
+}

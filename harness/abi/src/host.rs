@@ -1,0 +1,117 @@
+//! What the host offers to the plugins that it made: progress, log, scalars, and word of an end.
+
+use crate::wire::{HostObject, RawHost, RawHost_TO};
+use abi_stable::erased_types::TD_Opaque;
+use abi_stable::std_types::{RArc, RStr};
+use std::fmt;
+use std::sync::Arc;
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Of use when something is to be found out.
+    Debug,
+    /// Of use to everyone who reads the log.
+    Info,
+    /// The result may not be what the user expects.
+    Warning,
+}
+
+/// The host, as a plugin holds it. Cheap to clone; every clone speaks to the same host.
+pub struct Host(HostObject);
+
+impl Host {
+    /// Says how far the work is: `done` of `total` in a phase such as `epoch`. Call it as often as you like; the host
+    /// shows what it can.
+    pub fn progress(&self, phase: &str, done: u64, total: u64) {
+        self.0.progress(RStr::from_str(phase), done, total);
+    }
+
+    /// Writes a line to the cell's log.
+    pub fn log(&self, level: Level, message: &str) {
+        self.0.log(level as u32, RStr::from_str(message));
+    }
+
+    /// Records a number of the training, such as `loss` after an epoch.
+    pub fn scalar(&self, name: &str, step: u64, value: f64) {
+        self.0.scalar(RStr::from_str(name), step, value);
+    }
+
+    /// Whether the host wants an end. Long work asks now and then, and returns [`Error::cancelled`].
+    ///
+    /// [`Error::cancelled`]: crate::Error::cancelled
+    pub fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+
+    /// A host that hears nothing and never wants an end.
+    pub fn silent() -> Host {
+        struct Silence;
+        impl HostService for Silence {}
+        Host::serving(Arc::new(Silence))
+    }
+
+    /// The host's own side: a handle to give to plugins.
+    pub fn serving(service: Arc<dyn HostService>) -> Host {
+        Host(RawHost_TO::from_ptr(RArc::new(Served(service)), TD_Opaque))
+    }
+
+    pub(crate) fn from_raw(object: HostObject) -> Host {
+        Host(object)
+    }
+
+    pub(crate) fn to_raw(&self) -> HostObject {
+        RawHost_TO::from_sabi(self.0.obj.shallow_clone())
+    }
+}
+
+impl Clone for Host {
+    fn clone(&self) -> Host {
+        Host(self.to_raw())
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Host")
+    }
+}
+
+/// What a host does with what plugins tell it. It must not panic: a plugin is the caller.
+pub trait HostService: Send + Sync + 'static {
+    /// See [`Host::progress`].
+    fn progress(&self, _phase: &str, _done: u64, _total: u64) {}
+    /// See [`Host::log`].
+    fn log(&self, _level: Level, _message: &str) {}
+    /// See [`Host::scalar`].
+    fn scalar(&self, _name: &str, _step: u64, _value: f64) {}
+    /// See [`Host::cancelled`].
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+struct Served(Arc<dyn HostService>);
+
+impl RawHost for Served {
+    fn progress(&self, phase: RStr<'_>, done: u64, total: u64) {
+        self.0.progress(phase.as_str(), done, total);
+    }
+
+    fn log(&self, level: u32, message: RStr<'_>) {
+        let level = match level {
+            0 => Level::Debug,
+            1 => Level::Info,
+            _ => Level::Warning,
+        };
+        self.0.log(level, message.as_str());
+    }
+
+    fn scalar(&self, name: RStr<'_>, step: u64, value: f64) {
+        self.0.scalar(name.as_str(), step, value);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
