@@ -1,0 +1,268 @@
+//! The download of the wheels, by pip.
+//!
+//! Pip brings what a download needs: the user's mirror and proxy settings, retries, and hashes checked before a file counts. It
+//! writes its account to a log file; on the screen there is one bar for all wheels, fed by the growth of what lies on the disk.
+
+use super::python::Python;
+use crate::libtorch::VERSION;
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt;
+use std::fs;
+use std::io::{IsTerminal, stderr};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// The size of the three wheels.
+const DOWNLOAD_BYTES: u64 = 543_563_777;
+
+/// The same as users are told it.
+pub const DOWNLOAD_MEGABYTES: u64 = megabytes(DOWNLOAD_BYTES);
+
+/// The platforms that the wheels are tagged with, and those between: an older pip takes each name literally.
+const PLATFORMS: [&str; 7] = [
+    "manylinux_2_28_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux_2_26_x86_64",
+    "manylinux_2_25_x86_64",
+    "manylinux_2_24_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux2014_x86_64",
+];
+
+/// The folders and files of one download.
+pub struct Download<'a> {
+    /// What is downloaded, with hashes.
+    pub requirements: &'a Path,
+    /// Where the wheels go.
+    pub wheels: &'a Path,
+    /// Where pip keeps what is under way; on the same disk as the wheels.
+    pub scratch: &'a Path,
+    /// Pip's account.
+    pub log: &'a Path,
+}
+
+/// Why pip failed, as far as its log tells, with what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    DiskFull,
+    WrongHash,
+    NoNetwork,
+    NotInIndex,
+    /// What it said last.
+    Other(String),
+}
+
+impl Download<'_> {
+    /// Runs pip to its end. The outer error is about starting it, the inner one pip's own.
+    pub fn run(&self, python: &Python) -> Result<Result<(), Failure>> {
+        // Pip would append to it.
+        let _ = fs::remove_file(self.log);
+        let mut command = python.command();
+        command.args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+        ]);
+        // Without pip's cache: it would keep another 0.5 GB of what is cut up once.
+        command.args([
+            "--progress-bar",
+            "off",
+            "--no-cache-dir",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]);
+        // The same wheel under any Python; that libtorch comes with Python 3.11's extension modules plays no role.
+        command.args(["--implementation", "cp", "--python-version", "3.11"]);
+        command.args(["--abi", "cp311", "--abi", "abi3", "--abi", "none"]);
+        for platform in PLATFORMS {
+            command.args(["--platform", platform]);
+        }
+        command
+            .arg("--require-hashes")
+            .arg("--requirement")
+            .arg(self.requirements);
+        command
+            .arg("--dest")
+            .arg(self.wheels)
+            .arg("--log")
+            .arg(self.log);
+        command.env("TMPDIR", self.scratch);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", python.name))?;
+        let progress = Progress::new();
+        let status = loop {
+            if let Some(status) = child.try_wait().context("cannot wait for pip")? {
+                break status;
+            }
+            progress.show(size_below(self.wheels) + size_below(self.scratch));
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        progress.bar.finish_and_clear();
+        if status.success() {
+            return Ok(Ok(()));
+        }
+        let log = fs::read(self.log).unwrap_or_default();
+        Ok(Err(diagnose(&String::from_utf8_lossy(&log))))
+    }
+}
+
+/// A bar on a terminal, and a line every few seconds elsewhere.
+struct Progress {
+    /// Draws nothing where there is no terminal.
+    bar: ProgressBar,
+    next_line: std::cell::Cell<Option<Instant>>,
+}
+
+impl Progress {
+    const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+    fn new() -> Self {
+        let style =
+            "libtorch [{bar:40}] {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}";
+        let style = ProgressStyle::with_template(style).expect("the template is well formed");
+        let next_line = (!stderr().is_terminal()).then(|| Instant::now() + Self::BETWEEN_LINES);
+        Self {
+            bar: ProgressBar::new(DOWNLOAD_BYTES).with_style(style.progress_chars("=> ")),
+            next_line: std::cell::Cell::new(next_line),
+        }
+    }
+
+    fn show(&self, bytes: u64) {
+        // Pip copies a wheel from one folder to the other, so for a moment it is there twice.
+        let bytes = bytes.min(DOWNLOAD_BYTES);
+        self.bar.set_position(bytes);
+        let now = Instant::now();
+        if self.next_line.get().is_some_and(|next| next <= now) {
+            eprintln!(
+                "xtask: libtorch {} of {DOWNLOAD_MEGABYTES} MB",
+                megabytes(bytes)
+            );
+            self.next_line.set(Some(now + Self::BETWEEN_LINES));
+        }
+    }
+}
+
+const fn megabytes(bytes: u64) -> u64 {
+    (bytes + 500_000) / 1_000_000
+}
+
+/// The bytes in all files below a folder; what vanishes meanwhile counts nothing.
+fn size_below(folder: &Path) -> u64 {
+    let Ok(entries) = folder.read_dir() else {
+        return 0;
+    };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size_below(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}
+
+/// Whether what pip or Python wrote speaks of a full disk.
+pub fn is_disk_full(text: &str) -> bool {
+    text.contains("No space left on device") || text.contains("Disk quota exceeded")
+}
+
+fn diagnose(log: &str) -> Failure {
+    let speaks_of = |signs: &[&str]| signs.iter().any(|sign| log.contains(sign));
+    if is_disk_full(log) {
+        return Failure::DiskFull;
+    }
+    if speaks_of(&["DO NOT MATCH THE HASHES"]) {
+        return Failure::WrongHash;
+    }
+    // After these pip says "no matching distribution" too, so they come first.
+    if speaks_of(&[
+        "Retrying (",
+        "Max retries exceeded",
+        "ConnectionError",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "SSLError",
+        "ProxyError",
+    ]) {
+        return Failure::NoNetwork;
+    }
+    if speaks_of(&["No matching distribution found"]) {
+        return Failure::NotInIndex;
+    }
+    let last = log
+        .lines()
+        .rev()
+        .find_map(|line| Some(line.split_once("ERROR: ")?.1.trim().to_owned()));
+    Failure::Other(last.unwrap_or_else(|| "it said nothing".to_owned()))
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DiskFull => write!(f, "The disk is full: make room"),
+            Self::WrongHash => write!(
+                f,
+                "What pip downloaded is not the file that it should be, so it was not used: see whether a mirror or a proxy (`pip \
+                 config list`) hands out another, and try again"
+            ),
+            Self::NoNetwork => write!(
+                f,
+                "pip could not reach its package index: see to the network, a proxy (HTTPS_PROXY) and a mirror (`pip config list`), \
+                 and try again"
+            ),
+            Self::NotInIndex => write!(
+                f,
+                "pip's package index does not have torch {VERSION}: see whether a mirror is set (`pip config list`), and try again"
+            ),
+            Self::Other(last) => write!(f, "pip failed ({last}): see to that and try again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_told_from_what_follows_from_it() {
+        let no_network = "\
+2026-01-01T00:00:00,000 WARNING: Retrying (Retry(total=0, connect=None, read=None)) after connection broken
+2026-01-01T00:00:00,000 ERROR: No matching distribution found for torch==2.11.0
+";
+        assert_eq!(diagnose(no_network), Failure::NoNetwork);
+        assert_eq!(
+            diagnose(
+                "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+            ),
+            Failure::DiskFull
+        );
+        assert_eq!(
+            diagnose("ERROR: No matching distribution found for torch==2.11.0"),
+            Failure::NotInIndex
+        );
+        assert_eq!(
+            diagnose("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."),
+            Failure::WrongHash
+        );
+        assert_eq!(
+            diagnose(
+                "2026-01-01T00:00:00,000 ERROR: first\n2026-01-01T00:00:00,001 ERROR: second\n  Traceback"
+            ),
+            Failure::Other("second".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_missing_network_is_one_sentence_that_says_what_to_do() {
+        assert_eq!(
+            Failure::NoNetwork.to_string(),
+            "pip could not reach its package index: see to the network, a proxy (HTTPS_PROXY) and a mirror (`pip config list`), and \
+             try again"
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! The Python that fetches libtorch, and the PyTorch of the user's.
+
+use super::VERSION;
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The oldest pip that takes several `--platform` and `--abi`.
+const OLDEST_PIP: (u32, u32) = (20, 3);
+
+/// A Python 3 that has a pip of use.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Python {
+    /// As it is called: `python3`.
+    pub name: &'static str,
+}
+
+/// What one name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// No such program, or no Python 3.
+    Nothing,
+    WithoutPip,
+    /// With the version of its pip.
+    WithPip(u32, u32),
+}
+
+impl Python {
+    /// The first of `python3` and `python` that can fetch, or the reason why none can.
+    pub fn find() -> Result<Self> {
+        pick(["python3", "python"].map(|name| (name, ask(name))))
+    }
+
+    /// A call of this Python, that reads nothing.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.name);
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+fn pick(found: [(&'static str, Found); 2]) -> Result<Python> {
+    let or_own = format!("or set LIBTORCH to a libtorch {VERSION} folder");
+    let fits = |found: &Found| matches!(found, Found::WithPip(major, minor) if (*major, *minor) >= OLDEST_PIP);
+    if let Some((name, _)) = found.iter().find(|(_, found)| fits(found)) {
+        return Ok(Python { name });
+    }
+    match found
+        .into_iter()
+        .find(|(_, found)| *found != Found::Nothing)
+    {
+        Some((name, Found::WithPip(major, minor))) => bail!(
+            "libtorch is fetched with pip, but the pip {major}.{minor} of {name} is too old; {}.{} or later is needed. Run `{name} \
+             -m pip install --upgrade pip`, {or_own}",
+            OLDEST_PIP.0,
+            OLDEST_PIP.1
+        ),
+        Some((name, _)) => bail!(
+            "libtorch is fetched with pip, but {name} has none. Install it (Debian, Ubuntu: `apt-get install python3-pip`; \
+             elsewhere: `{name} -m ensurepip`), {or_own}"
+        ),
+        None => bail!(
+            "libtorch is fetched with Python's pip, but there is no Python 3 (neither python3 nor python). Install it (Debian, \
+             Ubuntu: `apt-get install python3-pip`), {or_own}"
+        ),
+    }
+}
+
+fn ask(name: &str) -> Found {
+    match evaluate(name, "import sys; print(sys.version_info[0])").as_deref() {
+        Ok("3") => {}
+        _ => return Found::Nothing,
+    }
+    match evaluate(name, "import pip; print(pip.__version__)") {
+        Ok(version) => {
+            let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+            Found::WithPip(parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+        }
+        Err(_) => Found::WithoutPip,
+    }
+}
+
+/// What a line of Python prints; else why it could not, as Python says it last.
+fn evaluate(name: &str, code: &str) -> Result<String, String> {
+    let output = Command::new(name)
+        .args(["-c", code])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let last_line = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        text.trim().lines().last().unwrap_or_default().to_owned()
+    };
+    if output.status.success() {
+        Ok(last_line(&output.stdout))
+    } else {
+        Err(last_line(&output.stderr))
+    }
+}
+
+/// The folder of the PyTorch that the user's Python imports, found as torch-sys finds it.
+///
+/// Setuptools is asked for because torch-sys asks PyTorch for its paths through a module that imports it.
+pub fn torch_folder(virtual_env: bool) -> Result<PathBuf> {
+    let name = if virtual_env { "python" } else { "python3" };
+    let code = "import importlib.util as u, os, setuptools; s = u.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')";
+    let mend = "or unset LIBTORCH_USE_PYTORCH to have libtorch fetched";
+    match evaluate(name, code) {
+        Ok(folder) if folder.is_empty() => bail!(
+            "LIBTORCH_USE_PYTORCH is set, but {name} has no PyTorch: `{name} -m pip install torch=={VERSION}`, {mend}"
+        ),
+        Ok(folder) => Ok(PathBuf::from(folder)),
+        Err(reason) if reason.contains("setuptools") => bail!(
+            "LIBTORCH_USE_PYTORCH is set, but {name} has no setuptools, which PyTorch needs to tell its folders: `{name} -m pip \
+             install setuptools`, {mend}"
+        ),
+        Err(reason) => bail!(
+            "LIBTORCH_USE_PYTORCH is set, but {name} does not run ({reason}): mend it, {mend}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(python3: Found, python: Found) -> String {
+        pick([("python3", python3), ("python", python)])
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn the_first_with_a_pip_of_use_is_taken() {
+        let pick = |python3, python| {
+            pick([("python3", python3), ("python", python)])
+                .unwrap()
+                .name
+        };
+        assert_eq!(
+            pick(Found::WithPip(23, 2), Found::WithPip(23, 2)),
+            "python3"
+        );
+        assert_eq!(pick(Found::WithoutPip, Found::WithPip(20, 3)), "python");
+        assert_eq!(pick(Found::WithPip(9, 0), Found::WithPip(26, 0)), "python");
+    }
+
+    #[test]
+    fn each_lack_is_one_message_that_says_what_to_do() {
+        assert_eq!(
+            message(Found::Nothing, Found::Nothing),
+            "libtorch is fetched with Python's pip, but there is no Python 3 (neither python3 nor python). Install it (Debian, \
+             Ubuntu: `apt-get install python3-pip`), or set LIBTORCH to a libtorch 2.11.0 folder"
+        );
+        assert_eq!(
+            message(Found::WithoutPip, Found::Nothing),
+            "libtorch is fetched with pip, but python3 has none. Install it (Debian, Ubuntu: `apt-get install python3-pip`; \
+             elsewhere: `python3 -m ensurepip`), or set LIBTORCH to a libtorch 2.11.0 folder"
+        );
+        assert_eq!(
+            message(Found::Nothing, Found::WithPip(9, 0)),
+            "libtorch is fetched with pip, but the pip 9.0 of python is too old; 20.3 or later is needed. Run `python -m pip \
+             install --upgrade pip`, or set LIBTORCH to a libtorch 2.11.0 folder"
+        );
+    }
+}

@@ -1,0 +1,344 @@
+//! The strategy `linear-head`.
+
+use crate::head::{Head, Lesson, normalised};
+use crate::parameters::{Parameters, TrainOn};
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Device, Tensor};
+use clbench_torch::{During, Generator, bridge, device, threads};
+use harness_abi::{
+    Batch, Declaration, Error, Host, Learned, Outline, Result, Setting, State, Strategy, Task,
+};
+
+/// Softmax regression on the frozen features of one backbone. It keeps nothing of past data; its state is its weights.
+#[derive(Debug)]
+pub struct LinearHead {
+    parameters: Parameters,
+    seed: u64,
+    device: Device,
+    host: Host,
+    head: Head,
+}
+
+impl Strategy for LinearHead {
+    type Parameters = Parameters;
+
+    fn check(parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
+        parameters.check()?;
+        device::named(&outline.device)?;
+        let width = u64::from(outline.backbone()?.embedding_width);
+        let classes = u64::from(outline.classes);
+        Ok(Declaration {
+            keeps: Vec::new(),
+            scores_unseen: false,
+            batch_dependent: false,
+            trainable_parameters: classes * width + classes,
+        })
+    }
+
+    fn create(parameters: Parameters, setting: Setting) -> Result<Self> {
+        parameters.check()?;
+        threads::set(setting.threads)?;
+        let device = device::named(&setting.device)?;
+        let width = setting.backbone()?.info().embedding_width;
+        let mut generator = Generator::new(setting.seed, "init", 0);
+        let head = Head::new(
+            setting.classes,
+            width,
+            parameters.init_std,
+            &mut generator,
+            device,
+        )?;
+        Ok(LinearHead {
+            parameters,
+            seed: setting.seed,
+            device,
+            host: setting.host,
+            head,
+        })
+    }
+
+    fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
+        self.lesson(task)
+            .and_then(|lesson| self.train(task.id(), &lesson))
+            .map_err(|error| error.context(format!("learning task {}", task.id())))
+    }
+
+    fn predict(&mut self, batch: &Batch<'_>) -> Result<harness_abi::Tensor> {
+        let _mode = GradientMode::off();
+        let features = self.features(&batch.features(0)?)?;
+        let classes: Vec<i64> = batch
+            .classes()
+            .iter()
+            .map(|class| class.id.into())
+            .collect();
+        let logits = self
+            .head
+            .logits(&features, &classes)
+            .and_then(|logits| logits.f_to_device(Device::Cpu))
+            .during("scoring a batch")?;
+        bridge::copy_out(&logits)
+    }
+
+    fn state(&self) -> Result<State> {
+        self.head.state()
+    }
+
+    fn restore(&mut self, state: State) -> Result<()> {
+        self.head.restore(state)
+    }
+}
+
+impl LinearHead {
+    /// A task's samples, and the classes among which they are told apart. Ids follow the order of arrival, so those of a
+    /// task are neighbours, and so are all those seen so far.
+    fn lesson(&self, task: &Task<'_>) -> Result<Lesson> {
+        let ids = || task.classes().iter().map(|class| i64::from(class.id));
+        let first = match self.parameters.train_on {
+            TrainOn::Seen => 0,
+            TrainOn::Task => ids().min().unwrap_or(0),
+        };
+        let candidates = first..ids().max().map_or(first, |last| last + 1);
+        if let Some(label) = task
+            .labels()
+            .iter()
+            .find(|label| !candidates.contains(label))
+        {
+            return Err(Error::failed(format!(
+                "a sample is of class {label}, which is not among the candidates {candidates:?}"
+            )));
+        }
+        Ok(Lesson {
+            features: self.features(&task.features(0, &task.rows())?)?,
+            labels: Tensor::f_from_slice(task.labels())
+                .and_then(|labels| labels.f_to_device(self.device))
+                .during("the labels")?,
+            candidates,
+        })
+    }
+
+    /// Trains on a task's samples, with an optimiser and an order of its own.
+    fn train(&self, task: u32, lesson: &Lesson) -> Result<Learned> {
+        let (epochs, batch_size) = (self.parameters.epochs, self.parameters.batch_size as usize);
+        let mut generator = Generator::new(self.seed, "order", task);
+        let mut optimiser = self
+            .head
+            .optimiser(&self.parameters)
+            .during("making the optimiser")?;
+        let _mode = GradientMode::on();
+        for epoch in 1..=epochs {
+            if self.host.cancelled() {
+                return Err(Error::cancelled());
+            }
+            let doing = format!("epoch {epoch} of {epochs}");
+            let order = generator.permutation(lesson.len());
+            let loss = self
+                .head
+                .epoch(&mut optimiser, lesson, &order, batch_size)
+                .during(&doing)?;
+            if !loss.is_finite() {
+                return Err(Error::failed(format!(
+                    "the loss is no longer a number; set `lr`, now {}, lower",
+                    self.parameters.lr
+                ))
+                .context(doing));
+            }
+            self.host.scalar("loss", epoch.into(), loss);
+            self.host.progress("epoch", epoch.into(), epochs.into());
+        }
+        Ok(Learned {
+            optimiser_steps: u64::from(epochs) * lesson.len().div_ceil(batch_size) as u64,
+        })
+    }
+
+    /// Features on the device, as the head takes them.
+    fn features(&self, features: &harness_abi::Tensor) -> Result<Tensor> {
+        bridge::copy_in(features.view())?
+            .f_to_device(self.device)
+            .and_then(|features| normalised(features, self.parameters.normalise))
+            .during("preparing the features")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clbench_torch::tch::Kind;
+    use harness_abi::ErrorCode;
+    use harness_abi::host::HostService;
+    use harness_abi::testkit::ToyBackbone;
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    const WIDTH: u32 = 16;
+    const CLASSES: i64 = 6;
+
+    /// A host that writes down what it hears, and may want an end.
+    #[derive(Default)]
+    struct Notes {
+        losses: Mutex<Vec<f64>>,
+        progress: Mutex<Vec<(String, u64, u64)>>,
+        end: AtomicBool,
+    }
+
+    impl HostService for Notes {
+        fn progress(&self, phase: &str, done: u64, total: u64) {
+            self.progress
+                .lock()
+                .unwrap()
+                .push((phase.into(), done, total));
+        }
+
+        fn scalar(&self, name: &str, step: u64, value: f64) {
+            let mut losses = self.losses.lock().unwrap();
+            losses.push(value);
+            assert_eq!((name, step), ("loss", losses.len() as u64));
+        }
+
+        fn cancelled(&self) -> bool {
+            self.end.load(Ordering::SeqCst)
+        }
+    }
+
+    fn head(parameters: Parameters, seed: u64, host: Host) -> LinearHead {
+        let setting = Setting {
+            seed,
+            tasks: 3,
+            classes: CLASSES as u32,
+            device: "cpu".into(),
+            threads: 1,
+            backbones: vec![ToyBackbone::handle()],
+            host,
+        };
+        LinearHead::create(parameters, setting).unwrap()
+    }
+
+    /// Forty samples of each class: a direction of its own, and noise.
+    fn lesson(classes: Range<i64>, candidates: Range<i64>, scale: f64) -> Lesson {
+        let mut generator = Generator::new(3, "samples", classes.start as u32);
+        let labels: Vec<i64> = classes.flat_map(|class| [class; 40]).collect();
+        let features: Vec<f32> = labels
+            .iter()
+            .flat_map(|&label| {
+                (0..i64::from(WIDTH)).map(move |at| f64::from(u8::from(at == label)))
+            })
+            .map(|mean| (scale * (mean + 0.1 * generator.normal())) as f32)
+            .collect();
+        Lesson {
+            features: Tensor::from_slice(&features).view((-1, i64::from(WIDTH))),
+            labels: Tensor::from_slice(&labels),
+            candidates,
+        }
+    }
+
+    /// The share of the lesson that is right, every class being a candidate.
+    fn accuracy(strategy: &LinearHead, lesson: &Lesson) -> f64 {
+        let all: Vec<i64> = (0..CLASSES).collect();
+        let logits = strategy.head.logits(&lesson.features, &all).unwrap();
+        let right = logits.argmax(1, false).eq_tensor(&lesson.labels);
+        right
+            .to_kind(Kind::Double)
+            .mean(Kind::Double)
+            .double_value(&[])
+    }
+
+    #[test]
+    fn it_learns_all_at_once_and_forgets_in_sequence() {
+        let parameters = || Parameters {
+            epochs: 30,
+            lr: 0.1,
+            ..Parameters::default()
+        };
+        let joint = head(parameters(), 1, Host::silent());
+        let everything = lesson(0..CLASSES, 0..CLASSES, 1.0);
+        assert_eq!(
+            joint.train(1, &everything).unwrap().optimiser_steps,
+            30 * 240_u64.div_ceil(32)
+        );
+        assert_eq!(accuracy(&joint, &everything), 1.0);
+
+        let sequence = head(parameters(), 1, Host::silent());
+        for task in 0..3 {
+            let classes = 2 * task..2 * task + 2;
+            sequence
+                .train(
+                    task as u32 + 1,
+                    &lesson(classes.clone(), 0..classes.end, 1.0),
+                )
+                .unwrap();
+        }
+        assert_eq!(accuracy(&sequence, &lesson(4..6, 0..6, 1.0)), 1.0);
+        assert!(accuracy(&sequence, &lesson(0..2, 0..6, 1.0)) < 0.2);
+    }
+
+    #[test]
+    fn a_seed_decides_every_bit() {
+        let bytes = |seed| {
+            let strategy = head(Parameters::default(), seed, Host::silent());
+            strategy.train(1, &lesson(0..2, 0..2, 1.0)).unwrap();
+            strategy.state().unwrap().to_bytes().unwrap()
+        };
+        assert_eq!(bytes(1), bytes(1));
+        assert_ne!(bytes(1), bytes(2));
+    }
+
+    #[test]
+    fn the_host_hears_of_every_epoch_and_can_end_it() {
+        let notes = Arc::new(Notes::default());
+        let parameters = Parameters {
+            epochs: 4,
+            ..Parameters::default()
+        };
+        let strategy = head(parameters, 1, Host::serving(notes.clone()));
+        let lesson = lesson(0..2, 0..2, 1.0);
+        strategy.train(1, &lesson).unwrap();
+        let epochs: Vec<_> = (1..=4)
+            .map(|epoch| ("epoch".to_owned(), epoch, 4))
+            .collect();
+        assert_eq!(*notes.progress.lock().unwrap(), epochs);
+        let losses = notes.losses.lock().unwrap().clone();
+        assert!(
+            losses.is_sorted_by(|a, b| a > b) && losses[0] < 1.0,
+            "{losses:?}"
+        );
+
+        notes.end.store(true, Ordering::SeqCst);
+        let error = strategy.train(2, &lesson).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::CANCELLED);
+        assert_eq!(notes.losses.lock().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_loss_that_is_lost_says_so() {
+        let parameters = Parameters {
+            lr: 1e30,
+            init_std: 0.0,
+            ..Parameters::default()
+        };
+        let strategy = head(parameters, 1, Host::silent());
+        let error = strategy.train(1, &lesson(0..2, 0..2, 1e10)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "epoch 1 of 20: the loss is no longer a number; set `lr`, now 1000000000000000000000000000000, lower"
+        );
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_named() {
+        let setting = Setting {
+            seed: 1,
+            tasks: 1,
+            classes: 2,
+            device: "gpu".into(),
+            threads: 1,
+            backbones: vec![ToyBackbone::handle()],
+            host: Host::silent(),
+        };
+        assert_eq!(
+            LinearHead::create(Parameters::default(), setting)
+                .unwrap_err()
+                .to_string(),
+            "`device: gpu` is no device; there are `cpu`, `cuda` and `cuda:N`, N from 0"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! What a host relies on, checked by the testkit of the plugin boundary.
+
+use clbench_pixels::Pixels;
+use harness_abi::testkit::{self, json};
+
+#[test]
+fn keeps_what_a_host_relies_on() {
+    for colour in [false, true] {
+        testkit::backbone::<Pixels>()
+            .parameters(json!({ "size": 12, "colour": colour }))
+            .bad_parameters(json!({ "size": 0 }), "size")
+            .bad_parameters(json!({ "size": 1025 }), "size")
+            .bad_parameters(json!({ "colour": "grey" }), "colour")
+            .check();
+    }
+}
