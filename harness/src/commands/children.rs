@@ -1,0 +1,112 @@
+//! The processes that `run` starts.
+
+use super::run::RunFile;
+use crate::error::Error;
+use crate::features::FeatureStore;
+use crate::metric::PluginMetrics;
+use crate::plugin::PluginFile;
+use crate::report::{CellRecord, Format, Leaderboard, Plan, write_all};
+use crate::run::{Cell, Event, Events, Fault, Interrupt, Opened, probe, run_cell};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn probe() -> Result<(), Error> {
+    child(|events, interrupt| {
+        let request = serde_json::from_str(&input()?)
+            .map_err(|error| Error::Internal(format!("a request: {error}")))?;
+        let answer = probe::probe(&request, events, interrupt);
+        let answer = serde_json::to_value(answer).expect("plain data");
+        events.send(&Event::Answer(answer));
+        events.send(&Event::Done);
+        Ok(())
+    })
+}
+
+pub(super) fn embed() -> Result<(), Error> {
+    child(|events, interrupt| {
+        Opened::open(&Cell::parse(&input()?)?, &store()?, events, interrupt)?;
+        events.send(&Event::Done);
+        Ok(())
+    })
+}
+
+pub(super) fn cell(cells: &Path) -> Result<(), Error> {
+    child(|events, interrupt| {
+        let cell = Cell::parse(&input()?)?;
+        std::fs::create_dir_all(cells).map_err(Error::file(cells))?;
+        run_cell(&cell, cells, &store()?, events, interrupt)
+    })
+}
+
+/// Writes the CSVs of the run's own cells, in its order, and answers with its leaderboard.
+pub(super) fn report(dir: &Path) -> Result<(), Error> {
+    child(|events, _| {
+        if let Some(leaderboard) = written_tables(dir)? {
+            let table = leaderboard.render(Format::Table, &[])?;
+            events.send(&Event::Answer(table.into()));
+        }
+        events.send(&Event::Done);
+        Ok(())
+    })
+}
+
+fn written_tables(dir: &Path) -> Result<Option<Leaderboard>, Error> {
+    let run = RunFile::read(dir)?
+        .ok_or_else(|| Error::Usage(format!("{} is not a run's folder", dir.display())))?;
+    let metrics = run
+        .metrics
+        .iter()
+        .map(|(name, plugin)| Ok((name.clone(), PluginFile::open(&plugin.file)?)))
+        .collect::<Result<Vec<_>, Error>>()?;
+    let metrics = PluginMetrics::load(&metrics)?;
+    let mut records = Vec::new();
+    for id in &run.cells {
+        let path = dir.join("cells").join(format!("{id}.json"));
+        // A cell that failed has none.
+        if path.exists() {
+            records.push(CellRecord::read(&path)?);
+        }
+    }
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let plan = Plan {
+        domains: run.domains,
+        seeds: run.seeds,
+    };
+    Ok(Some(write_all(dir, &records, &metrics, Some(&plan))?))
+}
+
+/// Runs a process's work; an error is told to the parent, and written to the log.
+fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Result<(), Error> {
+    // A parent that was killed cannot end its processes; the system does.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    let events = Events::on_stdout().map_err(|error| Error::Internal(error.to_string()))?;
+    let events = Arc::new(events);
+    let interrupt = Interrupt::on_ctrl_c()?;
+    work(&events, &interrupt).inspect_err(|error| {
+        let fault = Fault::from(error);
+        if let Some(backtrace) = &fault.backtrace {
+            eprintln!("{backtrace}");
+        }
+        events.send(&Event::Failed(fault));
+    })
+}
+
+fn input() -> Result<String, Error> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Error::Internal(format!("reading standard input: {error}")))?;
+    Ok(text)
+}
+
+fn store() -> Result<FeatureStore, Error> {
+    let folder = crate::cache::folder().ok_or_else(|| {
+        Error::Usage(
+            "there is no home folder for the feature cache; set CLBENCH_CACHE to a folder".into(),
+        )
+    })?;
+    Ok(FeatureStore::new(folder.join("features")))
+}

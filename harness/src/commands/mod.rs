@@ -1,0 +1,62 @@
+//! One file per command: from arguments to the library and back to what the user reads.
+
+mod children;
+mod inspect;
+mod leaderboard;
+mod ls;
+mod plan;
+mod run;
+mod validate;
+
+use crate::cli::{Cli, Command, PluginCommand, ScenarioArgs};
+use crate::error::Error;
+use crate::plugin::Registry;
+use crate::scenario::{Scenario, schema};
+use std::io::Write;
+
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// What the user is to read; it carries the exit code.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Validate { scenario, plugins } => validate::validate(&scenario, &plugins),
+        Command::Plan { scenario, json } => plan::plan(&scenario, json),
+        Command::Ls { what, plugins } => ls::ls(what, &plugins),
+        Command::Leaderboard {
+            dirs,
+            format,
+            metrics,
+            plugins,
+        } => leaderboard::leaderboard(&dirs, format, &metrics, &plugins),
+        Command::Plugin {
+            command: PluginCommand::Inspect { file },
+        } => inspect::inspect(&file),
+        Command::Schema => print(&schema()),
+        Command::Probe => children::probe(),
+        Command::Embed => children::embed(),
+        Command::Cell { cells } => children::cell(&cells),
+        Command::Report { dir } => children::report(&dir),
+    }
+}
+
+/// To standard output. A reader that has left (`| head`) is no error.
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Internal(
+            format!("writing to standard output: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The scenario as the arguments select it, and the plugins that were found.
+fn resolve(args: &ScenarioArgs) -> Result<(Scenario, Registry), Error> {
+    let scenario = Scenario::load(&args.scenario, &args.set)?.select(&args.selection())?;
+    let registry = Registry::discover(&args.plugins.search_path())?;
+    Ok((scenario, registry))
+}

@@ -1,0 +1,25 @@
+//! `clbench plan`: the cells of a scenario.
+
+use super::{print, resolve};
+use crate::cli::ScenarioArgs;
+use crate::error::Error;
+use crate::run::{Interrupt, Plan};
+
+pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
+    let interrupt = Interrupt::on_ctrl_c()?;
+    let (scenario, registry) = resolve(args)?;
+    let plan = Plan::make(
+        &scenario,
+        &registry,
+        args.restriction(),
+        args.save_predictions,
+        &interrupt,
+    )?;
+    let width = plan.cells.iter().map(|cell| cell.id.len()).max();
+    let width = width.unwrap_or_default();
+    let lines = plan.cells.iter().map(|cell| match json {
+        true => serde_json::to_string(cell).expect("plain data") + "\n",
+        false => format!("{:<width$}  {}\n", cell.id, cell.title()),
+    });
+    print(&lines.collect::<String>())
+}

@@ -1,0 +1,85 @@
+//! `clbench validate`: what can be known of a scenario without running anything.
+
+use super::print;
+use crate::cli::PluginArgs;
+use crate::error::Error;
+use crate::plugin::{Kind, PluginError, PluginFault, Registry};
+use crate::run::{Restriction, open};
+use crate::scenario::Scenario;
+use std::fmt::Write;
+use std::path::Path;
+
+pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
+    let scenario = Scenario::load(path, &[])?;
+    let registry = Registry::discover(&plugins.search_path())?;
+    let (domains, strategies, seeds) = (
+        scenario.domains.len(),
+        scenario.strategies.len(),
+        scenario.seeds.len(),
+    );
+    let mut text = format!(
+        "{} is valid: {} × {} × {} = {}\n",
+        path.display(),
+        counted(domains, "domain"),
+        counted(strategies, "strategy row"),
+        counted(seeds, "seed"),
+        counted(domains * strategies * seeds, "cell")
+    );
+    for domain in &scenario.domains {
+        let summary = open(&scenario, domain, Restriction::default())?.summary;
+        let _ = writeln!(
+            text,
+            "  domain {}: {} classes, {} train, {} test, split {}",
+            domain.name,
+            summary.classes.len(),
+            summary.n_train,
+            summary.n_test,
+            &summary.split_hash.as_str()[..12]
+        );
+    }
+    let wanted = scenario
+        .backbones
+        .iter()
+        .map(|backbone| (Kind::Backbone, &backbone.use_, backbone.plugin.as_deref()))
+        .chain(
+            scenario
+                .strategies
+                .iter()
+                .map(|row| (Kind::Strategy, &row.use_, row.plugin.as_deref())),
+        )
+        .chain(
+            scenario
+                .metrics
+                .iter()
+                .flatten()
+                .map(|metric| (Kind::Metric, metric, None)),
+        );
+    let mut unchecked = Vec::new();
+    for (kind, name, file) in wanted {
+        match registry.find(kind, name, file) {
+            Ok(_) => {}
+            Err(error) if not_built(&error, &registry) => {
+                let line = format!("  not checked: {kind} `{name}` (its plugin is not built)");
+                if !unchecked.contains(&line) {
+                    unchecked.push(line);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    text.extend(unchecked.iter().map(|line| format!("{line}\n")));
+    print(&text)
+}
+
+/// A scenario can be checked before any plugin is built.
+fn not_built(error: &PluginError, registry: &Registry) -> bool {
+    match error {
+        PluginError::File { fault, .. } => matches!(fault, PluginFault::Missing),
+        PluginError::Unknown { .. } => registry.files().is_empty(),
+        _ => false,
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,296 @@
+//! IDX files, the format of MNIST and its successors: a magic number, the sizes, then the bytes.
+//!
+//! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits are held in memory
+//! as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
+
+use super::collection::{Contents, ImageStore, Sample, Split};
+use super::error::DomainError;
+use super::hash::StampBuilder;
+use super::source::IdxFiles;
+use crate::id::Label;
+use flate2::read::MultiGzDecoder;
+use image::{Rgb, RgbImage};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Magic number of a file of images: unsigned bytes in three dimensions.
+pub(super) const IMAGES: u32 = 0x0000_0803;
+/// Magic number of a file of labels: unsigned bytes in one dimension.
+pub(super) const LABELS: u32 = 0x0000_0801;
+/// The names that MNIST gave its files: train images, train labels, test images, test labels.
+pub(super) const FILE_NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Train images, then test images.
+struct Images {
+    train: Pixels,
+    test: Pixels,
+}
+
+/// The images of one file.
+struct Pixels {
+    /// The file, unpacked.
+    bytes: Vec<u8>,
+    n: usize,
+    height: u32,
+    width: u32,
+}
+
+pub(super) fn open(files: &IdxFiles) -> Result<Contents, DomainError> {
+    let mut stamp = StampBuilder::new();
+    let train = Pixels::read(&files.train_images, &mut stamp)?;
+    let train_labels = read_labels(&files.train_labels, &mut stamp)?;
+    let test = Pixels::read(&files.test_images, &mut stamp)?;
+    let test_labels = read_labels(&files.test_labels, &mut stamp)?;
+    check_counts(
+        &files.train_images,
+        &train,
+        &files.train_labels,
+        &train_labels,
+    )?;
+    check_counts(&files.test_images, &test, &files.test_labels, &test_labels)?;
+
+    let classes = match &files.classes {
+        Some(names) => checked_names(&files.train_labels, names)?,
+        None => {
+            let highest = train_labels
+                .iter()
+                .chain(&test_labels)
+                .max()
+                .copied()
+                .unwrap_or(0);
+            (0..=highest).map(|label| label.to_string()).collect()
+        }
+    };
+    let splits = [
+        (Split::Train, &files.train_labels, &train_labels),
+        (Split::Test, &files.test_labels, &test_labels),
+    ];
+    for (split, path, labels) in splits {
+        check_labels(split, path, labels, &classes)?;
+    }
+    let samples = |split: Split, labels: &[u8], first: usize| -> Vec<Sample> {
+        let labels = labels.iter().enumerate();
+        let sample = |(index, &label): (usize, &u8)| Sample {
+            name: format!("{split}/{index}"),
+            label: Label(label.into()),
+            image: first + index,
+        };
+        labels.map(sample).collect()
+    };
+    Ok(Contents {
+        train: samples(Split::Train, &train_labels, 0),
+        test: samples(Split::Test, &test_labels, train.n),
+        classes,
+        images: Box::new(Images { train, test }),
+        stamp: stamp.finish(),
+    })
+}
+
+impl ImageStore for Images {
+    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+        Ok(match number.checked_sub(self.train.n) {
+            None => self.train.image(number),
+            Some(number) => self.test.image(number),
+        })
+    }
+}
+
+impl Pixels {
+    const HEADER: usize = 16;
+
+    fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
+        let bytes = read_unpacked(path, stamp)?;
+        let [n, height, width] = header(path, &bytes, IMAGES, "IDX images")?;
+        let header = format!("{n} images of {height}×{width}");
+        if n == 0 || height == 0 || width == 0 {
+            return Err(DomainError::IdxNoPixels {
+                path: path.to_owned(),
+                header,
+            });
+        }
+        let pixels = u64::from(height) * u64::from(width);
+        // Sizes beyond all files saturate, and are then found to be cut short.
+        let wanted = u64::from(n)
+            .saturating_mul(pixels)
+            .saturating_add(Self::HEADER as u64);
+        check_length(path, &bytes, header, wanted)?;
+        Ok(Self {
+            bytes,
+            n: n as usize,
+            height,
+            width,
+        })
+    }
+
+    fn image(&self, number: usize) -> RgbImage {
+        let size = self.height as usize * self.width as usize;
+        let grey = &self.bytes[Self::HEADER + number * size..][..size];
+        let at = |x, y| grey[y as usize * self.width as usize + x as usize];
+        RgbImage::from_fn(self.width, self.height, |x, y| Rgb([at(x, y); 3]))
+    }
+}
+
+fn read_labels(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+    const HEADER: usize = 8;
+    let mut bytes = read_unpacked(path, stamp)?;
+    let [n] = header(path, &bytes, LABELS, "IDX labels")?;
+    check_length(
+        path,
+        &bytes,
+        format!("{n} labels"),
+        u64::from(n) + HEADER as u64,
+    )?;
+    bytes.drain(..HEADER);
+    Ok(bytes)
+}
+
+/// Checks the magic number and reads the sizes behind it.
+fn header<const SIZES: usize>(
+    path: &Path,
+    bytes: &[u8],
+    magic: u32,
+    wanted: &'static str,
+) -> Result<[u32; SIZES], DomainError> {
+    let mut words = bytes
+        .chunks_exact(4)
+        .map(|word| u32::from_be_bytes(word.try_into().expect("a word has four bytes")));
+    let cut_short = || DomainError::IdxLength {
+        path: path.to_owned(),
+        header: wanted.to_owned(),
+        wanted: 4 * (1 + SIZES as u64),
+        found: bytes.len() as u64,
+    };
+    let found = words.next().ok_or_else(cut_short)?;
+    if found != magic {
+        return Err(DomainError::IdxMagic {
+            path: path.to_owned(),
+            found,
+            magic,
+            wanted,
+        });
+    }
+    let mut sizes = [0; SIZES];
+    for size in &mut sizes {
+        *size = words.next().ok_or_else(cut_short)?;
+    }
+    Ok(sizes)
+}
+
+fn check_length(path: &Path, bytes: &[u8], header: String, wanted: u64) -> Result<(), DomainError> {
+    let found = bytes.len() as u64;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(DomainError::IdxLength {
+            path: path.to_owned(),
+            header,
+            wanted,
+            found,
+        })
+    }
+}
+
+fn check_counts(
+    images_path: &Path,
+    images: &Pixels,
+    labels_path: &Path,
+    labels: &[u8],
+) -> Result<(), DomainError> {
+    if images.n == labels.len() {
+        return Ok(());
+    }
+    Err(DomainError::IdxCounts {
+        images_path: images_path.to_owned(),
+        images: images.n,
+        labels_path: labels_path.to_owned(),
+        labels: labels.len(),
+    })
+}
+
+fn checked_names(path: &Path, names: &[String]) -> Result<Vec<String>, DomainError> {
+    let bad = |problem| {
+        Err(DomainError::ClassNames {
+            path: path.to_owned(),
+            problem,
+        })
+    };
+    if names.is_empty() {
+        return bad("are an empty list".to_owned());
+    }
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            return bad(format!("have `{name}` twice"));
+        }
+    }
+    Ok(names.to_owned())
+}
+
+/// Every label has a class, and every class has a label.
+fn check_labels(
+    split: Split,
+    path: &Path,
+    labels: &[u8],
+    classes: &[String],
+) -> Result<(), DomainError> {
+    let mut has_samples = vec![false; classes.len()];
+    for (index, &label) in labels.iter().enumerate() {
+        let Some(has_samples) = has_samples.get_mut(usize::from(label)) else {
+            let (path, label) = (path.to_owned(), label.into());
+            return Err(DomainError::LabelOutOfRange {
+                path,
+                index,
+                label,
+                classes: classes.len(),
+            });
+        };
+        *has_samples = true;
+    }
+    match has_samples.iter().position(|has_samples| !has_samples) {
+        None => Ok(()),
+        Some(label) => {
+            let (path, class) = (path.to_owned(), classes[label].clone());
+            Err(DomainError::ClassWithoutSamples { path, class, split })
+        }
+    }
+}
+
+/// The bytes of a file, unpacked if it is gzipped.
+fn read_unpacked(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+    let unreadable = |cause| DomainError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    // Where the file lies is no part of the stamp: moved files are the same files.
+    stamp.file("", &metadata);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.is_empty() {
+        return Err(DomainError::EmptyFile {
+            path: path.to_owned(),
+        });
+    }
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    MultiGzDecoder::new(bytes.as_slice())
+        .read_to_end(&mut unpacked)
+        .map_err(|cause| DomainError::DamagedGzip {
+            path: path.to_owned(),
+            cause,
+        })?;
+    Ok(unpacked)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! From a decoded image to the pixels that a backbone reads.
+//!
+//! A backbone says once what size it reads and how images get there ([`ImageInfo`]); all images of a run then go
+//! through [`prepare`]. Values stay bytes: scaling to 0…1 and a model's mean and deviation are the backbone's own
+//! business, so that a cached image serves every backbone of one size.
+
+use super::resample;
+use harness_abi::backbone::{ImageInfo, Resize};
+use image::imageops;
+use image::{GenericImageView, RgbImage};
+
+/// The pixels of `image` as `spec` wants them, plane after plane: `[3, height, width]`.
+///
+/// An image that has the size already comes through bit for bit.
+pub fn prepare(image: &RgbImage, spec: &ImageInfo) -> Vec<u8> {
+    let (width, height) = (spec.width, spec.height);
+    if image.dimensions() == (width, height) {
+        return planes(image);
+    }
+    match spec.resize {
+        Resize::Stretch => planes(&resample::resize(image, width, height, spec.filter)),
+        Resize::ShortestEdge => {
+            let (covering_width, covering_height) = covering(image.dimensions(), (width, height));
+            let resized = resample::resize(image, covering_width, covering_height, spec.filter);
+            let (left, top) = (
+                middle(covering_width - width),
+                middle(covering_height - height),
+            );
+            planes(&*imageops::crop_imm(&resized, left, top, width, height))
+        }
+    }
+}
+
+/// The size to which an image is resized to cover a target: one side fits, the other is cut off to a whole number.
+fn covering((width, height): (u32, u32), (to_width, to_height): (u32, u32)) -> (u32, u32) {
+    let [w, h, to_w, to_h] = [width, height, to_width, to_height].map(u64::from);
+    let whole = |side: u64| u32::try_from(side).expect("a side of less than 2^32 pixels");
+    // The side with the larger factor decides; compared without division.
+    if to_w * h >= to_h * w {
+        (to_width, whole((h * to_w / w).max(to_h)))
+    } else {
+        (whole((w * to_h / h).max(to_w)), to_height)
+    }
+}
+
+/// Half of what is too much, rounded to the nearest even number: Python's `round(surplus / 2)`.
+fn middle(surplus: u32) -> u32 {
+    let half = surplus / 2;
+    half + (surplus % 2) * (half % 2)
+}
+
+/// `[height, width, 3]` to `[3, height, width]`.
+fn planes(image: &impl GenericImageView<Pixel = image::Rgb<u8>>) -> Vec<u8> {
+    let (width, height) = image.dimensions();
+    let size = width as usize * height as usize;
+    let mut planes = vec![0; 3 * size];
+    for (at, (_, _, pixel)) in image.pixels().enumerate() {
+        for (channel, &value) in pixel.0.iter().enumerate() {
+            planes[channel * size + at] = value;
+        }
+    }
+    planes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_abi::backbone::Filter;
+    use image::Rgb;
+
+    fn spec(height: u32, width: u32, resize: Resize, filter: Filter) -> ImageInfo {
+        ImageInfo {
+            height,
+            width,
+            resize,
+            filter,
+        }
+    }
+
+    /// Another value for every pixel and channel.
+    fn pattern(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| {
+            let value = |channel: u32| ((x * 37 + y * 59 + x * y * 11 + channel * 83) % 256) as u8;
+            Rgb([value(0), value(1), value(2)])
+        })
+    }
+
+    #[test]
+    fn an_image_of_the_right_size_comes_through_bit_for_bit() {
+        for resize in [Resize::Stretch, Resize::ShortestEdge] {
+            let image = RgbImage::from_raw(2, 1, vec![1, 2, 3, 250, 251, 252]).unwrap();
+            let pixels = prepare(&image, &spec(1, 2, resize, Filter::Bicubic));
+            assert_eq!(pixels, [1, 250, 2, 251, 3, 252]);
+        }
+    }
+
+    #[test]
+    fn the_middle_is_cut_from_an_image_of_the_same_height() {
+        // 7 wide, 2 high, to 2×2: no resizing, 5 columns too many, round(2.5) = 2 of them on the left.
+        let image = pattern(7, 2);
+        let pixels = prepare(&image, &spec(2, 2, Resize::ShortestEdge, Filter::Bicubic));
+        let expected = planes(&*imageops::crop_imm(&image, 2, 0, 2, 2));
+        assert_eq!(pixels, expected);
+    }
+
+    #[test]
+    fn sizes_are_torchvisions() {
+        assert_eq!(covering((640, 480), (224, 224)), (298, 224));
+        assert_eq!(covering((480, 640), (224, 224)), (224, 298));
+        assert_eq!(covering((28, 28), (224, 224)), (224, 224));
+        assert_eq!(covering((1000, 10), (32, 32)), (3200, 32));
+        assert_eq!(covering((30, 20), (64, 32)), (64, 42));
+        assert_eq!([0, 1, 2, 3, 4, 5, 7].map(middle), [0, 0, 1, 2, 2, 2, 4]);
+    }
+}

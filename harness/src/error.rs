@@ -1,0 +1,171 @@
+//! Every error that reaches the user, with its exit code.
+
+use crate::domain::DomainError;
+use crate::exit_code::ExitCode;
+use crate::features::FeatureError;
+use crate::matrix::MatrixError;
+use crate::plugin::PluginError;
+use crate::report::ReportError;
+use crate::scenario::ScenarioError;
+use crate::stream::StreamError;
+use harness_abi::ErrorCode;
+use std::path::{Path, PathBuf};
+
+/// An error of any stage. Its text is what the user reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line.
+    #[error("{0}")]
+    Usage(String),
+    /// The scenario.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A stream that cannot be cut from its domain.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// A plugin.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// A domain.
+    #[error("domain `{domain}`: {error}")]
+    Domain {
+        /// Its name in the scenario.
+        domain: String,
+        /// What is wrong.
+        error: DomainError,
+    },
+    /// The data changed between planning and running.
+    #[error(
+        "domain `{domain}` is not what it was when the run was planned (split {found}, planned {planned}); run again"
+    )]
+    DomainChanged {
+        /// Its name.
+        domain: String,
+        /// The split hash now.
+        found: String,
+        /// The split hash then.
+        planned: String,
+    },
+    /// The weights changed between planning and running.
+    #[error(
+        "backbone `{backbone}` is not what it was when the run was planned (fingerprint {found}, planned {planned}); run again"
+    )]
+    BackboneChanged {
+        /// Its name.
+        backbone: String,
+        /// The fingerprint now.
+        found: String,
+        /// The fingerprint then.
+        planned: String,
+    },
+    /// Logits that cannot be scored.
+    #[error(transparent)]
+    Matrix(#[from] MatrixError),
+    /// A strategy breaks the protocol.
+    #[error("strategy `{strategy}`: {what}")]
+    Protocol {
+        /// The row.
+        strategy: String,
+        /// How.
+        what: String,
+    },
+    /// Records and tables.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A file of ours.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// What a process of ours reported before it ended.
+    #[error("{message}")]
+    Child {
+        /// Its words.
+        message: String,
+        /// Its code.
+        code: ExitCode,
+    },
+    /// Some cells failed.
+    #[error("{failed} of {total} cells failed; running again does only what is missing")]
+    Cells {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// Ctrl-C.
+    #[error("interrupted; running again does only what is missing")]
+    Interrupted,
+    /// Ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The exit code that goes with it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Error::Usage(_) | Error::Scenario(_) | Error::Stream(_) => ExitCode::Usage,
+            Error::Plugin(PluginError::Failed { error, .. }) => match error.code() {
+                ErrorCode::PARAMETER => ExitCode::Usage,
+                ErrorCode::DATA => ExitCode::Data,
+                ErrorCode::CANCELLED => ExitCode::Interrupted,
+                _ => ExitCode::Plugin,
+            },
+            Error::Plugin(_) | Error::Matrix(_) | Error::Protocol { .. } => ExitCode::Plugin,
+            Error::Domain { .. } | Error::DomainChanged { .. } | Error::BackboneChanged { .. } => {
+                ExitCode::Data
+            }
+            Error::Child { code, .. } => *code,
+            Error::Cells { .. } => ExitCode::Cells,
+            Error::Interrupted => ExitCode::Interrupted,
+            Error::Report(error) => match error {
+                ReportError::NoCells { .. }
+                | ReportError::UnknownMetric { .. }
+                | ReportError::Format { .. } => ExitCode::Usage,
+                ReportError::Damaged { .. }
+                | ReportError::Ambiguous { .. }
+                | ReportError::ClassOrder { .. } => ExitCode::Data,
+                ReportError::Metric { .. } => ExitCode::Plugin,
+                ReportError::Io { .. } => ExitCode::Internal,
+            },
+            Error::File { .. } | Error::Internal(_) => ExitCode::Internal,
+        }
+    }
+
+    /// The same error of a process of ours, with where that process's words are.
+    #[must_use]
+    pub fn with_log(self, log: &Path) -> Error {
+        match self {
+            Error::Child { message, code } if code != ExitCode::Interrupted => Error::Child {
+                message: format!("{message}\n    its log: {}", log.display()),
+                code,
+            },
+            error => error,
+        }
+    }
+
+    /// For `map_err`: an error about that file.
+    pub fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::File { path, source }
+    }
+
+    /// For `map_err`: an error about that domain.
+    pub fn domain(name: &str) -> impl FnOnce(DomainError) -> Error {
+        let domain = name.to_owned();
+        move |error| Error::Domain { domain, error }
+    }
+}
+
+impl From<FeatureError<Error>> for Error {
+    fn from(error: FeatureError<Error>) -> Error {
+        match error {
+            FeatureError::Compute(error) => error,
+            FeatureError::Store { .. } => Error::Internal(error.to_string()),
+        }
+    }
+}

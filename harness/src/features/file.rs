@@ -1,0 +1,182 @@
+//! One file of features: written row by row, read through a memory map.
+
+use super::FeatureKey;
+use harness_abi::{DType, Device, Tensor};
+use memmap2::Mmap;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::slice;
+use std::sync::Arc;
+use tempfile::NamedTempFile;
+
+const MAGIC: &[u8; 8] = b"CLBFEAT1";
+/// The data begins on a page.
+const HEADER_BYTES: usize = 4096;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    key: FeatureKey,
+    /// BLAKE3 of the data.
+    data_hash: String,
+}
+
+/// The features of a domain's samples: f32 `[rows, width]`, train before test.
+#[derive(Debug, Clone)]
+pub struct Features {
+    map: Arc<Mmap>,
+    rows: usize,
+    width: usize,
+}
+
+impl Features {
+    /// Opens a file and checks all of it. The error is a word on what is wrong.
+    pub(super) fn open(path: &Path, key: &FeatureKey) -> Result<Features, String> {
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        // SAFETY: a file of the store is never written in place: it is made beside its name, moved there whole, and
+        // replaced or removed by name only, so what is mapped does not change.
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| error.to_string())?;
+        let header = map.get(..HEADER_BYTES).ok_or("its header is cut short")?;
+        let header = header
+            .strip_prefix(MAGIC)
+            .ok_or("it does not begin as a feature file")?;
+        let end = header
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(header.len());
+        let header: Header = serde_json::from_slice(&header[..end])
+            .map_err(|error| format!("its header cannot be read ({error})"))?;
+        if header.key != *key {
+            return Err("it was made for another key".into());
+        }
+        let data = &map[HEADER_BYTES..];
+        if data.len() != key.rows * key.row_bytes() {
+            return Err(format!(
+                "it should hold {} bytes of data, but holds {}",
+                key.rows * key.row_bytes(),
+                data.len()
+            ));
+        }
+        if blake3::hash(data).to_hex().as_str() != header.data_hash {
+            return Err("its data do not have the hash that its header states".into());
+        }
+        Ok(Features {
+            rows: key.rows,
+            width: key.width,
+            map: Arc::new(map),
+        })
+    }
+
+    /// How many samples.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers per sample.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// All rows, one after another.
+    pub fn data(&self) -> &[f32] {
+        let data = &self.map[HEADER_BYTES..];
+        // SAFETY: the map starts on a page and the header is a page, so the data are aligned; their length was checked
+        // when the file was opened; every bit pattern is an f32.
+        unsafe { slice::from_raw_parts(data.as_ptr().cast(), self.rows * self.width) }
+    }
+
+    /// One sample's features.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.data()[row * self.width..][..self.width]
+    }
+
+    /// Some rows as a tensor f32 `[rows, width]`: without a copy where they follow one another.
+    ///
+    /// # Panics
+    ///
+    /// If a row does not exist.
+    pub fn tensor(&self, rows: &[usize]) -> Tensor {
+        let shape = [rows.len() as i64, self.width as i64];
+        let consecutive = rows.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        match rows {
+            [first, ..] if consecutive => {
+                let data = &self.data()[first * self.width..(first + rows.len()) * self.width];
+                let pointer = data.as_ptr().cast_mut().cast();
+                // SAFETY: the map keeps the rows, does not move, and travels with the tensor.
+                let tensor = unsafe {
+                    Tensor::from_owner(
+                        self.map.clone(),
+                        pointer,
+                        Device::CPU,
+                        DType::F32,
+                        &shape,
+                        None,
+                    )
+                };
+                tensor.marked_read_only()
+            }
+            _ => {
+                let mut values = Vec::with_capacity(rows.len() * self.width);
+                for &row in rows {
+                    values.extend_from_slice(self.row(row));
+                }
+                Tensor::from_vec(values, &shape).expect("rows of one width")
+            }
+        }
+    }
+}
+
+/// A file being made. Dropped before [`finish`](Self::finish), it is gone.
+pub(super) struct FeatureWriter {
+    file: BufWriter<NamedTempFile>,
+    hash: blake3::Hasher,
+    key: FeatureKey,
+    rows: usize,
+}
+
+impl FeatureWriter {
+    pub(super) fn create(folder: &Path, prefix: &str, key: &FeatureKey) -> io::Result<Self> {
+        let file = tempfile::Builder::new()
+            .prefix(prefix)
+            .suffix(".part")
+            .tempfile_in(folder)?;
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        file.write_all(&[0; HEADER_BYTES])?;
+        Ok(FeatureWriter {
+            file,
+            hash: blake3::Hasher::new(),
+            key: key.clone(),
+            rows: 0,
+        })
+    }
+
+    /// Adds rows, one after another.
+    pub(super) fn push(&mut self, values: &[f32]) -> io::Result<()> {
+        // SAFETY: any f32 is four bytes.
+        let bytes =
+            unsafe { slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values)) };
+        self.hash.update(bytes);
+        self.rows += values.len() / self.key.width;
+        self.file.write_all(bytes)
+    }
+
+    /// Writes the header and moves the file to its place.
+    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
+        assert_eq!(self.rows, self.key.rows, "every sample has one row");
+        let header = serde_json::to_vec(&Header {
+            key: self.key,
+            data_hash: self.hash.finalize().to_hex().to_string(),
+        })?;
+        if MAGIC.len() + header.len() > HEADER_BYTES {
+            return Err(io::Error::other("the feature key does not fit its header"));
+        }
+        let mut file = self.file.into_inner().map_err(|error| error.into_error())?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(MAGIC)?;
+        file.write_all(&header)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}

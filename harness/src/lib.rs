@@ -1,0 +1,35 @@
+//! clbench compares continual-learning strategies for vision-language models. This is its library; the way of the data
+//! through it is also the way to read it.
+//!
+//! 1. [`scenario`]: a YAML file says what is compared: domains, backbones, strategies, seeds, metrics. As written it
+//!    becomes a spec; resolved, with every default filled in and every name looked up, it cannot be invalid.
+//! 2. [`domain`]: a labelled image collection with a train and a test split, whatever it lies in, known by a hash of its
+//!    samples.
+//! 3. [`stream`]: a domain cut into an ordered list of tasks by a class order.
+//! 4. [`plugin`]: backbones, strategies and metrics come from plugin files. One is read before it is trusted, and loaded
+//!    only where it is called; how it is called is the crate [`harness_abi`]'s.
+//! 5. [`run`]: the plan of all cells (domain × strategy × seed), each run in a process of its own: teach a task, take
+//!    the state, forget the rest, predict. The features of frozen backbones come from [`features`], computed once.
+//! 6. [`matrix`]: after every task, how many test images of every task are right, among which candidates.
+//! 7. [`metric`]: plugins' functions of these matrices.
+//! 8. [`report`]: cell records become CSV files and a leaderboard.
+//!
+//! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says when something is
+//! wrong, [`suggest`] its "did you mean", [`cache`] its folder, [`id`] the numbers that must not be mixed up.
+
+pub mod cache;
+pub mod cli;
+pub mod commands;
+pub mod domain;
+pub mod error;
+pub mod exit_code;
+pub mod features;
+pub mod id;
+pub mod matrix;
+pub mod metric;
+pub mod plugin;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod stream;
+pub mod suggest;

@@ -1,0 +1,15 @@
+//! `clbench`: see the library's documentation for the way of the data.
+
+use clap::Parser;
+use harness::cli::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match harness::commands::run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit_code().into()
+        }
+    }
+}

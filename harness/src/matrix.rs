@@ -1,0 +1,540 @@
+//! The accuracy matrix: what every test image was taken for, after every task, counted.
+//!
+//! After each task t, and before the first one (row 0), the harness predicts every test image once. One prediction gives three
+//! accuracies, which differ in the classes that the image may be taken for, its candidates ([`Candidates`]): the field's
+//! class-incremental accuracy picks among what was *seen*, CI-Transfer among *all* classes of the stream, task-incremental numbers
+//! among the *task*'s own. A [`Scorer`] masks the columns, so no strategy has a say in it; a [`Tally`] counts one row; an
+//! [`AccuracyMatrices`] keeps the rows as counts, never only as percentages, with the upper triangle (tasks yet to come) included.
+//! An entry that cannot be had (a strategy that cannot score unseen classes, a row that was not evaluated) is absent, never 0.
+
+use crate::id::{ClassId, TaskId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+
+/// A row of an accuracy matrix: after how many tasks it was measured, 0 being before the first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct AfterTask(pub u32);
+
+impl AfterTask {
+    /// Row 0: before the first task.
+    pub const START: Self = Self(0);
+
+    /// Whether `task` has been learned by then.
+    pub fn has_seen(self, task: TaskId) -> bool {
+        task.0 <= self.0
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl From<TaskId> for AfterTask {
+    fn from(task: TaskId) -> Self {
+        Self(task.0)
+    }
+}
+
+impl fmt::Display for AfterTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which classes an image may be taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Candidates {
+    /// The classes of tasks 1..=t; measured on tasks j ≤ t only.
+    Seen,
+    /// All classes of the stream; absent if the strategy cannot score classes that it has not seen.
+    All,
+    /// The classes of the image's own task j; for j ≤ t only if the strategy cannot score unseen classes.
+    Task,
+}
+
+impl Candidates {
+    /// In the order of the results' columns.
+    pub const EACH: [Self; 3] = [Self::Seen, Self::All, Self::Task];
+
+    /// The name that results carry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::All => "all",
+            Self::Task => "task",
+        }
+    }
+}
+
+impl fmt::Display for Candidates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a prediction could not be scored, or a matrix not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
+pub enum MatrixError {
+    #[error(
+        "the logit of class {class} for test sample {sample} is NaN after task {after}: training diverged or the strategy divided by \
+         zero; lower its learning rate, or look for constant features"
+    )]
+    NotANumber {
+        sample: String,
+        class: ClassId,
+        after: AfterTask,
+    },
+    #[error(
+        "the prediction for test sample {sample} has {found} logits, but {expected} classes are to be scored after task {after}"
+    )]
+    Width {
+        sample: String,
+        expected: u32,
+        found: usize,
+        after: AfterTask,
+    },
+    #[error("test sample {sample} is of class {class}, but the stream has {classes} classes")]
+    Class {
+        sample: String,
+        class: ClassId,
+        classes: u32,
+    },
+    #[error("task {task} has {expected} test samples, but {found} were scored after task {after}")]
+    Count {
+        task: TaskId,
+        after: AfterTask,
+        expected: u64,
+        found: u64,
+    },
+    #[error("accuracy matrix: {0}")]
+    Shape(String),
+}
+
+/// Correct predictions for one set of candidates: rows t = 0..=T, columns j = 1..=T.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccuracyMatrix {
+    correct: Vec<Vec<Option<u64>>>,
+}
+
+impl AccuracyMatrix {
+    fn empty(tasks: usize) -> Self {
+        Self {
+            correct: vec![vec![None; tasks]; tasks + 1],
+        }
+    }
+
+    fn get(&self, after: AfterTask, on: TaskId) -> Option<u64> {
+        *self.correct.get(after.index())?.get(on.index())?
+    }
+}
+
+/// The three accuracy matrices of a cell, as counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "AsWritten")]
+pub struct AccuracyMatrices {
+    n: Vec<u64>,
+    seen: AccuracyMatrix,
+    all: AccuracyMatrix,
+    task: AccuracyMatrix,
+}
+
+/// The matrices as a file holds them, before their shapes are checked against each other.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsWritten {
+    n: Vec<u64>,
+    seen: AccuracyMatrix,
+    all: AccuracyMatrix,
+    task: AccuracyMatrix,
+}
+
+impl TryFrom<AsWritten> for AccuracyMatrices {
+    type Error = MatrixError;
+
+    fn try_from(written: AsWritten) -> Result<Self, MatrixError> {
+        let AsWritten { n, seen, all, task } = written;
+        let tasks = n.len();
+        for (name, matrix) in [("seen", &seen), ("all", &all), ("task", &task)] {
+            let rows = matrix.correct.len();
+            if rows != tasks + 1 || matrix.correct.iter().any(|row| row.len() != tasks) {
+                return Err(MatrixError::Shape(format!(
+                    "`{name}` is not {} rows of {tasks} entries, as `n` asks for",
+                    tasks + 1
+                )));
+            }
+            for (t, row) in matrix.correct.iter().enumerate() {
+                for (j, (&correct, &n)) in row.iter().zip(&n).enumerate() {
+                    if let Some(correct) = correct.filter(|&correct| correct > n || n == 0) {
+                        return Err(MatrixError::Shape(format!(
+                            "`{name}` has {correct} correct of {n} after task {t} on task {}",
+                            j + 1
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(Self { n, seen, all, task })
+    }
+}
+
+impl AccuracyMatrices {
+    /// Matrices without any entry, for tasks with these numbers of test samples.
+    pub fn new(n: Vec<u64>) -> Self {
+        let empty = AccuracyMatrix::empty(n.len());
+        Self {
+            n,
+            seen: empty.clone(),
+            all: empty.clone(),
+            task: empty,
+        }
+    }
+
+    /// The tasks, 1..=T: the columns.
+    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator + use<> {
+        (0..self.n.len() as u32).map(|index| TaskId(index + 1))
+    }
+
+    /// Before the first task and after each: the rows.
+    pub fn rows(&self) -> impl Iterator<Item = AfterTask> + use<> {
+        (0..=self.n.len() as u32).map(AfterTask)
+    }
+
+    /// The test samples of a task; `None` for a task that the stream does not have.
+    pub fn n(&self, on: TaskId) -> Option<u64> {
+        self.n.get(on.index()).copied()
+    }
+
+    /// How many of a task's test samples were predicted correctly; `None` where that was not measured.
+    pub fn correct(&self, candidates: Candidates, after: AfterTask, on: TaskId) -> Option<u64> {
+        self.matrix(candidates).get(after, on)
+    }
+
+    /// The same in percent.
+    pub fn accuracy(&self, candidates: Candidates, after: AfterTask, on: TaskId) -> Option<f64> {
+        let correct = self.correct(candidates, after, on)?;
+        Some(100.0 * correct as f64 / self.n(on)? as f64)
+    }
+
+    /// Takes over a counted row. Each of its columns must hold every test sample of its task, once.
+    pub fn set_row(&mut self, tally: &Tally<'_>) -> Result<(), MatrixError> {
+        let after = tally.after;
+        if tally.columns.len() != self.n.len() || after.index() > self.n.len() {
+            return Err(MatrixError::Shape(format!(
+                "row {after} of {} tasks does not fit a stream of {}",
+                tally.columns.len(),
+                self.n.len()
+            )));
+        }
+        for (task, column) in self.tasks().zip(&tally.columns) {
+            let expected = self.n[task.index()];
+            // Tasks yet to come are scored only by strategies that can, so the others may leave them out.
+            if tally.measures(task) && column.n != expected {
+                return Err(MatrixError::Count {
+                    task,
+                    after,
+                    expected,
+                    found: column.n,
+                });
+            }
+        }
+        for (task, column) in self.tasks().zip(&tally.columns) {
+            for candidates in Candidates::EACH {
+                let correct = match candidates {
+                    Candidates::Seen => column.seen,
+                    Candidates::All => column.all,
+                    Candidates::Task => column.task,
+                };
+                let kept = tally.has(candidates, task).then_some(correct);
+                self.matrix_mut(candidates).correct[after.index()][task.index()] = kept;
+            }
+        }
+        Ok(())
+    }
+
+    fn matrix(&self, candidates: Candidates) -> &AccuracyMatrix {
+        match candidates {
+            Candidates::Seen => &self.seen,
+            Candidates::All => &self.all,
+            Candidates::Task => &self.task,
+        }
+    }
+
+    fn matrix_mut(&mut self, candidates: Candidates) -> &mut AccuracyMatrix {
+        match candidates {
+            Candidates::Seen => &mut self.seen,
+            Candidates::All => &mut self.all,
+            Candidates::Task => &mut self.task,
+        }
+    }
+}
+
+/// Which class belongs to which task, and what the strategy can score: enough to judge predictions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scorer {
+    /// The class ids of each task; they follow each other, since classes are numbered in stream order.
+    tasks: Vec<Range<usize>>,
+    scores_unseen: bool,
+}
+
+impl Scorer {
+    /// For a stream whose tasks have these numbers of classes.
+    pub fn new(task_sizes: &[u32], scores_unseen: bool) -> Self {
+        let mut start = 0;
+        let tasks = task_sizes.iter().map(|&size| {
+            let range = start..start + size as usize;
+            start = range.end;
+            range
+        });
+        Self {
+            tasks: tasks.collect(),
+            scores_unseen,
+        }
+    }
+
+    /// How many classes a prediction has logits for, in stream order: all, or the seen ones if the strategy cannot score others.
+    pub fn width(&self, after: AfterTask) -> u32 {
+        let tasks = if self.scores_unseen {
+            self.tasks.len()
+        } else {
+            after.index()
+        };
+        self.classes_until(tasks) as u32
+    }
+
+    /// An empty row, to be filled with one prediction after the other.
+    pub fn row(&self, after: AfterTask) -> Tally<'_> {
+        Tally {
+            scorer: self,
+            after,
+            columns: vec![Column::default(); self.tasks.len()],
+        }
+    }
+
+    fn classes_until(&self, tasks: usize) -> usize {
+        match tasks.min(self.tasks.len()) {
+            0 => 0,
+            tasks => self.tasks[tasks - 1].end,
+        }
+    }
+}
+
+/// One row of the matrices while it is being counted.
+#[derive(Debug, Clone)]
+pub struct Tally<'a> {
+    scorer: &'a Scorer,
+    after: AfterTask,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Column {
+    n: u64,
+    seen: u64,
+    all: u64,
+    task: u64,
+}
+
+impl Tally<'_> {
+    /// Counts one test image: its logits over [`Scorer::width`] classes in stream order, and the class that it is of.
+    ///
+    /// The highest logit wins, and of equal ones the lowest class. −∞ stands for a class that is ruled out; NaN is an error, which
+    /// names `sample`.
+    pub fn add(
+        &mut self,
+        sample: impl fmt::Display,
+        logits: &[f32],
+        truth: ClassId,
+    ) -> Result<(), MatrixError> {
+        let after = self.after;
+        let expected = self.scorer.width(after);
+        if logits.len() != expected as usize {
+            return Err(MatrixError::Width {
+                sample: sample.to_string(),
+                expected,
+                found: logits.len(),
+                after,
+            });
+        }
+        if let Some(class) = logits.iter().position(|logit| logit.is_nan()) {
+            return Err(MatrixError::NotANumber {
+                sample: sample.to_string(),
+                class: ClassId(class as u32),
+                after,
+            });
+        }
+        let tasks = &self.scorer.tasks;
+        let Some(index) = tasks.iter().position(|task| task.contains(&truth.index())) else {
+            return Err(MatrixError::Class {
+                sample: sample.to_string(),
+                class: truth,
+                classes: self.scorer.classes_until(tasks.len()) as u32,
+            });
+        };
+        let seen = 0..self.scorer.classes_until(after.index());
+        let correct = |candidates: Range<usize>| -> u64 {
+            u64::from(wins(logits, candidates, truth.index()))
+        };
+        let column = &mut self.columns[index];
+        column.n += 1;
+        column.seen += correct(seen);
+        column.all += correct(0..logits.len());
+        column.task += correct(tasks[index].clone());
+        Ok(())
+    }
+
+    /// Whether this row's entry for the task can be had.
+    fn has(&self, candidates: Candidates, on: TaskId) -> bool {
+        match candidates {
+            Candidates::Seen => self.after.has_seen(on),
+            Candidates::All => self.scorer.scores_unseen,
+            Candidates::Task => self.scorer.scores_unseen || self.after.has_seen(on),
+        }
+    }
+
+    fn measures(&self, on: TaskId) -> bool {
+        Candidates::EACH
+            .into_iter()
+            .any(|candidates| self.has(candidates, on))
+    }
+}
+
+/// Whether `truth` is the first of the highest logits among the candidates. No logit is NaN.
+fn wins(logits: &[f32], candidates: Range<usize>, truth: usize) -> bool {
+    if !candidates.contains(&truth) || candidates.end > logits.len() {
+        return false;
+    }
+    let (before, from) = logits[candidates.clone()].split_at(truth - candidates.start);
+    before.iter().all(|&other| other < logits[truth])
+        && from.iter().all(|&other| other <= logits[truth])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INF: f32 = f32::INFINITY;
+
+    /// The three matrices' rows after one image of `truth`, of a stream of tasks {0, 1}, {2, 3}.
+    fn judge(after: u32, logits: &[f32], truth: u32) -> [Option<u64>; 3] {
+        let scorer = Scorer::new(&[2, 2], true);
+        let mut tally = scorer.row(AfterTask(after));
+        tally.add("x", logits, ClassId(truth)).unwrap();
+        let task = TaskId(truth / 2 + 1);
+        let mut n = vec![0, 0];
+        n[task.index()] = 1;
+        let mut matrices = AccuracyMatrices::new(n);
+        matrices.set_row(&tally).unwrap();
+        Candidates::EACH.map(|c| matrices.correct(c, AfterTask(after), task))
+    }
+
+    #[test]
+    fn candidates_decide_what_an_image_is_taken_for() {
+        // A class of a later task wins over all: right among the seen ones and within the task.
+        assert_eq!(
+            judge(1, &[1.0, 3.0, 9.0, 0.0], 1),
+            [Some(1), Some(0), Some(1)]
+        );
+        // Not seen yet: no entry in `seen`, beaten by class 0 in `all`, best of its own task.
+        assert_eq!(judge(1, &[5.0, 0.0, 1.0, 3.0], 3), [None, Some(0), Some(1)]);
+        assert_eq!(judge(0, &[0.0, 0.0, 1.0, 3.0], 3), [None, Some(1), Some(1)]);
+        // All four seen: `seen` and `all` agree.
+        assert_eq!(
+            judge(2, &[5.0, 0.0, 1.0, 3.0], 3),
+            [Some(0), Some(0), Some(1)]
+        );
+    }
+
+    #[test]
+    fn ties_go_to_the_lowest_class() {
+        assert_eq!(judge(2, &[2.0, 2.0, 2.0, 2.0], 0), [Some(1); 3]);
+        assert_eq!(judge(2, &[2.0, 2.0, 2.0, 2.0], 1), [Some(0); 3]);
+        assert_eq!(
+            judge(2, &[2.0, 2.0, 2.0, 2.0], 2),
+            [Some(0), Some(0), Some(1)]
+        );
+        assert_eq!(judge(2, &[-INF, -INF, -INF, 0.0], 3), [Some(1); 3]);
+        assert_eq!(judge(2, &[-0.0, 0.0, -1.0, -1.0], 0), [Some(1); 3]);
+    }
+
+    #[test]
+    fn a_strategy_that_cannot_score_unseen_classes_leaves_them_out() {
+        let scorer = Scorer::new(&[2, 1], false);
+        assert_eq!([0, 1, 2].map(|t| scorer.width(AfterTask(t))), [0, 2, 3]);
+        let mut matrices = AccuracyMatrices::new(vec![2, 1]);
+        matrices.set_row(&scorer.row(AfterTask::START)).unwrap();
+        let mut tally = scorer.row(AfterTask(1));
+        tally.add(0, &[0.0, 1.0], ClassId(1)).unwrap();
+        tally.add(1, &[0.0, 1.0], ClassId(0)).unwrap();
+        matrices.set_row(&tally).unwrap();
+
+        let json = serde_json::to_string(&matrices).unwrap();
+        let none = "[null,null],";
+        assert_eq!(
+            json,
+            format!(
+                r#"{{"n":[2,1],"seen":[{none}[1,null],[null,null]],"all":[{none}{none}[null,null]],"task":[{none}[1,null],[null,null]]}}"#
+            )
+        );
+        assert_eq!(
+            serde_json::from_str::<AccuracyMatrices>(&json).unwrap(),
+            matrices
+        );
+        let (after, on) = (AfterTask(1), TaskId(1));
+        assert_eq!(matrices.accuracy(Candidates::Seen, after, on), Some(50.0));
+        assert_eq!(matrices.accuracy(Candidates::All, after, on), None);
+    }
+
+    #[test]
+    fn what_cannot_be_scored_is_named() {
+        let scorer = Scorer::new(&[2, 1], true);
+        let mut tally = scorer.row(AfterTask(1));
+        assert_eq!(
+            tally
+                .add("test/0007.png", &[0.0, 1.0, f32::NAN], ClassId(0))
+                .unwrap_err()
+                .to_string(),
+            "the logit of class 2 for test sample test/0007.png is NaN after task 1: training diverged or the strategy divided by zero; \
+             lower its learning rate, or look for constant features"
+        );
+        assert_eq!(
+            tally.add(3, &[0.0], ClassId(0)).unwrap_err().to_string(),
+            "the prediction for test sample 3 has 1 logits, but 3 classes are to be scored after task 1"
+        );
+        assert_eq!(
+            tally.add(3, &[0.0; 3], ClassId(3)).unwrap_err().to_string(),
+            "test sample 3 is of class 3, but the stream has 3 classes"
+        );
+        // A sample that was not scored must not pass as a wrong one.
+        tally.add(3, &[0.0; 3], ClassId(0)).unwrap();
+        assert_eq!(
+            AccuracyMatrices::new(vec![2, 0])
+                .set_row(&tally)
+                .unwrap_err()
+                .to_string(),
+            "task 1 has 2 test samples, but 1 were scored after task 1"
+        );
+    }
+
+    #[test]
+    fn a_file_with_impossible_counts_is_refused() {
+        let read = |json: &str| {
+            serde_json::from_str::<AccuracyMatrices>(json)
+                .unwrap_err()
+                .to_string()
+        };
+        let ragged = r#"{"n":[1],"seen":[[null],[1]],"all":[[null]],"task":[[null],[null]]}"#;
+        assert!(read(ragged).starts_with("accuracy matrix: `all` is not 2 rows of 1 entries"));
+        let more = r#"{"n":[1],"seen":[[null],[2]],"all":[[null],[1]],"task":[[null],[null]]}"#;
+        assert!(
+            read(more)
+                .starts_with("accuracy matrix: `seen` has 2 correct of 1 after task 1 on task 1")
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! What can be wrong with a plugin: one short message each, with the file and the mend.
+
+use super::Kind;
+use harness_abi::ErrorCode;
+use std::path::PathBuf;
+
+/// Why a plugin cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// A file that is no usable plugin.
+    #[error("plugin {}: {fault}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: PluginFault,
+    },
+
+    /// A folder to search that cannot be read.
+    #[error("plugin folder {}: {source}; check the path", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// Two files offer the same name.
+    #[error(
+        "{kind} `{name}` is offered by two plugins, {} and {}; remove one of them, or name one with `plugin:` in the scenario",
+        first.display(), second.display()
+    )]
+    Ambiguous {
+        /// What is offered.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+
+    /// Nobody offers the name.
+    #[error("no plugin offers a {kind} `{name}`{hint}")]
+    Unknown {
+        /// What was asked for.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What may have been meant, and where plugins were looked for.
+        hint: String,
+    },
+
+    /// The named file does not offer the name.
+    #[error("plugin {} offers no {kind} `{name}`{hint}", path.display())]
+    NotOffered {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What it does offer.
+        hint: String,
+    },
+
+    /// The plugin's own code reports an error.
+    #[error("plugin {}: {kind} `{name}`: {error}{}", path.display(), whose_defect(error))]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What was called.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What it reports.
+        error: Box<harness_abi::Error>,
+    },
+}
+
+/// A panic is never the user's doing.
+fn whose_defect(error: &harness_abi::Error) -> &'static str {
+    match error.code() {
+        ErrorCode::PANIC => "; a defect of the plugin, to be reported to its author",
+        _ => "",
+    }
+}
+
+/// What is wrong with a plugin file.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginFault {
+    /// It is not there.
+    #[error("no such file; check the path, or build the plugin with `cargo build --release`")]
+    Missing,
+    /// It cannot be read.
+    #[error("cannot be read: {0}; name a file that you may read")]
+    Unreadable(std::io::Error),
+    /// It has no bytes.
+    #[error("the file is empty; build the plugin again")]
+    Empty,
+    /// It is no ELF file.
+    #[error(
+        "not a shared library (no ELF signature); name the `.so` file that `cargo build --release` made"
+    )]
+    NotElf,
+    /// It is an ELF file, but not a shared library.
+    #[error(
+        "an ELF file, but not a shared library; set `crate-type = [\"cdylib\"]` and build the plugin again"
+    )]
+    NotShared,
+    /// It is for another processor.
+    #[error("built for {found}, but this machine is {here}; build the plugin on this machine")]
+    Architecture {
+        /// What it was built for.
+        found: String,
+        /// What this is.
+        here: &'static str,
+    },
+    /// Its end is missing.
+    #[error(
+        "cut short: it should have {expected} bytes or more, but has {found}; copy or build the plugin again"
+    )]
+    Truncated {
+        /// The least that its headers speak of.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
+    /// Its headers contradict each other.
+    #[error("damaged ({0}); build the plugin again")]
+    Damaged(String),
+    /// It is no plugin.
+    #[error(
+        "a shared library, but no clbench plugin (it has no manifest); export one with `harness_abi::export_plugin!`"
+    )]
+    NoPlugin,
+    /// Its manifest cannot be read.
+    #[error("its manifest cannot be read ({0}); build the plugin again")]
+    Manifest(String),
+    /// It was built for a later version of the boundary.
+    #[error(
+        "built for plugin ABI {found}, but this clbench speaks ABI {here}; use a newer clbench, or build the plugin with this clbench's harness-abi"
+    )]
+    NewerAbi {
+        /// The plugin's.
+        found: u32,
+        /// Ours.
+        here: u32,
+    },
+    /// It was built for an earlier version of the boundary.
+    #[error(
+        "built for plugin ABI {found}, but this clbench speaks ABI {here}; build the plugin again with this clbench's harness-abi"
+    )]
+    OlderAbi {
+        /// The plugin's.
+        found: u32,
+        /// Ours.
+        here: u32,
+    },
+    /// It needs another runtime.
+    #[error(
+        "built for {found}, but this clbench opens {}; build the plugin with the tch that matches it",
+        super::LIBTORCH
+    )]
+    Runtime {
+        /// What it was built for.
+        found: String,
+    },
+    /// There is no libtorch.
+    #[error(
+        "needs {}, which was not found in {searched}; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so",
+        super::LIBTORCH
+    )]
+    NoLibtorch {
+        /// Where it was looked for.
+        searched: String,
+    },
+    /// The libtorch that is there is another version.
+    #[error("needs {}, but {} is version {found}; set CLBENCH_LIBTORCH to the lib folder of the right one", super::LIBTORCH, folder.display())]
+    WrongLibtorch {
+        /// The folder.
+        folder: PathBuf,
+        /// The version in it.
+        found: String,
+    },
+    /// The system's loader refuses libtorch.
+    #[error(
+        "needs {}, but the one in {} cannot be opened ({error}); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a whole one",
+        super::LIBTORCH, folder.display()
+    )]
+    DamagedLibtorch {
+        /// The folder.
+        folder: PathBuf,
+        /// What the loader says.
+        error: String,
+    },
+    /// The system's loader refuses it.
+    #[error(
+        "the system cannot load it ({0}); install the libraries that it needs, or build the plugin on this machine"
+    )]
+    Open(String),
+    /// It has a manifest, but nothing behind it.
+    #[error(
+        "its manifest is there, but the functions behind it are not; build the plugin again, and strip none of its dynamic symbols"
+    )]
+    NoHeader,
+    /// It is not what it was.
+    #[error("has changed since the run was planned; run again")]
+    Changed,
+    /// A layout behind its header is not ours.
+    #[error("{0}; build the plugin with this clbench's harness-abi")]
+    Layout(String),
+}
+
+impl PluginFault {
+    /// The fault of that file.
+    pub fn of(self, path: impl Into<PathBuf>) -> PluginError {
+        PluginError::File {
+            path: path.into(),
+            fault: self,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A plugin file that passed the preflight.
+
+use super::preflight::preflight;
+use super::{PluginError, PluginFault};
+use harness_abi::manifest::Manifest;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A plugin file and what it says of itself. None of its code has run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginFile {
+    path: PathBuf,
+    hash: String,
+    manifest: Manifest,
+}
+
+impl PluginFile {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::File`] with what is wrong.
+    pub fn open(path: &Path) -> Result<PluginFile, PluginError> {
+        let bytes = fs::read(path).map_err(|error| {
+            match error.kind() {
+                ErrorKind::NotFound => PluginFault::Missing,
+                _ => PluginFault::Unreadable(error),
+            }
+            .of(path)
+        })?;
+        let manifest = preflight(&bytes).map_err(|fault| fault.of(path))?;
+        Ok(PluginFile {
+            path: path.to_owned(),
+            hash: blake3::hash(&bytes).to_hex().to_string(),
+            manifest,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// BLAKE3 of its bytes, in hex.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}

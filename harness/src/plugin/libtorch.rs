@@ -1,0 +1,91 @@
+//! libtorch, opened once and before any plugin that needs it.
+//!
+//! The copy that is opened first serves every plugin, whatever folder a plugin was linked against; so all of it is
+//! opened here, from one folder. Folders are never mixed.
+
+use super::PluginFault;
+use super::load::reason;
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::{env, fs};
+
+const VERSION: &str = "2.11.0";
+
+/// Opens libtorch, unless this process has.
+pub(super) fn open() -> Result<(), PluginFault> {
+    static OPENED: OnceLock<()> = OnceLock::new();
+    if OPENED.get().is_some() {
+        return Ok(());
+    }
+    let folder = folder()?;
+    if let Some(found) = version_of(&folder).filter(|found| found != VERSION) {
+        return Err(PluginFault::WrongLibtorch { folder, found });
+    }
+    // In the order of their dependencies; those of CUDA are there in a CUDA build only.
+    for (name, needed) in [
+        ("libc10.so", true),
+        ("libtorch_cpu.so", true),
+        ("libc10_cuda.so", false),
+        ("libtorch_cuda.so", false),
+    ] {
+        let path = folder.join(name);
+        if !needed && !path.exists() {
+            continue;
+        }
+        // SAFETY: libtorch's initialisers are those of a library that every plugin on it runs anyway.
+        let library =
+            unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| {
+                PluginFault::DamagedLibtorch {
+                    folder: folder.clone(),
+                    error: reason(&error),
+                }
+            })?;
+        // Never unloaded: plugins hold on to it.
+        std::mem::forget(library);
+    }
+    let _ = OPENED.set(());
+    Ok(())
+}
+
+/// The folder that holds libtorch_cpu.so: `CLBENCH_LIBTORCH`, else `$LIBTORCH/lib`, else the one in the cache.
+fn folder() -> Result<PathBuf, PluginFault> {
+    let mut candidates = Vec::new();
+    if let Some(folder) = env::var_os("CLBENCH_LIBTORCH") {
+        candidates.push(PathBuf::from(folder));
+    } else {
+        if let Some(folder) = env::var_os("LIBTORCH") {
+            candidates.push(PathBuf::from(folder).join("lib"));
+        }
+        if let Some(cache) = crate::cache::folder() {
+            candidates.push(cache.join(format!("libtorch-{VERSION}-cpu/lib")));
+        }
+    }
+    match candidates
+        .iter()
+        .find(|folder| folder.join("libtorch_cpu.so").is_file())
+    {
+        Some(folder) => Ok(folder.clone()),
+        None => Err(PluginFault::NoLibtorch {
+            searched: candidates
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect::<Vec<_>>()
+                .join(" or "),
+        }),
+    }
+}
+
+/// The version that the folder around `lib` states: libtorch's `build-version`, or the `version.py` of Python's torch.
+fn version_of(lib: &Path) -> Option<String> {
+    let root = lib.parent()?;
+    let plain = |version: &str| version.trim().split('+').next().unwrap_or("").to_owned();
+    if let Ok(version) = fs::read_to_string(root.join("build-version")) {
+        return Some(plain(&version));
+    }
+    let python = fs::read_to_string(root.join("version.py")).ok()?;
+    let line = python
+        .lines()
+        .find(|line| line.starts_with("__version__"))?;
+    Some(plain(line.split(['\'', '"']).nth(1)?))
+}

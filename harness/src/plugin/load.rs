@@ -1,0 +1,131 @@
+//! Bringing a plugin file into the process.
+
+use super::{Kind, PluginError, PluginFault, PluginFile, libtorch};
+use harness_abi::backbone::BackboneSetting;
+use harness_abi::foreign::{
+    BackboneHandle, ForeignMetric, ForeignPlugin, ForeignStrategy, HEADER_SYMBOL,
+};
+use harness_abi::{Declaration, Outline, Setting};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use serde_json::Value;
+use std::error::Error;
+use std::path::PathBuf;
+
+/// The system's own words, which `libloading` keeps one step behind its error.
+pub(super) fn reason(error: &libloading::Error) -> String {
+    match error.source() {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
+}
+
+/// A plugin file whose code can be called. It is never unloaded.
+#[derive(Debug)]
+pub struct Loaded {
+    path: PathBuf,
+    plugin: ForeignPlugin,
+}
+
+impl Loaded {
+    /// Loads a file that passed the preflight, after the runtime that it needs.
+    ///
+    /// # Errors
+    ///
+    /// If libtorch is needed and not there, the system's loader refuses the file, or a layout is not ours.
+    pub fn load(file: &PluginFile) -> Result<Loaded, PluginError> {
+        let path = file.path();
+        if file.manifest().runtime.is_some() {
+            libtorch::open().map_err(|fault| fault.of(path))?;
+        }
+        // A bare name would be searched for in the system's library folders.
+        let absolute =
+            std::path::absolute(path).map_err(|error| PluginFault::Unreadable(error).of(path))?;
+        // SAFETY: the file says that it is a plugin of this ABI; loading it runs the initialisers of its libraries,
+        // which is what the user asked for in naming it.
+        let library = unsafe { Library::open(Some(&absolute), RTLD_NOW | RTLD_LOCAL) }
+            .map_err(|error| PluginFault::Open(reason(&error)).of(path))?;
+        // SAFETY: the symbol is only taken for its address here.
+        let header = unsafe { library.get::<*const ()>(HEADER_SYMBOL) }
+            .map_err(|_| PluginFault::NoHeader.of(path))?
+            .into_raw();
+        std::mem::forget(library);
+        // SAFETY: the symbol is the header that `export_plugin!` wrote (the manifest, written by the same macro, was
+        // checked), and the file is never unloaded.
+        let plugin = unsafe { ForeignPlugin::from_header(header.cast_const().cast()) }
+            .map_err(|error| PluginFault::Layout(error.to_string()).of(path))?;
+        Ok(Loaded {
+            path: path.to_owned(),
+            plugin,
+        })
+    }
+
+    /// Makes a backbone.
+    ///
+    /// # Errors
+    ///
+    /// What the plugin reports.
+    pub fn backbone(
+        &self,
+        name: &str,
+        parameters: &Value,
+        setting: &BackboneSetting,
+    ) -> Result<BackboneHandle, PluginError> {
+        self.plugin
+            .backbone(name, parameters, setting)
+            .map_err(self.failed(Kind::Backbone, name))
+    }
+
+    /// Runs a strategy's own check.
+    ///
+    /// # Errors
+    ///
+    /// What the plugin reports.
+    pub fn check(
+        &self,
+        name: &str,
+        parameters: &Value,
+        outline: &Outline,
+    ) -> Result<Declaration, PluginError> {
+        self.plugin
+            .check(name, parameters, outline)
+            .map_err(self.failed(Kind::Strategy, name))
+    }
+
+    /// Makes a strategy.
+    ///
+    /// # Errors
+    ///
+    /// What the plugin reports.
+    pub fn strategy(
+        &self,
+        name: &str,
+        parameters: &Value,
+        setting: &Setting,
+    ) -> Result<ForeignStrategy, PluginError> {
+        self.plugin
+            .strategy(name, parameters, setting)
+            .map_err(self.failed(Kind::Strategy, name))
+    }
+
+    /// Makes a metric.
+    ///
+    /// # Errors
+    ///
+    /// What the plugin reports.
+    pub fn metric(&self, name: &str) -> Result<ForeignMetric, PluginError> {
+        self.plugin
+            .metric(name)
+            .map_err(self.failed(Kind::Metric, name))
+    }
+
+    /// An error of the plugin's own code, with its origin.
+    pub fn failed(&self, kind: Kind, name: &str) -> impl Fn(harness_abi::Error) -> PluginError {
+        let (path, name) = (self.path.clone(), name.to_owned());
+        move |error| PluginError::Failed {
+            path: path.clone(),
+            kind,
+            name: name.clone(),
+            error: Box::new(error),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What made a number: the columns that every row of every CSV begins with.
+
+use super::CellRecord;
+use serde::Serialize;
+
+/// Split, class order, weights and plugin files behind one cell, or behind a row that sums up several.
+///
+/// Where the cells of a row differ in a hash, as class orders do when they follow the seed, the row has `combined:` and a hash of theirs.
+/// Where they differ in a name or version, it has them all, joined by `+`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Hash of the domain's split.
+    pub split_hash: String,
+    /// Hash of the class order.
+    pub class_order_digest: String,
+    /// The backbones' rows in the scenario.
+    pub backbone: String,
+    /// Hash of their weights and preprocessing.
+    pub backbone_fingerprint: String,
+    /// Hash of the files of their plugins.
+    pub backbone_plugin_hash: String,
+    /// The strategy's row in the scenario.
+    pub strategy: String,
+    /// The strategy's name in its plugin.
+    pub method: String,
+    /// The strategy's plugin.
+    pub plugin: String,
+    /// Its version.
+    pub plugin_version: String,
+    /// Hash of its file.
+    pub plugin_hash: String,
+    /// Hash of everything else that moves the numbers: parameters, backbones, threads, device, dtype.
+    pub settings: String,
+}
+
+impl Identity {
+    /// The columns' names; the domain's stands second.
+    pub(super) const HEADER: [&'static str; 13] = [
+        "scenario",
+        "domain",
+        "split_hash",
+        "class_order_digest",
+        "backbone",
+        "backbone_fingerprint",
+        "backbone_plugin_hash",
+        "strategy",
+        "method",
+        "plugin",
+        "plugin_version",
+        "plugin_hash",
+        "settings",
+    ];
+
+    /// Of one cell or of several, in the order of their seeds.
+    pub fn of(cells: &[&CellRecord]) -> Self {
+        let per_backbone = |field: fn(&super::BackbonePart) -> &str| {
+            move |cell: &CellRecord| -> String {
+                cell.backbones
+                    .iter()
+                    .map(field)
+                    .collect::<Vec<_>>()
+                    .join("+")
+            }
+        };
+        Self {
+            scenario: names(cells, |cell| cell.scenario.clone()),
+            split_hash: hashes(cells, |cell| cell.domain.split_hash.clone()),
+            class_order_digest: hashes(cells, |cell| cell.domain.class_order_digest.clone()),
+            backbone: names(cells, per_backbone(|b| &b.name)),
+            backbone_fingerprint: hashes(cells, per_backbone(|b| &b.fingerprint)),
+            backbone_plugin_hash: hashes(cells, per_backbone(|b| &b.plugin_hash)),
+            strategy: names(cells, |cell| cell.strategy.row.clone()),
+            method: names(cells, |cell| cell.strategy.name.clone()),
+            plugin: names(cells, |cell| cell.strategy.plugin.clone()),
+            plugin_version: names(cells, |cell| cell.strategy.plugin_version.clone()),
+            plugin_hash: hashes(cells, |cell| cell.strategy.plugin_hash.clone()),
+            settings: hashes(cells, settings),
+        }
+    }
+
+    /// The columns' values.
+    pub(super) fn fields<'a>(&'a self, domain: &'a str) -> [&'a str; 13] {
+        [
+            &self.scenario,
+            domain,
+            &self.split_hash,
+            &self.class_order_digest,
+            &self.backbone,
+            &self.backbone_fingerprint,
+            &self.backbone_plugin_hash,
+            &self.strategy,
+            &self.method,
+            &self.plugin,
+            &self.plugin_version,
+            &self.plugin_hash,
+            &self.settings,
+        ]
+    }
+}
+
+/// Twelve hex digits for all that moves a cell's numbers apart from domain and seed.
+///
+/// What a strategy merely declares (what it keeps, its number of parameters) follows from it and is left out.
+pub(super) fn settings(cell: &CellRecord) -> String {
+    #[derive(Serialize)]
+    struct Settings<'a> {
+        method: &'a str,
+        plugin_hash: &'a str,
+        regime: super::Regime,
+        parameters: &'a serde_json::Value,
+        backbones: Vec<[&'a str; 3]>,
+        threads: u32,
+        device: &'a str,
+        dtype: &'a str,
+    }
+    let strategy = &cell.strategy;
+    let settings = Settings {
+        method: &strategy.name,
+        plugin_hash: &strategy.plugin_hash,
+        regime: strategy.regime,
+        parameters: &strategy.parameters,
+        backbones: cell
+            .backbones
+            .iter()
+            .map(|b| [&*b.name, &*b.plugin_hash, &*b.fingerprint])
+            .collect(),
+        threads: cell.threads,
+        device: &cell.device,
+        dtype: &cell.dtype,
+    };
+    let json =
+        serde_json::to_string(&settings).expect("strings, numbers and JSON values serialise");
+    short_hash(json.as_bytes())
+}
+
+/// Twelve hex digits.
+fn short_hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..12].to_owned()
+}
+
+fn hashes(cells: &[&CellRecord], field: impl Fn(&CellRecord) -> String) -> String {
+    let values: Vec<String> = cells.iter().map(|cell| field(cell)).collect();
+    match values.split_first() {
+        None => String::new(),
+        Some((first, rest)) if rest.iter().all(|value| value == first) => first.clone(),
+        Some(_) => format!("combined:{}", short_hash(values.join("\n").as_bytes())),
+    }
+}
+
+fn names(cells: &[&CellRecord], field: impl Fn(&CellRecord) -> String) -> String {
+    let mut distinct: Vec<String> = Vec::new();
+    for value in cells.iter().map(|cell| field(cell)) {
+        if !distinct.contains(&value) {
+            distinct.push(value);
+        }
+    }
+    distinct.join("+")
+}

@@ -1,0 +1,59 @@
+//! Who stands where: ranks and best values.
+
+use super::{Entry, MetricInfo, RANKED_BY, Score, Section, Standing};
+
+/// Ranks the competitors and marks the best values among them.
+///
+/// Values that print the same in the CSV are equal: the order in which a mean was summed must not decide a rank.
+pub(super) fn judged(mut section: Section, metrics: &[MetricInfo]) -> Section {
+    let competes = |entry: &Entry| entry.standing == Standing::Unranked;
+    for (index, metric) in metrics.iter().enumerate() {
+        let keys: Vec<Option<i64>> = section
+            .entries
+            .iter()
+            .map(|entry| key(&entry.scores[index], metric))
+            .collect();
+        let rivals: Vec<i64> = section
+            .entries
+            .iter()
+            .zip(&keys)
+            .filter_map(|(entry, key)| key.filter(|_| competes(entry)))
+            .collect();
+        for (entry, key) in section.entries.iter_mut().zip(&keys) {
+            if let (true, Some(key), Score::Measured { best, .. }) =
+                (competes(entry), key, &mut entry.scores[index])
+            {
+                *best = rivals.iter().all(|rival| rival <= key);
+            }
+        }
+    }
+    if let Some(index) = metrics.iter().position(|metric| metric.name == RANKED_BY) {
+        let keys: Vec<Option<i64>> = section
+            .entries
+            .iter()
+            .map(|entry| key(&entry.scores[index], &metrics[index]).filter(|_| competes(entry)))
+            .collect();
+        for (entry, own) in section.entries.iter_mut().zip(&keys) {
+            if let Some(own) = own {
+                let better = keys.iter().flatten().filter(|&key| key > own).count();
+                entry.standing = Standing::Ranked(better as u32 + 1);
+            }
+        }
+    }
+    section
+}
+
+/// The mean in millionths, larger for better.
+fn key(score: &Score, metric: &MetricInfo) -> Option<i64> {
+    match score {
+        Score::Measured { summary, .. } => {
+            let millionths = (summary.mean * 1e6).round() as i64;
+            Some(if metric.higher_is_better {
+                millionths
+            } else {
+                -millionths
+            })
+        }
+        Score::Absent(_) => None,
+    }
+}

@@ -1,0 +1,280 @@
+//! The rows of a leaderboard: cells of one strategy that differ in their seeds alone, and their sums over seeds and domains.
+
+use super::section::{Place, Unit};
+use super::{
+    Absence, CellRecord, Entry, Identity, MetricInfo, Plan, Regime, ReportError, Scope, Score,
+    Section, Standing, Summary, identity,
+};
+use crate::id::Seed;
+use crate::matrix::Candidates;
+use std::collections::BTreeMap;
+
+/// The cells of one strategy row in one place, all made with the same settings.
+pub(super) struct Row<'a> {
+    unit: usize,
+    name: &'a str,
+    backbones: Vec<&'a str>,
+    settings: String,
+    cells: BTreeMap<Seed, usize>,
+}
+
+/// What a leaderboard is made of: records, and the values of these metrics for each of them.
+pub(super) struct Source<'a> {
+    pub(super) records: &'a [CellRecord],
+    pub(super) metrics: &'a [MetricInfo],
+    pub(super) values: &'a [Vec<Option<f64>>],
+}
+
+impl<'a> Source<'a> {
+    /// The rows of a place, in the order of the records.
+    pub(super) fn rows(&self, place: &Place) -> Result<Vec<Row<'a>>, ReportError> {
+        let mut rows: Vec<Row<'a>> = Vec::new();
+        let mut row_of = BTreeMap::new();
+        for &(unit, index) in &place.members {
+            let record = &self.records[index];
+            let name = record.strategy.row.as_str();
+            let backbones: Vec<&str> = record.backbones.iter().map(|b| b.name.as_str()).collect();
+            let settings = identity::settings(record);
+            let key = (unit, name, backbones.clone(), settings.clone());
+            let row = *row_of.entry(key).or_insert_with(|| {
+                rows.push(Row {
+                    unit,
+                    name,
+                    backbones,
+                    settings,
+                    cells: BTreeMap::new(),
+                });
+                rows.len() - 1
+            });
+            let kept = *rows[row].cells.entry(record.seed).or_insert(index);
+            if !self.records[kept].same_result(record) {
+                let id = record.id.clone();
+                return Err(ReportError::Ambiguous { id });
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The section of a place with these rows.
+    pub(super) fn domain(&self, rows: &[Row<'a>], units: &[Unit<'_>]) -> Section {
+        let entry = |row: &Row<'a>| {
+            let lacking = lacking_seeds(row, &units[row.unit].plan);
+            let scores = (0..self.metrics.len()).map(|metric| {
+                let values = row.cells.values().map(|&cell| self.values[cell][metric]);
+                self.score(metric, row, values.collect())
+            });
+            self.entry(label(row, rows, units), &[row], lacking, scores.collect())
+        };
+        let domain = &self.first(&rows[0]).domain;
+        Section {
+            scope: Scope::Domain {
+                name: domain.name.clone(),
+                split_hash: domain.split_hash.clone(),
+                tasks: domain.task_sizes.len(),
+            },
+            limit: domain.limit,
+            validation: domain.validation,
+            entries: rows.iter().map(entry).collect(),
+        }
+    }
+
+    /// A section for each set of places that some unit covers.
+    pub(super) fn overall(&self, places: &[Vec<Row<'a>>], units: &[Unit<'_>]) -> Vec<Section> {
+        let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
+        for unit in 0..units.len() {
+            let has_unit = |place: &usize| places[*place].iter().any(|row| row.unit == unit);
+            let covered: Vec<usize> = (0..places.len()).filter(has_unit).collect();
+            match groups.iter_mut().find(|(other, _)| *other == covered) {
+                Some((_, members)) => members.push(unit),
+                None => groups.push((covered, vec![unit])),
+            }
+        }
+        let section = |(covered, members): (Vec<usize>, Vec<usize>)| {
+            let first = |place: usize| &self.first(&places[place][0]).domain;
+            let domains: Vec<String> = covered.iter().map(|&p| first(p).name.clone()).collect();
+            // The first row of each strategy stands for all that it has in these places.
+            let mut heads: Vec<&Row<'a>> = Vec::new();
+            for row in covered.iter().flat_map(|&place| &places[place]) {
+                if members.contains(&row.unit) && !heads.iter().any(|head| same_row(head, row)) {
+                    heads.push(row);
+                }
+            }
+            let entries = heads.iter().map(|&head| {
+                let of_head = |&place: &usize| -> Vec<&Row<'a>> {
+                    places[place]
+                        .iter()
+                        .filter(|row| same_row(row, head))
+                        .collect()
+                };
+                let found: Vec<Vec<&Row<'a>>> = covered.iter().map(of_head).collect();
+                let label = label(head, heads.iter().copied(), units);
+                self.overall_entry(label, &found, &domains, &units[head.unit].plan)
+            });
+            Section {
+                limit: first(covered[0]).limit,
+                validation: first(covered[0]).validation,
+                entries: entries.collect(),
+                scope: Scope::Overall { domains },
+            }
+        };
+        groups.into_iter().map(section).collect()
+    }
+
+    /// `found` has, for each domain, the strategy's rows there: one, if all is well.
+    fn overall_entry(
+        &self,
+        label: String,
+        found: &[Vec<&Row<'a>>],
+        domains: &[String],
+        plan: &Plan,
+    ) -> Entry {
+        let obstacle = || -> Option<String> {
+            if let Some(missing) = plan.domains.iter().find(|name| !domains.contains(name)) {
+                return Some(format!("lacks domain {missing}"));
+            }
+            for (rows, domain) in found.iter().zip(domains) {
+                if domains.iter().filter(|other| *other == domain).count() > 1 {
+                    return Some(format!("domain {domain} was run in two versions"));
+                }
+                match rows[..] {
+                    [] => return Some(format!("lacks domain {domain}")),
+                    [row] => {
+                        if let Some(lacking) = lacking_seeds(row, plan) {
+                            return Some(format!("{lacking} of {domain}"));
+                        }
+                    }
+                    _ => return Some(format!("{domain} was run with different settings")),
+                }
+            }
+            None
+        };
+        let obstacle = obstacle();
+        let rows: Vec<&Row<'a>> = found.iter().flatten().copied().collect();
+        let scores = (0..self.metrics.len()).map(|metric| match &obstacle {
+            Some(reason) => Score::Absent(Absence::Incomplete(reason.clone())),
+            None => {
+                let per_seed = rows[0].cells.keys().map(|seed| {
+                    let values = rows
+                        .iter()
+                        .map(|row| self.values[*row.cells.get(seed)?][metric]);
+                    let sum = values.sum::<Option<f64>>()?;
+                    Some(sum / rows.len() as f64)
+                });
+                self.score(metric, rows[0], per_seed.collect())
+            }
+        });
+        let scores = scores.collect();
+        self.entry(label, &rows, obstacle, scores)
+    }
+
+    fn score(&self, metric: usize, row: &Row<'a>, per_seed: Vec<Option<f64>>) -> Score {
+        let all: Option<Vec<f64>> = per_seed.into_iter().collect();
+        if let Some(summary) = all.and_then(|values| Summary::of(&values)) {
+            return Score::Measured {
+                summary,
+                best: false,
+            };
+        }
+        let strategy = &self.first(row).strategy;
+        let matrix = self.metrics[metric].matrix;
+        Score::Absent(if strategy.regime == Regime::Joint {
+            Absence::Joint
+        } else if !strategy.scores_unseen
+            && matches!(matrix, Some(Candidates::All | Candidates::Task))
+        {
+            Absence::CannotScoreUnseen
+        } else {
+            Absence::Undefined
+        })
+    }
+
+    fn entry(
+        &self,
+        label: String,
+        rows: &[&Row<'a>],
+        lacking: Option<String>,
+        scores: Vec<Score>,
+    ) -> Entry {
+        let cells: Vec<&CellRecord> = rows
+            .iter()
+            .flat_map(|row| row.cells.values())
+            .map(|&cell| &self.records[cell])
+            .collect();
+        let strategy = &self.first(rows[0]).strategy;
+        let mut seeds: Vec<Seed> = cells.iter().map(|cell| cell.seed).collect();
+        seeds.sort();
+        seeds.dedup();
+        Entry {
+            label,
+            identity: Identity::of(&cells),
+            regime: strategy.regime,
+            keeps: strategy.keeps.clone(),
+            scores_unseen: strategy.scores_unseen,
+            batch_dependent: cells.iter().any(|cell| cell.strategy.batch_dependent),
+            trainable_parameters: cells
+                .iter()
+                .map(|cell| cell.strategy.trainable_parameters)
+                .max()
+                .unwrap_or_default(),
+            provenance: strategy.provenance,
+            trials: strategy.trials,
+            seeds,
+            standing: match lacking {
+                _ if strategy.regime == Regime::Joint => Standing::UpperBound,
+                Some(lacking) => Standing::Incomplete(lacking),
+                None => Standing::Unranked,
+            },
+            scores,
+        }
+    }
+
+    fn first(&self, row: &Row<'a>) -> &'a CellRecord {
+        let index = row
+            .cells
+            .values()
+            .next()
+            .expect("a row is made with its first cell");
+        &self.records[*index]
+    }
+}
+
+/// Whether two rows are one line of the scenario, whatever the settings.
+fn same_row(one: &Row<'_>, other: &Row<'_>) -> bool {
+    (one.unit, one.name, &one.backbones) == (other.unit, other.name, &other.backbones)
+}
+
+fn lacking_seeds(row: &Row<'_>, plan: &Plan) -> Option<String> {
+    let lacking: Vec<String> = plan
+        .seeds
+        .iter()
+        .filter(|seed| !row.cells.contains_key(seed))
+        .map(Seed::to_string)
+        .collect();
+    let plural = if lacking.len() == 1 { "" } else { "s" };
+    (!lacking.is_empty()).then(|| format!("lacks seed{plural} {}", lacking.join(", ")))
+}
+
+/// The strategy's row; with backbone, scenario and settings only where others of that name differ in them.
+fn label<'r, 'a: 'r>(
+    row: &Row<'a>,
+    rows: impl IntoIterator<Item = &'r Row<'a>>,
+    units: &[Unit<'_>],
+) -> String {
+    let mut differ = [false; 3];
+    for other in rows.into_iter().filter(|other| other.name == row.name) {
+        differ[0] |= other.backbones != row.backbones;
+        differ[1] |= units[other.unit].scenario != units[row.unit].scenario;
+        differ[2] |= same_row(other, row) && other.settings != row.settings;
+    }
+    let mut label = row.name.to_owned();
+    if differ[0] {
+        label += &format!(" on {}", row.backbones.join("+"));
+    }
+    if differ[1] {
+        label += &format!(" ({})", units[row.unit].scenario);
+    }
+    if differ[2] {
+        label += &format!(" [{}]", row.settings);
+    }
+    label
+}

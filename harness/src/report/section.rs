@@ -1,0 +1,129 @@
+//! Which cells are comparable: the sections of a leaderboard.
+//!
+//! Cells share a section if they learned the same tasks of the same split in the same class order. A class order may follow the seed, so
+//! it is compared seed by seed.
+
+use super::{CellRecord, Plan, ReportError};
+use crate::id::Seed;
+use std::collections::BTreeMap;
+
+/// The cells that one plan has made: of one scenario, under the same `--limit` and `--validation`.
+pub(super) struct Unit<'a> {
+    pub(super) scenario: &'a str,
+    /// The domains and seeds that a strategy needs for a place among the others.
+    pub(super) plan: Plan,
+    members: Vec<usize>,
+}
+
+/// One section: indices into the records, each with its unit.
+pub(super) struct Place {
+    orders: BTreeMap<Seed, String>,
+    pub(super) members: Vec<(usize, usize)>,
+}
+
+/// Sorts records into units, and these into places. Without a given plan, a unit's plan is what its records cover together.
+pub(super) fn sort<'a>(
+    records: &'a [CellRecord],
+    plan: Option<&Plan>,
+) -> Result<(Vec<Unit<'a>>, Vec<Place>), ReportError> {
+    let mut units: Vec<Unit<'a>> = Vec::new();
+    let mut unit_of = BTreeMap::new();
+    for (index, record) in records.iter().enumerate() {
+        let domain = &record.domain;
+        let key = (
+            &record.scenario,
+            domain.limit,
+            domain.validation.map(f64::to_bits),
+        );
+        let unit = *unit_of.entry(key).or_insert_with(|| {
+            units.push(Unit {
+                scenario: &record.scenario,
+                plan: plan.cloned().unwrap_or_default(),
+                members: Vec::new(),
+            });
+            units.len() - 1
+        });
+        let unit = &mut units[unit];
+        unit.members.push(index);
+        if plan.is_none() {
+            if !unit.plan.domains.contains(&domain.name) {
+                unit.plan.domains.push(domain.name.clone());
+            }
+            if !unit.plan.seeds.contains(&record.seed) {
+                unit.plan.seeds.push(record.seed);
+            }
+        }
+    }
+
+    let mut places: Vec<Place> = Vec::new();
+    let mut places_of: BTreeMap<Base<'a>, Vec<usize>> = BTreeMap::new();
+    for (unit_index, unit) in units.iter_mut().enumerate() {
+        unit.plan.seeds.sort();
+        for (base, members) in by_base(records, &unit.members) {
+            let orders = class_orders(records, &members, unit.scenario)?;
+            let candidates = places_of.entry(base).or_default();
+            let place = candidates
+                .iter()
+                .copied()
+                .find(|&place| agree(&places[place].orders, &orders));
+            let place = place.unwrap_or_else(|| {
+                places.push(Place {
+                    orders: BTreeMap::new(),
+                    members: Vec::new(),
+                });
+                candidates.push(places.len() - 1);
+                places.len() - 1
+            });
+            places[place].orders.extend(orders);
+            places[place]
+                .members
+                .extend(members.into_iter().map(|member| (unit_index, member)));
+        }
+    }
+    Ok((units, places))
+}
+
+/// Domain, split hash, task sizes.
+type Base<'a> = (&'a str, &'a str, &'a [u32]);
+
+/// The members by base, in the order in which bases first occur.
+fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, Vec<usize>)> {
+    let mut groups: Vec<(Base<'a>, Vec<usize>)> = Vec::new();
+    for &member in members {
+        let domain = &records[member].domain;
+        let base: Base<'a> = (&domain.name, &domain.split_hash, &domain.task_sizes);
+        match groups.iter_mut().find(|(other, _)| *other == base) {
+            Some((_, group)) => group.push(member),
+            None => groups.push((base, vec![member])),
+        }
+    }
+    groups
+}
+
+/// Each seed's class order; within one scenario there can be only one.
+fn class_orders(
+    records: &[CellRecord],
+    members: &[usize],
+    scenario: &str,
+) -> Result<BTreeMap<Seed, String>, ReportError> {
+    let mut first_of: BTreeMap<Seed, &CellRecord> = BTreeMap::new();
+    for record in members.iter().map(|&member| &records[member]) {
+        let first = first_of.entry(record.seed).or_insert(record);
+        if first.domain.class_order_digest != record.domain.class_order_digest {
+            return Err(ReportError::ClassOrder {
+                first: first.id.clone(),
+                second: record.id.clone(),
+                scenario: scenario.to_owned(),
+                seed: record.seed,
+            });
+        }
+    }
+    let digest =
+        |(seed, record): (Seed, &CellRecord)| (seed, record.domain.class_order_digest.clone());
+    Ok(first_of.into_iter().map(digest).collect())
+}
+
+fn agree(one: &BTreeMap<Seed, String>, other: &BTreeMap<Seed, String>) -> bool {
+    one.iter()
+        .all(|(seed, order)| other.get(seed).is_none_or(|found| found == order))
+}

@@ -1,0 +1,61 @@
+//! The host's services to plugins, in the process of a cell.
+
+use super::{Event, Events, Interrupt};
+use harness_abi::host::HostService;
+use harness_abi::{Host, Level};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A plugin may report its progress a thousand times a second; nobody can read that.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A host whose plugins are heard by the parent (progress, warnings) and by the log (everything else).
+pub(super) fn host(events: Arc<Events>, interrupt: Interrupt) -> Host {
+    Host::serving(Arc::new(CellHost {
+        events,
+        interrupt,
+        last: Mutex::new(None),
+    }))
+}
+
+struct CellHost {
+    events: Arc<Events>,
+    interrupt: Interrupt,
+    last: Mutex<Option<Instant>>,
+}
+
+impl HostService for CellHost {
+    fn progress(&self, phase: &str, done: u64, total: u64) {
+        let Ok(mut last) = self.last.lock() else {
+            return;
+        };
+        let due = last.is_none_or(|last| last.elapsed() >= PROGRESS_INTERVAL);
+        if due || done >= total {
+            *last = Some(Instant::now());
+            self.events.send(&Event::Progress {
+                phase: phase.to_owned(),
+                done,
+                total,
+            });
+        }
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        match level {
+            Level::Debug => eprintln!("debug: {message}"),
+            Level::Info => eprintln!("{message}"),
+            Level::Warning => {
+                eprintln!("warning: {message}");
+                self.events.send(&Event::Warning(message.to_owned()));
+            }
+        }
+    }
+
+    fn scalar(&self, name: &str, step: u64, value: f64) {
+        eprintln!("{name}[{step}] = {value}");
+    }
+
+    fn cancelled(&self) -> bool {
+        self.interrupt.requested()
+    }
+}

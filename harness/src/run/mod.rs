@@ -1,0 +1,33 @@
+//! A run: plan the cells, check them, compute features, run each cell in a process of its own, gather the records.
+//!
+//! The process that the user starts (the parent) loads no plugin. It makes a [`Plan`] of [`Cell`]s, each a line of JSON
+//! that says all that is needed to run it anywhere, and starts processes of its own program for what needs a plugin:
+//! one that checks ([`probe`]), one per set of features, one per cell ([`run_cell`]). They tell it how they fare by
+//! [`Event`]s; what they print otherwise goes to a log. A cell's record is written by its own process, whole or not at
+//! all, and a cell whose record is there is not run again.
+
+mod canonical;
+mod cell;
+mod child;
+mod embed;
+mod evaluate;
+mod event;
+mod execute;
+mod host;
+mod interrupt;
+mod opened;
+mod plan;
+pub mod probe;
+mod process;
+mod protocol;
+mod samples;
+mod show;
+
+pub use cell::{Cell, CellBackbone, CellDomain, CellStrategy, PluginRef};
+pub use embed::{Embedded, Embedder};
+pub use event::{Event, Events, Fault};
+pub use execute::{Jobs, execute, report_in_child};
+pub use interrupt::Interrupt;
+pub use opened::Opened;
+pub use plan::{OpenedDomain, Plan, Restriction, open};
+pub use process::run_cell;

@@ -1,0 +1,110 @@
+//! What a cell names, opened in the cell's process: its domain, its plugins, its backbones with their features. Each must
+//! still be what the run was planned with.
+
+use super::host::host;
+use super::{Cell, Embedded, Embedder, Events, Interrupt};
+use crate::domain::Domain;
+use crate::error::Error;
+use crate::features::FeatureStore;
+use crate::plugin::{Loaded, PluginFault, PluginFile};
+use harness_abi::Host;
+use harness_abi::backbone::BackboneSetting;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A cell's domain, plugins and backbones.
+pub struct Opened {
+    pub(super) domain: Domain,
+    pub(super) plugins: Plugins,
+    pub(super) embedded: Vec<Embedded>,
+    pub(super) host: Host,
+}
+
+impl Opened {
+    /// Opens the domain, makes the backbones, and opens or computes their features.
+    ///
+    /// # Errors
+    ///
+    /// If any of them cannot be had, or has changed since the run was planned.
+    pub fn open(
+        cell: &Cell,
+        store: &FeatureStore,
+        events: &Arc<Events>,
+        interrupt: &Interrupt,
+    ) -> Result<Opened, Error> {
+        let domain = opened_domain(cell)?;
+        let host = host(events.clone(), interrupt.clone());
+        let embedder = Embedder {
+            domain: &domain,
+            domain_name: &cell.domain.name,
+            store,
+            events,
+            interrupt,
+        };
+        let setting = BackboneSetting {
+            device: cell.device.clone(),
+            threads: cell.threads,
+            folder: cell.folder.clone(),
+            host: host.clone(),
+        };
+        let (mut plugins, mut embedded) = (Plugins::default(), Vec::new());
+        for backbone in &cell.backbones {
+            events.stage(format!(
+                "features of `{}` of plugin {}",
+                backbone.name,
+                backbone.plugin.file.display()
+            ));
+            let plugin = plugins.load(&backbone.plugin.file, &backbone.plugin.hash)?;
+            let handle = plugin.backbone(&backbone.use_, &backbone.parameters, &setting)?;
+            if handle.info().fingerprint != backbone.fingerprint {
+                return Err(Error::BackboneChanged {
+                    backbone: backbone.name.clone(),
+                    found: handle.info().fingerprint.clone(),
+                    planned: backbone.fingerprint.clone(),
+                });
+            }
+            embedded.push(embedder.embed(backbone, &plugin, handle)?);
+        }
+        Ok(Opened {
+            domain,
+            plugins,
+            embedded,
+            host,
+        })
+    }
+}
+
+/// The cell's domain, which must still be what the plan was made for.
+fn opened_domain(cell: &Cell) -> Result<Domain, Error> {
+    let domain = cell.domain.open()?;
+    let found = domain.split_hash().as_str();
+    if found != cell.domain.split_hash {
+        return Err(Error::DomainChanged {
+            domain: cell.domain.name.clone(),
+            found: found.to_owned(),
+            planned: cell.domain.split_hash.clone(),
+        });
+    }
+    Ok(domain)
+}
+
+/// Plugin files that this process has loaded.
+#[derive(Default)]
+pub(super) struct Plugins(HashMap<String, Arc<Loaded>>);
+
+impl Plugins {
+    /// Loads a file, which must still be the one that was planned with.
+    pub(super) fn load(&mut self, file: &Path, hash: &str) -> Result<Arc<Loaded>, Error> {
+        if let Some(loaded) = self.0.get(hash) {
+            return Ok(loaded.clone());
+        }
+        let opened = PluginFile::open(file)?;
+        if opened.hash() != hash {
+            return Err(PluginFault::Changed.of(file).into());
+        }
+        let loaded = Arc::new(Loaded::load(&opened)?);
+        self.0.insert(hash.to_owned(), loaded.clone());
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,294 @@
+//! The plan: every cell of a scenario, in the order in which tables list them.
+
+use super::cell::{CELL_FORMAT, open_domain};
+use super::child::Child;
+use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
+use super::protocol::learned_tasks;
+use super::{Cell, CellBackbone, CellDomain, CellStrategy, Event, Fault, Interrupt, PluginRef};
+use crate::domain::{DomainSource, IdxFiles, Summary};
+use crate::error::Error;
+use crate::plugin::{Kind, Registry};
+use crate::scenario::{DomainUse, Scenario, SourceSpec};
+use crate::stream::{Stream, StreamError, Tasks};
+use harness_abi::backbone::BackboneInfo;
+use std::io::{self, Seek};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// What is run of a scenario's data.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Restriction {
+    /// `--limit`: samples per class.
+    pub limit: Option<NonZeroUsize>,
+    /// `--validation`: the part of the training data that stands in for the test split.
+    pub validation: Option<f64>,
+}
+
+/// All cells of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// By domain, then strategy, then seed, in the scenario's order.
+    pub cells: Vec<Cell>,
+}
+
+/// A domain of the scenario, opened.
+pub struct OpenedDomain {
+    /// Where its images are.
+    pub source: DomainSource,
+    /// What it is.
+    pub summary: Summary,
+}
+
+/// Opens a scenario's domain and checks that every seed's stream can be cut from it.
+///
+/// # Errors
+///
+/// If it cannot be opened, or has fewer classes than tasks.
+pub fn open(
+    scenario: &Scenario,
+    domain: &DomainUse,
+    restriction: Restriction,
+) -> Result<OpenedDomain, Error> {
+    let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
+    let opened = open_domain(
+        &domain.name,
+        &source,
+        restriction.limit,
+        restriction.validation,
+    )?;
+    for &seed in &scenario.seeds {
+        Stream::new(&domain.stream.spec, opened.classes().len(), seed)
+            .map_err(|error| stream_error(scenario, domain, &error))?;
+    }
+    Ok(OpenedDomain {
+        source,
+        summary: opened.summary(),
+    })
+}
+
+fn resolved_source(domain: &DomainUse) -> Result<DomainSource, crate::domain::DomainError> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    Ok(match &domain.source {
+        SourceSpec::Digits => DomainSource::Digits,
+        SourceSpec::ImageFolder { path } => DomainSource::ImageFolder {
+            path: absolute(path),
+        },
+        SourceSpec::Idx { folder, classes } => {
+            DomainSource::Idx(IdxFiles::in_folder(&absolute(folder), classes.clone())?)
+        }
+    })
+}
+
+fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
+    let key = match (error, &domain.stream.spec.tasks) {
+        (StreamError::SeedTooLargeForNumpy { .. }, _) => "class_order",
+        (_, Tasks::Count(_)) => "tasks",
+        (_, Tasks::Sizes(_)) => "task_sizes",
+    };
+    let key = format!("{}.{key}", domain.stream.key);
+    let message = format!("domain `{}`: {error}", domain.name);
+    scenario.key_error(&key, message).into()
+}
+
+impl Plan {
+    /// Plans a scenario: opens its domains, finds its plugins, and has the plugins check their parameters.
+    ///
+    /// # Errors
+    ///
+    /// What any of that reports.
+    pub fn make(
+        scenario: &Scenario,
+        registry: &Registry,
+        restriction: Restriction,
+        save_predictions: bool,
+        interrupt: &Interrupt,
+    ) -> Result<Plan, Error> {
+        let domains = scenario
+            .domains
+            .iter()
+            .map(|domain| open(scenario, domain, restriction))
+            .collect::<Result<Vec<_>, _>>()?;
+        let request = request(scenario, registry, &domains)?;
+        let infos = checked(scenario, &request, interrupt)?;
+
+        let folder = folder(scenario);
+        let mut cells = Vec::new();
+        for (domain, opened) in scenario.domains.iter().zip(&domains) {
+            for row in &scenario.strategies {
+                let check = request
+                    .strategies
+                    .iter()
+                    .find(|check| check.row == row.name)
+                    .expect("every row is checked");
+                for &seed in &scenario.seeds {
+                    let mut cell = Cell {
+                        format: CELL_FORMAT,
+                        id: String::new(),
+                        scenario: scenario.name.clone(),
+                        folder: folder.clone(),
+                        domain: CellDomain {
+                            name: domain.name.clone(),
+                            source: opened.source.clone(),
+                            split_hash: opened.summary.split_hash.as_str().to_owned(),
+                            templates: domain.templates.clone(),
+                            stream: domain.stream.spec.clone(),
+                            limit: restriction.limit,
+                            validation: restriction.validation,
+                        },
+                        backbones: check
+                            .backbones
+                            .iter()
+                            .map(|&index| cell_backbone(&request.backbones[index], &infos[index]))
+                            .collect(),
+                        strategy: CellStrategy {
+                            row: row.name.clone(),
+                            use_: row.use_.clone(),
+                            plugin: check.plugin.clone(),
+                            regime: row.regime,
+                            parameters: row.parameters.clone(),
+                            provenance: row.provenance,
+                            trials: row.trials,
+                        },
+                        seed,
+                        threads: scenario.threads.get(),
+                        device: scenario.device.as_str().to_owned(),
+                        save_predictions,
+                    };
+                    cell.id = cell.proper_id();
+                    cells.push(cell);
+                }
+            }
+        }
+        Ok(Plan { cells })
+    }
+}
+
+/// The scenario's folder, from the root: a cell may run elsewhere.
+fn folder(scenario: &Scenario) -> PathBuf {
+    let folder = match scenario.file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
+    CellBackbone {
+        name: check.name.clone(),
+        use_: check.use_.clone(),
+        plugin: check.plugin.clone(),
+        parameters: check.parameters.clone(),
+        fingerprint: info.fingerprint.clone(),
+        dtype: info.dtype.clone(),
+    }
+}
+
+fn request(
+    scenario: &Scenario,
+    registry: &Registry,
+    domains: &[OpenedDomain],
+) -> Result<Request, Error> {
+    let used = |name: &str| {
+        scenario
+            .strategies
+            .iter()
+            .any(|row| row.backbones.iter().any(|backbone| backbone == name))
+    };
+    let mut backbones = Vec::new();
+    for backbone in scenario.backbones.iter().filter(|b| used(&b.name)) {
+        let file = registry.find(Kind::Backbone, &backbone.use_, backbone.plugin.as_deref())?;
+        backbones.push(BackboneCheck {
+            name: backbone.name.clone(),
+            use_: backbone.use_.clone(),
+            plugin: PluginRef::from(&file),
+            parameters: backbone.parameters.clone(),
+        });
+    }
+    let mut strategies: Vec<StrategyCheck> = Vec::new();
+    for row in &scenario.strategies {
+        let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
+        for (domain, opened) in scenario.domains.iter().zip(domains) {
+            let seed = scenario.seeds[0];
+            let classes = opened.summary.classes.len();
+            let stream = Stream::new(&domain.stream.spec, classes, seed)
+                .map_err(|error| stream_error(scenario, domain, &error))?;
+            let check = StrategyCheck {
+                row: row.name.clone(),
+                use_: row.use_.clone(),
+                plugin: PluginRef::from(&file),
+                parameters: row.parameters.clone(),
+                backbones: row
+                    .backbones
+                    .iter()
+                    .map(|name| {
+                        let position = backbones.iter().position(|check| check.name == *name);
+                        position.expect("a resolved scenario names backbones that it has")
+                    })
+                    .collect(),
+                tasks: learned_tasks(row.regime, &stream),
+                classes: classes as u32,
+                seed: seed.0,
+            };
+            if !strategies.contains(&check) {
+                strategies.push(check);
+            }
+        }
+    }
+    Ok(Request {
+        device: scenario.device.as_str().to_owned(),
+        threads: scenario.threads.get(),
+        folder: folder(scenario),
+        backbones,
+        strategies,
+    })
+}
+
+/// Has a process check the plugins' parameters.
+fn checked(
+    scenario: &Scenario,
+    request: &Request,
+    interrupt: &Interrupt,
+) -> Result<Vec<BackboneInfo>, Error> {
+    let internal = |error: std::io::Error| Error::Internal(format!("a child's log: {error}"));
+    // Of interest only if something goes wrong.
+    let mut log = tempfile::tempfile().map_err(internal)?;
+    let input = serde_json::to_string(request).expect("plain data");
+    let mut answer = None;
+    let child = Child {
+        args: &["probe"],
+        paths: &[],
+        input: &input,
+        threads: request.threads,
+        log: log.try_clone().map_err(internal)?,
+    };
+    let ended = child.run(interrupt, &mut |event| match event {
+        Event::Answer(value) => answer = serde_json::from_value(value).ok(),
+        Event::Warning(warning) => eprintln!("warning: {warning}"),
+        _ => {}
+    });
+    let error = match (ended, answer) {
+        (Ok(()), Some(Answer::Good { backbones })) => return Ok(backbones),
+        (Ok(()), Some(Answer::Bad { name, fault })) => at_its_key(scenario, &name, fault),
+        (Ok(()), None) => Error::Internal("the check gave no answer".into()),
+        (Err(error), _) => error,
+    };
+    log.rewind().map_err(internal)?;
+    io::copy(&mut log, &mut io::stderr()).map_err(internal)?;
+    Err(error)
+}
+
+/// A fault of a parameter, at the place in the scenario where the parameter is written.
+fn at_its_key(scenario: &Scenario, name: &str, fault: Fault) -> Error {
+    let Some((kind, path, message)) = &fault.parameter else {
+        return fault.into();
+    };
+    let row = scenario.strategies.iter().find(|row| row.name == name);
+    let key = match (kind, row) {
+        (Kind::Strategy, None) => return fault.into(),
+        (Kind::Strategy, Some(row)) if path.is_empty() => format!("{}.parameters", row.key()),
+        (Kind::Strategy, Some(row)) => row.parameter_key(path),
+        _ if path.is_empty() => format!("backbones.{name}.parameters"),
+        _ => format!("backbones.{name}.parameters.{path}"),
+    };
+    scenario.key_error(&key, message.clone()).into()
+}

@@ -1,0 +1,156 @@
+//! The check before the first cell: every backbone is made, every strategy's own check is run and the strategy made, in a
+//! process of their own. So a wrong parameter ends a run at once, and a plugin that crashes takes nothing with it.
+
+use super::host::host;
+use super::opened::Plugins;
+use super::{Events, Fault, Interrupt, PluginRef};
+use crate::error::Error;
+use harness_abi::BackboneHandle;
+use harness_abi::backbone::{BackboneInfo, BackboneSetting};
+use harness_abi::{Host, Outline, Setting};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What to check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Where to compute.
+    pub device: String,
+    /// Threads of one operation.
+    pub threads: u32,
+    /// The scenario's folder.
+    pub folder: PathBuf,
+    /// Backbones to make.
+    pub backbones: Vec<BackboneCheck>,
+    /// Strategies to check.
+    pub strategies: Vec<StrategyCheck>,
+}
+
+/// A backbone to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackboneCheck {
+    /// Its name in the scenario.
+    pub name: String,
+    /// Its name in the plugin.
+    pub use_: String,
+    /// The plugin.
+    pub plugin: PluginRef,
+    /// Its parameters.
+    pub parameters: Value,
+}
+
+/// A strategy to check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StrategyCheck {
+    /// Its row.
+    pub row: String,
+    /// Its name in the plugin.
+    pub use_: String,
+    /// The plugin.
+    pub plugin: PluginRef,
+    /// Its parameters.
+    pub parameters: Value,
+    /// Its backbones, as indices into the request's.
+    pub backbones: Vec<usize>,
+    /// How many tasks it will meet.
+    pub tasks: u32,
+    /// How many classes the stream has.
+    pub classes: u32,
+    /// The seed that it is made with.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// All is well.
+    Good {
+        /// What the backbones are, in the request's order.
+        backbones: Vec<BackboneInfo>,
+    },
+    /// Something is not.
+    Bad {
+        /// The name in the scenario of the backbone or the row of the strategy at fault.
+        name: String,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// Checks; to be called in a process of its own.
+pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> Answer {
+    let host: Host = host(events.clone(), interrupt.clone());
+    let mut plugins = Plugins::default();
+    let mut handles: Vec<BackboneHandle> = Vec::new();
+    for check in &request.backbones {
+        events.stage(stage("backbone", &check.name, &check.plugin));
+        let setting = BackboneSetting {
+            device: request.device.clone(),
+            threads: request.threads,
+            folder: request.folder.clone(),
+            host: host.clone(),
+        };
+        let made = plugins
+            .load(&check.plugin.file, &check.plugin.hash)
+            .and_then(|plugin| Ok(plugin.backbone(&check.use_, &check.parameters, &setting)?));
+        match made {
+            Ok(handle) => handles.push(handle),
+            Err(error) => return bad(&check.name, &error),
+        }
+    }
+    for check in &request.strategies {
+        events.stage(stage("strategy", &check.row, &check.plugin));
+        let outline = Outline {
+            tasks: check.tasks,
+            classes: check.classes,
+            device: request.device.clone(),
+            backbones: check
+                .backbones
+                .iter()
+                .map(|&backbone| handles[backbone].info().clone())
+                .collect(),
+        };
+        let setting = Setting {
+            seed: check.seed,
+            tasks: check.tasks,
+            classes: check.classes,
+            device: request.device.clone(),
+            threads: request.threads,
+            backbones: check
+                .backbones
+                .iter()
+                .map(|&backbone| handles[backbone].clone())
+                .collect(),
+            host: host.clone(),
+        };
+        let made = plugins
+            .load(&check.plugin.file, &check.plugin.hash)
+            .and_then(|plugin| {
+                plugin.check(&check.use_, &check.parameters, &outline)?;
+                Ok(plugin.strategy(&check.use_, &check.parameters, &setting)?)
+            });
+        if let Err(error) = made {
+            return bad(&check.row, &error);
+        }
+    }
+    Answer::Good {
+        backbones: handles.iter().map(|handle| handle.info().clone()).collect(),
+    }
+}
+
+/// For a plugin that ends the process, it is the last that is heard: it names the file.
+fn stage(kind: &str, name: &str, plugin: &PluginRef) -> String {
+    format!(
+        "checking {kind} `{name}` of plugin {}",
+        plugin.file.display()
+    )
+}
+
+fn bad(name: &str, error: &Error) -> Answer {
+    Answer::Bad {
+        name: name.to_owned(),
+        fault: Fault::from(error),
+    }
+}

@@ -1,0 +1,263 @@
+//! The protocol of a cell: teach, take the state, forget the rest, predict; task after task.
+
+use super::evaluate::{Evaluation, PredictionWriter};
+use super::opened::Opened;
+use super::samples::LentSamples;
+use super::{Cell, Embedded, Event, Events, Interrupt};
+use crate::domain::{Domain, Split};
+use crate::error::Error;
+use crate::matrix::{AccuracyMatrices, AfterTask, Scorer};
+use crate::plugin::{Kind, Loaded};
+use crate::scenario::Regime;
+use crate::stream::Stream;
+use harness_abi::foreign::ForeignStrategy;
+use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
+use std::ops::Range;
+use std::path::Path;
+use std::time::Instant;
+
+/// A cell's protocol, ready to run.
+pub(super) struct Protocol<'a> {
+    cell: &'a Cell,
+    domain: &'a Domain,
+    stream: &'a Stream,
+    embedded: &'a [Embedded],
+    plugin: &'a Loaded,
+    host: Host,
+    interrupt: &'a Interrupt,
+    /// What the strategy says of itself.
+    pub declaration: Declaration,
+    /// The classes, in the order in which they are learned.
+    pub classes: Vec<Class>,
+    /// How many of them each task has.
+    pub task_sizes: Vec<u32>,
+}
+
+/// What came of it.
+pub(super) struct Outcome {
+    pub matrices: AccuracyMatrices,
+    pub learn_seconds: f64,
+    pub evaluate_seconds: f64,
+    pub optimiser_steps: u64,
+    pub state_bytes: u64,
+}
+
+impl<'a> Protocol<'a> {
+    /// Has the strategy check its parameters on what was opened.
+    pub(super) fn new(
+        cell: &'a Cell,
+        opened: &'a Opened,
+        stream: &'a Stream,
+        plugin: &'a Loaded,
+        interrupt: &'a Interrupt,
+    ) -> Result<Protocol<'a>, Error> {
+        let (domain, embedded) = (&opened.domain, &opened.embedded);
+        let classes = stream
+            .all_classes()
+            .iter()
+            .map(|id| Class {
+                id: id.0,
+                name: domain.classes()[stream.label_of(id).index()].clone(),
+                templates: cell.domain.templates.clone(),
+            })
+            .collect();
+        let task_sizes: Vec<u32> = stream
+            .tasks()
+            .map(|task| stream.classes_of(task).len() as u32)
+            .collect();
+        let declaration = plugin.check(
+            &cell.strategy.use_,
+            &cell.strategy.parameters,
+            &Outline {
+                tasks: learned_tasks(cell.strategy.regime, stream),
+                classes: stream.n_classes() as u32,
+                device: cell.device.clone(),
+                backbones: embedded.iter().map(|e| e.handle.info().clone()).collect(),
+            },
+        )?;
+        Ok(Protocol {
+            cell,
+            domain,
+            stream,
+            embedded,
+            plugin,
+            host: opened.host.clone(),
+            interrupt,
+            declaration,
+            classes,
+            task_sizes,
+        })
+    }
+
+    /// Runs it; predictions, if they are kept, end in `predictions_path`.
+    pub(super) fn run(
+        &self,
+        events: &Events,
+        mut predictions: Option<PredictionWriter>,
+        predictions_path: &Path,
+    ) -> Result<Outcome, Error> {
+        let scorer = Scorer::new(&self.task_sizes, self.declaration.scores_unseen);
+        let evaluation = Evaluation {
+            domain: self.domain,
+            domain_name: &self.cell.domain.name,
+            stream: self.stream,
+            classes: &self.classes,
+            embedded: self.embedded,
+            plugin: self.plugin,
+            strategy_name: &self.cell.strategy.use_,
+            scorer: &scorer,
+            interrupt: self.interrupt,
+        };
+        let mut outcome = Outcome {
+            matrices: AccuracyMatrices::new(self.test_counts()),
+            learn_seconds: 0.0,
+            evaluate_seconds: 0.0,
+            optimiser_steps: 0,
+            state_bytes: 0,
+        };
+        let mut strategy = self.created()?;
+        let mut evaluate = |strategy: &mut ForeignStrategy,
+                            after: AfterTask,
+                            outcome: &mut Outcome|
+         -> Result<(), Error> {
+            let clock = Instant::now();
+            let before = self.state_of(strategy)?.1;
+            evaluation.row(strategy, after, &mut outcome.matrices, predictions.as_mut())?;
+            if self.state_of(strategy)?.1 != before {
+                return Err(self.breach(format!(
+                    "predicting after task {after} changed its state; prediction must leave it as it is"
+                )));
+            }
+            outcome.evaluate_seconds += clock.elapsed().as_secs_f64();
+            Ok(())
+        };
+        let steps = self.steps();
+        if self.declaration.scores_unseen && self.cell.strategy.regime == Regime::Sequential {
+            events.stage("before task 1");
+            evaluate(&mut strategy, AfterTask::START, &mut outcome)?;
+        }
+        for (id, (classes, after)) in (1..).zip(&steps) {
+            self.interrupt.check()?;
+            events.send(&Event::Task {
+                task: id,
+                of: steps.len() as u32,
+            });
+            let clock = Instant::now();
+            outcome.optimiser_steps += self.learn(&mut strategy, id, classes.clone())?;
+            let (state, bytes) = self.state_of(&strategy)?;
+            outcome.state_bytes = state.size();
+            // What it remembers is in its state, or it is gone.
+            drop(strategy);
+            strategy = self.created()?;
+            strategy.restore(state).map_err(self.failed())?;
+            if self.state_of(&strategy)?.1 != bytes {
+                return Err(self.breach(format!(
+                    "after task {id} its state is another once it was restored; `restore` must bring back all of `state`"
+                )));
+            }
+            outcome.learn_seconds += clock.elapsed().as_secs_f64();
+            evaluate(&mut strategy, *after, &mut outcome)?;
+        }
+        if let Some(predictions) = predictions {
+            predictions.finish(predictions_path)?;
+        }
+        Ok(outcome)
+    }
+
+    /// The classes of every `learn`, and the row that is evaluated after it. Joint: one `learn` on everything, evaluated
+    /// as if it were the last task of the stream.
+    fn steps(&self) -> Vec<(Range<usize>, AfterTask)> {
+        match self.cell.strategy.regime {
+            Regime::Sequential => self
+                .stream
+                .tasks()
+                .map(|task| (self.stream.classes_of(task).indices(), task.into()))
+                .collect(),
+            Regime::Joint => vec![(
+                self.stream.all_classes().indices(),
+                AfterTask(self.stream.n_tasks() as u32),
+            )],
+        }
+    }
+
+    fn learn(
+        &self,
+        strategy: &mut ForeignStrategy,
+        id: u32,
+        classes: Range<usize>,
+    ) -> Result<u64, Error> {
+        let samples = self.domain.samples(Split::Train);
+        let class_of = |index: usize| self.stream.class_of(samples[index].label);
+        let indices: Vec<usize> = (0..samples.len())
+            .filter(|&index| classes.contains(&class_of(index).index()))
+            .collect();
+        let labels: Vec<i64> = indices.iter().map(|&i| class_of(i).0.into()).collect();
+        let index: Vec<u64> = indices.iter().map(|&index| index as u64).collect();
+        let lent = LentSamples {
+            domain: self.domain,
+            domain_name: &self.cell.domain.name,
+            embedded: self.embedded,
+            split: Split::Train,
+            indices: &indices,
+            seed: self.cell.seed.0,
+        };
+        let learned = strategy
+            .learn(id, &self.classes[classes], &labels, &index, &lent)
+            .map_err(self.failed())?;
+        Ok(learned.optimiser_steps)
+    }
+
+    fn created(&self) -> Result<ForeignStrategy, Error> {
+        let setting = Setting {
+            seed: self.cell.seed.0,
+            tasks: learned_tasks(self.cell.strategy.regime, self.stream),
+            classes: self.stream.n_classes() as u32,
+            device: self.cell.device.clone(),
+            threads: self.cell.threads,
+            backbones: self.embedded.iter().map(|e| e.handle.clone()).collect(),
+            host: self.host.clone(),
+        };
+        Ok(self.plugin.strategy(
+            &self.cell.strategy.use_,
+            &self.cell.strategy.parameters,
+            &setting,
+        )?)
+    }
+
+    fn state_of(&self, strategy: &ForeignStrategy) -> Result<(State, blake3::Hash), Error> {
+        let state = strategy.state().map_err(self.failed())?;
+        let bytes = state.to_bytes().map_err(self.failed())?;
+        Ok((state, blake3::hash(&bytes)))
+    }
+
+    fn test_counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.stream.n_tasks()];
+        for sample in self.domain.samples(Split::Test) {
+            counts[self
+                .stream
+                .task_of(self.stream.class_of(sample.label))
+                .index()] += 1;
+        }
+        counts
+    }
+
+    fn failed(&self) -> impl Fn(harness_abi::Error) -> Error {
+        let failed = self.plugin.failed(Kind::Strategy, &self.cell.strategy.use_);
+        move |error| failed(error).into()
+    }
+
+    fn breach(&self, what: String) -> Error {
+        Error::Protocol {
+            strategy: self.cell.strategy.row.clone(),
+            what,
+        }
+    }
+}
+
+/// How many tasks a strategy meets.
+pub(super) fn learned_tasks(regime: Regime, stream: &Stream) -> u32 {
+    match regime {
+        Regime::Sequential => stream.n_tasks() as u32,
+        Regime::Joint => 1,
+    }
+}

@@ -1,0 +1,158 @@
+//! `--set KEY=VALUE`: one key of the scenario changed from the command line.
+//!
+//! An override changes the tree of YAML values before it gets its types, so it can set whatever the file can, and is
+//! checked by the same code. Errors about a key that was overridden point at the argument in place of a line.
+
+use super::deserializer::Node;
+use super::error::{Problem, ScenarioError};
+use super::lines::{KeyLines, Origin, join};
+use super::spec;
+use schemars::{JsonSchema, schema_for};
+use serde_yaml::{Mapping, Value};
+use std::str::FromStr;
+
+/// A change to one key of a scenario, written `KEY=VALUE` with the value in YAML.
+///
+/// The key is a path: `threads`, `stream.tasks`, `domains.digits.stream.tasks`. Below `strategies.NAME` and `backbones.NAME`, whatever
+/// is not a key of the entry itself is one of its parameters: `strategies.linear.lr` is
+/// `strategies.linear.parameters.lr`, while `strategies.linear.regime` is what it says. Names with dots are found
+/// as they are written in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetOverride {
+    key: String,
+    value: Value,
+    argument: String,
+}
+
+/// An override that is not `KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideError {
+    /// No key and value.
+    #[error(
+        "`{0}` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`"
+    )]
+    NotKeyValue(String),
+    /// A value that YAML cannot read.
+    #[error("the value of `{key}` is not YAML: {reason}")]
+    NotYaml {
+        /// What was to be set.
+        key: String,
+        /// The parser's words.
+        reason: String,
+    },
+}
+
+impl FromStr for SetOverride {
+    type Err = OverrideError;
+
+    fn from_str(argument: &str) -> Result<Self, OverrideError> {
+        let (key, value) = argument
+            .split_once('=')
+            .filter(|(key, _)| !key.split('.').any(|segment| segment.trim().is_empty()))
+            .ok_or_else(|| OverrideError::NotKeyValue(argument.to_owned()))?;
+        let value = serde_yaml::from_str(value).map_err(|error| OverrideError::NotYaml {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let argument = format!("--set {argument}");
+        Ok(Self {
+            key: key.trim().to_owned(),
+            value,
+            argument,
+        })
+    }
+}
+
+/// Applies the overrides in their order, so that the last one for a key wins.
+pub(super) fn apply(
+    tree: &mut Value,
+    lines: &mut KeyLines,
+    sets: &[SetOverride],
+) -> Result<(), ScenarioError> {
+    for set in sets {
+        let fail = |key: &str, problem| {
+            let origin = Some(Origin::Argument(set.argument.clone()));
+            ScenarioError::new(lines.file(), origin, key, problem)
+        };
+        let segments = segments(tree, &set.key).map_err(|problem| fail("", problem))?;
+        replace(tree, &segments, &set.value).map_err(|problem| fail("", problem))?;
+        lines.replace(&segments.join("."), set.argument.clone());
+    }
+    Ok(())
+}
+
+/// The keys that lead to what an override sets. The tables of named entries are looked up, since a name may hold dots.
+fn segments(tree: &Value, key: &str) -> Result<Vec<String>, Problem> {
+    let plain = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (what, own_keys) = match key.split('.').next() {
+        Some("strategies") => ("strategy", Some(keys_of::<spec::Strategy>())),
+        Some("backbones") => ("backbone", Some(keys_of::<spec::Backbone>())),
+        Some("domains") => ("domain", None),
+        _ => return Ok(plain(key)),
+    };
+    let Some((table, rest)) = key.split_once('.') else {
+        return Ok(plain(key));
+    };
+    let names: Vec<&str> = tree
+        .get(table)
+        .and_then(Value::as_mapping)
+        .map(|mapping| mapping.keys().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    let below = |name: &str| -> Option<Vec<String>> {
+        let rest = rest.strip_prefix(name)?;
+        if rest.is_empty() {
+            Some(Vec::new())
+        } else {
+            rest.strip_prefix('.').map(plain)
+        }
+    };
+    let found = names.iter().filter_map(|&name| Some((name, below(name)?)));
+    let (name, mut rest) =
+        found
+            .max_by_key(|(name, _)| name.len())
+            .ok_or_else(|| Problem::UnknownName {
+                what,
+                name: rest.split('.').next().unwrap_or(rest).to_owned(),
+                known: names.iter().map(|&name| name.to_owned()).collect(),
+            })?;
+    if let (Some(own_keys), Some(first)) = (own_keys, rest.first())
+        && !own_keys.contains(first)
+    {
+        rest.insert(0, "parameters".to_owned());
+    }
+    let mut segments = vec![table.to_owned(), name.to_owned()];
+    segments.append(&mut rest);
+    Ok(segments)
+}
+
+/// The keys of an entry, as its schema lists them.
+fn keys_of<T: JsonSchema>() -> Vec<String> {
+    let schema = schema_for!(T);
+    let properties = schema
+        .get("properties")
+        .and_then(|properties| properties.as_object());
+    properties
+        .map(|properties| properties.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+/// Puts a value at a path; mappings on the way that are not there are made.
+fn replace(tree: &mut Value, segments: &[String], value: &Value) -> Result<(), Problem> {
+    let mut node = tree;
+    let mut path = String::new();
+    for segment in segments {
+        if node.is_null() {
+            *node = Value::Mapping(Mapping::new());
+        }
+        let found = Node(node).in_words();
+        let Value::Mapping(mapping) = node else {
+            return Err(Problem::NotAMapping { key: path, found });
+        };
+        path = join(&path, segment);
+        node = mapping
+            .entry(Value::String(segment.clone()))
+            .or_insert(Value::Null);
+    }
+    *node = value.clone();
+    Ok(())
+}

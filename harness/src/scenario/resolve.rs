@@ -1,0 +1,494 @@
+//! From the spec to the scenario: defaults filled in, references looked up, everything checked.
+//!
+//! The checks run in the order in which the keys are documented and stop at the first mistake, so that a file always
+//! gives the same message.
+
+use super::error::{Problem, ScenarioError};
+use super::grid;
+use super::lines::{KeyLines, join};
+use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
+use super::spec;
+use super::{ClassOrder, Convention, SeedRef, SourceSpec, StreamSpec, Tasks};
+use crate::id::Seed;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+/// The template of a domain that brings none.
+const TEMPLATE: &str = "a photo of a {}";
+
+/// Makes a scenario of its spec.
+pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario, ScenarioError> {
+    let resolver = Resolver { lines: &lines };
+    let name = resolver.scenario_name(spec.name)?;
+    resolver.entries(
+        "seeds",
+        &spec.seeds,
+        "list the seeds, as in `[1992, 1996, 1997]`",
+    )?;
+    let threads = resolver.at_least_one("threads", spec.threads.unwrap_or(1))?;
+    let device = resolver.device(spec.device)?;
+    let stream = match spec.stream {
+        Some(stream) => Some(resolver.stream("stream", stream)?),
+        None => None,
+    };
+    let backbones = (spec.backbones.unwrap_or_default().into_iter())
+        .map(|(name, backbone)| resolver.backbone(name, backbone.unwrap_or_default()))
+        .collect::<Result<Vec<_>, _>>()?;
+    if spec.domains.is_empty() {
+        return Err(resolver.error(
+            "domains",
+            Problem::Empty {
+                mend: "name at least one domain",
+            },
+        ));
+    }
+    let domains = (spec.domains.into_iter())
+        .map(|(name, domain)| resolver.domain(name, domain, stream.as_ref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    resolver.numpy_seeds(&spec.seeds, &domains)?;
+    if spec.strategies.is_empty() {
+        let mend = "name at least one strategy";
+        return Err(resolver.error("strategies", Problem::Empty { mend }));
+    }
+    let mut strategies = Vec::new();
+    for (name, strategy) in spec.strategies {
+        let rows = resolver.strategy(&name, strategy.unwrap_or_default(), &backbones)?;
+        strategies.extend(rows);
+    }
+    if let Some(metrics) = &spec.metrics {
+        let mend = "list metrics, or remove the key to have them all";
+        resolver.entries("metrics", metrics, mend)?;
+    }
+    Ok(Scenario {
+        name,
+        file: lines.file().to_owned(),
+        description: spec.description,
+        seeds: spec.seeds.into_iter().map(Seed).collect(),
+        threads,
+        device,
+        backbones,
+        domains,
+        strategies,
+        metrics: spec.metrics,
+        lines,
+    })
+}
+
+struct Resolver<'a> {
+    lines: &'a KeyLines,
+}
+
+impl Resolver<'_> {
+    fn error(&self, key: &str, problem: Problem) -> ScenarioError {
+        self.lines.error(key, problem)
+    }
+
+    /// The name given, or the file's.
+    fn scenario_name(&self, given: Option<String>) -> Result<String, ScenarioError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        let good = |name: &str| !name.is_empty() && name.chars().all(allowed);
+        match given {
+            Some(name) if good(&name) => Ok(name),
+            Some(name) => {
+                let allowed = "small letters, digits, `-` and `_`";
+                Err(self.error("name", Problem::BadName { name, allowed }))
+            }
+            None => {
+                let stem = self.lines.file().file_stem().unwrap_or_default();
+                let name = stem.to_string_lossy().into_owned();
+                if good(&name) {
+                    Ok(name)
+                } else {
+                    Err(self.error("", Problem::BadFileName { name }))
+                }
+            }
+        }
+    }
+
+    /// The name of a domain, backbone or strategy: it becomes a part of file names and of the command line.
+    fn entry_name(&self, key: &str, name: &str) -> Result<(), ScenarioError> {
+        let good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c));
+        if good {
+            return Ok(());
+        }
+        let allowed = "letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit";
+        Err(self.error(
+            key,
+            Problem::BadName {
+                name: name.to_owned(),
+                allowed,
+            },
+        ))
+    }
+
+    fn at_least_one(&self, key: &str, value: u32) -> Result<NonZeroU32, ScenarioError> {
+        NonZeroU32::new(value).ok_or_else(|| self.error(key, Problem::Zero))
+    }
+
+    /// Checks that a list has entries, all different.
+    fn entries<T: std::fmt::Display>(
+        &self,
+        key: &str,
+        entries: &[T],
+        mend: &'static str,
+    ) -> Result<(), ScenarioError> {
+        if entries.is_empty() {
+            return Err(self.error(key, Problem::Empty { mend }));
+        }
+        let mut seen = HashSet::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let (key, entry) = (format!("{key}[{index}]"), entry.to_string());
+            if entry.is_empty() {
+                return Err(self.error(
+                    &key,
+                    Problem::Empty {
+                        mend: "write some text",
+                    },
+                ));
+            }
+            if !seen.insert(entry.clone()) {
+                return Err(self.error(&key, Problem::Repeated { entry }));
+            }
+        }
+        Ok(())
+    }
+
+    fn device(&self, written: Option<String>) -> Result<Device, ScenarioError> {
+        let device = written.unwrap_or_else(|| "cpu".to_owned());
+        let numbered = |number: &str| {
+            number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u32>().is_ok()
+        };
+        let known = matches!(device.as_str(), "cpu" | "cuda")
+            || device.strip_prefix("cuda:").is_some_and(numbered);
+        if known {
+            Ok(Device(device))
+        } else {
+            Err(self.error("device", Problem::Device { found: device }))
+        }
+    }
+
+    fn stream(&self, key: &str, written: spec::Stream) -> Result<StreamUse, ScenarioError> {
+        let tasks = match (written.tasks, written.task_sizes) {
+            (Some(_), Some(_)) => return Err(self.error(key, Problem::TasksTwice)),
+            (None, None) => return Err(self.error(key, Problem::NoTasks)),
+            (Some(count), None) => {
+                Tasks::Count(self.at_least_one(&join(key, "tasks"), count)?.get())
+            }
+            (None, Some(sizes)) => {
+                let key = join(key, "task_sizes");
+                if sizes.is_empty() {
+                    let mend = "list the number of classes of each task, as in `[4, 3, 3]`";
+                    return Err(self.error(&key, Problem::Empty { mend }));
+                }
+                for (index, &size) in sizes.iter().enumerate() {
+                    self.at_least_one(&format!("{key}[{index}]"), size)?;
+                }
+                Tasks::Sizes(sizes)
+            }
+        };
+        let class_order = match written.class_order {
+            None | Some(spec::ClassOrder::Listed) => ClassOrder::Listed,
+            Some(spec::ClassOrder::Generated(order)) => {
+                self.class_order(&join(key, "class_order"), order)?
+            }
+        };
+        Ok(StreamUse {
+            spec: StreamSpec { tasks, class_order },
+            key: key.to_owned(),
+        })
+    }
+
+    fn class_order(
+        &self,
+        key: &str,
+        written: spec::GeneratedOrder,
+    ) -> Result<ClassOrder, ScenarioError> {
+        let seed = |seed| match seed {
+            spec::OrderSeed::OfRun => SeedRef::CellSeed,
+            spec::OrderSeed::Fixed(seed) => SeedRef::Fixed(seed),
+        };
+        let convention = |default| match written.convention {
+            None => default,
+            Some(spec::Convention::OldToNew) => Convention::OldToNew,
+            Some(spec::Convention::NewToOld) => Convention::NewToOld,
+        };
+        match (written.numpy, written.python) {
+            (Some(spec::OrderSeed::Fixed(seed)), None) if !numpy_takes(seed) => {
+                Err(self.error(&join(key, "numpy"), Problem::NumpySeed { seed }))
+            }
+            (Some(numpy), None) => Ok(ClassOrder::Numpy {
+                seed: seed(numpy),
+                convention: convention(Convention::OldToNew),
+            }),
+            (None, Some(python)) => Ok(ClassOrder::Python {
+                seed: seed(python),
+                convention: convention(Convention::NewToOld),
+            }),
+            _ => Err(self.error(key, Problem::ClassOrderGenerator)),
+        }
+    }
+
+    /// Where numpy makes a class order from the run's seed, it must take every seed.
+    fn numpy_seeds(&self, seeds: &[u64], domains: &[DomainUse]) -> Result<(), ScenarioError> {
+        let by_seed = |domain: &DomainUse| {
+            matches!(
+                domain.stream.spec.class_order,
+                ClassOrder::Numpy {
+                    seed: SeedRef::CellSeed,
+                    ..
+                }
+            )
+        };
+        match seeds.iter().position(|&seed| !numpy_takes(seed)) {
+            Some(index) if domains.iter().any(by_seed) => {
+                let problem = Problem::NumpySeed { seed: seeds[index] };
+                Err(self.error(&format!("seeds[{index}]"), problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn backbone(
+        &self,
+        name: String,
+        written: spec::Backbone,
+    ) -> Result<BackboneUse, ScenarioError> {
+        let key = join("backbones", &name);
+        self.entry_name(&key, &name)?;
+        Ok(BackboneUse {
+            use_: self.use_(&key, written.use_, &name)?,
+            plugin: self.path(&join(&key, "plugin"), written.plugin)?,
+            parameters: Value::Object(written.parameters.unwrap_or_default()),
+            name,
+        })
+    }
+
+    fn domain(
+        &self,
+        name: String,
+        written: spec::Domain,
+        scenario_stream: Option<&StreamUse>,
+    ) -> Result<DomainUse, ScenarioError> {
+        let key = join("domains", &name);
+        self.entry_name(&key, &name)?;
+        if name == "overall" {
+            return Err(self.error(&key, Problem::ReservedName));
+        }
+        if let Some(classes) = &written.classes {
+            let mend = "list the names, or remove the key";
+            self.entries(&join(&key, "classes"), classes, mend)?;
+        }
+        let source = self.source(&key, written.source, written.path, written.classes)?;
+        let templates = written
+            .templates
+            .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
+        let templates_key = join(&key, "templates");
+        let mend = "list templates, or remove the key to have `a photo of a {}`";
+        self.entries(&templates_key, &templates, mend)?;
+        for (index, template) in templates.iter().enumerate() {
+            let times = template.matches("{}").count();
+            if times != 1 {
+                let problem = Problem::Template {
+                    template: template.clone(),
+                    times,
+                };
+                return Err(self.error(&format!("{templates_key}[{index}]"), problem));
+            }
+        }
+        let stream = match written.stream {
+            Some(stream) => self.stream(&join(&key, "stream"), stream)?,
+            None => scenario_stream
+                .cloned()
+                .ok_or_else(|| self.error(&key, Problem::NoStream))?,
+        };
+        Ok(DomainUse {
+            name,
+            source,
+            templates,
+            stream,
+        })
+    }
+
+    fn source(
+        &self,
+        key: &str,
+        source: spec::Source,
+        path: Option<String>,
+        classes: Option<Vec<String>>,
+    ) -> Result<SourceSpec, ScenarioError> {
+        let word = match source {
+            spec::Source::Digits => "digits",
+            spec::Source::ImageFolder => "image-folder",
+            spec::Source::Idx => "idx",
+        };
+        let stray = |stray: &'static str| {
+            let problem = Problem::NotForSource {
+                domain_source: word,
+                key: stray,
+            };
+            Err(self.error(&join(key, stray), problem))
+        };
+        let path = self.path(&join(key, "path"), path)?;
+        match (source, path, classes) {
+            (spec::Source::Digits, Some(_), _) => stray("path"),
+            (spec::Source::Digits | spec::Source::ImageFolder, _, Some(_)) => stray("classes"),
+            (spec::Source::Digits, None, None) => Ok(SourceSpec::Digits),
+            (spec::Source::ImageFolder, Some(path), None) => Ok(SourceSpec::ImageFolder { path }),
+            (spec::Source::Idx, Some(folder), classes) => Ok(SourceSpec::Idx { folder, classes }),
+            (spec::Source::ImageFolder | spec::Source::Idx, None, _) => {
+                Err(self.error(key, serde::de::Error::missing_field("path")))
+            }
+        }
+    }
+
+    /// The rows of one strategy.
+    fn strategy(
+        &self,
+        name: &str,
+        written: spec::Strategy,
+        declared: &[BackboneUse],
+    ) -> Result<Vec<StrategyRow>, ScenarioError> {
+        let key = join("strategies", name);
+        self.entry_name(&key, name)?;
+        let use_ = self.use_(&key, written.use_, name)?;
+        let plugin = self.path(&join(&key, "plugin"), written.plugin)?;
+        let backbones =
+            self.strategy_backbones(&key, written.backbone, written.backbones, declared)?;
+        if let Some(trials) = written.trials {
+            let key = join(&key, "trials");
+            self.at_least_one(&key, trials)?;
+            if written.provenance != Some(spec::Provenance::Tuned) {
+                return Err(self.error(&key, Problem::TrialsWithoutTuned));
+            }
+        }
+        if written.grid.as_ref().is_some_and(|grid| grid.is_empty()) {
+            let mend = "name parameters to vary, or remove the key";
+            return Err(self.error(&join(&key, "grid"), Problem::Empty { mend }));
+        }
+        let parameters = written.parameters.unwrap_or_default();
+        let grid = written.grid.unwrap_or_default();
+        let combinations = grid::expand(parameters, &grid, self.lines, &key)?;
+
+        let mut names = HashSet::new();
+        let mut rows = Vec::with_capacity(combinations.len());
+        for combination in combinations {
+            // A name holds no brackets, so only rows of the same grid can be called alike.
+            let row = format!("{name}{}", combination.suffix());
+            if !names.insert(row.clone()) {
+                return Err(self.error(&join(&key, "grid"), Problem::DuplicateRow { row }));
+            }
+            rows.push(StrategyRow {
+                name: row,
+                base: name.to_owned(),
+                use_: use_.clone(),
+                plugin: plugin.clone(),
+                backbones: backbones.clone(),
+                regime: written.regime.unwrap_or(spec::Regime::Sequential),
+                parameters: Value::Object(combination.parameters),
+                grid: combination.choices,
+                provenance: written.provenance,
+                trials: written.trials,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The backbones that a strategy names; by default the only one, if there is one.
+    fn strategy_backbones(
+        &self,
+        key: &str,
+        one: Option<String>,
+        several: Option<Vec<String>>,
+        declared: &[BackboneUse],
+    ) -> Result<Vec<String>, ScenarioError> {
+        let known = || {
+            declared
+                .iter()
+                .map(|backbone| backbone.name.clone())
+                .collect::<Vec<_>>()
+        };
+        let named = match (one, several) {
+            (Some(_), Some(_)) => return Err(self.error(key, Problem::BackbonesTwice)),
+            (Some(name), None) => vec![(join(key, "backbone"), name)],
+            (None, Some(names)) => {
+                let key = join(key, "backbones");
+                if !names.is_empty() {
+                    self.entries(&key, &names, "")?;
+                }
+                let keys = (0..).map(|index: u32| format!("{key}[{index}]"));
+                keys.zip(names).collect()
+            }
+            (None, None) if declared.len() > 1 => {
+                return Err(self.error(key, Problem::WhichBackbone { known: known() }));
+            }
+            (None, None) => return Ok(known()),
+        };
+        let mut names = Vec::with_capacity(named.len());
+        for (key, name) in named {
+            if !declared.iter().any(|backbone| backbone.name == name) {
+                let problem = if declared.is_empty() {
+                    Problem::NoBackbones { name }
+                } else {
+                    Problem::UnknownName {
+                        what: "backbone",
+                        name,
+                        known: known(),
+                    }
+                };
+                return Err(self.error(&key, problem));
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    /// The name under which a plugin offers something: the one given, or the entry's own.
+    fn use_(&self, key: &str, given: Option<String>, own: &str) -> Result<String, ScenarioError> {
+        match given {
+            Some(name) if name.is_empty() => {
+                let mend = "write the name that the plugin offers, or remove the key";
+                Err(self.error(&join(key, "use"), Problem::Empty { mend }))
+            }
+            Some(name) => Ok(name),
+            None => Ok(own.to_owned()),
+        }
+    }
+
+    /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
+    fn path(&self, key: &str, written: Option<String>) -> Result<Option<PathBuf>, ScenarioError> {
+        let Some(path) = written else { return Ok(None) };
+        if path.is_empty() {
+            return Err(self.error(
+                key,
+                Problem::Empty {
+                    mend: "write a path",
+                },
+            ));
+        }
+        let path = Path::new(&path);
+        if let Ok(below_home) = path.strip_prefix("~") {
+            let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+            let home = home.ok_or_else(|| {
+                self.error(
+                    key,
+                    Problem::NoHome {
+                        path: path.display().to_string(),
+                    },
+                )
+            })?;
+            return Ok(Some(home.join(below_home)));
+        }
+        let folder = self.lines.file().parent().unwrap_or(Path::new(""));
+        Ok(Some(folder.join(path)))
+    }
+}
+
+/// Whether `numpy.random.seed` takes it.
+fn numpy_takes(seed: u64) -> bool {
+    u32::try_from(seed).is_ok()
+}

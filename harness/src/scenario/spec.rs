@@ -1,0 +1,326 @@
+//! The scenario as written: the keys of the YAML file, one Rust field each.
+//!
+//! The doc comments here are the descriptions that editors show, by way of the JSON Schema. What a key defaults to is
+//! decided when the spec is resolved; here it is merely absent. No type is flattened or untagged, since both would lose the path
+//! to a mistake.
+
+use super::error::Problem;
+use crate::suggest::closest;
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A comparison of continual-learning strategies: which strategies, on which domains, with which seeds.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The version of this file's format; 1 is the only one, and the default.
+    #[schemars(extend("const" = 1))]
+    pub format: Option<u32>,
+    /// The scenario's name, which names its results; default: the file's name without `.yaml`.
+    #[schemars(regex(pattern = r"^[a-z0-9_-]+$"))]
+    pub name: Option<String>,
+    /// What the scenario is for.
+    pub description: Option<String>,
+    /// Every strategy runs once per domain and seed. A seed decides all of a run's random numbers, and the class order
+    /// where that follows the seed.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub seeds: Vec<u64>,
+    /// CPU threads that one run computes with; default 1. It can move the last digits of a result, so it is fixed here
+    /// and not taken from the machine.
+    #[schemars(range(min = 1))]
+    pub threads: Option<u32>,
+    /// Where to compute: `cpu` (default), `cuda`, or `cuda:N`.
+    #[schemars(regex(pattern = r"^(cpu|cuda(:[0-9]+)?)$"))]
+    pub device: Option<String>,
+    /// How every domain is cut into tasks, unless it has a stream of its own.
+    pub stream: Option<Stream>,
+    /// The frozen pre-trained models that strategies build on, by a name of your choice.
+    pub backbones: Option<IndexMap<String, Option<Backbone>>>,
+    /// The labelled image collections, by a name of your choice.
+    #[schemars(extend("minProperties" = 1))]
+    pub domains: IndexMap<String, Domain>,
+    /// The strategies to compare, by a name of your choice.
+    #[schemars(extend("minProperties" = 1))]
+    pub strategies: IndexMap<String, Option<Strategy>>,
+    /// The metrics to report, by name; default: all that the plugins offer.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub metrics: Option<Vec<String>>,
+}
+
+/// How a domain is cut into tasks: give either `tasks` or `task_sizes`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["tasks"]}, {"required": ["task_sizes"]}]))]
+pub struct Stream {
+    /// The number of tasks; the classes are dealt out evenly.
+    #[schemars(range(min = 1))]
+    pub tasks: Option<u32>,
+    /// The number of classes of each task.
+    #[schemars(length(min = 1), inner(range(min = 1)))]
+    pub task_sizes: Option<Vec<u32>>,
+    /// The order in which the classes arrive; default `listed`.
+    pub class_order: Option<ClassOrder>,
+}
+
+/// The order in which a domain's classes arrive.
+#[derive(Debug, Clone)]
+pub enum ClassOrder {
+    /// As the domain lists them.
+    Listed,
+    /// A permutation from a random generator.
+    Generated(GeneratedOrder),
+}
+
+/// A class order from a random generator: give either `numpy` or `python`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["numpy"]}, {"required": ["python"]}]))]
+pub struct GeneratedOrder {
+    /// As `numpy.random.seed(SEED); numpy.random.permutation(N)` gives it.
+    pub numpy: Option<OrderSeed>,
+    /// As `random.seed(SEED); random.shuffle(order)` gives it.
+    pub python: Option<OrderSeed>,
+    /// What the permutation means; default: `old-to-new` for numpy, `new-to-old` for python.
+    pub convention: Option<Convention>,
+}
+
+/// The seed of a class order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderSeed {
+    /// `seed`: each run's own.
+    OfRun,
+    /// The same for every run.
+    Fixed(u64),
+}
+
+/// What a permutation of the classes means.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Convention {
+    /// Class `c` gets position `permutation[c]`.
+    OldToNew,
+    /// Position `p` is taken by class `permutation[p]`.
+    NewToOld,
+}
+
+/// A frozen pre-trained model that a plugin offers.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backbone {
+    /// The name under which a plugin offers it; default: the name it has here.
+    #[serde(rename = "use")]
+    pub use_: Option<String>,
+    /// The plugin's file, relative to the scenario's; default: whichever installed plugin offers the name.
+    pub plugin: Option<String>,
+    /// The backbone's parameters; the plugin says which there are.
+    pub parameters: Option<Map<String, Value>>,
+}
+
+/// A labelled image collection with a train and a test split.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("allOf" = keys_by_source()))]
+pub struct Domain {
+    /// Where the images come from.
+    pub source: Source,
+    /// The folder of the images, relative to the scenario's file; `~` is your home. Not for `digits`.
+    pub path: Option<String>,
+    /// The names of the classes in the order of their labels. For `idx` only.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub classes: Option<Vec<String>>,
+    /// Sentences that turn a class name into text, with `{}` in the name's place; default `a photo of a {}`.
+    #[schemars(length(min = 1), inner(regex(pattern = r"\{\}")))]
+    pub templates: Option<Vec<String>>,
+    /// How this domain is cut into tasks, in place of the scenario's stream.
+    pub stream: Option<Stream>,
+}
+
+/// Where a domain's images come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The 1,797 handwritten digits that ship with the program.
+    Digits,
+    /// A folder `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`.
+    ImageFolder,
+    /// The four files of an IDX data set such as MNIST, plain or gzipped.
+    Idx,
+}
+
+/// A continual-learning method that a plugin offers.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Strategy {
+    /// The name under which a plugin offers it; default: the name it has here.
+    #[serde(rename = "use")]
+    pub use_: Option<String>,
+    /// The plugin's file, relative to the scenario's; default: whichever installed plugin offers the name.
+    pub plugin: Option<String>,
+    /// The backbone that the strategy builds on; default: the scenario's, if it has one only.
+    pub backbone: Option<String>,
+    /// Several backbones, in the strategy's order; `[]` for none.
+    #[schemars(extend("uniqueItems" = true))]
+    pub backbones: Option<Vec<String>>,
+    /// Whether the strategy learns task by task; default `sequential`.
+    pub regime: Option<Regime>,
+    /// The strategy's parameters; the plugin says which there are.
+    pub parameters: Option<Map<String, Value>>,
+    /// Parameters to vary: each key is a parameter (`optimizer.lr` for a nested one) with the list of its values, and every
+    /// combination becomes a row of the leaderboard.
+    #[schemars(extend("minProperties" = 1, "additionalProperties" = {"type": "array", "minItems": 1}))]
+    pub grid: Option<IndexMap<String, Vec<Value>>>,
+    /// Where the parameters come from.
+    pub provenance: Option<Provenance>,
+    /// How many runs the tuning took; only with `provenance: tuned`.
+    #[schemars(range(min = 1))]
+    pub trials: Option<u32>,
+}
+
+/// Whether a strategy learns task by task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Regime {
+    /// One task after the other, as continual learning is meant.
+    Sequential,
+    /// Once, on all classes together: an upper bound, which is not ranked.
+    Joint,
+}
+
+/// Where a strategy's parameters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provenance {
+    /// From the paper that describes the strategy.
+    Published,
+    /// From a search of our own.
+    Tuned,
+}
+
+impl fmt::Display for Regime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sequential => "sequential",
+            Self::Joint => "joint",
+        })
+    }
+}
+
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Published => "published",
+            Self::Tuned => "tuned",
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassOrder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OrderVisitor;
+
+        impl<'de> Visitor<'de> for OrderVisitor {
+            type Value = ClassOrder;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`listed` or a generator such as `{numpy: seed}`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ClassOrder, E> {
+                match text {
+                    "listed" => Ok(ClassOrder::Listed),
+                    // The right word in the wrong form.
+                    "numpy" | "python" => Err(E::custom(Problem::ClassOrderGenerator)),
+                    _ if closest(text, ["listed"]).is_some() => {
+                        Err(E::unknown_variant(text, &["listed"]))
+                    }
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassOrder, A::Error> {
+                GeneratedOrder::deserialize(MapAccessDeserializer::new(map))
+                    .map(ClassOrder::Generated)
+            }
+        }
+
+        deserializer.deserialize_any(OrderVisitor)
+    }
+}
+
+impl JsonSchema for ClassOrder {
+    fn schema_name() -> Cow<'static, str> {
+        "ClassOrder".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The order in which a domain's classes arrive.",
+            "oneOf": [
+                {"const": "listed", "description": "As the domain lists them."},
+                generator.subschema_for::<GeneratedOrder>(),
+            ],
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for OrderSeed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SeedVisitor;
+
+        impl Visitor<'_> for SeedVisitor {
+            type Value = OrderSeed;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`seed` (each run's own) or a whole number")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, seed: u64) -> Result<OrderSeed, E> {
+                Ok(OrderSeed::Fixed(seed))
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OrderSeed, E> {
+                match text {
+                    "seed" => Ok(OrderSeed::OfRun),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(SeedVisitor)
+    }
+}
+
+impl JsonSchema for OrderSeed {
+    fn schema_name() -> Cow<'static, str> {
+        "OrderSeed".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The seed of a class order.",
+            "oneOf": [
+                {"const": "seed", "description": "Each run's own seed."},
+                {"type": "integer", "minimum": 0, "description": "The same seed for every run."},
+            ],
+        })
+    }
+}
+
+/// Which keys a domain takes, by its source.
+fn keys_by_source() -> Value {
+    let rule = |sources: &[&str], then: Value| json!({"if": {"required": ["source"], "properties": {"source": {"enum": sources}}}, "then": then});
+    json!([
+        rule(&["digits"], json!({"properties": {"path": false}})),
+        rule(
+            &["digits", "image-folder"],
+            json!({"properties": {"classes": false}})
+        ),
+        rule(&["image-folder", "idx"], json!({"required": ["path"]})),
+    ])
+}

@@ -1,0 +1,392 @@
+//! The messages about a file that cannot be read, YAML that is none, and keys and types that are wrong.
+
+use super::{GOOD, change, says, shown};
+use crate::scenario::Scenario;
+use expect_test::expect;
+
+#[test]
+fn the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quickstart.yaml");
+    std::fs::write(&file, b"seeds: [1]\nname: \xff\n").unwrap();
+    let load = |name: &str| {
+        let error = Scenario::load(&folder.path().join(name), &[]).unwrap_err();
+        shown(error).replace(&folder.path().display().to_string(), "DIR")
+    };
+    expect![[r#"
+        DIR/quikstart.yaml: there is no such file; did you mean `DIR/quickstart.yaml`?
+    "#]]
+    .assert_eq(&load("quikstart.yaml"));
+    expect![[r#"
+        DIR/other.yaml: there is no such file
+    "#]]
+    .assert_eq(&load("other.yaml"));
+    expect![[r#"
+        DIR/.: the file cannot be read: Is a directory (os error 21)
+    "#]]
+    .assert_eq(&load("."));
+    expect![[r#"
+        DIR/quickstart.yaml:2: this line is not UTF-8 text; save the file as UTF-8
+    "#]]
+    .assert_eq(&load("quickstart.yaml"));
+
+    std::fs::write(folder.path().join("My Scenario.yaml"), GOOD).unwrap();
+    expect![[r#"
+        DIR/My Scenario.yaml: the file's name gives the scenario the name `My Scenario`, which may hold only small letters, digits, `-` and `_`; add `name:`
+    "#]].assert_eq(&load("My Scenario.yaml"));
+
+    says(
+        "",
+        expect![[r#"
+            scenarios/test.yaml: the file is empty; a scenario needs at least `seeds`, `domains` and `strategies`
+        "#]],
+    );
+    says(
+        "# only a comment\n",
+        expect![[r#"
+            scenarios/test.yaml: the file is empty; a scenario needs at least `seeds`, `domains` and `strategies`
+        "#]],
+    );
+}
+
+#[test]
+fn yaml_syntax() {
+    says(
+        "seeds: [1, 2\nthreads: 1\n",
+        expect![[r#"
+            scenarios/test.yaml:2: seeds: this is not valid YAML: illegal placement of ':' indicator, inside the `[` that line 1 opens
+                2 | threads: 1
+                  |        ^
+        "#]],
+    );
+    change(
+        "  digits: {",
+        "\tdigits: {",
+        expect![[r#"
+            scenarios/test.yaml:6: domains: this is not valid YAML: tabs disallowed within this context (block indentation)
+                6 | 	digits: {source: digits}
+                  | 	^
+        "#]],
+    );
+    change(
+        "  linear:\n",
+        "  linear: heads:\n",
+        expect![[r#"
+            scenarios/test.yaml:8: strategies: this is not valid YAML: mapping values are not allowed in this context
+                8 |   linear: heads:
+                  |                ^
+        "#]],
+    );
+    change(
+        "[1992, 1996]",
+        "*nowhere",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds: this is not valid YAML: while parsing node, found unknown anchor
+                1 | seeds: *nowhere
+                  |        ^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "name: \"a\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: name: this is not valid YAML: invalid indentation in quoted scalar
+                1 | name: "a
+                  |       ^
+        "#]],
+    );
+    says(
+        &format!("{GOOD}---\n{GOOD}"),
+        expect![[r#"
+            scenarios/test.yaml:11: a second YAML document begins here; a scenario is a single one, so remove the line `---` or move what follows to another file
+               11 | ---
+                  | ^^^
+        "#]],
+    );
+    // Each alias doubles what came before.
+    let mut bomb = "a0: &a0 [x, x]\n".to_owned();
+    for level in 1..40 {
+        bomb += &format!("a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1);
+    }
+    says(
+        &bomb,
+        expect![[r#"
+            scenarios/test.yaml: this is not valid YAML: repetition limit exceeded
+        "#]],
+    );
+    says(
+        &format!("seeds: {}", "[".repeat(1000)),
+        expect![[r#"
+            scenarios/test.yaml:1: seeds: this is not valid YAML: recursion limit exceeded, inside the `[` that line 1 opens
+        "#]],
+    );
+    change(
+        "{lr: 0.1, epochs: 5}",
+        "{<<: 3}",
+        expect![[r#"
+            scenarios/test.yaml: this is not valid YAML: expected a mapping or list of mappings for merging, but found scalar
+        "#]],
+    );
+    change(
+        "{lr: 0.1",
+        "{lr: !fast 0.1",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.parameters.lr: tags such as `!fast` have no meaning in a scenario; remove it
+                9 |     parameters: {lr: !fast 0.1, epochs: 5}
+                  |                  ^^
+        "#]],
+    );
+}
+
+#[test]
+fn keys() {
+    says(
+        "[1, 2]\n",
+        expect![[r#"
+            scenarios/test.yaml: expected a mapping, found a list
+        "#]],
+    );
+    change(
+        "parameters:",
+        "paramters:",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.paramters: unknown key `paramters`; did you mean `parameters`?
+                9 |     paramters: {lr: 0.1, epochs: 5}
+                  |     ^^^^^^^^^
+        "#]],
+    );
+    change(
+        "stream:",
+        "verbose: true\nstream:",
+        expect![[r#"
+            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `stream`, `backbones`, `domains`, `strategies`, `metrics`
+                2 | verbose: true
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, split: test",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.split: unknown key `split`; the choices are `source`, `path`, `classes`, `templates`, `stream`
+                6 |   digits: {source: digits, split: test}
+                  |                            ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class-order: listed}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class-order: unknown key `class-order`; did you mean `class_order`?
+                2 | stream: {tasks: 5, class-order: listed}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "pixels: {}",
+        "pixels: {Use: pixels}",
+        expect![[r#"
+            scenarios/test.yaml:4: backbones.pixels.Use: unknown key `Use`; did you mean `use`?
+                4 |   pixels: {Use: pixels}
+                  |            ^^^
+        "#]],
+    );
+    change(
+        "stream:",
+        "seeds: [1]\nstream:",
+        expect![[r#"
+            scenarios/test.yaml:2: seeds: the key `seeds` is written twice, first on line 1; keep one of the two
+                2 | seeds: [1]
+                  | ^^^^^
+        "#]],
+    );
+    change(
+        "  nearest-class-mean:",
+        "  linear:",
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear: the key `linear` is written twice, first on line 8; keep one of the two
+               10 |   linear: {}
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "epochs: 5",
+        "lr: 5",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.parameters.lr: the key `lr` is written twice, first on line 9; keep one of the two
+                9 |     parameters: {lr: 0.1, lr: 5}
+                  |                           ^^
+        "#]],
+    );
+    change(
+        "digits: {",
+        "1992: {",
+        expect![[r#"
+            scenarios/test.yaml:6: domains: a key must be text, found the number 1992; put it in quotes
+                6 |   1992: {source: digits}
+                  |   ^^^^
+        "#]],
+    );
+    change(
+        "{lr: 0.1",
+        "{? {lr: 0.1} : 1",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.parameters: a key must be text, found a mapping; put it in quotes
+                9 |     parameters: {? {lr: 0.1} : 1, epochs: 5}
+                  |                    ^
+        "#]],
+    );
+    change(
+        "digits: {",
+        "[a]: {",
+        expect![[r#"
+            scenarios/test.yaml:6: domains: a key must be text, found a list; put it in quotes
+                6 |   [a]: {source: digits}
+                  |   ^
+        "#]],
+    );
+    change(
+        "stream:",
+        "format: 2\nstream:",
+        expect![[r#"
+            scenarios/test.yaml:2: format: this clbench reads format 1, found the whole number 2; use a newer clbench, or write `format: 1`
+                2 | format: 2
+                  | ^^^^^^
+        "#]],
+    );
+    change(
+        "seeds: [1992, 1996]\n",
+        "",
+        expect![[r#"
+            scenarios/test.yaml: the key `seeds` is missing; add a list, as in `seeds: [1992, 1996, 1997]`
+        "#]],
+    );
+    change(
+        "domains:\n  digits: {source: digits}\n",
+        "",
+        expect![[r#"
+            scenarios/test.yaml: the key `domains` is missing; add at least one, as in `domains: {digits: {source: digits}}`
+        "#]],
+    );
+    change(
+        "{source: digits}",
+        "{}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add `source: digits`, `source: image-folder` or `source: idx`
+                6 |   digits: {}
+                  |   ^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn types() {
+    change(
+        "seeds:",
+        "threads: five\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: threads: expected a whole number, found the text `five`
+                1 | threads: five
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "threads: 1.5\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: threads: expected a whole number, found the number 1.5
+                1 | threads: 1.5
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "threads: [1]\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: threads: expected a whole number, found a list
+                1 | threads: [1]
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "name: 2024\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: name: expected text, found the whole number 2024; put it in quotes
+                1 | name: 2024
+                  | ^^^^
+        "#]],
+    );
+    change(
+        "[1992, 1996]",
+        "1992",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds: expected a list, found the whole number 1992
+                1 | seeds: 1992
+                  | ^^^^^
+        "#]],
+    );
+    change(
+        "[1992, 1996]",
+        "",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds: expected a list, found nothing
+                1 | seeds:
+                  | ^^^^^
+        "#]],
+    );
+    change(
+        "1996]",
+        "nineteen ninety-six]",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds[1]: expected a whole number, found the text `nineteen ninety-six`
+                1 | seeds: [1992, nineteen ninety-six]
+                  |               ^^^^^^^^^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: {count: 5}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks: expected a whole number, found a mapping
+                2 | stream: {tasks: {count: 5}}
+                  |          ^^^^^
+        "#]],
+    );
+    change(
+        "{source: digits}",
+        "digits",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: expected a mapping, found the text `digits`
+                6 |   digits: digits
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "{lr: 0.1, epochs: 5}",
+        "[0.1, 5]",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.parameters: expected a mapping, found a list
+                9 |     parameters: [0.1, 5]
+                  |     ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "lr: 0.1",
+        "lr: .inf",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.parameters.lr: .inf is not a finite number
+                9 |     parameters: {lr: .inf, epochs: 5}
+                  |                  ^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean: {backbone: [pixels]}",
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: expected text, found a list
+               10 |   nearest-class-mean: {backbone: [pixels]}
+                  |                        ^^^^^^^^
+        "#]],
+    );
+}

@@ -1,0 +1,312 @@
+//! What a file means.
+
+use super::{GOOD, parse, parse_with, shown};
+use crate::id::Seed;
+use crate::scenario::{
+    ClassOrder, Convention, Provenance, Regime, Scenario, SeedRef, Selection, SourceSpec, Tasks,
+};
+use expect_test::expect;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Every key at once.
+const FULL: &str = "\
+# yaml-language-server: $schema=scenario.schema.json
+format: 1
+name: every_key-1
+description: every key at once
+seeds: [1997, 3]
+threads: 2
+device: cuda:1
+stream:
+  tasks: 5
+  class_order: {numpy: seed}
+backbones:
+  wide: {use: pixels, plugin: ../x/libfoo.so, parameters: {size: 16}}
+  pixels:
+domains:
+  zoo:
+    source: image-folder
+    path: ~/zoo
+    stream: {task_sizes: [4, 3, 3], class_order: {python: 7}}
+  clothes:
+    source: idx
+    path: /usr/share/clothes
+    classes: [T-shirt, Trouser]
+    templates: ['a photo of a {}, a kind of clothing']
+strategies:
+  linear:
+    use: linear-head
+    plugin: libheads.so
+    backbone: wide
+    parameters: &shared {epochs: 5, optimizer: {momentum: 0.9}}
+    grid:
+      optimizer.lr: [0.1, 1e-5]
+      loss: [hinge, [1, 2]]
+    provenance: tuned
+    trials: 12
+  upper: {use: linear-head, backbones: [pixels, wide], regime: joint, parameters: {<<: *shared, epochs: 9}}
+  fixed: {backbones: [], provenance: published}
+metrics: [faa, bwt]
+";
+
+fn names(scenario: &Scenario) -> Vec<&str> {
+    scenario
+        .strategies
+        .iter()
+        .map(|row| row.name.as_str())
+        .collect()
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let scenario = parse(GOOD).unwrap();
+    assert_eq!(scenario.name, "test");
+    assert_eq!(scenario.threads.get(), 1);
+    assert_eq!(scenario.device.as_str(), "cpu");
+    assert_eq!(scenario.metrics, None);
+    assert_eq!(scenario.backbones[0].use_, "pixels");
+    assert_eq!(scenario.backbones[0].parameters, json!({}));
+    let digits = &scenario.domains[0];
+    assert_eq!(digits.source, SourceSpec::Digits);
+    assert_eq!(digits.templates, ["a photo of a {}"]);
+    assert_eq!(digits.stream.key, "stream");
+    assert_eq!(digits.stream.spec.class_order, ClassOrder::Listed);
+    let row = &scenario.strategies[1];
+    assert_eq!(
+        (row.name.as_str(), row.use_.as_str()),
+        ("nearest-class-mean", "nearest-class-mean")
+    );
+    assert_eq!(row.backbones, ["pixels"], "the only one there is");
+    assert_eq!(
+        (row.regime, row.provenance, row.trials),
+        (Regime::Sequential, None, None)
+    );
+}
+
+#[test]
+fn every_key_arrives_in_the_order_of_the_file() {
+    let scenario = parse(FULL).unwrap();
+    assert_eq!(scenario.name, "every_key-1");
+    assert_eq!(scenario.description.as_deref(), Some("every key at once"));
+    assert_eq!(scenario.seeds, [Seed(1997), Seed(3)]);
+    assert_eq!(scenario.threads.get(), 2);
+    assert_eq!(scenario.device.as_str(), "cuda:1");
+    assert_eq!(
+        scenario.metrics.as_deref(),
+        Some(&["faa".to_owned(), "bwt".to_owned()][..])
+    );
+
+    let wide = &scenario.backbones[0];
+    assert_eq!((wide.name.as_str(), wide.use_.as_str()), ("wide", "pixels"));
+    assert_eq!(wide.plugin, Some(PathBuf::from("scenarios/../x/libfoo.so")));
+    assert_eq!(wide.parameters, json!({"size": 16}));
+    assert_eq!(scenario.backbones[1].name, "pixels");
+
+    let [zoo, clothes] = &scenario.domains[..] else {
+        panic!("two domains")
+    };
+    let home = std::env::home_dir().unwrap();
+    assert_eq!(
+        zoo.source,
+        SourceSpec::ImageFolder {
+            path: home.join("zoo")
+        }
+    );
+    assert_eq!(zoo.stream.key, "domains.zoo.stream");
+    assert_eq!(zoo.stream.spec.tasks, Tasks::Sizes(vec![4, 3, 3]));
+    let (seed, convention) = (SeedRef::Fixed(7), Convention::NewToOld);
+    assert_eq!(
+        zoo.stream.spec.class_order,
+        ClassOrder::Python { seed, convention }
+    );
+    assert_eq!(
+        clothes.source,
+        SourceSpec::Idx {
+            folder: PathBuf::from("/usr/share/clothes"),
+            classes: Some(vec!["T-shirt".to_owned(), "Trouser".to_owned()]),
+        }
+    );
+    assert_eq!(clothes.templates, ["a photo of a {}, a kind of clothing"]);
+    assert_eq!(clothes.stream.spec.tasks, Tasks::Count(5));
+    let (seed, convention) = (SeedRef::CellSeed, Convention::OldToNew);
+    assert_eq!(
+        clothes.stream.spec.class_order,
+        ClassOrder::Numpy { seed, convention }
+    );
+
+    let row = &scenario.strategies[0];
+    assert_eq!(
+        (row.base.as_str(), row.use_.as_str()),
+        ("linear", "linear-head")
+    );
+    assert_eq!(row.plugin, Some(PathBuf::from("scenarios/libheads.so")));
+    assert_eq!(row.backbones, ["wide"]);
+    assert_eq!(
+        (row.provenance, row.trials),
+        (Some(Provenance::Tuned), Some(12))
+    );
+    let upper = &scenario.strategies[4];
+    assert_eq!(
+        (upper.name.as_str(), upper.regime),
+        ("upper", Regime::Joint)
+    );
+    assert_eq!(upper.backbones, ["pixels", "wide"]);
+    assert_eq!(
+        upper.parameters,
+        json!({"epochs": 9, "optimizer": {"momentum": 0.9}}),
+        "merged"
+    );
+    let fixed = &scenario.strategies[5];
+    assert!(fixed.backbones.is_empty());
+    assert_eq!(
+        (fixed.provenance, fixed.trials),
+        (Some(Provenance::Published), None)
+    );
+}
+
+#[test]
+fn a_grid_makes_a_row_per_combination_the_first_key_slowest() {
+    let scenario = parse(FULL).unwrap();
+    assert_eq!(
+        names(&scenario)[..4],
+        [
+            "linear[optimizer.lr=0.1,loss=hinge]",
+            "linear[optimizer.lr=0.1,loss=[1,2]]",
+            "linear[optimizer.lr=0.00001,loss=hinge]",
+            "linear[optimizer.lr=0.00001,loss=[1,2]]",
+        ]
+    );
+    let row = &scenario.strategies[2];
+    let expected =
+        json!({"epochs": 5, "loss": "hinge", "optimizer": {"lr": 1e-5, "momentum": 0.9}});
+    assert_eq!(row.parameters, expected);
+    assert_eq!(
+        row.parameter_key("optimizer.lr"),
+        "strategies.linear.grid.optimizer.lr[1]"
+    );
+    assert_eq!(
+        row.parameter_key("epochs"),
+        "strategies.linear.parameters.epochs"
+    );
+}
+
+#[test]
+fn the_other_convention_can_be_asked_for() {
+    let order = "{tasks: 5, class_order: {numpy: 1993, convention: new-to-old}}";
+    let scenario = parse(&super::changed("{tasks: 5}", order)).unwrap();
+    let (seed, convention) = (SeedRef::Fixed(1993), Convention::NewToOld);
+    let expected = ClassOrder::Numpy { seed, convention };
+    assert_eq!(scenario.domains[0].stream.spec.class_order, expected);
+}
+
+#[test]
+fn a_later_stage_reports_a_key_with_its_line() {
+    let scenario = parse(FULL).unwrap();
+    let key = format!("{}.tasks", scenario.domains[1].stream.key);
+    let error = scenario.key_error(&key, "5 tasks need 5 classes, and `clothes` has 2");
+    expect![[r#"
+        scenarios/test.yaml:9: stream.tasks: 5 tasks need 5 classes, and `clothes` has 2
+            9 |   tasks: 5
+              |   ^^^^^
+    "#]]
+    .assert_eq(&shown(error));
+    let key = scenario.strategies[2].parameter_key("optimizer.lr");
+    let error = scenario.key_error(&key, "must be at least 0.001");
+    expect![[r#"
+        scenarios/test.yaml:31: strategies.linear.grid.optimizer.lr[1]: must be at least 0.001
+           31 |       optimizer.lr: [0.1, 1e-5]
+              |                           ^^^^
+    "#]]
+    .assert_eq(&shown(error));
+    // Keys that were left out point at what is around them.
+    let error = scenario.key_error("strategies.fixed.parameters.depth", "is required");
+    expect![[r#"
+        scenarios/test.yaml:36: strategies.fixed.parameters.depth: is required
+           36 |   fixed: {backbones: [], provenance: published}
+              |   ^^^^^
+    "#]]
+    .assert_eq(&shown(error));
+}
+
+#[test]
+fn an_override_reaches_parameters_entries_and_the_top() {
+    let sets = [
+        "strategies.linear.lr=0.5",
+        "strategies.linear.optimizer.name=sgd",
+        "strategies.linear.regime=joint",
+        "strategies.nearest-class-mean.parameters.use=it",
+        "backbones.pixels.size=4",
+        "domains.digits.stream.tasks=2",
+        "threads=3",
+        "threads=4",
+        "metrics=[faa]",
+    ];
+    let scenario = parse_with(GOOD, &sets).unwrap();
+    let expected = json!({"lr": 0.5, "epochs": 5, "optimizer": {"name": "sgd"}});
+    assert_eq!(scenario.strategies[0].parameters, expected);
+    assert_eq!(scenario.strategies[0].regime, Regime::Joint);
+    assert_eq!(scenario.strategies[1].parameters, json!({"use": "it"}));
+    assert_eq!(scenario.backbones[0].parameters, json!({"size": 4}));
+    assert_eq!(scenario.domains[0].stream.spec.tasks, Tasks::Count(2));
+    assert_eq!(scenario.threads.get(), 4, "the last one wins");
+    assert_eq!(scenario.metrics, Some(vec!["faa".to_owned()]));
+}
+
+#[test]
+fn an_override_finds_names_with_dots() {
+    let text = super::changed("  linear:\n", "  vit-b.16: {}\n  vit-b:\n");
+    let scenario = parse_with(
+        &text,
+        &["strategies.vit-b.16.lr=1", "strategies.vit-b.lr=2"],
+    );
+    let strategies = scenario.unwrap().strategies;
+    assert_eq!(strategies[0].parameters, json!({"lr": 1}));
+    assert_eq!(strategies[1].parameters, json!({"lr": 2, "epochs": 5}));
+}
+
+#[test]
+fn a_selection_keeps_rows_by_their_own_or_their_strategys_name() {
+    let scenario = parse(FULL).unwrap();
+    let only = |only: &[&str]| Selection {
+        only: only.iter().map(|&name| name.to_owned()).collect(),
+        ..Selection::default()
+    };
+    let select = |selection: &Selection| scenario.select(selection).unwrap();
+    assert_eq!(names(&select(&Selection::default())), names(&scenario));
+    assert_eq!(names(&select(&only(&["linear"]))), names(&scenario)[..4]);
+    let two = select(&only(&["fixed", "linear[optimizer.lr=0.1,loss=hinge]"]));
+    assert_eq!(
+        names(&two),
+        ["linear[optimizer.lr=0.1,loss=hinge]", "fixed"],
+        "the file's order"
+    );
+    let selected = select(&Selection {
+        domains: vec!["clothes".to_owned()],
+        seeds: vec![Seed(3)],
+        ..Selection::default()
+    });
+    assert_eq!(selected.domains.len(), 1);
+    assert_eq!(selected.domains[0].name, "clothes");
+    assert_eq!(selected.seeds, [Seed(3)]);
+}
+
+#[test]
+fn a_file_from_another_system_means_the_same() {
+    let expected = parse(FULL).unwrap().strategies;
+    assert_eq!(
+        parse(&FULL.replace('\n', "\r\n")).unwrap().strategies,
+        expected
+    );
+    assert_eq!(
+        parse(&format!("\u{feff}{FULL}")).unwrap().strategies,
+        expected
+    );
+}
+
+#[test]
+fn no_beginning_of_a_file_panics() {
+    for end in 0..FULL.len() {
+        let _ = parse(&FULL[..end]);
+    }
+}

@@ -1,0 +1,203 @@
+//! The messages about strategies and their grids.
+
+use super::{change, changed, says};
+use expect_test::expect;
+
+#[test]
+fn strategies() {
+    let ncm = "nearest-class-mean: {}";
+    let with = |keys: &str| changed(ncm, &format!("nearest-class-mean: {{{keys}}}"));
+    says(
+        &with("backbone: pixel"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: there is no backbone `pixel`; did you mean `pixels`?
+               10 |   nearest-class-mean: {backbone: pixel}
+                  |                        ^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("backbones: [pixels, clip]"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbones[1]: there is no backbone `clip`; the only choice is `pixels`
+               10 |   nearest-class-mean: {backbones: [pixels, clip]}
+                  |                                            ^^^^
+        "#]],
+    );
+    says(
+        &with("backbones: [pixels, pixels]"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbones[1]: `pixels` is listed twice; keep one of the two
+               10 |   nearest-class-mean: {backbones: [pixels, pixels]}
+                  |                                            ^^^^^^
+        "#]],
+    );
+    says(
+        &with("backbone: pixels, backbones: [pixels]"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean: `backbone` and `backbones` are both given; keep one of the two
+               10 |   nearest-class-mean: {backbone: pixels, backbones: [pixels]}
+                  |   ^^^^^^^^^^^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("regime: jont"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.regime: unknown value `jont`; did you mean `joint`?
+               10 |   nearest-class-mean: {regime: jont}
+                  |                        ^^^^^^
+        "#]],
+    );
+    says(
+        &with("regime: parallel"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.regime: unknown value `parallel`; the choices are `sequential`, `joint`
+               10 |   nearest-class-mean: {regime: parallel}
+                  |                        ^^^^^^
+        "#]],
+    );
+    says(
+        &with("provenance: guessed"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.provenance: unknown value `guessed`; the choices are `published`, `tuned`
+               10 |   nearest-class-mean: {provenance: guessed}
+                  |                        ^^^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("trials: 12"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: `trials` counts the runs that tuning took, so it needs `provenance: tuned`; add that or remove `trials`
+               10 |   nearest-class-mean: {trials: 12}
+                  |                        ^^^^^^
+        "#]],
+    );
+    says(
+        &with("trials: 12, provenance: published"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: `trials` counts the runs that tuning took, so it needs `provenance: tuned`; add that or remove `trials`
+               10 |   nearest-class-mean: {trials: 12, provenance: published}
+                  |                        ^^^^^^
+        "#]],
+    );
+    says(
+        &with("trials: 0, provenance: tuned"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: must be at least 1, and is 0
+               10 |   nearest-class-mean: {trials: 0, provenance: tuned}
+                  |                        ^^^^^^
+        "#]],
+    );
+    says(
+        &with("use: ''"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.use: must not be empty; write the name that the plugin offers, or remove the key
+               10 |   nearest-class-mean: {use: ''}
+                  |                        ^^^
+        "#]],
+    );
+    change(
+        "  linear:",
+        "  linear[2]:",
+        expect![[r#"
+            scenarios/test.yaml:8: strategies.linear[2]: `linear[2]` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
+                8 |   linear[2]:
+                  |   ^^^^^^^^^
+        "#]],
+    );
+    change(
+        "  pixels: {}\n",
+        "  pixels: {}\n  clip: {}\n",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear: the scenario has several backbones; name the one that this strategy uses: `backbone:` and one of `pixels`, `clip`; or `backbones: []` for none
+                9 |   linear:
+                  |   ^^^^^^
+        "#]],
+    );
+    let without = changed("backbones:\n  pixels: {}\n", "");
+    says(
+        &without.replace(ncm, "nearest-class-mean: {backbone: pixels}"),
+        expect![[r#"
+            scenarios/test.yaml:8: strategies.nearest-class-mean.backbone: the scenario declares no backbones, so `pixels` names none; add `backbones: {pixels: {}}`
+                8 |   nearest-class-mean: {backbone: pixels}
+                  |                        ^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn grids() {
+    let linear = "    parameters: {lr: 0.1, epochs: 5}\n";
+    let with = |grid: &str| changed(linear, &format!("{linear}    grid: {grid}\n"));
+    says(
+        &with("{}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid: must not be empty; name parameters to vary, or remove the key
+               10 |     grid: {}
+                  |     ^^^^
+        "#]],
+    );
+    says(
+        &with("{momentum: []}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid.momentum: must not be empty; list the values to try, or remove the key
+               10 |     grid: {momentum: []}
+                  |            ^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("{momentum: 0.9}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid.momentum: expected a list, found the number 0.9
+               10 |     grid: {momentum: 0.9}
+                  |            ^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("{lr: [0.1, 0.2]}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid.lr: `lr` is varied here and also set by `parameters.lr`; keep one of the two
+               10 |     grid: {lr: [0.1, 0.2]}
+                  |            ^^
+        "#]],
+    );
+    says(
+        &with("{lr.start: [0.1, 0.2]}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid.lr.start: `lr.start` is varied here and also set by `parameters.lr`; keep one of the two
+               10 |     grid: {lr.start: [0.1, 0.2]}
+                  |            ^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("{optimizer: [{}], optimizer.lr: [0.1]}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid.optimizer.lr: `optimizer.lr` is varied here and also set by `grid.optimizer`; keep one of the two
+               10 |     grid: {optimizer: [{}], optimizer.lr: [0.1]}
+                  |                             ^^^^^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("{optimizer..lr: [0.1]}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid.optimizer..lr: `optimizer..lr` is no parameter's path; write the names of nested keys with one dot between them, as in `optimizer.lr`
+               10 |     grid: {optimizer..lr: [0.1]}
+                  |            ^^^^^^^^^^^^^
+        "#]],
+    );
+    says(
+        &with("{momentum: [0.9, 0.5, 0.9]}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid: two rows of this grid have the name `linear[momentum=0.9]`; give each value once
+               10 |     grid: {momentum: [0.9, 0.5, 0.9]}
+                  |     ^^^^
+        "#]],
+    );
+    says(
+        &with("{momentum: [0.9, '0.9']}"),
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.linear.grid: two rows of this grid have the name `linear[momentum=0.9]`; give each value once
+               10 |     grid: {momentum: [0.9, '0.9']}
+                  |     ^^^^
+        "#]],
+    );
+}

@@ -1,0 +1,447 @@
+//! The messages about values that make no sense: seeds, devices, streams, domains.
+
+use super::{change, changed, says};
+use expect_test::expect;
+
+#[test]
+fn the_scenario_itself() {
+    change(
+        "seeds:",
+        "name: Quick Start\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: name: `Quick Start` cannot be a name here: use small letters, digits, `-` and `_`
+                1 | name: Quick Start
+                  | ^^^^
+        "#]],
+    );
+    change(
+        "[1992, 1996]",
+        "[]",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds: must not be empty; list the seeds, as in `[1992, 1996, 1997]`
+                1 | seeds: []
+                  | ^^^^^
+        "#]],
+    );
+    change(
+        "1996]",
+        "1992]",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds[1]: `1992` is listed twice; keep one of the two
+                1 | seeds: [1992, 1992]
+                  |               ^^^^
+        "#]],
+    );
+    change(
+        "1996]",
+        "-1]",
+        expect![[r#"
+            scenarios/test.yaml:1: seeds[1]: must not be negative, and is -1
+                1 | seeds: [1992, -1]
+                  |               ^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "threads: 0\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: threads: must be at least 1, and is 0
+                1 | threads: 0
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "threads: -2\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: threads: must not be negative, and is -2
+                1 | threads: -2
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "threads: 5000000000\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: threads: must be at most 4294967295, and is 5000000000
+                1 | threads: 5000000000
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "device: gpu\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: device: unknown device `gpu`; write `cpu`, `cuda` or `cuda:N` with N counted from 0
+                1 | device: gpu
+                  | ^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "device: cuda:-1\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: device: unknown device `cuda:-1`; write `cpu`, `cuda` or `cuda:N` with N counted from 0
+                1 | device: cuda:-1
+                  | ^^^^^^
+        "#]],
+    );
+    change(
+        "  digits: {source: digits}\n",
+        "  {}\n",
+        expect![[r#"
+            scenarios/test.yaml:5: domains: must not be empty; name at least one domain
+                5 | domains:
+                  | ^^^^^^^
+        "#]],
+    );
+    says(
+        "seeds: [1]\nstream: {tasks: 5}\ndomains: {digits: {source: digits}}\nstrategies: {}\n",
+        expect![[r#"
+            scenarios/test.yaml:4: strategies: must not be empty; name at least one strategy
+                4 | strategies: {}
+                  | ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "metrics: []\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: metrics: must not be empty; list metrics, or remove the key to have them all
+                1 | metrics: []
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "metrics: [faa, bwt, faa]\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:1: metrics[2]: `faa` is listed twice; keep one of the two
+                1 | metrics: [faa, bwt, faa]
+                  |                     ^^^
+        "#]],
+    );
+}
+
+#[test]
+fn streams() {
+    change(
+        "stream: {tasks: 5}\n",
+        "",
+        expect![[r#"
+            scenarios/test.yaml:5: domains.digits: no stream says how this domain is cut into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
+                5 |   digits: {source: digits}
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream: neither `tasks` nor `task_sizes` is given; add `tasks: 5` for five equal tasks, or `task_sizes: [4, 3, 3]`
+                2 | stream: {}
+                  | ^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, task_sizes: [2, 2]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream: `tasks` and `task_sizes` are both given; keep one of the two
+                2 | stream: {tasks: 5, task_sizes: [2, 2]}
+                  | ^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 0}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks: must be at least 1, and is 0
+                2 | stream: {tasks: 0}
+                  |          ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: -1}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks: must not be negative, and is -1
+                2 | stream: {tasks: -1}
+                  |          ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{task_sizes: []}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.task_sizes: must not be empty; list the number of classes of each task, as in `[4, 3, 3]`
+                2 | stream: {task_sizes: []}
+                  |          ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{task_sizes: [5, 0]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.task_sizes[1]: must be at least 1, and is 0
+                2 | stream: {task_sizes: [5, 0]}
+                  |                          ^
+        "#]],
+    );
+    change(
+        "digits}",
+        "digits, stream: {tasks: 0}}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.stream.tasks: must be at least 1, and is 0
+                6 |   digits: {source: digits, stream: {tasks: 0}}
+                  |                                     ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: lited}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: unknown value `lited`; did you mean `listed`?
+                2 | stream: {tasks: 5, class_order: lited}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: alphabetical}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found the text `alphabetical`
+                2 | stream: {tasks: 5, class_order: alphabetical}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: numpy}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: a class order names one generator; write `{numpy: seed}`, `{numpy: 1993}`, `{python: seed}` or `listed`
+                2 | stream: {tasks: 5, class_order: numpy}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: 1993}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found the whole number 1993
+                2 | stream: {tasks: 5, class_order: 1993}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: {nunpy: seed}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order.nunpy: unknown key `nunpy`; did you mean `numpy`?
+                2 | stream: {tasks: 5, class_order: {nunpy: seed}}
+                  |                                  ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: {numpy: sed}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order.numpy: expected `seed` (each run's own) or a whole number, found the text `sed`
+                2 | stream: {tasks: 5, class_order: {numpy: sed}}
+                  |                                  ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: {numpy: 1, python: 1}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: a class order names one generator; write `{numpy: seed}`, `{numpy: 1993}`, `{python: seed}` or `listed`
+                2 | stream: {tasks: 5, class_order: {numpy: 1, python: 1}}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: {numpy: 4294967296}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order.numpy: numpy takes seeds from 0 to 4294967295, and this is 4294967296
+                2 | stream: {tasks: 5, class_order: {numpy: 4294967296}}
+                  |                                  ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: {numpy: 1, convention: old2new}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order.convention: unknown value `old2new`; the choices are `old-to-new`, `new-to-old`
+                2 | stream: {tasks: 5, class_order: {numpy: 1, convention: old2new}}
+                  |                                            ^^^^^^^^^^
+        "#]],
+    );
+    let text = changed("{tasks: 5}", "{tasks: 5, class_order: {numpy: seed}}");
+    says(
+        &text.replace("1996", "4294967296"),
+        expect![[r#"
+            scenarios/test.yaml:1: seeds[1]: numpy takes seeds from 0 to 4294967295, and this is 4294967296
+                1 | seeds: [1992, 4294967296]
+                  |               ^^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn domains() {
+    change(
+        "digits: {",
+        "overall: {",
+        expect![[r#"
+        scenarios/test.yaml:6: domains.overall: tables call the mean over domains `overall`; give the domain another name
+            6 |   overall: {source: digits}
+              |   ^^^^^^^
+    "#]],
+    );
+    change(
+        "source: digits",
+        "source: digit",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.source: unknown value `digit`; did you mean `digits`?
+                6 |   digits: {source: digit}
+                  |            ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: imagenet",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are `digits`, `image-folder`, `idx`
+                6 |   digits: {source: imagenet}
+                  |            ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, path: /data",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.path: the source `digits` takes no `path`; remove it
+                6 |   digits: {source: digits, path: /data}
+                  |                            ^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, classes: [zero, one]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes: the source `digits` takes no `classes`; remove it
+                6 |   digits: {source: digits, classes: [zero, one]}
+                  |                            ^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: image-folder, path: x, classes: [a]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes: the source `image-folder` takes no `classes`; remove it
+                6 |   digits: {source: image-folder, path: x, classes: [a]}
+                  |                                           ^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: image-folder",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: the key `path` is missing; add the folder of the images, as in `path: data/flowers`
+                6 |   digits: {source: image-folder}
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: the key `path` is missing; add the folder of the images, as in `path: data/flowers`
+                6 |   digits: {source: idx}
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx, path: ''",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.path: must not be empty; write a path
+                6 |   digits: {source: idx, path: ''}
+                  |                         ^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx, path: x, classes: []",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes: must not be empty; list the names, or remove the key
+                6 |   digits: {source: idx, path: x, classes: []}
+                  |                                  ^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx, path: x, classes: [bag, shoe, bag]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes[2]: `bag` is listed twice; keep one of the two
+                6 |   digits: {source: idx, path: x, classes: [bag, shoe, bag]}
+                  |                                                       ^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx, path: x, classes: [bag, '']",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes[1]: must not be empty; write some text
+                6 |   digits: {source: idx, path: x, classes: [bag, '']}
+                  |                                                 ^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, templates: []",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.templates: must not be empty; list templates, or remove the key to have `a photo of a {}`
+                6 |   digits: {source: digits, templates: []}
+                  |                            ^^^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, templates: [a digit]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.templates[0]: the template `a digit` must hold `{}`, the place of the class name, exactly once, and holds it 0 times
+                6 |   digits: {source: digits, templates: [a digit]}
+                  |                                        ^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, templates: ['{} or {}']",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.templates[0]: the template `{} or {}` must hold `{}`, the place of the class name, exactly once, and holds it 2 times
+                6 |   digits: {source: digits, templates: ['{} or {}']}
+                  |                                        ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "digits: {",
+        "my digits: {",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.my digits: `my digits` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
+                6 |   my digits: {source: digits}
+                  |   ^^^^^^^^^
+        "#]],
+    );
+    change(
+        "digits: {",
+        "../digits: {",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.../digits: `../digits` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
+                6 |   ../digits: {source: digits}
+                  |   ^^^^^^^^^
+        "#]],
+    );
+}

@@ -1,0 +1,179 @@
+//! The order in which a domain's classes arrive.
+
+use super::error::StreamError;
+use super::shuffle::{numpy_permutation, shuffled};
+use crate::id::{Label, Seed};
+use serde::{Deserialize, Serialize};
+
+/// How a stream's class order is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ClassOrder {
+    /// As the domain lists its classes.
+    Listed,
+    /// By `numpy.random.seed(SEED); numpy.random.permutation(N)`, NumPy's legacy generator.
+    Numpy {
+        /// Where SEED comes from.
+        seed: SeedRef,
+        /// What the permutation means; [`Convention::OldToNew`] unless the scenario says otherwise.
+        convention: Convention,
+    },
+    /// By `random.seed(SEED); order = list(range(N)); random.shuffle(order)` of Python.
+    Python {
+        /// Where SEED comes from.
+        seed: SeedRef,
+        /// What the shuffled list means; [`Convention::NewToOld`] unless the scenario says otherwise, since the list is
+        /// itself the order in all code that makes one (CODA-Prompt's, for one).
+        convention: Convention,
+    },
+}
+
+/// Where the seed of a class order comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedRef {
+    /// The seed of the cell: each seed has an order of its own.
+    CellSeed,
+    /// A number of its own: all seeds share one order.
+    Fixed(u64),
+}
+
+/// What a permutation of the classes means. The two readings are each other's inverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Convention {
+    /// `perm[old] = new`: the class listed at `old` comes at place `perm[old]`. CGIL's reference code.
+    OldToNew,
+    /// `order = perm`: at place `i` comes the class listed at `perm[i]`. PyCIL, PILOT, Continuum.
+    NewToOld,
+}
+
+impl SeedRef {
+    fn resolve(self, cell: Seed) -> u64 {
+        match self {
+            Self::CellSeed => cell.0,
+            Self::Fixed(seed) => seed,
+        }
+    }
+}
+
+impl ClassOrder {
+    /// NumPy's order in its default convention.
+    pub fn numpy(seed: SeedRef) -> Self {
+        Self::Numpy {
+            seed,
+            convention: Convention::OldToNew,
+        }
+    }
+
+    /// Python's order in its default convention.
+    pub fn python(seed: SeedRef) -> Self {
+        Self::Python {
+            seed,
+            convention: Convention::NewToOld,
+        }
+    }
+
+    /// The labels 0 to `classes − 1` in the order in which they arrive.
+    pub(super) fn draw(&self, classes: u32, cell: Seed) -> Result<Vec<Label>, StreamError> {
+        let n = classes as usize;
+        let (permutation, convention) = match *self {
+            Self::Listed => ((0..n).collect(), Convention::NewToOld),
+            Self::Numpy { seed, convention } => {
+                let seed = seed.resolve(cell);
+                let word =
+                    u32::try_from(seed).map_err(|_| StreamError::SeedTooLargeForNumpy { seed })?;
+                (numpy_permutation(n, word), convention)
+            }
+            Self::Python { seed, convention } => (shuffled(n, seed.resolve(cell)), convention),
+        };
+        let order = match convention {
+            Convention::NewToOld => permutation,
+            Convention::OldToNew => inverse(&permutation),
+        };
+        Ok(order.into_iter().map(|old| Label(old as u32)).collect())
+    }
+}
+
+fn inverse(permutation: &[usize]) -> Vec<usize> {
+    let mut inverse = vec![0; permutation.len()];
+    for (from, &to) in permutation.iter().enumerate() {
+        inverse[to] = from;
+    }
+    inverse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(order: ClassOrder, classes: u32, cell: u64) -> Vec<u32> {
+        order
+            .draw(classes, Seed(cell))
+            .unwrap()
+            .into_iter()
+            .map(|label| label.0)
+            .collect()
+    }
+
+    /// The orders that CGIL's reference code prints for its seeds.
+    #[test]
+    fn orders_of_the_reference_code() {
+        let order = ClassOrder::numpy(SeedRef::CellSeed);
+        assert_eq!(drawn(order, 10, 1992), [2, 7, 3, 6, 0, 5, 1, 9, 8, 4]);
+        assert_eq!(drawn(order, 10, 1996), [0, 9, 8, 6, 3, 7, 4, 1, 2, 5]);
+        assert_eq!(drawn(order, 10, 1997), [8, 4, 5, 2, 1, 0, 6, 3, 7, 9]);
+        assert_eq!(drawn(order, 6, 1992), [4, 5, 1, 2, 0, 3]);
+        assert_eq!(drawn(order, 6, 1996), [0, 4, 5, 1, 2, 3]);
+        assert_eq!(drawn(order, 6, 1997), [3, 4, 0, 2, 1, 5]);
+    }
+
+    /// PyCIL and PILOT: the permutation of seed 1993 is the order, whatever the cell's seed.
+    #[test]
+    fn the_other_convention_takes_the_permutation_as_the_order() {
+        let order = ClassOrder::Numpy {
+            seed: SeedRef::Fixed(1993),
+            convention: Convention::NewToOld,
+        };
+        assert_eq!(drawn(order, 10, 7), [4, 2, 7, 6, 0, 3, 5, 8, 9, 1]);
+        assert_eq!(
+            drawn(ClassOrder::numpy(SeedRef::Fixed(1993)), 10, 7),
+            [4, 9, 1, 5, 0, 6, 3, 2, 7, 8]
+        );
+    }
+
+    #[test]
+    fn pythons_list_is_the_order() {
+        let order = ClassOrder::python(SeedRef::CellSeed);
+        assert_eq!(drawn(order, 10, 0), [7, 8, 1, 5, 3, 4, 2, 0, 9, 6]);
+        assert_eq!(drawn(ClassOrder::Listed, 3, 0), [0, 1, 2]);
+    }
+
+    #[test]
+    fn numpy_refuses_a_seed_of_more_than_32_bits() {
+        let error = ClassOrder::numpy(SeedRef::CellSeed)
+            .draw(10, Seed(1 << 32))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the class order is drawn by numpy with the seed 4294967296, but numpy.random.seed takes seeds from 0 to \
+             4294967295: choose a smaller seed"
+        );
+        assert!(
+            ClassOrder::python(SeedRef::CellSeed)
+                .draw(10, Seed(1 << 32))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn travels_as_json() {
+        let order = ClassOrder::numpy(SeedRef::Fixed(1993));
+        let json = serde_json::to_string(&order).unwrap();
+        assert_eq!(
+            json,
+            r#"{"numpy":{"seed":{"fixed":1993},"convention":"old-to-new"}}"#
+        );
+        assert_eq!(serde_json::from_str::<ClassOrder>(&json).unwrap(), order);
+    }
+}

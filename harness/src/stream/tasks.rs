@@ -1,0 +1,348 @@
+//! The stream itself: which classes make up which task.
+
+use super::class_order::ClassOrder;
+use super::error::StreamError;
+use crate::id::{ClassId, Label, Seed, TaskId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+
+/// A stream as the scenario asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSpec {
+    /// How many tasks, or how large.
+    pub tasks: Tasks,
+    /// In which order the classes come.
+    pub class_order: ClassOrder,
+}
+
+/// How the ordered classes are cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tasks {
+    /// Into this many tasks of equal size. What is left over goes to the first tasks, one class each: 10 classes in 3
+    /// tasks are 4, 3 and 3.
+    Count(u32),
+    /// Into tasks of these sizes, which add up to the number of classes.
+    Sizes(Vec<u32>),
+}
+
+/// A domain's classes in the order in which they arrive, cut into tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// By [`ClassId`].
+    order: Vec<Label>,
+    /// By [`Label`].
+    place: Vec<ClassId>,
+    /// By task: one past its last class.
+    ends: Vec<u32>,
+}
+
+/// Consecutive classes of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassRange {
+    start: u32,
+    end: u32,
+}
+
+/// A hash of a stream's class names in task order with the boundaries of its tasks, as 64 hexadecimal digits. Two
+/// streams have the same digest if and only if they teach the same names in the same tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderDigest(String);
+
+impl Tasks {
+    fn sizes(&self, classes: u32) -> Result<Vec<u32>, StreamError> {
+        let tasks = match self {
+            Self::Count(tasks) => *tasks,
+            Self::Sizes(sizes) => u32::try_from(sizes.len()).unwrap_or(u32::MAX),
+        };
+        if tasks == 0 {
+            return Err(StreamError::NoTasks);
+        }
+        if let Self::Sizes(sizes) = self
+            && let Some(at) = sizes.iter().position(|&size| size == 0)
+        {
+            return Err(StreamError::EmptyTask { task: at + 1 });
+        }
+        if tasks > classes {
+            return Err(StreamError::MoreTasksThanClasses { tasks, classes });
+        }
+        match self {
+            Self::Count(_) => {
+                let (size, left_over) = (classes / tasks, classes % tasks);
+                Ok((0..tasks)
+                    .map(|task| size + u32::from(task < left_over))
+                    .collect())
+            }
+            Self::Sizes(sizes) => {
+                let sum = sizes.iter().copied().map(u64::from).sum();
+                if sum == u64::from(classes) {
+                    Ok(sizes.clone())
+                } else {
+                    Err(StreamError::SizesDoNotAddUp { sum, classes })
+                }
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Cuts a domain of `classes` classes for a cell with the seed `seed`.
+    pub fn new(spec: &StreamSpec, classes: usize, seed: Seed) -> Result<Self, StreamError> {
+        let classes = u32::try_from(classes).expect("fewer than 2^32 classes");
+        let sizes = spec.tasks.sizes(classes)?;
+        let order = spec.class_order.draw(classes, seed)?;
+        let mut place = vec![ClassId(0); order.len()];
+        for (id, label) in order.iter().enumerate() {
+            place[label.index()] = ClassId(id as u32);
+        }
+        let ends = sizes
+            .iter()
+            .scan(0, |end, size| {
+                *end += size;
+                Some(*end)
+            })
+            .collect();
+        Ok(Self { order, place, ends })
+    }
+
+    /// The tasks, in order.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
+        (0..self.ends.len()).map(|task| TaskId(task as u32 + 1))
+    }
+
+    /// The number of tasks, T.
+    pub fn n_tasks(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The number of classes, N.
+    pub fn n_classes(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The classes that arrive with a task.
+    pub fn classes_of(&self, task: TaskId) -> ClassRange {
+        let index = task.index();
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        ClassRange {
+            start,
+            end: self.ends[index],
+        }
+    }
+
+    /// The classes of a task and of all tasks before it.
+    pub fn seen_after(&self, task: TaskId) -> ClassRange {
+        ClassRange {
+            start: 0,
+            end: self.ends[task.index()],
+        }
+    }
+
+    /// All classes.
+    pub fn all_classes(&self) -> ClassRange {
+        ClassRange {
+            start: 0,
+            end: self.order.len() as u32,
+        }
+    }
+
+    /// The domain's number of a class.
+    pub fn label_of(&self, class: ClassId) -> Label {
+        self.order[class.index()]
+    }
+
+    /// The stream's number of a class.
+    pub fn class_of(&self, label: Label) -> ClassId {
+        self.place[label.index()]
+    }
+
+    /// The task that a class arrives with.
+    pub fn task_of(&self, class: ClassId) -> TaskId {
+        assert!(
+            class.index() < self.order.len(),
+            "class {class} of {}",
+            self.order.len()
+        );
+        TaskId(self.ends.partition_point(|&end| end <= class.0) as u32 + 1)
+    }
+
+    /// The domain's numbers in the order in which the classes arrive.
+    pub fn order(&self) -> &[Label] {
+        &self.order
+    }
+
+    /// What makes this stream's class order recognisable. `class_names` are the domain's, by label.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer names than classes.
+    pub fn order_digest(&self, class_names: &[String]) -> OrderDigest {
+        let mut hasher = blake3::Hasher::new();
+        for task in self.tasks() {
+            let classes = self.classes_of(task);
+            hasher.update(&(classes.len() as u64).to_le_bytes());
+            for class in classes.iter() {
+                let name = &class_names[self.label_of(class).index()];
+                hasher.update(&(name.len() as u64).to_le_bytes());
+                hasher.update(name.as_bytes());
+            }
+        }
+        OrderDigest(hasher.finalize().to_hex().to_string())
+    }
+}
+
+impl ClassRange {
+    /// The classes, lowest first.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = ClassId> {
+        (self.start..self.end).map(ClassId)
+    }
+
+    /// As indices into a list in class order.
+    pub fn indices(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// How many classes.
+    pub fn len(self) -> usize {
+        self.indices().len()
+    }
+
+    /// Whether there is none. A task's range never is.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether `class` is one of them.
+    pub fn contains(self, class: ClassId) -> bool {
+        (self.start..self.end).contains(&class.0)
+    }
+}
+
+impl OrderDigest {
+    /// The 64 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OrderDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::SeedRef;
+
+    fn stream(
+        tasks: Tasks,
+        class_order: ClassOrder,
+        classes: usize,
+    ) -> Result<Stream, StreamError> {
+        Stream::new(&StreamSpec { tasks, class_order }, classes, Seed(1992))
+    }
+
+    fn sizes(tasks: Tasks, classes: usize) -> Vec<usize> {
+        let stream = stream(tasks, ClassOrder::Listed, classes).unwrap();
+        stream
+            .tasks()
+            .map(|task| stream.classes_of(task).len())
+            .collect()
+    }
+
+    fn message(tasks: Tasks) -> String {
+        stream(tasks, ClassOrder::Listed, 10)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn what_is_left_over_goes_to_the_first_tasks() {
+        assert_eq!(sizes(Tasks::Count(5), 10), [2, 2, 2, 2, 2]);
+        assert_eq!(sizes(Tasks::Count(3), 10), [4, 3, 3]);
+        assert_eq!(sizes(Tasks::Count(4), 10), [3, 3, 2, 2]);
+        assert_eq!(sizes(Tasks::Count(1), 10), [10]);
+        assert_eq!(sizes(Tasks::Sizes(vec![6, 1, 3]), 10), [6, 1, 3]);
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_cut_is_refused() {
+        assert_eq!(
+            message(Tasks::Count(0)),
+            "a stream of 0 tasks: give at least one task"
+        );
+        assert_eq!(
+            message(Tasks::Sizes(vec![])),
+            "a stream of 0 tasks: give at least one task"
+        );
+        assert_eq!(
+            message(Tasks::Count(11)),
+            "11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks"
+        );
+        assert_eq!(
+            message(Tasks::Sizes(vec![5, 0, 5])),
+            "task 2 has the size 0: every task needs at least one class"
+        );
+        assert_eq!(
+            message(Tasks::Sizes(vec![5, 4])),
+            "the task sizes add up to 9, but the domain has 10 classes: the two must agree"
+        );
+    }
+
+    #[test]
+    fn numbers_translate_both_ways() {
+        let order = ClassOrder::numpy(SeedRef::CellSeed);
+        let stream = stream(Tasks::Count(3), order, 10).unwrap();
+        // 2 7 3 6 | 0 5 1 | 9 8 4
+        assert_eq!(stream.label_of(ClassId(4)), Label(0));
+        assert_eq!(stream.class_of(Label(9)), ClassId(7));
+        let tasks: Vec<u32> = (0..10)
+            .map(|label| stream.task_of(stream.class_of(Label(label))).0)
+            .collect();
+        assert_eq!(tasks, [2, 2, 1, 1, 3, 2, 1, 1, 3, 3]);
+        assert_eq!(stream.classes_of(TaskId(2)).indices(), 4..7);
+        assert_eq!(stream.seen_after(TaskId(2)).indices(), 0..7);
+        assert_eq!(stream.all_classes().len(), 10);
+        assert!(stream.classes_of(TaskId(2)).contains(ClassId(6)));
+        assert!(!stream.classes_of(TaskId(2)).contains(ClassId(7)));
+        for class in stream.all_classes().iter() {
+            assert_eq!(stream.class_of(stream.label_of(class)), class);
+            assert!(stream.classes_of(stream.task_of(class)).contains(class));
+        }
+    }
+
+    #[test]
+    fn the_digest_sees_names_order_and_boundaries() {
+        let names: Vec<String> = ["ab", "c", "d"].map(String::from).into();
+        let digest = |tasks, names: &[String]| {
+            stream(tasks, ClassOrder::Listed, 3)
+                .unwrap()
+                .order_digest(names)
+        };
+        let digests = [
+            digest(Tasks::Sizes(vec![1, 2]), &names),
+            digest(Tasks::Sizes(vec![2, 1]), &names),
+            digest(Tasks::Count(1), &names),
+            digest(
+                Tasks::Sizes(vec![1, 2]),
+                &["a", "bc", "d"].map(String::from),
+            ),
+            digest(
+                Tasks::Sizes(vec![1, 2]),
+                &["ab", "d", "c"].map(String::from),
+            ),
+        ];
+        for (i, one) in digests.iter().enumerate() {
+            for other in &digests[..i] {
+                assert_ne!(one, other);
+            }
+        }
+        assert_eq!(digests[0], digest(Tasks::Sizes(vec![1, 2]), &names));
+        assert_eq!(digests[0].as_str().len(), 64);
+    }
+}
