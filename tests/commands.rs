@@ -1,0 +1,448 @@
+//! Every command as its user calls it: what it prints, to the letter.
+
+use crate::tables::rows;
+use clbench_tests::{Dir, Outcome, build, nearest_class_mean, root, skipped};
+use expect_test::expect;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Two seeds of one strategy on the digits; no plugin of it needs libtorch.
+fn scenario() -> String {
+    format!(
+        "seeds: [1992, 1996]\n\
+         stream: {{tasks: 5, class_order: {{numpy: seed}}}}\n\
+         domains: {{digits: {{source: digits}}}}\n\
+         backbones: {{pixels: {{parameters: {{size: 8}}}}}}\n\
+         strategies: {{nearest-class-mean: {{plugin: {}}}}}\n",
+        nearest_class_mean().display()
+    )
+}
+
+/// A folder in which the scenario has been run.
+fn ran() -> (Dir, Outcome) {
+    let dir = Dir::new();
+    dir.write("tiny.yaml", scenario());
+    let outcome = dir.clbench(["run", "tiny.yaml"]).succeeds();
+    (dir, outcome)
+}
+
+fn stdout(args: &[&str]) -> String {
+    // As wide as help is made where there is no terminal.
+    let dir = Dir::new();
+    let run = dir.clbench(args).env("COLUMNS", "100");
+    run.succeeds().stdout
+}
+
+#[test]
+fn help_and_version() {
+    expect![[r#"
+        Compares continual-learning strategies for vision-language models
+
+        Usage: clbench <COMMAND>
+
+        Commands:
+          run          Run what is missing of a scenario, write its tables, and print the leaderboard
+          validate     Check a scenario and its domains; needs no plugin
+          plan         Print what `run` would do: a cell per line
+          ls           List what there is
+          leaderboard  Make tables of the results in one or more run folders
+          plugin       Look at plugin files
+          schema       Print the JSON Schema of scenarios
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+    "#]].assert_eq(&stdout(&["--help"]));
+    expect![[r#"
+        Run what is missing of a scenario, write its tables, and print the leaderboard
+
+        Usage: clbench run [OPTIONS] <SCENARIO>
+
+        Arguments:
+          <SCENARIO>  The scenario
+
+        Options:
+              --only <STRATEGY>        Only this strategy; repeat it for more
+              --domain <DOMAIN>        Only this domain; repeat it for more
+              --seed <SEED>            Only this seed; repeat it for more
+              --limit <N>              Only the first N samples per class
+              --validation <FRACTION>  Put this part of the training data in the place of every test split
+              --set <KEY=VALUE>        Change a key of the scenario, such as strategies.NAME.KEY=VALUE;
+                                       repeat it for more
+              --save-predictions       Keep every prediction: row, sample, class and logits, beside the
+                                       records
+              --plugin-dir <DIR>       A folder with plugins, searched before CLBENCH_PLUGIN_PATH and the
+                                       program's own; repeat it for more
+              --out <DIR>              The folder for the results [default: results/runs/SCENARIO]
+          -j, --jobs <N>               How many cells run at a time [default: 1]
+          -h, --help                   Print help
+          -V, --version                Print version
+    "#]].assert_eq(&stdout(&["run", "--help"]));
+    assert_eq!(
+        stdout(&["--version"]),
+        format!("clbench {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn ls() {
+    expect![[r#"
+        clbench-heads 0.1.0    libtorch 2.11.0  BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0  no runtime       BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0   no runtime       BUILD/libclbench_pixels.so
+    "#]]
+    .assert_eq(&stdout(&["ls", "plugins"]));
+    expect![[r#"
+        linear-head  softmax regression on frozen features: forgets in sequence, the upper bound jointly  BUILD/libclbench_heads.so
+    "#]].assert_eq(&stdout(&["ls", "strategies"]));
+    expect![[r#"
+        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone  BUILD/libclbench_pixels.so
+    "#]].assert_eq(&stdout(&["ls", "backbones"]));
+    expect![[r#"
+        faa                               final average accuracy: mean over the tasks of the accuracy after the last task               BUILD/libclbench_metrics.so
+        average-incremental-accuracy      mean over the tasks of the mean accuracy on what was seen so far                              BUILD/libclbench_metrics.so
+        ci-transfer                       class-incremental transfer: accuracy on tasks yet to come, among all classes                  BUILD/libclbench_metrics.so
+        zscl-transfer-task                ZSCL's Transfer: accuracy on tasks yet to come, among each task's own classes                 BUILD/libclbench_metrics.so
+        zscl-transfer-all                 ZSCL's Transfer among all classes of the stream                                               BUILD/libclbench_metrics.so
+        forgetting-seen                   best accuracy before the last task minus the last one (Chaudhry), among seen classes          BUILD/libclbench_metrics.so
+        forgetting-all                    best accuracy before the last task minus the last one (Chaudhry), among all classes           BUILD/libclbench_metrics.so
+        forgetting-with-last-seen         best accuracy, the last one included, minus the last one, among seen classes; never negative  BUILD/libclbench_metrics.so
+        forgetting-with-last-all          best accuracy, the last one included, minus the last one, among all classes; never negative   BUILD/libclbench_metrics.so
+        forgetting-first-minus-last-seen  accuracy just after learning minus the last one, among seen classes                           BUILD/libclbench_metrics.so
+        forgetting-first-minus-last-all   accuracy just after learning minus the last one, among all classes                            BUILD/libclbench_metrics.so
+        bwt-seen                          backward transfer: last accuracy minus the one just after learning, among seen classes        BUILD/libclbench_metrics.so
+        bwt-all                           backward transfer: last accuracy minus the one just after learning, among all classes         BUILD/libclbench_metrics.so
+        fwt                               forward transfer: accuracy just before learning minus the one before the first task           BUILD/libclbench_metrics.so
+        final-task-accuracy               task-incremental FAA: as faa, among each task's own classes                                   BUILD/libclbench_metrics.so
+    "#]].assert_eq(&stdout(&["ls", "metrics"]));
+    expect![[r#"
+        digits        1,797 handwritten digits, 8×8, that are part of the program                                  built in
+        image-folder  a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`                     built in
+        idx           a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`  built in
+    "#]].assert_eq(&stdout(&["ls", "domains"]));
+    // A folder that the user names comes first.
+    let folder = nearest_class_mean().parent().unwrap().to_str().unwrap();
+    let named = stdout(&["ls", "strategies", "--plugin-dir", folder]);
+    let names: Vec<_> = named.lines().map(|line| line.split("  ").next()).collect();
+    assert_eq!(names, [Some("nearest-class-mean"), Some("linear-head")]);
+}
+
+#[test]
+fn plugin_inspect() {
+    let file = build().join("libclbench_pixels.so");
+    let text = stdout(&["plugin", "inspect", file.to_str().unwrap()]);
+    let hash = text.split_whitespace().find(|word| word.len() == 64);
+    expect![[r#"
+        clbench-pixels 0.1.0
+          file     BUILD/libclbench_pixels.so
+          blake3   HASH
+          abi      1
+          runtime  none
+          backbone pixels: the image itself, scaled to a small square: the floor for a pre-trained backbone
+    "#]].assert_eq(&text.replace(hash.unwrap(), "HASH"));
+}
+
+#[test]
+fn the_committed_schema_is_what_the_program_prints() {
+    let committed = fs::read_to_string(root().join("scenarios/scenario.schema.json")).unwrap();
+    assert_eq!(stdout(&["schema"]), committed);
+}
+
+#[test]
+fn plan() {
+    let dir = Dir::new();
+    let two_domains = scenario()
+        .replace("{digits: ", "{digits: {source: digits}, again: ")
+        .replace("strategies: {", "strategies: {shrunk: {use: nearest-class-mean, parameters: {shrinkage: 1.5}, plugin: P}, ")
+        .replace("plugin: P", &format!("plugin: {}", nearest_class_mean().display()));
+    dir.write("two.yaml", two_domains);
+    // By domain, strategy and seed, as the scenario lists them. Records are found again by these ids: they are no
+    // matter of this machine, nor of how the plugins were compiled.
+    expect![[r#"
+        digits-shrunk-s1992-4f5f4ce28540              digits · shrunk · seed 1992
+        digits-shrunk-s1996-12a3a8775717              digits · shrunk · seed 1996
+        digits-nearest-class-mean-s1992-3ba0c7a8a5dc  digits · nearest-class-mean · seed 1992
+        digits-nearest-class-mean-s1996-ea13705326c3  digits · nearest-class-mean · seed 1996
+        again-shrunk-s1992-1c95500e8abf               again · shrunk · seed 1992
+        again-shrunk-s1996-082271571aa8               again · shrunk · seed 1996
+        again-nearest-class-mean-s1992-9407b00d8013   again · nearest-class-mean · seed 1992
+        again-nearest-class-mean-s1996-7863d32feb09   again · nearest-class-mean · seed 1996
+    "#]]
+    .assert_eq(&dir.clbench(["plan", "two.yaml"]).succeeds().stdout);
+}
+
+#[test]
+fn cells_that_run_by_themselves_have_the_results_of_the_run() {
+    let (dir, _) = ran();
+    let plan = dir.clbench(["plan", "--json", "tiny.yaml"]).start();
+    // As it is: with its paths, which an outcome would shorten.
+    let plan = String::from_utf8(plan.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(plan.lines().count(), 2);
+    for line in plan.lines() {
+        let input = dir.write("line.json", line);
+        let alone = dir.clbench(["cell", "--cells", "alone/cells"]);
+        alone.input(&input).succeeds();
+        let id = serde_json::from_str::<Value>(line).unwrap()["id"].clone();
+        let record = |folder: &str| {
+            let path = format!("{folder}/cells/{}.json", id.as_str().unwrap());
+            fs::read_to_string(dir.path(&path)).unwrap()
+        };
+        let (ours, theirs) = (record("alone"), record("results/runs/tiny"));
+        let but_costs = |record: &str| record.split_once("\"costs\"").unwrap().0.to_owned();
+        assert!(but_costs(&ours).contains("\"matrices\""));
+        assert_eq!(but_costs(&ours), but_costs(&theirs));
+    }
+    let table = |folder: &str| dir.clbench(["leaderboard", folder]).succeeds().stdout;
+    assert_eq!(table("alone"), table("results/runs/tiny"));
+}
+
+#[test]
+fn run_prints_plain_lines_and_the_table() {
+    let (dir, outcome) = ran();
+    let lines = outcome.stderr.lines().map(|line| {
+        // What follows two spaces is a time.
+        line.split("  ").next().unwrap().to_owned() + "\n"
+    });
+    expect![[r#"
+        digits · features of pixels
+        [1/2] digits · nearest-class-mean · seed 1992
+        [2/2] digits · nearest-class-mean · seed 1996
+        results are in results/runs/tiny
+    "#]]
+    .assert_eq(&lines.collect::<String>());
+    for text in [&outcome.stdout, &outcome.stderr] {
+        assert!(!text.contains('\x1b'), "an escape code: {text:?}");
+    }
+    let table = dir.clbench(["leaderboard", "results/runs/tiny"]).succeeds();
+    assert_eq!((table.stdout, table.stderr.as_str()), (outcome.stdout, ""));
+}
+
+#[test]
+fn leaderboard() {
+    let (dir, _) = ran();
+    let leaderboard = |more: &[&str]| {
+        let args = [&["leaderboard", "results/runs/tiny"], more].concat();
+        dir.clbench(args).succeeds().stdout
+    };
+    expect![[r#"
+        digits
+         #   strategy             keeps                   faa   average-incremental-accuracy   ci-transfer   forgetting-seen
+                                                          % ↑                            % ↑           % ↑          points ↓
+        ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+         1   nearest-class-mean   statistics   * 88.82 ± 0.01                 * 94.01 ± 0.08         – [1]     * 4.49 ± 0.42
+        * best
+        [1] cannot score unseen classes
+        5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
+    "#]].assert_eq(&leaderboard(&["--format", "table"]));
+    expect![[r#"
+        **digits**
+
+        | # | strategy | keeps | faa % ↑ | average-incremental-accuracy % ↑ | ci-transfer % ↑ | forgetting-seen points ↓ |
+        |--:|:--|:--|--:|--:|--:|--:|
+        | 1 | nearest-class-mean | statistics | **88.82 ± 0.01** | **94.01 ± 0.08** | – (1) | **4.49 ± 0.42** |
+
+        **Bold**: best; (1) cannot score unseen classes.  
+        5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
+    "#]].assert_eq(&leaderboard(&["--format", "markdown"]));
+    expect![[r#"
+        \begin{table}
+        \centering
+        \caption{digits}
+        \begin{tabular}{rllrrrr}
+        \toprule
+        \# & strategy & keeps & faa \% $\uparrow$ & average-incremental-accuracy \% $\uparrow$ & ci-transfer \% $\uparrow$ & forgetting-seen points $\downarrow$ \\
+        \midrule
+        1 & nearest-class-mean & statistics & \textbf{88.82 $\pm$ 0.01} & \textbf{94.01 $\pm$ 0.08} & --\textsuperscript{1} & \textbf{4.49 $\pm$ 0.42} \\
+        \bottomrule
+        \end{tabular}
+
+        \footnotesize
+        Bold: best.
+        \textsuperscript{1}~cannot score unseen classes.
+        5 tasks; seeds 1992, 1996; mean $\pm$ standard deviation over seeds; split 6b349533569d.
+        \end{table}
+    "#]].assert_eq(&leaderboard(&["--format", "latex"]));
+    expect![[r#"
+        digits
+         #   strategy             keeps              bwt-seen              faa
+                                                     points ↑              % ↑
+        ───────────────────────────────────────────────────────────────────────
+         1   nearest-class-mean   statistics   * -4.49 ± 0.42   * 88.82 ± 0.01
+        * best
+        5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
+    "#]]
+    .assert_eq(&leaderboard(&["--metric", "bwt-seen", "--metric", "faa"]));
+
+    let file = dir.path("results/runs/tiny/leaderboard.csv");
+    let csv = leaderboard(&["--format", "csv"]);
+    assert_eq!(csv, fs::read_to_string(&file).unwrap());
+    let columns = [
+        "metric",
+        "unit",
+        "matrix",
+        "n_seeds",
+        "mean",
+        "std",
+        "ci95_low",
+        "ci95_high",
+        "rank",
+        "note",
+    ];
+    let rows: String = rows(&file)
+        .iter()
+        .filter(|row| row["domain"] == "digits")
+        .map(|row| columns.map(|column| &*row[column]).join(",") + "\n")
+        .collect();
+    expect![[r#"
+        faa,%,seen,2,88.824569,0.007049,88.761239,88.887898,1,
+        average-incremental-accuracy,%,seen,2,94.014992,0.082126,93.277122,94.752862,1,
+        ci-transfer,%,all,,,,,,1,cannot score unseen classes
+        zscl-transfer-task,%,task,,,,,,1,cannot score unseen classes
+        zscl-transfer-all,%,all,,,,,,1,cannot score unseen classes
+        forgetting-seen,points,seen,2,4.493479,0.419594,0.723577,8.263381,1,
+        forgetting-all,points,all,,,,,,1,cannot score unseen classes
+        forgetting-with-last-seen,points,seen,2,4.493479,0.419594,0.723577,8.263381,1,
+        forgetting-with-last-all,points,all,,,,,,1,cannot score unseen classes
+        forgetting-first-minus-last-seen,points,seen,2,4.493479,0.419594,0.723577,8.263381,1,
+        forgetting-first-minus-last-all,points,all,,,,,,1,cannot score unseen classes
+        bwt-seen,points,seen,2,-4.493479,0.419594,-8.263381,-0.723577,1,
+        bwt-all,points,all,,,,,,1,cannot score unseen classes
+        fwt,points,all,,,,,,1,cannot score unseen classes
+        final-task-accuracy,%,task,2,98.424873,1.058794,88.911982,107.937764,1,
+    "#]]
+    .assert_eq(&rows);
+
+    let wrong = dir
+        .clbench(["leaderboard", "results/runs/tiny", "--metric", "fa"])
+        .outcome();
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong
+            .stderr
+            .starts_with("error: no metric is called `fa`; did you mean `faa`?\n")
+    );
+    let nothing = dir.clbench(["leaderboard", "nowhere"]).outcome();
+    assert_eq!(nothing.code, 2);
+    expect![[r#"
+        error: `nowhere` holds no cell records: expected `cells/<id>.json` in it
+        name a folder that `clbench run` has written, such as `results/runs/<scenario>`
+    "#]]
+    .assert_eq(&nothing.stderr);
+}
+
+fn scenarios() -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(root().join("scenarios"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .filter(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            let data = "/usr/share/datasets/fashion-mnist";
+            let there = !text.contains(data) || Path::new(data).is_dir();
+            if !there {
+                skipped(&format!("{}: its data are not in {data}", path.display()));
+            }
+            there
+        })
+        .map(|path| path.to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert!(!names.is_empty());
+    names
+}
+
+#[test]
+fn the_committed_scenarios_are_valid() {
+    nearest_class_mean();
+    for scenario in scenarios() {
+        let outcome = Dir::new().clbench(["validate", &scenario]).succeeds();
+        assert_eq!(outcome.stderr, "");
+        assert!(
+            outcome.stdout.contains(".yaml is valid: "),
+            "{}",
+            outcome.stdout
+        );
+        assert!(
+            !outcome.stdout.contains("not checked"),
+            "{}",
+            outcome.stdout
+        );
+    }
+}
+
+/// `clbench` with no plugin beside it.
+fn lonely(dir: &Dir, args: &[&str]) -> std::process::Output {
+    let program = dir.path("bin/clbench");
+    if !program.exists() {
+        fs::create_dir(dir.path("bin")).unwrap();
+        fs::copy(build().join("clbench"), &program).unwrap();
+    }
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .current_dir(dir.path(""))
+        .env_remove("CLBENCH_PLUGIN_PATH");
+    command.output().unwrap()
+}
+
+#[test]
+fn scenarios_can_be_checked_before_any_plugin_is_built() {
+    let dir = Dir::new();
+    for scenario in scenarios() {
+        let output = lonely(&dir, &["validate", &scenario]);
+        assert!(output.status.success(), "{output:?}");
+    }
+    dir.write(
+        "s.yaml",
+        scenario().replace(nearest_class_mean().to_str().unwrap(), "libnot_built.so"),
+    );
+    let output = lonely(&dir, &["validate", "s.yaml"]);
+    assert!(output.status.success(), "{output:?}");
+    expect![[r#"
+        s.yaml is valid: 1 domain × 1 strategy row × 2 seeds = 2 cells
+          domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
+          not checked: backbone `pixels` (its plugin is not built)
+          not checked: strategy `nearest-class-mean` (its plugin is not built)
+    "#]]
+    .assert_eq(&String::from_utf8(output.stdout).unwrap());
+
+    let output = lonely(&dir, &["ls", "metrics"]);
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("there is no plugin that offers any; searched /"),
+        "{said}"
+    );
+}
+
+#[test]
+fn without_libtorch_all_that_does_not_need_it_works() {
+    let dir = Dir::new();
+    dir.write("tiny.yaml", scenario());
+    let run = |more: &[&str]| {
+        let args = [&["run", "tiny.yaml"], more].concat();
+        dir.clbench(args)
+            .without_env("CLBENCH_LIBTORCH")
+            .without_env("LIBTORCH")
+            .outcome()
+    };
+    let output = run(&[]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    // The counter-check: there is no libtorch for a strategy that does need it.
+    let output = run(&["--set", "strategies.nearest-class-mean={use: linear-head}"]);
+    assert_eq!(output.code, 3);
+    let said = output.stderr;
+    assert!(
+        said.contains("needs libtorch 2.11.0, which was not found in "),
+        "{said}"
+    );
+}

@@ -1,0 +1,10 @@
+//! One test binary: the program as its users meet it.
+
+mod commands;
+mod domains;
+mod misbehaviour;
+mod plugins;
+mod quickstart;
+mod run_options;
+mod scenario_errors;
+mod tables;

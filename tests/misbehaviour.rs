@@ -1,0 +1,454 @@
+//! Plugins that fail while they work: what fails is one cell, and the user is told which and why; and runs that are
+//! ended halfway, or run side by side.
+
+use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean};
+use expect_test::expect;
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::Duration;
+use std::{fs, thread};
+
+/// A scenario with these backbones and strategies, a line each, and a folder with the plugins that offer them.
+fn scenario(dir: &Dir, backbones: &[&str], strategies: &[&str]) {
+    let section = |name: &str, entries: &[&str]| {
+        let lines: String = entries.iter().map(|entry| format!("  {entry}\n")).collect();
+        format!("{name}:\n{lines}")
+    };
+    let yaml = format!(
+        "seeds: [1992]\nstream: {{tasks: 5}}\ndomains: {{digits: {{source: digits}}}}\n{}{}",
+        section("backbones", backbones),
+        section("strategies", strategies)
+    );
+    dir.write("scenario.yaml", yaml);
+    let plugins = dir.path("plugins");
+    if !plugins.exists() {
+        fs::create_dir(&plugins).unwrap();
+        for file in [misbehaving(), nearest_class_mean()] {
+            symlink(file, plugins.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+const PIXELS: &str = "pixels: {parameters: {size: 8}}";
+const GOOD: &str = "nearest-class-mean:";
+
+fn run<'a>(dir: &'a Dir, out: &str, more: &[&str]) -> Run<'a> {
+    let args = [
+        "run",
+        "scenario.yaml",
+        "--plugin-dir",
+        "plugins",
+        "--limit",
+        "5",
+        "--out",
+        out,
+    ];
+    dir.clbench(args.iter().chain(more))
+}
+
+/// What differs from run to run and from edit to edit: times, hashes, lines of the fixture's source.
+fn settled(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let line = match line.rsplit_once("  ") {
+            Some((what, time)) if time.ends_with(" s") => what.to_owned(),
+            _ => line.to_owned(),
+        };
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        for word in &mut words {
+            if let Some((file, _)) = word.split_once("lib.rs:") {
+                *word = format!("{file}lib.rs:LINE;");
+            }
+            if let Some((cell, _)) = word.split_once("-s1992-") {
+                *word = format!("{cell}-s1992-HASH.log");
+            }
+        }
+        lines.push(words.join(" ") + "\n");
+    }
+    lines.concat()
+}
+
+/// The files below a folder, as paths from it.
+fn files(folder: &Path) -> Vec<String> {
+    fn gather(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => gather(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    gather(folder, &mut found);
+    let below = |path: &PathBuf| path.strip_prefix(folder).unwrap().display().to_string();
+    let mut found: Vec<_> = found.iter().map(below).collect();
+    found.sort();
+    found
+}
+
+fn only_file(folder: &Path, part: &str, ending: &str) -> PathBuf {
+    let found: Vec<_> = files(folder)
+        .into_iter()
+        .filter(|name| name.contains(part) && name.ends_with(ending))
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    folder.join(&found[0])
+}
+
+fn log(dir: &Dir, strategy: &str) -> String {
+    let path = only_file(&dir.path("out/cells"), &format!("-{strategy}-"), ".log");
+    String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+}
+
+#[test]
+fn a_cell_that_fails_stops_no_other_and_is_run_again() {
+    let dir = Dir::new();
+    scenario(
+        &dir,
+        &[PIXELS],
+        &[
+            "aborts:",
+            "crashes:",
+            "exits: {parameters: {status: 7}}",
+            "exits-well: {use: exits, parameters: {status: 0}}",
+            "forgets-its-state:",
+            "learns-in-predict:",
+            "nan:",
+            "panics-in-drop:",
+            "panics-in-learn:",
+            "panics-in-predict:",
+            "peeks:",
+            "prints:",
+            "wrong-shape:",
+            GOOD,
+        ],
+    );
+    let first = run(&dir, "out", &[]).outcome();
+    assert_eq!(first.code, 5, "{}", first.stderr);
+    expect![[r#"
+        digits · features of pixels
+        [ 1/14] digits · aborts · seed 1992  failed: task 1/5: a plugin crashed its process (signal 6)
+            its log: out/cells/digits-aborts-s1992-HASH.log
+        [ 2/14] digits · crashes · seed 1992  failed: task 1/5: a plugin crashed its process (signal 11)
+            its log: out/cells/digits-crashes-s1992-HASH.log
+        [ 3/14] digits · exits · seed 1992  failed: task 1/5: a plugin ended its process (exit status 7)
+            its log: out/cells/digits-exits-s1992-HASH.log
+        [ 4/14] digits · exits-well · seed 1992  failed: task 1/5: a plugin ended its process (exit status 0)
+            its log: out/cells/digits-exits-well-s1992-HASH.log
+        [ 5/14] digits · forgets-its-state · seed 1992  failed: strategy `forgets-its-state`: after task 1 its state is another once it was restored; `restore` must bring back all of `state`
+            its log: out/cells/digits-forgets-its-state-s1992-HASH.log
+        [ 6/14] digits · learns-in-predict · seed 1992  failed: strategy `learns-in-predict`: predicting after task 1 changed its state; prediction must leave it as it is
+            its log: out/cells/digits-learns-in-predict-s1992-HASH.log
+        [ 7/14] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
+            its log: out/cells/digits-nan-s1992-HASH.log
+        [ 8/14] digits · panics-in-drop · seed 1992
+        [ 9/14] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+            its log: out/cells/digits-panics-in-learn-s1992-HASH.log
+        [10/14] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+            its log: out/cells/digits-panics-in-predict-s1992-HASH.log
+        [11/14] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 was asked for, but there are 10
+            its log: out/cells/digits-peeks-s1992-HASH.log
+        [12/14] digits · prints · seed 1992
+        [13/14] digits · wrong-shape · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `wrong-shape`: the logits should have shape [50, 2], not [50, 1]
+            its log: out/cells/digits-wrong-shape-s1992-HASH.log
+        [14/14] digits · nearest-class-mean · seed 1992
+        results are in out
+        error: 11 of 14 cells failed; running again does only what is missing
+    "#]].assert_eq(&settled(&first.stderr));
+    let rows = |table: &str| -> Vec<String> {
+        let names = table
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(1));
+        names
+            .filter(|name| name.contains('-') || *name == "prints")
+            .map(str::to_owned)
+            .collect()
+    };
+    expect![[r#"
+        [
+            "nearest-class-mean",
+            "panics-in-drop",
+            "prints",
+        ]
+    "#]]
+    .assert_debug_eq(&rows(&first.stdout));
+
+    // A panic's origin is in the log, whether it could be reported or not.
+    for strategy in ["panics-in-learn", "panics-in-predict"] {
+        let log = log(&dir, strategy);
+        assert!(log.contains("panic_on_purpose"), "{strategy}: {log}");
+    }
+    assert!(log(&dir, "panics-in-drop").contains("on purpose"));
+    let printed = log(&dir, "prints");
+    assert_eq!(
+        printed.matches("of what nobody wants to know").count(),
+        5 * 20_000
+    );
+    assert_eq!(printed.matches("not an event").count(), 5);
+
+    let again = run(&dir, "out", &[]).outcome();
+    assert_eq!(again.code, 5);
+    let said = settled(&again.stderr);
+    assert!(
+        said.starts_with("3 of 14 cells have their results already\n"),
+        "{said}"
+    );
+    assert_eq!(said.matches(" failed: ").count(), 11, "{said}");
+    assert_eq!(again.stdout, first.stdout);
+}
+
+#[test]
+fn what_fails_before_the_first_cell_ends_the_run() {
+    let dir = Dir::new();
+    let mut table = String::new();
+    let mut tell = |code: i32, backbones: &[&str], strategies: &[&str]| {
+        scenario(&dir, backbones, strategies);
+        let outcome = run(&dir, "out", &[]).outcome();
+        assert_eq!(
+            (outcome.code, &outcome.stdout[..]),
+            (code, ""),
+            "{}",
+            outcome.stderr
+        );
+        let cells = dir.path("out/cells");
+        assert!(!cells.exists() || files(&cells).is_empty());
+        table += &settled(&outcome.stderr);
+    };
+    // Strategies are checked, and made once.
+    tell(3, &[PIXELS], &["panics-in-check:", GOOD]);
+    tell(3, &[PIXELS], &["panics-in-create:", GOOD]);
+    // So are backbones.
+    tell(3, &["panics-in-create:"], &[GOOD]);
+    tell(3, &["exits-in-create:"], &[GOOD]);
+    tell(4, &["data-error:"], &[GOOD]);
+    // Features come before the cells, too.
+    tell(3, &["nan:"], &[GOOD]);
+    tell(3, &["aborts-in-encode:"], &[GOOD]);
+    tell(3, &["panics-in-encode:"], &[GOOD]);
+    // Parameters are the scenario's: the message points into it.
+    for parameters in [
+        "",
+        "parameters: {rte: 1}",
+        "parameters: {rate: fast}",
+        "parameters: {rate: -1}",
+        "parameters: {rate: 1, schedule: {warm_up: 11}}",
+        "parameters: {rate: 1}, grid: {schedule.warm_up: [1, 11]}",
+    ] {
+        let row = format!("needs-parameter: {{{parameters}}}");
+        tell(2, &[PIXELS], &[GOOD, &row]);
+    }
+    expect![[r#"
+        error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-check`: the plugin panicked in `check`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        error: checking backbone `exits-in-create` of plugin BUILD/examples/libmisbehaving.so: a plugin ended its process (exit status 0)
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `data-error`: DIR/weights.safetensors: no such file; download the weights
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `nan`: the embedding of `0000` has a number that is infinite or not a number
+            its log: out/features.log
+        error: features of `aborts-in-encode` of plugin BUILD/examples/libmisbehaving.so: a plugin crashed its process (signal 6)
+            its log: out/features.log
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+            its log: out/features.log
+        error: scenario.yaml:8: strategies.needs-parameter.parameters: missing field `rate`
+            8 |   needs-parameter: {}
+              |   ^^^^^^^^^^^^^^^
+        error: scenario.yaml:8: strategies.needs-parameter.parameters.rte: no such parameter; did you mean `rate`?
+            8 |   needs-parameter: {parameters: {rte: 1}}
+              |                                  ^^^
+        error: scenario.yaml:8: strategies.needs-parameter.parameters.rate: invalid type: string "fast", expected f64
+            8 |   needs-parameter: {parameters: {rate: fast}}
+              |                                  ^^^^
+        error: scenario.yaml:8: strategies.needs-parameter.parameters.rate: must be above 0, got -1
+            8 |   needs-parameter: {parameters: {rate: -1}}
+              |                                  ^^^^
+        error: scenario.yaml:8: strategies.needs-parameter.parameters.schedule.warm_up: must be at most 10, got 11
+            8 |   needs-parameter: {parameters: {rate: 1, schedule: {warm_up: 11}}}
+              |                                                      ^^^^^^^
+        error: scenario.yaml:8: strategies.needs-parameter.grid.schedule.warm_up[1]: must be at most 10, got 11
+            8 |   needs-parameter: {parameters: {rate: 1}, grid: {schedule.warm_up: [1, 11]}}
+              |                                                                         ^^
+    "#]].assert_eq(&table);
+    let log = fs::read_to_string(dir.path("out/features.log")).unwrap();
+    assert!(log.starts_with("encoding\n"), "{log}");
+    assert!(log.contains("panic_on_purpose"), "{log}");
+}
+
+/// Waits until something is there; a minute is for ever.
+fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if there() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("waited in vain for {what}");
+}
+
+fn interrupt(process: &Child) {
+    let pid = Pid::from_raw(process.id() as i32).unwrap();
+    // It may have ended.
+    let _ = kill_process(pid, Signal::INT);
+}
+
+fn ended(dir: &Dir, process: Child) -> Outcome {
+    dir.outcome(&process.wait_with_output().unwrap())
+}
+
+/// Everything below the run and cache folders is a whole file of a kind that is kept.
+fn nothing_half_made(dir: &Dir) {
+    for folder in ["out", "cache"] {
+        for name in files(&dir.path(folder)) {
+            let kinds = [
+                "run.json",
+                "plan.jsonl",
+                ".log",
+                ".features",
+                ".lock",
+                ".json",
+                ".csv",
+            ];
+            let file = name.rsplit('/').next().unwrap();
+            assert!(
+                kinds.iter().any(|kind| name.ends_with(kind)) && !file.starts_with('.'),
+                "{folder}/{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn after_an_interrupt_the_next_run_does_what_is_missing() {
+    let dir = Dir::new();
+    scenario(&dir, &[PIXELS], &[GOOD, "sleeps:", "two: {use: sleeps}"]);
+    let more = ["--save-predictions", "-j", "2"];
+    let process = run(&dir, "out", &more)
+        .env("MISBEHAVING_SLEEPS", "1")
+        .start();
+    let asleep = |part: &str| {
+        let cells = dir.path("out/cells");
+        cells.exists()
+            && files(&cells).iter().any(|name| {
+                name.contains(part)
+                    && name.ends_with(".log")
+                    && fs::read_to_string(cells.join(name))
+                        .unwrap()
+                        .contains("falling asleep")
+            })
+    };
+    wait_for("two sleepers", || asleep("-sleeps-") && asleep("-two-"));
+    interrupt(&process);
+    let outcome = ended(&dir, process);
+    expect![[r#"
+        digits · features of pixels
+        [1/3] digits · nearest-class-mean · seed 1992
+        error: interrupted; running again does only what is missing
+    "#]]
+    .assert_eq(&settled(&outcome.stderr));
+    assert_eq!((outcome.code, &outcome.stdout[..]), (130, ""));
+    nothing_half_made(&dir);
+
+    let outcome = run(&dir, "out", &more[..1]).succeeds();
+    expect![[r#"
+        1 of 3 cells have their results already
+        digits · features of pixels
+        [2/3] digits · sleeps · seed 1992
+        [3/3] digits · two · seed 1992
+        results are in out
+    "#]]
+    .assert_eq(&settled(&outcome.stderr));
+    nothing_half_made(&dir);
+}
+
+#[test]
+fn features_are_whole_or_not_there_after_an_interrupt() {
+    let dir = Dir::new();
+    scenario(&dir, &["slow:"], &[GOOD]);
+    let process = run(&dir, "out", &[]).start();
+    let features = dir.path("cache/features");
+    wait_for("features in the making", || {
+        features.exists() && files(&features).iter().any(|name| name.ends_with(".part"))
+    });
+    interrupt(&process);
+    let outcome = ended(&dir, process);
+    assert_eq!(
+        (outcome.code, &outcome.stderr[..], &outcome.stdout[..]),
+        (
+            130,
+            "error: interrupted; running again does only what is missing\n",
+            ""
+        )
+    );
+    nothing_half_made(&dir);
+    assert!(
+        !files(&features)
+            .iter()
+            .any(|name| name.ends_with(".features"))
+    );
+}
+
+#[test]
+fn a_second_interrupt_ends_what_does_not_listen() {
+    let dir = Dir::new();
+    scenario(&dir, &[PIXELS], &["deaf:"]);
+    let mut process = run(&dir, "out", &[]).start();
+    wait_for("sleep", || {
+        let cells = dir.path("out/cells");
+        cells.exists() && !files(&cells).is_empty() && log(&dir, "deaf").contains("asleep")
+    });
+    interrupt(&process);
+    // Signals that come too close together are one.
+    thread::sleep(Duration::from_millis(100));
+    assert!(
+        process.try_wait().unwrap().is_none(),
+        "it is to end in peace"
+    );
+    wait_for("the end", || {
+        interrupt(&process);
+        process.try_wait().unwrap().is_some()
+    });
+    assert_eq!(ended(&dir, process).code, 130);
+    nothing_half_made(&dir);
+}
+
+#[test]
+fn two_runs_at_once_share_one_cache() {
+    let dir = Dir::new();
+    scenario(&dir, &["slow:"], &[GOOD]);
+    let processes = ["one", "two"].map(|out| run(&dir, out, &[]).start());
+    for process in processes {
+        let outcome = ended(&dir, process);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.matches("waiting for it").count() <= 1,
+            "{}",
+            outcome.stderr
+        );
+    }
+    only_file(&dir.path("cache/features"), "", ".features");
+    for name in ["accuracy.csv", "metrics.csv", "leaderboard.csv"] {
+        let read = |out: &str| fs::read_to_string(dir.path(out).join(name)).unwrap();
+        assert_eq!(read("one"), read("two"), "{name}");
+    }
+}
+
+#[test]
+fn damaged_features_are_computed_again_and_the_user_is_told_once() {
+    let dir = Dir::new();
+    scenario(&dir, &[PIXELS], &[GOOD]);
+    let first = run(&dir, "one", &[]).succeeds();
+    let path = only_file(&dir.path("cache/features"), "", ".features");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let second = run(&dir, "two", &[]).succeeds();
+    assert_eq!(
+        second.stderr.matches("are damaged").count(),
+        1,
+        "{}",
+        second.stderr
+    );
+    assert_eq!(fs::read(&path).unwrap(), whole);
+    assert_eq!(second.stdout, first.stdout);
+}

@@ -1,0 +1,418 @@
+//! Plugin files that cannot be used, and names that nobody or two files offer: one short message each, and exit code 3.
+//!
+//! What cannot be built here (another ABI, another libtorch, another machine) is made by patching or cutting a good file.
+
+use clbench_tests::{Dir, Outcome, build, nearest_class_mean};
+use expect_test::{Expect, expect};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A good plugin without libtorch.
+fn good() -> Vec<u8> {
+    fs::read(nearest_class_mean()).unwrap()
+}
+
+/// A good plugin on libtorch.
+fn heads() -> Vec<u8> {
+    fs::read(build().join("libclbench_heads.so")).unwrap()
+}
+
+/// The bytes with every `old` replaced by a `new` of the same length.
+fn patched(mut bytes: Vec<u8>, old: &str, new: &str) -> Vec<u8> {
+    assert_eq!(old.len(), new.len());
+    let mut found = false;
+    for at in 0..=bytes.len() - old.len() {
+        if &bytes[at..at + old.len()] == old.as_bytes() {
+            bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+            found = true;
+        }
+    }
+    assert!(found, "there is no {old}");
+    bytes
+}
+
+fn with_byte(mut bytes: Vec<u8>, at: usize, byte: u8) -> Vec<u8> {
+    assert_ne!(bytes[at], byte);
+    bytes[at] = byte;
+    bytes
+}
+
+/// A library of the system's, one that this very process runs on.
+fn no_plugin() -> Vec<u8> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let path = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .find(|path| path.contains("libgcc_s") || path.contains("libm.so"))
+        .expect("a Rust program on Linux is linked to libgcc_s");
+    fs::read(path).unwrap()
+}
+
+/// A scenario with one strategy, whose entry is given.
+fn scenario(strategy: &str, entry: &str) -> String {
+    format!(
+        "seeds: [1]\nstream: {{tasks: 5}}\ndomains: {{digits: {{source: digits}}}}\n\
+         backbones: {{pixels: {{parameters: {{size: 8}}}}}}\nstrategies: {{{strategy}: {{{entry}}}}}\n"
+    )
+}
+
+fn run(dir: &Dir, yaml: &str, more: &[&str]) -> Outcome {
+    dir.write("scenario.yaml", yaml);
+    let args = ["run", "scenario.yaml", "--out", "out", "--limit", "2"];
+    dir.clbench(args.iter().chain(more)).outcome()
+}
+
+/// Runs the scenario's one strategy, from that file.
+fn run_file(dir: &Dir, file: &Path) -> Outcome {
+    let entry = format!("plugin: {}", file.display());
+    run(dir, &scenario("nearest-class-mean", &entry), &[])
+}
+
+/// It failed for its plugin, with one line and nothing begun; gives the line.
+fn refused(dir: &Dir, outcome: Outcome) -> String {
+    let Outcome {
+        code,
+        stdout,
+        stderr,
+    } = outcome;
+    assert_eq!((code, &stdout[..]), (3, ""), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(!dir.path("out").exists(), "{stderr}");
+    stderr
+}
+
+/// Sizes of built files differ from compiler to compiler.
+fn without_sizes(text: &str) -> String {
+    let settled = |word: &str| {
+        let number = word.trim_end_matches([';', ')']);
+        let long = number.len() > 2 && number.bytes().all(|byte| byte.is_ascii_digit());
+        match long {
+            true => word.replace(number, "SIZE"),
+            false => word.to_owned(),
+        }
+    };
+    text.split(' ').map(settled).collect::<Vec<_>>().join(" ")
+}
+
+fn check(table: &[String], expected: Expect) {
+    expected.assert_eq(&without_sizes(&table.concat()));
+}
+
+#[test]
+fn a_bad_file_is_told_before_any_of_it_runs_wherever_it_is_named() {
+    let dir = Dir::new();
+    let good = good();
+    let cut = |length: usize| good[..length].to_vec();
+    let manifest = |old, new| patched(good.clone(), old, new);
+    let files = [
+        ("missing", None),
+        ("empty", Some(Vec::new())),
+        ("text", Some(b"#!/bin/sh\nexit 0\n".to_vec())),
+        ("cut-in-signature", Some(cut(3))),
+        ("cut-in-header", Some(cut(40))),
+        ("cut-in-program-headers", Some(cut(80))),
+        ("cut-in-the-middle", Some(cut(good.len() / 2))),
+        ("cut-by-a-byte", Some(cut(good.len() - 1))),
+        ("aarch64", Some(with_byte(good.clone(), 18, 183))),
+        ("32-bit", Some(with_byte(good.clone(), 4, 1))),
+        ("object-file", Some(with_byte(good.clone(), 16, 1))),
+        ("program", Some(fs::read(build().join("clbench")).unwrap())),
+        ("no-plugin", Some(no_plugin())),
+        ("bad-headers", Some(with_byte(good.clone(), 54, 1))),
+        ("no-json", Some(manifest("{\"abi\":1,", "{\"abi\"=1,"))),
+        ("no-abi", Some(manifest("{\"abi\":1,", "{\"abj\":1,"))),
+        ("no-name", Some(manifest("\"plugin\":", "\"plugim\":"))),
+        ("newer-abi", Some(manifest("{\"abi\":1,", "{\"abi\":2,"))),
+        ("older-abi", Some(manifest("{\"abi\":1,", "{\"abi\":0,"))),
+        (
+            "other-libtorch",
+            Some(patched(heads(), "libtorch 2.11.0", "libtorch 2.12.0")),
+        ),
+    ];
+    let mut table = Vec::new();
+    for (name, bytes) in files {
+        let file = dir.path(name).join("plugin.so");
+        if let Some(bytes) = &bytes {
+            dir.write(&format!("{name}/plugin.so"), bytes);
+        }
+        let inspected = dir.clbench(["plugin", "inspect", file.to_str().unwrap()]);
+        let message = refused(&dir, inspected.outcome());
+        assert_eq!(message, refused(&dir, run_file(&dir, &file)), "plugin:");
+        if bytes.is_some() {
+            let folder = file.parent().unwrap();
+            let ls = ["ls", "plugins", "--plugin-dir"].map(String::from);
+            let given = dir.clbench(ls.into_iter().chain([folder.display().to_string()]));
+            let set = dir.clbench(["ls", "plugins"]);
+            let set = set.env("CLBENCH_PLUGIN_PATH", folder);
+            if name == "no-plugin" {
+                // A folder may well hold libraries that are no plugins.
+                assert_eq!(given.succeeds().stdout, set.succeeds().stdout);
+            } else {
+                assert_eq!(message, refused(&dir, given.outcome()), "--plugin-dir");
+                assert_eq!(message, refused(&dir, set.outcome()), "CLBENCH_PLUGIN_PATH");
+            }
+        }
+        table.push(message);
+    }
+    check(
+        &table,
+        expect![[r#"
+            error: plugin DIR/missing/plugin.so: no such file; check the path, or build the plugin with `cargo build --release`
+            error: plugin DIR/empty/plugin.so: the file is empty; build the plugin again
+            error: plugin DIR/text/plugin.so: not a shared library (no ELF signature); name the `.so` file that `cargo build --release` made
+            error: plugin DIR/cut-in-signature/plugin.so: cut short: it should have 64 bytes or more, but has 3; copy or build the plugin again
+            error: plugin DIR/cut-in-header/plugin.so: cut short: it should have 64 bytes or more, but has 40; copy or build the plugin again
+            error: plugin DIR/cut-in-program-headers/plugin.so: cut short: it should have SIZE bytes or more, but has 80; copy or build the plugin again
+            error: plugin DIR/cut-in-the-middle/plugin.so: cut short: it should have SIZE bytes or more, but has SIZE; copy or build the plugin again
+            error: plugin DIR/cut-by-a-byte/plugin.so: cut short: it should have SIZE bytes or more, but has SIZE; copy or build the plugin again
+            error: plugin DIR/aarch64/plugin.so: built for aarch64, but this machine is x86-64; build the plugin on this machine
+            error: plugin DIR/32-bit/plugin.so: built for a 32-bit or big-endian machine, but this machine is x86-64; build the plugin on this machine
+            error: plugin DIR/object-file/plugin.so: an ELF file, but not a shared library; set `crate-type = ["cdylib"]` and build the plugin again
+            error: plugin DIR/program/plugin.so: an ELF file, but not a shared library; set `crate-type = ["cdylib"]` and build the plugin again
+            error: plugin DIR/no-plugin/plugin.so: a shared library, but no clbench plugin (it has no manifest); export one with `harness_abi::export_plugin!`
+            error: plugin DIR/bad-headers/plugin.so: damaged (Invalid ELF program header entry size); build the plugin again
+            error: plugin DIR/no-json/plugin.so: its manifest cannot be read (expected `:` at line 1 column 7); build the plugin again
+            error: plugin DIR/no-abi/plugin.so: its manifest cannot be read (it has no ABI version); build the plugin again
+            error: plugin DIR/no-name/plugin.so: its manifest cannot be read (missing field `plugin` at line 1 column SIZE); build the plugin again
+            error: plugin DIR/newer-abi/plugin.so: built for plugin ABI 2, but this clbench speaks ABI 1; use a newer clbench, or build the plugin with this clbench's harness-abi
+            error: plugin DIR/older-abi/plugin.so: built for plugin ABI 0, but this clbench speaks ABI 1; build the plugin again with this clbench's harness-abi
+            error: plugin DIR/other-libtorch/plugin.so: built for libtorch 2.12.0, but this clbench opens libtorch 2.11.0; build the plugin with the tch that matches it
+        "#]],
+    );
+}
+
+#[test]
+fn what_shows_only_on_loading_is_told_before_the_first_cell() {
+    let dir = Dir::new();
+    let header = "_1as_0lib_1header_0root_bmodule_bloader";
+    let other = header.replace("bloader", "blaoder");
+    let mut table = Vec::new();
+    for (name, old, new) in [
+        ("no-header", header, &other[..]),
+        (
+            "other-header",
+            "abi stable library for Rust",
+            "abi stable library for Dust",
+        ),
+        ("other-layout", "labels", "lables"),
+        ("needs-a-library", "libgcc_s.so.1", "libgcc_q.so.1"),
+    ] {
+        let file = dir.write(&format!("{name}.so"), patched(good(), old, new));
+        dir.clbench(["plugin", "inspect", file.to_str().unwrap()])
+            .succeeds();
+        table.push(refused(&dir, run_file(&dir, &file)));
+    }
+    check(
+        &table,
+        expect![[r#"
+            error: plugin DIR/no-header.so: its manifest is there, but the functions behind it are not; build the plugin again, and strip none of its dynamic symbols
+            error: plugin DIR/other-header.so: its header is not of the kind that this host reads; build the plugin with this clbench's harness-abi
+            error: plugin DIR/other-layout.so: a type that crosses the boundary has another layout in it than in this host; build the plugin with this clbench's harness-abi
+            error: plugin DIR/needs-a-library.so: the system cannot load it (libgcc_q.so.1: cannot open shared object file: No such file or directory); install the libraries that it needs, or build the plugin on this machine
+        "#]],
+    );
+}
+
+#[test]
+fn a_file_that_has_changed_since_the_plan_is_not_loaded() {
+    let dir = Dir::new();
+    let file = dir.write("plugin.so", good());
+    let entry = format!("plugin: {}", file.display());
+    dir.write("scenario.yaml", scenario("nearest-class-mean", &entry));
+    let plan = dir.clbench(["plan", "scenario.yaml", "--json"]).start();
+    let line = plan.wait_with_output().unwrap().stdout;
+    let line = dir.write("cell.json", line);
+    let summary = "the mean feature of each class";
+    dir.write(
+        "plugin.so",
+        patched(good(), summary, "the mean feature of any class "),
+    );
+    let outcome = dir
+        .clbench(["cell", "--cells", "out"])
+        .input(&line)
+        .outcome();
+    assert_eq!(outcome.code, 3);
+    check(
+        &[outcome.stderr],
+        expect![[r#"
+            error: plugin DIR/plugin.so: has changed since the run was planned; run again
+        "#]],
+    );
+}
+
+#[test]
+fn without_its_libtorch_a_plugin_is_not_loaded() {
+    let dir = Dir::new();
+    dir.write("scenario.yaml", scenario("linear-head", ""));
+    fs::create_dir(dir.path("none")).unwrap();
+    dir.write("other/build-version", "2.8.0+cpu\n");
+    dir.write("other/lib/libtorch_cpu.so", "");
+    dir.write("python/version.py", "__version__ = '2.9.1+cu128'\n");
+    dir.write("python/lib/libtorch_cpu.so", "");
+    dir.write("damaged/lib/libtorch_cpu.so", "");
+    dir.write("damaged/lib/libc10.so", "not a library, whatever its name");
+    let mut table = Vec::new();
+    for folder in ["none", "other/lib", "python/lib", "damaged/lib"] {
+        let outcome = dir
+            .clbench(["run", "scenario.yaml", "--out", "out"])
+            .env("CLBENCH_LIBTORCH", dir.path(folder))
+            .outcome();
+        table.push(refused(&dir, outcome));
+    }
+    // Neither named nor fetched.
+    let outcome = dir
+        .clbench(["run", "scenario.yaml", "--out", "out"])
+        .without_env("CLBENCH_LIBTORCH")
+        .without_env("LIBTORCH")
+        .outcome();
+    table.push(refused(&dir, outcome));
+    check(
+        &table,
+        expect![[r#"
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, which was not found in DIR/none; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but DIR/other/lib is version 2.8.0; set CLBENCH_LIBTORCH to the lib folder of the right one
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but DIR/python/lib is version 2.9.1; set CLBENCH_LIBTORCH to the lib folder of the right one
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but the one in DIR/damaged/lib cannot be opened (DIR/damaged/lib/libc10.so: file too short); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a whole one
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, which was not found in DIR/cache/libtorch-2.11.0-cpu/lib; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so
+        "#]],
+    );
+}
+
+#[test]
+fn a_name_that_nobody_or_two_files_offer_is_told() {
+    let dir = Dir::new();
+    let ncm = nearest_class_mean().display().to_string();
+    let summary = "the mean feature of each class";
+    let twin = patched(good(), summary, "the mean feature of any class ");
+    dir.write("one/libone.so", good());
+    dir.write("two/libtwo.so", twin);
+    dir.write("three/libthree.so", good());
+    let (one, two, three) = (dir.path("one"), dir.path("two"), dir.path("three"));
+    let [one, two, three] = [&one, &two, &three].map(|path| path.to_str().unwrap());
+
+    let table = [
+        run(&dir, &scenario("liner-head", ""), &[]),
+        run(&dir, &scenario("cgil", ""), &[]),
+        run(
+            &dir,
+            &scenario("linear-head", "backbone: pixels"),
+            &["--set", "backbones.pixels.use=pixel"],
+        ),
+        run(
+            &dir,
+            &(scenario("linear-head", "") + "metrics: [fa]\n"),
+            &[],
+        ),
+        run(
+            &dir,
+            &scenario("nearest-mean", &format!("plugin: {ncm}")),
+            &[],
+        ),
+        run(
+            &dir,
+            &scenario("nearest-class-mean", ""),
+            &["--plugin-dir", one, "--plugin-dir", two],
+        ),
+        run(
+            &dir,
+            &scenario("linear-head", ""),
+            &["--plugin-dir", "nowhere"],
+        ),
+    ];
+    let table = table.map(|outcome| refused(&dir, outcome));
+    check(
+        &table,
+        expect![[r#"
+        error: no plugin offers a strategy `liner-head`; did you mean `linear-head`? (searched BUILD)
+        error: no plugin offers a strategy `cgil`; the only choice is `linear-head` (searched BUILD)
+        error: no plugin offers a backbone `pixel`; did you mean `pixels`? (searched BUILD)
+        error: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
+        error: plugin ROOT/tests/fixtures/plugins/nearest-class-mean/target/release/libnearest_class_mean.so offers no strategy `nearest-mean`; the only choice is `nearest-class-mean`
+        error: strategy `nearest-class-mean` is offered by two plugins, DIR/one/libone.so and DIR/two/libtwo.so; remove one of them, or name one with `plugin:` in the scenario
+        error: plugin folder nowhere: No such file or directory (os error 2); check the path
+    "#]],
+    );
+
+    // The same file twice is one plugin; and a file that the scenario names comes before all others.
+    let ncm = format!("plugin: {ncm}");
+    for (entry, second) in [("", three), (&ncm, two)] {
+        let yaml = scenario("nearest-class-mean", entry);
+        let outcome = run(&dir, &yaml, &["--plugin-dir", one, "--plugin-dir", second]);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        fs::remove_dir_all(dir.path("out")).unwrap();
+    }
+}
+
+#[test]
+fn folders_are_searched_in_order() {
+    let dir = Dir::new();
+    let variant = |letter| {
+        patched(
+            good(),
+            "nearest-class-mean",
+            &format!("nearest-class-m{letter}an"),
+        )
+    };
+    dir.write("given/liba.so", variant("a"));
+    dir.write("set/libb.so", variant("b"));
+    dir.write("set/libsame-as-a.so", variant("a"));
+    let path = std::env::join_paths([dir.path("set"), PathBuf::new()]).unwrap();
+    let outcome = dir
+        .clbench(["ls", "plugins", "--plugin-dir", "given"])
+        .env("CLBENCH_PLUGIN_PATH", path)
+        .succeeds();
+    expect![[r#"
+        nearest-class-maan 0.1.0  no runtime       given/liba.so
+        nearest-class-mban 0.1.0  no runtime       DIR/set/libb.so
+        clbench-heads 0.1.0       libtorch 2.11.0  BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0     no runtime       BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0      no runtime       BUILD/libclbench_pixels.so
+    "#]]
+    .assert_eq(&outcome.stdout);
+}
+
+/// Beside the program there may be anything, half-built files included; but what is missed may be among it.
+#[test]
+fn a_bad_file_beside_the_program_is_told_only_if_something_is_missed() {
+    let dir = Dir::new();
+    dir.write("scenario.yaml", scenario("nearest-class-mean", ""));
+    fs::create_dir(dir.path("bin")).unwrap();
+    for name in ["clbench", "libclbench_pixels.so", "libclbench_metrics.so"] {
+        fs::copy(build().join(name), dir.path("bin").join(name)).unwrap();
+    }
+    dir.write(
+        "bin/libold.so",
+        patched(good(), "{\"abi\":1,", "{\"abi\":0,"),
+    );
+    let clbench = dir.path("bin/clbench");
+    let listed = dir.program(&clbench, ["ls", "plugins"]).succeeds();
+    assert_eq!(listed.stderr, "");
+    let run = dir.program(&clbench, ["run", "scenario.yaml", "--out", "out"]);
+    let missed = refused(&dir, run.outcome());
+    check(
+        &[missed],
+        expect![[r#"
+        error: no plugin offers a strategy `nearest-class-mean` (searched DIR/bin; passed over: plugin DIR/bin/libold.so: built for plugin ABI 0, but this clbench speaks ABI 1; build the plugin again with this clbench's harness-abi)
+    "#]],
+    );
+}
+
+#[test]
+fn a_good_file_says_what_it_is() {
+    let dir = Dir::new();
+    let file = dir.write("plugin.so", good());
+    let outcome = dir
+        .clbench(["plugin", "inspect", file.to_str().unwrap()])
+        .succeeds();
+    let hash = outcome.stdout.lines().nth(2).unwrap();
+    assert_eq!(hash.split_whitespace().nth(1).unwrap().len(), 64);
+    expect![[r#"
+        nearest-class-mean 0.1.0
+          file     DIR/plugin.so
+          blake3   HASH
+          abi      1
+          runtime  none
+          strategy nearest-class-mean: Euclidean distance to the mean feature of each class
+    "#]]
+    .assert_eq(&outcome.stdout.replace(hash, "  blake3   HASH"));
+}

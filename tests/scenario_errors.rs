@@ -1,0 +1,325 @@
+//! A mistake in a scenario or in an argument: exit code 2, one message with the place and the mend, and nothing is begun.
+//!
+//! Every message is pinned beside the code that makes it; these are samples of how they reach the user.
+
+use clbench_tests::Dir;
+use expect_test::{Expect, expect};
+
+const GOOD: &str = "\
+seeds: [1992, 1996]
+stream: {tasks: 5}
+backbones:
+  pixels: {parameters: {size: 8}}
+domains:
+  digits: {source: digits, templates: ['the digit {}']}
+strategies:
+  linear-head:
+    parameters: {epochs: 1}
+";
+
+/// Every one of these calls says this and does nothing.
+fn refused(dir: &Dir, calls: &[&[&str]], message: &Expect) {
+    let said: Vec<String> = calls
+        .iter()
+        .map(|args| {
+            let outcome = dir.clbench(*args).outcome();
+            assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{args:?}");
+            outcome.stderr
+        })
+        .collect();
+    message.assert_eq(&said[0]);
+    assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
+    assert!(!dir.path("results").exists(), "nothing is begun");
+}
+
+/// The good scenario with one piece of its text replaced is refused.
+fn change(from: &str, to: &str, message: Expect) {
+    assert!(GOOD.contains(from), "`{from}` is not there");
+    let dir = Dir::new();
+    dir.write("s.yaml", GOOD.replacen(from, to, 1));
+    refused(
+        &dir,
+        &[&["validate", "s.yaml"], &["run", "s.yaml"]],
+        &message,
+    );
+}
+
+/// The good scenario is refused with these arguments.
+fn arguments(args: &[&str], message: Expect) {
+    let dir = Dir::new();
+    dir.write("s.yaml", GOOD);
+    refused(&dir, &[&[&["run", "s.yaml"], args].concat()], &message);
+}
+
+#[test]
+fn the_good_scenario_is_good() {
+    let dir = Dir::new();
+    dir.write("s.yaml", GOOD);
+    expect![[r#"
+        s.yaml is valid: 1 domain × 1 strategy row × 2 seeds = 2 cells
+          domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
+    "#]]
+    .assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
+}
+
+#[test]
+fn an_unknown_key() {
+    change(
+        "parameters: {epochs",
+        "paramters: {epochs",
+        expect![[r#"
+            error: s.yaml:9: strategies.linear-head.paramters: unknown key `paramters`; did you mean `parameters`?
+                9 |     paramters: {epochs: 1}
+                  |     ^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_that_is_there_twice() {
+    change(
+        "stream:",
+        "seeds: [1]\nstream:",
+        expect![[r#"
+            error: s.yaml:2: seeds: the key `seeds` is written twice, first on line 1; keep one of the two
+                2 | seeds: [1]
+                  | ^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn a_strategy_that_is_there_twice() {
+    change(
+        "strategies:\n",
+        "strategies:\n  linear-head: {regime: joint}\n",
+        expect![[r#"
+            error: s.yaml:9: strategies.linear-head: the key `linear-head` is written twice, first on line 8; keep one of the two
+                9 |   linear-head:
+                  |   ^^^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn no_tasks() {
+    change(
+        "{tasks: 5}",
+        "{tasks: 0}",
+        expect![[r#"
+            error: s.yaml:2: stream.tasks: must be at least 1, and is 0
+                2 | stream: {tasks: 0}
+                  |          ^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn tasks_that_do_not_fit_the_domain() {
+    change(
+        "{tasks: 5}",
+        "{tasks: 11}",
+        expect![[r#"
+            error: s.yaml:2: stream.tasks: domain `digits`: 11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks
+                2 | stream: {tasks: 11}
+                  |          ^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{task_sizes: [4, 3, 2]}",
+        expect![[r#"
+            error: s.yaml:2: stream.task_sizes: domain `digits`: the task sizes add up to 9, but the domain has 10 classes: the two must agree
+                2 | stream: {task_sizes: [4, 3, 2]}
+                  |          ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, stream: {tasks: 11}",
+        expect![[r#"
+            error: s.yaml:6: domains.digits.stream.tasks: domain `digits`: 11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks
+                6 |   digits: {source: digits, stream: {tasks: 11}, templates: ['the digit {}']}
+                  |                                     ^^^^^
+        "#]],
+    );
+    arguments(
+        &["--set", "stream.tasks=11"],
+        expect![[r#"
+            error: --set stream.tasks=11: stream.tasks: domain `digits`: 11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_list() {
+    change(
+        "[1992, 1996]",
+        "[]",
+        expect![[r#"
+            error: s.yaml:1: seeds: must not be empty; list the seeds, as in `[1992, 1996, 1997]`
+                1 | seeds: []
+                  | ^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn a_wrong_type() {
+    change(
+        "seeds:",
+        "threads: two\nseeds:",
+        expect![[r#"
+            error: s.yaml:1: threads: expected a whole number, found the text `two`
+                1 | threads: two
+                  | ^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn an_unknown_backbone() {
+    change(
+        "    parameters: {epochs",
+        "    backbone: pixel\n    parameters: {epochs",
+        expect![[r#"
+            error: s.yaml:9: strategies.linear-head.backbone: there is no backbone `pixel`; did you mean `pixels`?
+                9 |     backbone: pixel
+                  |     ^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn a_template_without_a_place_for_the_name() {
+    change(
+        "the digit {}",
+        "a digit",
+        expect![[r#"
+            error: s.yaml:6: domains.digits.templates[0]: the template `a digit` must hold `{}`, the place of the class name, exactly once, and holds it 0 times
+                6 |   digits: {source: digits, templates: ['a digit']}
+                  |                                        ^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn a_missing_file() {
+    let dir = Dir::new();
+    dir.write("quickstart.yaml", GOOD);
+    refused(
+        &dir,
+        &[
+            &["validate", "quikstart.yaml"],
+            &["run", "quikstart.yaml"],
+            &["plan", "quikstart.yaml"],
+        ],
+        &expect![[r#"
+            error: quikstart.yaml: there is no such file; did you mean `quickstart.yaml`?
+        "#]],
+    );
+    refused(
+        &dir,
+        &[&["run", "other/quikstart.yaml"]],
+        &expect![[r#"
+            error: other/quikstart.yaml: there is no such file
+        "#]],
+    );
+}
+
+#[test]
+fn arguments_that_change_or_select() {
+    arguments(
+        &["--set", "threads"],
+        expect![[r#"
+            error: invalid value 'threads' for '--set <KEY=VALUE>': `threads` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+
+            For more information, try '--help'.
+        "#]],
+    );
+    arguments(
+        &["--set", "strategies.linear-hed.lr=1"],
+        expect![[r#"
+            error: --set strategies.linear-hed.lr=1: there is no strategy `linear-hed`; did you mean `linear-head`?
+        "#]],
+    );
+    arguments(
+        &["--set", "stream.class_order=lited"],
+        expect![[r#"
+            error: --set stream.class_order=lited: stream.class_order: unknown value `lited`; did you mean `listed`?
+        "#]],
+    );
+    arguments(
+        &["--only", "linear-hed"],
+        expect![[r#"
+            error: --only linear-hed: there is no strategy `linear-hed`; did you mean `linear-head`?
+        "#]],
+    );
+    arguments(
+        &["--domain", "letters"],
+        expect![[r#"
+            error: --domain letters: there is no domain `letters`; the only choice is `digits`
+        "#]],
+    );
+    arguments(
+        &["--seed", "1997"],
+        expect![[r#"
+            error: --seed 1997: there is no seed `1997`; did you mean `1992`?
+        "#]],
+    );
+}
+
+#[test]
+fn arguments_that_cut_the_data() {
+    arguments(
+        &["--validation", "1.5"],
+        expect![[r#"
+            error: invalid value '1.5' for '--validation <FRACTION>': a number between 0 and 1, such as 0.2, is needed
+
+            For more information, try '--help'.
+        "#]],
+    );
+    arguments(
+        &["--limit", "0"],
+        expect![[r#"
+            error: invalid value '0' for '--limit <N>': a whole number of at least 1 is needed
+
+            For more information, try '--help'.
+        "#]],
+    );
+    arguments(
+        &["-j", "0"],
+        expect![[r#"
+            error: invalid value '0' for '--jobs <N>': a whole number of at least 1 is needed
+
+            For more information, try '--help'.
+        "#]],
+    );
+}
+
+#[test]
+fn a_parameter_that_its_plugin_refuses() {
+    let dir = Dir::new();
+    dir.write("s.yaml", GOOD.replace("epochs: 1", "epochs: 0"));
+    refused(
+        &dir,
+        &[&["run", "s.yaml"]],
+        &expect![[r#"
+            error: s.yaml:9: strategies.linear-head.parameters.epochs: must be at least 1, got 0
+                9 |     parameters: {epochs: 0}
+                  |                  ^^^^^^
+        "#]],
+    );
+    arguments(
+        &["--set", "strategies.linear-head.lr=-1"],
+        expect![[r#"
+            error: --set strategies.linear-head.lr=-1: strategies.linear-head.parameters.lr: must be above 0, got -1
+        "#]],
+    );
+    arguments(
+        &["--set", "backbones.pixels.size=0"],
+        expect![[r#"
+            error: --set backbones.pixels.size=0: backbones.pixels.parameters.size: must be 1 to 1024, got 0
+        "#]],
+    );
+}

@@ -1,0 +1,238 @@
+//! What the end-to-end tests share: the built program, the built plugins, and a folder to try them in.
+//!
+//! `cargo test` builds no plugin files and no program of another package. [`build`] has cargo do it, with the profile
+//! of the tests themselves, so that nothing is compiled twice.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::{env, fs};
+use tempfile::TempDir;
+
+/// The folder with the program and the plugins, built if need be.
+///
+/// # Panics
+///
+/// If the build fails.
+pub fn build() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        cargo_build(&[]);
+        // Where the tests' own binary lies is where cargo has put the rest.
+        let test = env::current_exe().expect("a test is a file");
+        let folder = test.ancestors().nth(2).expect("target/<profile>/deps");
+        folder.to_owned()
+    })
+}
+
+/// The plugin file that does what none should, built if need be.
+///
+/// # Panics
+///
+/// If the build fails.
+pub fn misbehaving() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = build();
+        // In a call of its own: examples see the features of development dependencies, and a program that was built
+        // with those would not be the one that `cargo build` makes.
+        cargo_build(&["--examples"]);
+        folder.join("examples/libmisbehaving.so")
+    })
+}
+
+fn cargo_build(more: &[&str]) {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["build", "--workspace", "--quiet"]).args(more);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let status = cargo.current_dir(root()).status().expect("cargo runs");
+    assert!(status.success(), "the workspace does not build");
+}
+
+/// The stand-alone plugin project under `tests/fixtures/plugins/`, built: its file.
+///
+/// # Panics
+///
+/// If the build fails.
+pub fn nearest_class_mean() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let project = root().join("tests/fixtures/plugins/nearest-class-mean");
+        let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+            .args(["build", "--release", "--quiet", "--locked"])
+            .current_dir(&project)
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the stand-alone plugin does not build");
+        project.join("target/release/libnearest_class_mean.so")
+    })
+}
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests lie in the root")
+}
+
+/// Says that a test does not test what it should for want of something on this machine: past the capture of a test's
+/// output, so that nobody takes it for passed.
+pub fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {why}");
+}
+
+/// A folder of its own for a test, with a feature cache of its own.
+pub struct Dir(TempDir);
+
+impl Dir {
+    /// An empty one.
+    ///
+    /// # Panics
+    ///
+    /// If none can be made.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Dir {
+        Dir(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file into it, folders included.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// `clbench` with arguments, to be run in it.
+    pub fn clbench<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'_> {
+        self.program(&build().join("clbench"), args)
+    }
+
+    /// A copy of `clbench` with arguments, to be run in it.
+    pub fn program<A: AsRef<OsStr>>(
+        &self,
+        program: &Path,
+        args: impl IntoIterator<Item = A>,
+    ) -> Run<'_> {
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .current_dir(self.0.path())
+            .env("CLBENCH_CACHE", self.path("cache"))
+            .env_remove("CLBENCH_PLUGIN_PATH")
+            .stdin(Stdio::null());
+        Run { command, dir: self }
+    }
+
+    /// What came of a call that was run in it.
+    ///
+    /// # Panics
+    ///
+    /// If it ended by a signal.
+    pub fn outcome(&self, output: &Output) -> Outcome {
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes)
+                .replace(&self.0.path().display().to_string(), "DIR")
+                .replace(&build().display().to_string(), "BUILD")
+                .replace(&root().display().to_string(), "ROOT")
+        };
+        Outcome {
+            code: output.status.code().expect("clbench ends by itself"),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+}
+
+/// A call of `clbench`, with nothing on its standard input.
+pub struct Run<'a> {
+    command: Command,
+    dir: &'a Dir,
+}
+
+/// What came of a call. Paths of the test's folder read `DIR`, those of the build folder `BUILD`, those of the
+/// repository `ROOT`.
+pub struct Outcome {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Run<'_> {
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Puts the file on its standard input.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be opened.
+    #[must_use]
+    pub fn input(mut self, path: &Path) -> Self {
+        self.command.stdin(File::open(path).expect("an input"));
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Starts it, for [`Dir::outcome`] to make something of its output.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn start(mut self) -> Child {
+        self.command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("clbench starts")
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started, or ends by a signal.
+    pub fn outcome(self) -> Outcome {
+        let dir = self.dir;
+        let output = self.start().wait_with_output();
+        dir.outcome(&output.expect("clbench can be waited for"))
+    }
+
+    /// Runs it; it must succeed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not, with what it said.
+    pub fn succeeds(self) -> Outcome {
+        let outcome = self.outcome();
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        outcome
+    }
+}
