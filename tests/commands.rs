@@ -275,6 +275,14 @@ fn leaderboard() {
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
     "#]]
     .assert_eq(&leaderboard(&["--metric", "bwt-seen", "--metric", "faa"]));
+    // A folder of plugins is not one of results.
+    let plugins = dir.path("plugins");
+    fs::create_dir(&plugins).unwrap();
+    let plugins = plugins.to_str().unwrap();
+    assert_eq!(
+        leaderboard(&["--plugin-dir", plugins]),
+        leaderboard(&["--format", "table"])
+    );
 
     let file = dir.path("results/runs/tiny/leaderboard.csv");
     let csv = leaderboard(&["--format", "csv"]);
@@ -407,6 +415,7 @@ fn scenarios_can_be_checked_before_any_plugin_is_built() {
     expect![[r#"
         s.yaml is valid: 1 domain × 1 strategy row × 2 seeds = 2 cells
           domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
+            zero, one, two, three, four, five, six, seven, eight, nine
           not checked: backbone `pixels` (its plugin is not built)
           not checked: strategy `nearest-class-mean` (its plugin is not built)
     "#]]

@@ -119,6 +119,7 @@ fn an_image_folder() {
     expect![[r#"
         s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
           domain sky: 4 classes, 13 train, 8 test, split 5f923149f73d
+            dawn, dusk, night, noon
     "#]]
     .assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
     assert_eq!(accuracy(&dir), "100.000000");
@@ -131,6 +132,7 @@ fn idx_files() {
     expect![[r#"
         s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
           domain sky: 4 classes, 12 train, 8 test, split 470ecb2826d0
+            night, dusk, dawn, noon
     "#]]
     .assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
     assert_eq!(accuracy(&dir), "100.000000");
@@ -331,6 +333,7 @@ fn the_real_fashion_mnist() {
     expect![[r#"
         s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
           domain sky: 10 classes, 60000 train, 10000 test, split fe709d154eae
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9
     "#]]
     .assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
     dir.clbench([

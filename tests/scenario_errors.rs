@@ -58,6 +58,7 @@ fn the_good_scenario_is_good() {
     expect![[r#"
         s.yaml is valid: 1 domain × 1 strategy row × 2 seeds = 2 cells
           domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
+            zero, one, two, three, four, five, six, seven, eight, nine
     "#]]
     .assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
 }

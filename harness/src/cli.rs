@@ -142,7 +142,7 @@ pub struct ScenarioArgs {
 pub struct PluginArgs {
     /// A folder with plugins, searched before CLBENCH_PLUGIN_PATH and the program's own; repeat it for more
     #[arg(long = "plugin-dir", value_name = "DIR")]
-    pub dirs: Vec<PathBuf>,
+    pub plugin_dirs: Vec<PathBuf>,
 }
 
 /// What can be listed.
@@ -173,7 +173,7 @@ pub enum PluginCommand {
 impl PluginArgs {
     /// The folders to search.
     pub fn search_path(&self) -> SearchPath {
-        SearchPath::of_process(&self.dirs)
+        SearchPath::of_process(&self.plugin_dirs)
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
             summary.n_test,
             &summary.split_hash.as_str()[..12]
         );
+        let _ = writeln!(text, "    {}", class_names(&summary.classes));
     }
     let wanted = scenario
         .backbones
@@ -78,6 +79,16 @@ fn not_built(error: &PluginError, registry: &Registry) -> bool {
         PluginError::Unknown { .. } => registry.files().is_empty(),
         _ => false,
     }
+}
+
+/// All of them, or as many as help to see whether they are the right ones.
+fn class_names(classes: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let more = match classes.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(", … and {more} more"),
+    };
+    classes[..classes.len().min(SHOWN)].join(", ") + &more
 }
 
 fn counted(n: usize, what: &str) -> String {
