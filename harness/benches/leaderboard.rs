@@ -2,11 +2,12 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::id::{ClassId, Seed, TaskId};
-use harness::matrix::{AccuracyMatrices, AfterTask, Candidates, Scorer};
+use harness::matrix::{AccuracyMatrices, AfterTask, Scorer};
 use harness::report::{
     BackbonePart, CellRecord, Costs, DomainPart, Leaderboard, MetricInfo, MetricSet, RECORD_FORMAT,
     Regime, StrategyPart, WallSeconds, load,
 };
+use harness_abi::Matrix;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -26,7 +27,7 @@ impl MetricSet for Faa {
 
     fn compute(&self, record: &CellRecord) -> Result<Vec<Option<f64>>, String> {
         let last = AfterTask(TASKS);
-        let on = |task| record.matrices.accuracy(Candidates::Seen, last, task);
+        let on = |task| record.matrices.accuracy(Matrix::Seen, last, task);
         let sum: Option<f64> = record.matrices.tasks().map(on).sum();
         Ok(vec![sum.map(|sum| sum / f64::from(TASKS))])
     }
@@ -138,7 +139,7 @@ fn leaderboard(criterion: &mut Criterion) {
         name: "faa".into(),
         unit: "%".into(),
         higher_is_better: true,
-        matrix: Some(Candidates::Seen),
+        matrix: Some(Matrix::Seen),
         summary: "final average accuracy".into(),
     }]);
     let build = || {

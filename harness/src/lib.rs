@@ -15,8 +15,9 @@
 //! 8. [`report`]: cell records become CSV files and a leaderboard.
 //!
 //! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says when something is
-//! wrong, [`suggest`] its "did you mean", [`cache`] its folder, [`id`] the numbers that must not be mixed up.
+//! wrong, [`suggest`] its "did you mean", [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
 
+pub mod atomic;
 pub mod cache;
 pub mod cli;
 pub mod commands;

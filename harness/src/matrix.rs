@@ -1,13 +1,14 @@
 //! The accuracy matrix: what every test image was taken for, after every task, counted.
 //!
 //! After each task t, and before the first one (row 0), the harness predicts every test image once. One prediction gives three
-//! accuracies, which differ in the classes that the image may be taken for, its candidates ([`Candidates`]): the field's
+//! accuracies, which differ in the classes that the image may be taken for, its candidates ([`Matrix`]): the field's
 //! class-incremental accuracy picks among what was *seen*, CI-Transfer among *all* classes of the stream, task-incremental numbers
 //! among the *task*'s own. A [`Scorer`] masks the columns, so no strategy has a say in it; a [`Tally`] counts one row; an
 //! [`AccuracyMatrices`] keeps the rows as counts, never only as percentages, with the upper triangle (tasks yet to come) included.
 //! An entry that cannot be had (a strategy that cannot score unseen classes, a row that was not evaluated) is absent, never 0.
 
 use crate::id::{ClassId, TaskId};
+use harness_abi::Matrix;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -42,38 +43,6 @@ impl From<TaskId> for AfterTask {
 impl fmt::Display for AfterTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Which classes an image may be taken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Candidates {
-    /// The classes of tasks 1..=t; measured on tasks j ≤ t only.
-    Seen,
-    /// All classes of the stream; absent if the strategy cannot score classes that it has not seen.
-    All,
-    /// The classes of the image's own task j; for j ≤ t only if the strategy cannot score unseen classes.
-    Task,
-}
-
-impl Candidates {
-    /// In the order of the results' columns.
-    pub const EACH: [Self; 3] = [Self::Seen, Self::All, Self::Task];
-
-    /// The name that results carry.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Seen => "seen",
-            Self::All => "all",
-            Self::Task => "task",
-        }
-    }
-}
-
-impl fmt::Display for Candidates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -212,12 +181,12 @@ impl AccuracyMatrices {
     }
 
     /// How many of a task's test samples were predicted correctly; `None` where that was not measured.
-    pub fn correct(&self, candidates: Candidates, after: AfterTask, on: TaskId) -> Option<u64> {
+    pub fn correct(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> Option<u64> {
         self.matrix(candidates).get(after, on)
     }
 
     /// The same in percent.
-    pub fn accuracy(&self, candidates: Candidates, after: AfterTask, on: TaskId) -> Option<f64> {
+    pub fn accuracy(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> Option<f64> {
         let correct = self.correct(candidates, after, on)?;
         Some(100.0 * correct as f64 / self.n(on)? as f64)
     }
@@ -245,11 +214,11 @@ impl AccuracyMatrices {
             }
         }
         for (task, column) in self.tasks().zip(&tally.columns) {
-            for candidates in Candidates::EACH {
+            for candidates in Matrix::EACH {
                 let correct = match candidates {
-                    Candidates::Seen => column.seen,
-                    Candidates::All => column.all,
-                    Candidates::Task => column.task,
+                    Matrix::Seen => column.seen,
+                    Matrix::All => column.all,
+                    Matrix::Task => column.task,
                 };
                 let kept = tally.has(candidates, task).then_some(correct);
                 self.matrix_mut(candidates).correct[after.index()][task.index()] = kept;
@@ -258,19 +227,19 @@ impl AccuracyMatrices {
         Ok(())
     }
 
-    fn matrix(&self, candidates: Candidates) -> &AccuracyMatrix {
+    fn matrix(&self, candidates: Matrix) -> &AccuracyMatrix {
         match candidates {
-            Candidates::Seen => &self.seen,
-            Candidates::All => &self.all,
-            Candidates::Task => &self.task,
+            Matrix::Seen => &self.seen,
+            Matrix::All => &self.all,
+            Matrix::Task => &self.task,
         }
     }
 
-    fn matrix_mut(&mut self, candidates: Candidates) -> &mut AccuracyMatrix {
+    fn matrix_mut(&mut self, candidates: Matrix) -> &mut AccuracyMatrix {
         match candidates {
-            Candidates::Seen => &mut self.seen,
-            Candidates::All => &mut self.all,
-            Candidates::Task => &mut self.task,
+            Matrix::Seen => &mut self.seen,
+            Matrix::All => &mut self.all,
+            Matrix::Task => &mut self.task,
         }
     }
 }
@@ -390,16 +359,16 @@ impl Tally<'_> {
     }
 
     /// Whether this row's entry for the task can be had.
-    fn has(&self, candidates: Candidates, on: TaskId) -> bool {
+    fn has(&self, candidates: Matrix, on: TaskId) -> bool {
         match candidates {
-            Candidates::Seen => self.after.has_seen(on),
-            Candidates::All => self.scorer.scores_unseen,
-            Candidates::Task => self.scorer.scores_unseen || self.after.has_seen(on),
+            Matrix::Seen => self.after.has_seen(on),
+            Matrix::All => self.scorer.scores_unseen,
+            Matrix::Task => self.scorer.scores_unseen || self.after.has_seen(on),
         }
     }
 
     fn measures(&self, on: TaskId) -> bool {
-        Candidates::EACH
+        Matrix::EACH
             .into_iter()
             .any(|candidates| self.has(candidates, on))
     }
@@ -431,7 +400,7 @@ mod tests {
         n[task.index()] = 1;
         let mut matrices = AccuracyMatrices::new(n);
         matrices.set_row(&tally).unwrap();
-        Candidates::EACH.map(|c| matrices.correct(c, AfterTask(after), task))
+        Matrix::EACH.map(|c| matrices.correct(c, AfterTask(after), task))
     }
 
     #[test]
@@ -487,8 +456,8 @@ mod tests {
             matrices
         );
         let (after, on) = (AfterTask(1), TaskId(1));
-        assert_eq!(matrices.accuracy(Candidates::Seen, after, on), Some(50.0));
-        assert_eq!(matrices.accuracy(Candidates::All, after, on), None);
+        assert_eq!(matrices.accuracy(Matrix::Seen, after, on), Some(50.0));
+        assert_eq!(matrices.accuracy(Matrix::All, after, on), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Metrics of plugins, as functions of cell records.
 
 use crate::error::Error;
-use crate::matrix::{AccuracyMatrices, Candidates};
+use crate::matrix::AccuracyMatrices;
 use crate::plugin::{Kind, Loaded, PluginFile, Registry};
 use crate::report::{CellRecord, MetricInfo, MetricSet};
 use harness_abi::foreign::ForeignMetric;
@@ -59,22 +59,8 @@ impl PluginMetrics {
             }
             metrics.push(plugins[file.hash()].metric(name)?);
         }
-        let infos = metrics.iter().map(|metric| info(metric.info())).collect();
+        let infos = metrics.iter().map(|metric| metric.info().clone()).collect();
         Ok(PluginMetrics { metrics, infos })
-    }
-}
-
-fn info(info: &harness_abi::MetricInfo) -> MetricInfo {
-    MetricInfo {
-        name: info.name.clone(),
-        unit: info.unit.clone(),
-        higher_is_better: info.higher_is_better,
-        matrix: info.matrix.map(|matrix| match matrix {
-            Matrix::Seen => Candidates::Seen,
-            Matrix::All => Candidates::All,
-            Matrix::Task => Candidates::Task,
-        }),
-        summary: info.summary.clone(),
     }
 }
 
@@ -89,7 +75,7 @@ impl MetricSet for PluginMetrics {
             .tasks()
             .map(|task| matrices.n(task).unwrap_or_default())
             .collect();
-        let [seen, all, task] = Candidates::EACH.map(|candidates| counts(matrices, candidates));
+        let [seen, all, task] = Matrix::EACH.map(|candidates| counts(matrices, candidates));
         let costs = serde_json::to_vec(&record.costs).map_err(|error| error.to_string())?;
         let run = Run::new(&n, &seen, &all, &task, &costs);
         self.metrics
@@ -100,7 +86,7 @@ impl MetricSet for PluginMetrics {
 }
 
 /// Row-major, −1 where there is no entry.
-fn counts(matrices: &AccuracyMatrices, candidates: Candidates) -> Vec<i64> {
+fn counts(matrices: &AccuracyMatrices, candidates: Matrix) -> Vec<i64> {
     let entry = |after, on| {
         let count = matrices.correct(candidates, after, on);
         count.map_or(-1, |count| count as i64)

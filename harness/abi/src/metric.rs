@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A metric, as its author writes it.
 pub trait Metric: 'static {
@@ -35,12 +36,32 @@ pub struct MetricInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matrix {
-    /// Candidates are the classes seen so far.
+    /// Candidates are the classes of the tasks learned so far; measured on these tasks only.
     Seen,
-    /// Candidates are all classes of the stream.
+    /// Candidates are all classes of the stream; absent if the strategy cannot score classes that it has not seen.
     All,
-    /// Candidates are the classes of the sample's own task.
+    /// Candidates are the classes of the sample's own task; of learned tasks only, if the strategy cannot score others.
     Task,
+}
+
+impl Matrix {
+    /// In the order of the results' columns.
+    pub const EACH: [Matrix; 3] = [Matrix::Seen, Matrix::All, Matrix::Task];
+
+    /// The name that results carry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Matrix::Seen => "seen",
+            Matrix::All => "all",
+            Matrix::Task => "task",
+        }
+    }
+}
+
+impl fmt::Display for Matrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// A run's counts. Rows are "after task t", row 0 before the first task; columns are "on task j", from 1.

@@ -18,16 +18,13 @@ pub(super) fn probe() -> Result<(), Error> {
         let answer = probe::probe(&request, events, interrupt);
         let answer = serde_json::to_value(answer).expect("plain data");
         events.send(&Event::Answer(answer));
-        events.send(&Event::Done);
         Ok(())
     })
 }
 
 pub(super) fn embed() -> Result<(), Error> {
     child(|events, interrupt| {
-        Opened::open(&Cell::parse(&input()?)?, &store()?, events, interrupt)?;
-        events.send(&Event::Done);
-        Ok(())
+        Opened::open(&Cell::parse(&input()?)?, &store()?, events, interrupt).map(drop)
     })
 }
 
@@ -46,7 +43,6 @@ pub(super) fn report(dir: &Path) -> Result<(), Error> {
             let table = leaderboard.render(Format::Table, &[])?;
             events.send(&Event::Answer(table.into()));
         }
-        events.send(&Event::Done);
         Ok(())
     })
 }
@@ -85,13 +81,18 @@ fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Re
     let events = Events::on_stdout().map_err(|error| Error::Internal(error.to_string()))?;
     let events = Arc::new(events);
     let interrupt = Interrupt::on_ctrl_c()?;
-    work(&events, &interrupt).inspect_err(|error| {
-        let fault = Fault::from(error);
-        if let Some(backtrace) = &fault.backtrace {
-            eprintln!("{backtrace}");
+    let ended = work(&events, &interrupt);
+    events.send(&match &ended {
+        Ok(()) => Event::Done,
+        Err(error) => {
+            let fault = Fault::from(error);
+            if let Some(backtrace) = &fault.backtrace {
+                eprintln!("{backtrace}");
+            }
+            Event::Failed(fault)
         }
-        events.send(&Event::Failed(fault));
-    })
+    });
+    ended
 }
 
 fn input() -> Result<String, Error> {

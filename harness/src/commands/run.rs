@@ -1,6 +1,7 @@
 //! `clbench run`: plan, compute, gather, print.
 
 use super::{print, resolve};
+use crate::atomic;
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::id::Seed;
@@ -9,7 +10,6 @@ use crate::run::{Interrupt, Plan, PluginRef, execute, report_in_child};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What a run folder says of the run that it belongs to: `run.json`.
@@ -99,23 +99,15 @@ fn write_plan(
         cells: plan.cells.iter().map(|cell| cell.id.clone()).collect(),
     };
     let json = serde_json::to_string_pretty(&run_file).expect("plain data") + "\n";
-    write_whole(&out.join(RunFile::NAME), json.as_bytes())?;
+    let write = |name: &str, text: &str| {
+        let path = out.join(name);
+        atomic::write(&path, text.as_bytes()).map_err(Error::file(&path))
+    };
+    write(RunFile::NAME, &json)?;
     let lines: String = plan
         .cells
         .iter()
         .map(|cell| serde_json::to_string(cell).expect("plain data") + "\n")
         .collect();
-    write_whole(&out.join("plan.jsonl"), lines.as_bytes())
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(Error::file(path))
+    write("plan.jsonl", &lines)
 }

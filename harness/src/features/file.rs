@@ -1,15 +1,15 @@
 //! One file of features: written row by row, read through a memory map.
 
 use super::FeatureKey;
+use crate::atomic::PendingFile;
 use harness_abi::{DType, Device, Tensor};
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::slice;
 use std::sync::Arc;
-use tempfile::NamedTempFile;
 
 const MAGIC: &[u8; 8] = b"CLBFEAT1";
 /// The data begins on a page.
@@ -129,19 +129,15 @@ impl Features {
 
 /// A file being made. Dropped before [`finish`](Self::finish), it is gone.
 pub(super) struct FeatureWriter {
-    file: BufWriter<NamedTempFile>,
+    file: PendingFile,
     hash: blake3::Hasher,
     key: FeatureKey,
     rows: usize,
 }
 
 impl FeatureWriter {
-    pub(super) fn create(folder: &Path, prefix: &str, key: &FeatureKey) -> io::Result<Self> {
-        let file = tempfile::Builder::new()
-            .prefix(prefix)
-            .suffix(".part")
-            .tempfile_in(folder)?;
-        let mut file = BufWriter::with_capacity(1 << 20, file);
+    pub(super) fn create(path: &Path, key: &FeatureKey) -> io::Result<Self> {
+        let mut file = PendingFile::create(path)?;
         file.write_all(&[0; HEADER_BYTES])?;
         Ok(FeatureWriter {
             file,
@@ -162,7 +158,7 @@ impl FeatureWriter {
     }
 
     /// Writes the header and moves the file to its place.
-    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
+    pub(super) fn finish(mut self) -> io::Result<()> {
         assert_eq!(self.rows, self.key.rows, "every sample has one row");
         let header = serde_json::to_vec(&Header {
             key: self.key,
@@ -171,12 +167,9 @@ impl FeatureWriter {
         if MAGIC.len() + header.len() > HEADER_BYTES {
             return Err(io::Error::other("the feature key does not fit its header"));
         }
-        let mut file = self.file.into_inner().map_err(|error| error.into_error())?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(MAGIC)?;
-        file.write_all(&header)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(MAGIC)?;
+        self.file.write_all(&header)?;
+        self.file.commit()
     }
 }

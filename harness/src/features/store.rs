@@ -2,6 +2,7 @@
 
 use super::file::FeatureWriter;
 use super::{FeatureKey, Features};
+use crate::atomic;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,11 +90,9 @@ impl FeatureStore {
             return Ok((features, Origin::Stored));
         }
         self.remove_parts(&digest).map_err(at(&self.folder))?;
-        let prefix = format!("{digest}.");
-        let mut writer =
-            FeatureWriter::create(&self.folder, &prefix, key).map_err(at(&self.folder))?;
+        let mut writer = FeatureWriter::create(&path, key).map_err(at(&self.folder))?;
         compute(&mut |rows| writer.push(rows))?;
-        writer.finish(&path).map_err(at(&path))?;
+        writer.finish().map_err(at(&path))?;
         let features = Features::open(&path, key)
             .map_err(|why| at(&path)(io::Error::other(format!("just written, but {why}"))))?;
         // The lock is left to the drop of `lock`; its empty file stays, since removing it would race with a waiter.
@@ -105,7 +104,7 @@ impl FeatureStore {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with(digest) && name.ends_with(".part")) {
+            if name.is_some_and(|name| name.starts_with(digest) && name.ends_with(atomic::SUFFIX)) {
                 fs::remove_file(&path)?;
             }
         }

@@ -38,14 +38,6 @@ impl SearchPath {
         SearchPath { named, beside }
     }
 
-    /// Those folders alone.
-    pub fn only(folders: &[PathBuf]) -> SearchPath {
-        SearchPath {
-            named: folders.to_vec(),
-            beside: None,
-        }
-    }
-
     /// The folders, in order.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
         self.named.iter().chain(&self.beside).map(PathBuf::as_path)

@@ -3,14 +3,11 @@
 //! The copy that is opened first serves every plugin, whatever folder a plugin was linked against; so all of it is
 //! opened here, from one folder. Folders are never mixed.
 
-use super::PluginFault;
-use super::load::reason;
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use super::{LIBTORCH, PluginFault, library};
+use libloading::os::unix::{RTLD_GLOBAL, RTLD_NOW};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{env, fs};
-
-const VERSION: &str = "2.11.0";
 
 /// Opens libtorch, unless this process has.
 pub(super) fn open() -> Result<(), PluginFault> {
@@ -19,7 +16,7 @@ pub(super) fn open() -> Result<(), PluginFault> {
         return Ok(());
     }
     let folder = folder()?;
-    if let Some(found) = version_of(&folder).filter(|found| found != VERSION) {
+    if let Some(found) = version_of(&folder).filter(|found| found != version()) {
         return Err(PluginFault::WrongLibtorch { folder, found });
     }
     // In the order of their dependencies; those of CUDA are there in a CUDA build only.
@@ -34,18 +31,20 @@ pub(super) fn open() -> Result<(), PluginFault> {
             continue;
         }
         // SAFETY: libtorch's initialisers are those of a library that every plugin on it runs anyway.
-        let library =
-            unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| {
-                PluginFault::DamagedLibtorch {
-                    folder: folder.clone(),
-                    error: reason(&error),
-                }
-            })?;
-        // Never unloaded: plugins hold on to it.
-        std::mem::forget(library);
+        unsafe { library::open(&path, RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| {
+            PluginFault::DamagedLibtorch {
+                folder: folder.clone(),
+                error,
+            }
+        })?;
     }
     let _ = OPENED.set(());
     Ok(())
+}
+
+/// `2.11.0` of `libtorch 2.11.0`.
+fn version() -> &'static str {
+    LIBTORCH.trim_start_matches("libtorch ")
 }
 
 /// The folder that holds libtorch_cpu.so: `CLBENCH_LIBTORCH`, else `$LIBTORCH/lib`, else the one in the cache.
@@ -58,7 +57,7 @@ fn folder() -> Result<PathBuf, PluginFault> {
             candidates.push(PathBuf::from(folder).join("lib"));
         }
         if let Some(cache) = crate::cache::folder() {
-            candidates.push(cache.join(format!("libtorch-{VERSION}-cpu/lib")));
+            candidates.push(cache.join(format!("libtorch-{}-cpu/lib", version())));
         }
     }
     match candidates

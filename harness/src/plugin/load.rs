@@ -1,23 +1,14 @@
 //! Bringing a plugin file into the process.
 
-use super::{Kind, PluginError, PluginFault, PluginFile, libtorch};
+use super::{Kind, PluginError, PluginFault, PluginFile, library, libtorch};
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::foreign::{
     BackboneHandle, ForeignMetric, ForeignPlugin, ForeignStrategy, HEADER_SYMBOL,
 };
 use harness_abi::{Declaration, Outline, Setting};
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::{RTLD_LOCAL, RTLD_NOW};
 use serde_json::Value;
-use std::error::Error;
 use std::path::PathBuf;
-
-/// The system's own words, which `libloading` keeps one step behind its error.
-pub(super) fn reason(error: &libloading::Error) -> String {
-    match error.source() {
-        Some(source) => source.to_string(),
-        None => error.to_string(),
-    }
-}
 
 /// A plugin file whose code can be called. It is never unloaded.
 #[derive(Debug)]
@@ -42,13 +33,12 @@ impl Loaded {
             std::path::absolute(path).map_err(|error| PluginFault::Unreadable(error).of(path))?;
         // SAFETY: the file says that it is a plugin of this ABI; loading it runs the initialisers of its libraries,
         // which is what the user asked for in naming it.
-        let library = unsafe { Library::open(Some(&absolute), RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| PluginFault::Open(reason(&error)).of(path))?;
+        let library = unsafe { library::open(&absolute, RTLD_NOW | RTLD_LOCAL) }
+            .map_err(|error| PluginFault::Open(error).of(path))?;
         // SAFETY: the symbol is only taken for its address here.
         let header = unsafe { library.get::<*const ()>(HEADER_SYMBOL) }
             .map_err(|_| PluginFault::NoHeader.of(path))?
             .into_raw();
-        std::mem::forget(library);
         // SAFETY: the symbol is the header that `export_plugin!` wrote (the manifest, written by the same macro, was
         // checked), and the file is never unloaded.
         let plugin = unsafe { ForeignPlugin::from_header(header.cast_const().cast()) }

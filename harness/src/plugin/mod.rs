@@ -7,6 +7,7 @@
 mod discover;
 mod error;
 mod file;
+mod library;
 mod libtorch;
 mod load;
 mod preflight;

@@ -5,8 +5,9 @@
 
 use super::leaderboard::{Entry, Plan, Scope, Score, Section, Standing};
 use super::metric::compute_all;
-use super::{CellRecord, Identity, Keeps, Leaderboard, MetricInfo, MetricSet, ReportError, atomic};
-use crate::matrix::Candidates;
+use super::{CellRecord, Identity, Keeps, Leaderboard, MetricInfo, MetricSet, ReportError};
+use crate::atomic;
+use harness_abi::Matrix;
 use std::path::Path;
 
 /// Writes `accuracy.csv`, `metrics.csv`, `costs.csv` and `leaderboard.csv` into `dir`, each of them whole or not at all.
@@ -18,14 +19,17 @@ pub fn write_all(
 ) -> Result<Leaderboard, ReportError> {
     let values = compute_all(records, metrics)?;
     let leaderboard = Leaderboard::from_values(records, metrics.infos(), &values, plan)?;
-    atomic::write(&dir.join("accuracy.csv"), accuracy(records).as_bytes())?;
-    let metrics = self::metrics(records, metrics.infos(), &values);
-    atomic::write(&dir.join("metrics.csv"), metrics.as_bytes())?;
-    atomic::write(&dir.join("costs.csv"), costs(records).as_bytes())?;
-    atomic::write(
-        &dir.join("leaderboard.csv"),
-        self::leaderboard(&leaderboard).as_bytes(),
+    let write = |name: &str, csv: String| {
+        let path = dir.join(name);
+        atomic::write(&path, csv.as_bytes()).map_err(ReportError::unwritten(&path))
+    };
+    write("accuracy.csv", accuracy(records))?;
+    write(
+        "metrics.csv",
+        self::metrics(records, metrics.infos(), &values),
     )?;
+    write("costs.csv", costs(records))?;
+    write("leaderboard.csv", self::leaderboard(&leaderboard))?;
     Ok(leaderboard)
 }
 
@@ -54,7 +58,7 @@ fn accuracy(records: &[CellRecord]) -> String {
                     on.to_string(),
                     text(matrices.n(on)),
                 ];
-                for candidates in Candidates::EACH {
+                for candidates in Matrix::EACH {
                     row.push(text(matrices.correct(candidates, after, on)));
                     row.push(value(matrices.accuracy(candidates, after, on)));
                 }

@@ -1,7 +1,7 @@
 //! What can go wrong between the cells' records and the tables.
 
 use crate::id::Seed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error while records are read, metrics computed, or tables written.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,18 @@ pub enum ReportError {
         suggestion: Option<String>,
         known: String,
     },
+}
+
+impl ReportError {
+    /// For `map_err`: `path` cannot be written.
+    pub(super) fn unwritten(path: &Path) -> impl FnOnce(std::io::Error) -> ReportError {
+        let path = path.to_owned();
+        move |source| ReportError::Io {
+            action: "write",
+            path,
+            source,
+        }
+    }
 }
 
 fn hint(suggestion: &Option<String>) -> String {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::id::{Seed, TaskId};
-use crate::matrix::{AccuracyMatrices, AfterTask, Candidates};
+use crate::matrix::{AccuracyMatrices, AfterTask};
+use harness_abi::Matrix;
 
 /// A cell of two tasks with 100 test samples each: 95 % right after the first task, `last` per task after the second.
 ///
@@ -116,9 +117,9 @@ pub(super) fn metrics() -> Metrics {
         summary: String::new(),
     };
     Metrics(vec![
-        info("faa", "%", true, Candidates::Seen),
-        info("ci-transfer", "%", true, Candidates::All),
-        info("forgetting-seen", "points", false, Candidates::Seen),
+        info("faa", "%", true, Matrix::Seen),
+        info("ci-transfer", "%", true, Matrix::All),
+        info("forgetting-seen", "points", false, Matrix::Seen),
     ])
 }
 
@@ -133,11 +134,11 @@ impl MetricSet for Metrics {
                 .matrices
                 .accuracy(candidates, AfterTask(after), TaskId(on))
         };
-        let seen = |after, on| at(Candidates::Seen, after, on);
+        let seen = |after, on| at(Matrix::Seen, after, on);
         let both = |a: Option<f64>, b: Option<f64>| a.zip(b);
         Ok(vec![
             both(seen(2, 1), seen(2, 2)).map(|(a, b)| (a + b) / 2.0),
-            at(Candidates::All, 1, 2),
+            at(Matrix::All, 1, 2),
             both(seen(1, 1), seen(2, 1)).map(|(first, last)| first - last),
         ])
     }

@@ -1,27 +1,10 @@
 //! What the tables need to know of metrics, wherever they come from.
 
 use super::{CellRecord, ReportError};
-use crate::matrix::Candidates;
-use serde::{Deserialize, Serialize};
+pub use harness_abi::MetricInfo;
 
 /// The metric that competitors are ranked by: final average accuracy.
 pub const RANKED_BY: &str = "faa";
-
-/// One metric: a column of the tables.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricInfo {
-    /// In kebab case.
-    pub name: String,
-    /// `%`, `points`, …
-    pub unit: String,
-    /// Whether a larger value is a better one.
-    pub higher_is_better: bool,
-    /// The accuracy matrix that it reads; absent for one that reads costs only.
-    pub matrix: Option<Candidates>,
-    /// One line for people.
-    pub summary: String,
-}
 
 /// Some metrics, ready to be computed.
 pub trait MetricSet {

@@ -8,7 +8,6 @@
 //! cells of another split (so also of `--limit` and `--validation`), of other tasks or another class order stand in a section of their
 //! own, and cells that were made with other settings stand in a row of their own.
 
-mod atomic;
 mod csv;
 mod error;
 #[cfg(test)]

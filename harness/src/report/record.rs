@@ -4,7 +4,8 @@
 //! files, parameters, seed. Metrics are not in it; they are computed from it, so a new metric needs no new run. Tables are made of
 //! records alone, so a record that was computed on another machine is as good as one that was computed here.
 
-use super::{ReportError, atomic};
+use super::ReportError;
+use crate::atomic;
 use crate::id::Seed;
 use crate::matrix::AccuracyMatrices;
 pub use crate::scenario::{Provenance, Regime};
@@ -187,13 +188,10 @@ impl CellRecord {
 
     /// Writes the record so that it is there whole or not at all.
     pub fn write_atomic(&self, path: &Path) -> Result<(), ReportError> {
-        let mut text = serde_json::to_vec(self).map_err(|error| ReportError::Io {
-            action: "write",
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
+        let unwritten = || ReportError::unwritten(path);
+        let mut text = serde_json::to_vec(self).map_err(|error| unwritten()(error.into()))?;
         text.push(b'\n');
-        atomic::write(path, &text)
+        atomic::write(path, &text).map_err(unwritten())
     }
 
     /// Whether the two say the same, what it cost aside.

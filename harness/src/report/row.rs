@@ -6,7 +6,7 @@ use super::{
     Section, Standing, Summary, identity,
 };
 use crate::id::Seed;
-use crate::matrix::Candidates;
+use harness_abi::Matrix;
 use std::collections::BTreeMap;
 
 /// The cells of one strategy row in one place, all made with the same settings.
@@ -179,9 +179,7 @@ impl<'a> Source<'a> {
         let matrix = self.metrics[metric].matrix;
         Score::Absent(if strategy.regime == Regime::Joint {
             Absence::Joint
-        } else if !strategy.scores_unseen
-            && matches!(matrix, Some(Candidates::All | Candidates::Task))
-        {
+        } else if !strategy.scores_unseen && matches!(matrix, Some(Matrix::All | Matrix::Task)) {
             Absence::CannotScoreUnseen
         } else {
             Absence::Undefined

@@ -62,6 +62,7 @@ impl Leaderboard {
         }
         let unknown = |name: &String| {
             let names = || self.metrics.iter().map(|metric| metric.name.as_str());
+            // Not `suggest`: metrics are called by the beginning of their names, `forgetting` for `forgetting-seen`.
             let similarity = |known: &&str| strsim::jaro_winkler(name, known);
             let nearest = names().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
             ReportError::UnknownMetric {

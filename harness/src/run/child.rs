@@ -63,11 +63,7 @@ impl Child<'_> {
                     Ok(Event::Failed(reported)) => fault = Some(reported),
                     Ok(Event::Done) => done = true,
                     Ok(event) => {
-                        match &event {
-                            Event::Stage(what) => stage = Some(what.clone()),
-                            Event::Task { task, of } => stage = Some(format!("task {task}/{of}")),
-                            _ => {}
-                        }
+                        stage = event.stage().or(stage.take());
                         hear(event);
                     }
                     // Not ours: printed past the redirection. It belongs to the log, and is no event.

@@ -2,6 +2,7 @@
 
 use super::samples::LentSamples;
 use super::{Embedded, Interrupt};
+use crate::atomic::PendingFile;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::matrix::{AccuracyMatrices, AfterTask, Scorer};
@@ -9,7 +10,7 @@ use crate::plugin::{Kind, Loaded};
 use crate::stream::{Stream, shuffled};
 use harness_abi::Class;
 use harness_abi::foreign::ForeignStrategy;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Images of all tasks are mixed, in this seed's order: a batch says nothing about its images' task.
 const ORDER_SEED: u64 = 0;
@@ -41,6 +42,7 @@ impl Evaluation<'_> {
         let order = shuffled(samples.len(), ORDER_SEED);
         let candidates = &self.classes[..self.scorer.width(after) as usize];
         let mut tally = self.scorer.row(after);
+        let failed = self.plugin.failed(Kind::Strategy, self.strategy_name);
         for indices in order.chunks(BATCH) {
             self.interrupt.check()?;
             let lent = LentSamples {
@@ -51,7 +53,6 @@ impl Evaluation<'_> {
                 indices,
                 seed: 0,
             };
-            let failed = self.plugin.failed(Kind::Strategy, self.strategy_name);
             let logits = strategy
                 .predict(indices.len() as u32, candidates, &lent)
                 .map_err(&failed)?;
@@ -70,18 +71,17 @@ impl Evaluation<'_> {
 
 /// `--save-predictions`: a CSV of row, sample, class id and the logits over the classes in stream order.
 pub(super) struct PredictionWriter {
-    csv: csv::Writer<tempfile::NamedTempFile>,
+    csv: csv::Writer<PendingFile>,
+    path: PathBuf,
     classes: usize,
 }
 
 impl PredictionWriter {
-    pub(super) fn create(folder: &Path, classes: &[Class]) -> Result<PredictionWriter, Error> {
-        let file = tempfile::Builder::new()
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(Error::file(folder))?;
+    /// A file that will be at `path`.
+    pub(super) fn create(path: &Path, classes: &[Class]) -> Result<PredictionWriter, Error> {
         let mut writer = PredictionWriter {
-            csv: csv::Writer::from_writer(file),
+            csv: csv::Writer::from_writer(PendingFile::create(path).map_err(Error::file(path))?),
+            path: path.to_owned(),
             classes: classes.len(),
         };
         let header = ["after_task", "sample", "class"]
@@ -116,15 +116,12 @@ impl PredictionWriter {
             .map_err(|error| Error::Internal(format!("writing predictions: {error}")))
     }
 
-    /// Moves the file to its place.
-    pub(super) fn finish(self, path: &Path) -> Result<(), Error> {
+    /// Puts the file at its place.
+    pub(super) fn finish(self) -> Result<(), Error> {
         let file = self
             .csv
             .into_inner()
             .map_err(|error| Error::Internal(format!("writing predictions: {error}")))?;
-        file.as_file().sync_all().map_err(Error::file(path))?;
-        file.persist(path)
-            .map_err(|error| Error::file(path)(error.error))?;
-        Ok(())
+        file.commit().map_err(Error::file(&self.path))
     }
 }

@@ -44,6 +44,17 @@ pub enum Event {
     Failed(Fault),
 }
 
+impl Event {
+    /// What is being done from now on, if that is what it says.
+    pub(super) fn stage(&self) -> Option<String> {
+        match self {
+            Event::Stage(what) => Some(what.clone()),
+            Event::Task { task, of } => Some(format!("task {task}/{of}")),
+            _ => None,
+        }
+    }
+}
+
 /// An error on its way to the parent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {

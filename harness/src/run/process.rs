@@ -36,10 +36,13 @@ pub fn run_cell(
     let stream = Stream::new(&cell.domain.stream, classes, cell.seed)?;
     let protocol = Protocol::new(cell, &opened, &stream, &plugin, interrupt)?;
     let predictions = match cell.save_predictions {
-        true => Some(PredictionWriter::create(folder, &protocol.classes)?),
+        true => Some(PredictionWriter::create(
+            &predictions_path(folder, cell),
+            &protocol.classes,
+        )?),
         false => None,
     };
-    let outcome = protocol.run(events, predictions, &predictions_path(folder, cell))?;
+    let outcome = protocol.run(events, predictions)?;
     let costs = Costs {
         wall_seconds: WallSeconds {
             features: features_seconds,
@@ -51,7 +54,7 @@ pub fn run_cell(
         optimiser_steps: outcome.optimiser_steps,
         state_bytes: outcome.state_bytes,
     };
-    // Now, while the plugins' objects are alive: whatever their ends may bring, the record is there.
+    // Written and said now, while the plugins' objects are alive: whatever their ends may bring, the cell is done.
     record(cell, &opened.domain, &stream, &protocol, outcome, costs)
         .write_atomic(&record_path(folder, cell))?;
     events.send(&Event::Done);

@@ -13,7 +13,6 @@ use crate::stream::Stream;
 use harness_abi::foreign::ForeignStrategy;
 use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
 use std::ops::Range;
-use std::path::Path;
 use std::time::Instant;
 
 /// A cell's protocol, ready to run.
@@ -89,12 +88,11 @@ impl<'a> Protocol<'a> {
         })
     }
 
-    /// Runs it; predictions, if they are kept, end in `predictions_path`.
+    /// Runs it; predictions are written down if they are kept.
     pub(super) fn run(
         &self,
         events: &Events,
         mut predictions: Option<PredictionWriter>,
-        predictions_path: &Path,
     ) -> Result<Outcome, Error> {
         let scorer = Scorer::new(&self.task_sizes, self.declaration.scores_unseen);
         let evaluation = Evaluation {
@@ -116,12 +114,13 @@ impl<'a> Protocol<'a> {
             state_bytes: 0,
         };
         let mut strategy = self.created()?;
+        // `before` is the hash of the strategy's state.
         let mut evaluate = |strategy: &mut ForeignStrategy,
+                            before: blake3::Hash,
                             after: AfterTask,
                             outcome: &mut Outcome|
          -> Result<(), Error> {
             let clock = Instant::now();
-            let before = self.state_of(strategy)?.1;
             evaluation.row(strategy, after, &mut outcome.matrices, predictions.as_mut())?;
             if self.state_of(strategy)?.1 != before {
                 return Err(self.breach(format!(
@@ -134,7 +133,8 @@ impl<'a> Protocol<'a> {
         let steps = self.steps();
         if self.declaration.scores_unseen && self.cell.strategy.regime == Regime::Sequential {
             events.stage("before task 1");
-            evaluate(&mut strategy, AfterTask::START, &mut outcome)?;
+            let (_, hash) = self.state_of(&strategy)?;
+            evaluate(&mut strategy, hash, AfterTask::START, &mut outcome)?;
         }
         for (id, (classes, after)) in (1..).zip(&steps) {
             self.interrupt.check()?;
@@ -144,22 +144,22 @@ impl<'a> Protocol<'a> {
             });
             let clock = Instant::now();
             outcome.optimiser_steps += self.learn(&mut strategy, id, classes.clone())?;
-            let (state, bytes) = self.state_of(&strategy)?;
+            let (state, hash) = self.state_of(&strategy)?;
             outcome.state_bytes = state.size();
             // What it remembers is in its state, or it is gone.
             drop(strategy);
             strategy = self.created()?;
             strategy.restore(state).map_err(self.failed())?;
-            if self.state_of(&strategy)?.1 != bytes {
+            if self.state_of(&strategy)?.1 != hash {
                 return Err(self.breach(format!(
                     "after task {id} its state is another once it was restored; `restore` must bring back all of `state`"
                 )));
             }
             outcome.learn_seconds += clock.elapsed().as_secs_f64();
-            evaluate(&mut strategy, *after, &mut outcome)?;
+            evaluate(&mut strategy, hash, *after, &mut outcome)?;
         }
         if let Some(predictions) = predictions {
-            predictions.finish(predictions_path)?;
+            predictions.finish()?;
         }
         Ok(outcome)
     }

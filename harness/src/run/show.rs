@@ -94,14 +94,15 @@ impl Show {
 impl Line {
     /// Shows what a process tells.
     pub(super) fn hear(&mut self, show: &Show, event: &Event) {
+        if let Some(stage) = event.stage() {
+            self.stage = stage;
+        }
         match event {
-            Event::Stage(stage) => {
-                self.stage.clone_from(stage);
+            Event::Stage(_) => {
                 self.task = None;
-                self.show(stage, 0.0);
+                self.show(&self.stage, 0.0);
             }
             Event::Task { task, of } => {
-                self.stage = format!("task {task}/{of}");
                 self.task = Some((*task, *of));
                 self.show(&self.stage, 0.0);
             }
