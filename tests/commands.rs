@@ -119,9 +119,10 @@ fn ls() {
         final-task-accuracy               task-incremental FAA: as faa, among each task's own classes                                   BUILD/libclbench_metrics.so
     "#]].assert_eq(&stdout(&["ls", "metrics"]));
     expect![[r#"
-        digits        1,797 handwritten digits, 8×8, that are part of the program                                  built in
-        image-folder  a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`                     built in
-        idx           a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`  built in
+        digits        1,797 handwritten digits, 8×8, that are part of the program                                    built in
+        pictures      procedural pictures, 32×32, 40 classes; `style`: plain, faded, recoloured, sketch or negative  built in
+        image-folder  a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`                       built in
+        idx           a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`    built in
     "#]].assert_eq(&stdout(&["ls", "domains"]));
     // A folder that the user names comes first.
     let folder = nearest_class_mean().parent().unwrap().to_str().unwrap();

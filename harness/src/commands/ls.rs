@@ -6,10 +6,14 @@ use crate::error::Error;
 use crate::plugin::{Kind, Registry};
 
 /// Sources of domains: `source:` in a scenario.
-const DOMAINS: [(&str, &str); 3] = [
+const DOMAINS: [(&str, &str); 4] = [
     (
         "digits",
         "1,797 handwritten digits, 8×8, that are part of the program",
+    ),
+    (
+        "pictures",
+        "procedural pictures, 32×32, 40 classes; `style`: plain, faded, recoloured, sketch or negative",
     ),
     (
         "image-folder",

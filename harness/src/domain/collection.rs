@@ -6,6 +6,7 @@ use super::error::DomainError;
 use super::folder;
 use super::hash::{SplitHash, Stamp};
 use super::idx;
+use super::pictures;
 use super::source::DomainSource;
 use crate::id::Label;
 use image::RgbImage;
@@ -101,6 +102,7 @@ impl Domain {
     pub fn open(source: &DomainSource) -> Result<Self, DomainError> {
         let contents = match source {
             DomainSource::Digits => digits::open(),
+            DomainSource::Pictures { style } => pictures::open(*style),
             DomainSource::ImageFolder { path } => folder::open(path)?,
             DomainSource::Idx(files) => idx::open(files)?,
         };

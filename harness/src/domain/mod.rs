@@ -8,8 +8,9 @@
 //! A domain is checked when it is opened, so that a mistake in the data ends a run before its first cell, with one
 //! message that names the file. Nothing that cannot be used is skipped.
 //!
-//! One file per kind of source (`digits`, `folder`, `idx`), each of which turns its files into [`Sample`]s and an image
-//! store; what all share is in `collection`, and [`prepare`] brings an image to the size that a backbone reads.
+//! One file per kind of source (`digits`, `pictures`, `folder`, `idx`), each of which turns what it has into [`Sample`]s
+//! and an image store; what all share is in `collection`, and [`prepare`] brings an image to the size that a backbone
+//! reads.
 
 pub mod augment;
 mod class_wise;
@@ -21,6 +22,7 @@ mod hash;
 mod idx;
 mod image_file;
 mod natural_order;
+mod pictures;
 pub mod prepare;
 mod resample;
 mod source;

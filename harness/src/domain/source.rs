@@ -2,6 +2,7 @@
 
 use super::error::DomainError;
 use super::idx;
+use harness_pictures::Style;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,11 @@ use std::path::{Path, PathBuf};
 pub enum DomainSource {
     /// The 1,797 handwritten digits that are part of this program.
     Digits,
+    /// Procedural pictures of 32×32 pixels: held out combinations of shape, colour and fill.
+    Pictures {
+        /// How they look.
+        style: Style,
+    },
     /// A folder with `train/<class>/` and `test/<class>/`, each full of PNG and JPEG files.
     ImageFolder {
         /// The folder that holds `train` and `test`.
@@ -83,6 +89,12 @@ mod tests {
         };
         for (source, json) in [
             (DomainSource::Digits, r#""digits""#),
+            (
+                DomainSource::Pictures {
+                    style: Style::Sketch,
+                },
+                r#"{"pictures":{"style":"sketch"}}"#,
+            ),
             (
                 DomainSource::ImageFolder { path: "/d".into() },
                 r#"{"image-folder":{"path":"/d"}}"#,

@@ -70,6 +70,7 @@ fn resolved_source(domain: &DomainUse) -> Result<DomainSource, crate::domain::Do
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     Ok(match &domain.source {
         SourceSpec::Digits => DomainSource::Digits,
+        SourceSpec::Pictures { style } => DomainSource::Pictures { style: *style },
         SourceSpec::ImageFolder { path } => DomainSource::ImageFolder {
             path: absolute(path),
         },

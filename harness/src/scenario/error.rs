@@ -285,7 +285,10 @@ impl de::Error for Problem {
             "seeds" => "a list, as in `seeds: [1992, 1996, 1997]`",
             "domains" => "at least one, as in `domains: {digits: {source: digits}}`",
             "strategies" => "at least one, as in `strategies: {nearest-class-mean: {}}`",
-            "source" => "`source: digits`, `source: image-folder` or `source: idx`",
+            "source" => {
+                "`source: digits`, `source: pictures`, `source: image-folder` or `source: idx`"
+            }
+            "style" => "`style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`",
             "path" => "the folder of the images, as in `path: data/flowers`",
             _ => "it",
         };

@@ -10,6 +10,7 @@ use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, Str
 use super::spec;
 use super::{ClassOrder, Convention, SeedRef, SourceSpec, StreamSpec, Tasks};
 use crate::id::Seed;
+use harness_pictures::Style;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -283,7 +284,13 @@ impl Resolver<'_> {
             let mend = "list the names, or remove the key";
             self.entries(&join(&key, "classes"), classes, mend)?;
         }
-        let source = self.source(&key, written.source, written.path, written.classes)?;
+        let source = self.source(
+            &key,
+            written.source,
+            written.path,
+            written.classes,
+            written.style,
+        )?;
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
@@ -320,9 +327,11 @@ impl Resolver<'_> {
         source: spec::Source,
         path: Option<String>,
         classes: Option<Vec<String>>,
+        style: Option<Style>,
     ) -> Result<SourceSpec, ScenarioError> {
         let word = match source {
             spec::Source::Digits => "digits",
+            spec::Source::Pictures => "pictures",
             spec::Source::ImageFolder => "image-folder",
             spec::Source::Idx => "idx",
         };
@@ -333,17 +342,32 @@ impl Resolver<'_> {
             };
             Err(self.error(&join(key, stray), problem))
         };
+        let missing =
+            |missing: &'static str| self.error(key, serde::de::Error::missing_field(missing));
         let path = self.path(&join(key, "path"), path)?;
-        match (source, path, classes) {
-            (spec::Source::Digits, Some(_), _) => stray("path"),
-            (spec::Source::Digits | spec::Source::ImageFolder, _, Some(_)) => stray("classes"),
-            (spec::Source::Digits, None, None) => Ok(SourceSpec::Digits),
-            (spec::Source::ImageFolder, Some(path), None) => Ok(SourceSpec::ImageFolder { path }),
-            (spec::Source::Idx, Some(folder), classes) => Ok(SourceSpec::Idx { folder, classes }),
-            (spec::Source::ImageFolder | spec::Source::Idx, None, _) => {
-                Err(self.error(key, serde::de::Error::missing_field("path")))
-            }
+        let of_files = matches!(source, spec::Source::ImageFolder | spec::Source::Idx);
+        if path.is_some() && !of_files {
+            return stray("path");
         }
+        if classes.is_some() && source != spec::Source::Idx {
+            return stray("classes");
+        }
+        if style.is_some() && source != spec::Source::Pictures {
+            return stray("style");
+        }
+        Ok(match source {
+            spec::Source::Digits => SourceSpec::Digits,
+            spec::Source::Pictures => SourceSpec::Pictures {
+                style: style.ok_or_else(|| missing("style"))?,
+            },
+            spec::Source::ImageFolder => SourceSpec::ImageFolder {
+                path: path.ok_or_else(|| missing("path"))?,
+            },
+            spec::Source::Idx => SourceSpec::Idx {
+                folder: path.ok_or_else(|| missing("path"))?,
+                classes,
+            },
+        })
     }
 
     /// The rows of one strategy.

@@ -9,6 +9,7 @@ use super::spec::{Provenance, Regime};
 use super::{GridChoice, StreamSpec};
 use crate::id::Seed;
 use crate::suggest::closest;
+use harness_pictures::Style;
 use serde_json::Value;
 use std::fmt;
 use std::io;
@@ -103,6 +104,11 @@ impl DomainUse {
 pub enum SourceSpec {
     /// The handwritten digits that ship with the program.
     Digits,
+    /// Procedural pictures.
+    Pictures {
+        /// How they look.
+        style: Style,
+    },
     /// A folder `train/<class>/*`, `test/<class>/*`.
     ImageFolder {
         /// The folder.

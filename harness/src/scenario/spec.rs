@@ -6,6 +6,7 @@
 
 use super::error::Problem;
 use crate::suggest::closest;
+use harness_pictures::Style;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
@@ -129,11 +130,14 @@ pub struct Backbone {
 pub struct Domain {
     /// Where the images come from.
     pub source: Source,
-    /// The folder of the images, relative to the scenario's file; `~` is your home. Not for `digits`.
+    /// The folder of the images, relative to the scenario's file; `~` is your home. For `image-folder` and `idx`.
     pub path: Option<String>,
     /// The names of the classes in the order of their labels. For `idx` only.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub classes: Option<Vec<String>>,
+    /// How the pictures look. For `pictures` only.
+    #[schemars(with = "Option<Styles>")]
+    pub style: Option<Style>,
     /// Sentences that turn a class name into text, with `{}` in the name's place; default `a photo of a {}`.
     #[schemars(length(min = 1), inner(regex(pattern = r"\{\}")))]
     pub templates: Option<Vec<String>>,
@@ -147,6 +151,8 @@ pub struct Domain {
 pub enum Source {
     /// The 1,797 handwritten digits that ship with the program.
     Digits,
+    /// Procedural pictures of 32×32 pixels in one of several styles, with 40 classes each, such as `red striped star`.
+    Pictures,
     /// A folder `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`.
     ImageFolder,
     /// The four files of an IDX data set such as MNIST, plain or gzipped.
@@ -312,15 +318,41 @@ impl JsonSchema for OrderSeed {
     }
 }
 
+/// The schema of a [`Style`], whose crate knows none.
+struct Styles;
+
+impl JsonSchema for Styles {
+    fn schema_name() -> Cow<'static, str> {
+        "Style".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let styles = Style::ALL
+            .map(|style| json!({"const": style.name(), "description": style.description()}));
+        json_schema!({
+            "description": "How procedural pictures look, from near to far from what the small CLIP was trained on.",
+            "oneOf": styles,
+        })
+    }
+}
+
 /// Which keys a domain takes, by its source.
 fn keys_by_source() -> Value {
     let rule = |sources: &[&str], then: Value| json!({"if": {"required": ["source"], "properties": {"source": {"enum": sources}}}, "then": then});
     json!([
-        rule(&["digits"], json!({"properties": {"path": false}})),
         rule(
-            &["digits", "image-folder"],
+            &["digits", "pictures"],
+            json!({"properties": {"path": false}})
+        ),
+        rule(
+            &["digits", "pictures", "image-folder"],
             json!({"properties": {"classes": false}})
         ),
+        rule(
+            &["digits", "image-folder", "idx"],
+            json!({"properties": {"style": false}})
+        ),
+        rule(&["pictures"], json!({"required": ["style"]})),
         rule(&["image-folder", "idx"], json!({"required": ["path"]})),
     ])
 }

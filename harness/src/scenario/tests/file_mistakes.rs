@@ -168,7 +168,7 @@ fn keys() {
         "source: digits",
         "source: digits, split: test",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: unknown key `split`; the choices are `source`, `path`, `classes`, `templates`, `stream`
+            scenarios/test.yaml:6: domains.digits.split: unknown key `split`; the choices are `source`, `path`, `classes`, `style`, `templates`, `stream`
                 6 |   digits: {source: digits, split: test}
                   |                            ^^^^^
         "#]],
@@ -272,7 +272,7 @@ fn keys() {
         "{source: digits}",
         "{}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add `source: digits`, `source: image-folder` or `source: idx`
+            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add `source: digits`, `source: pictures`, `source: image-folder` or `source: idx`
                 6 |   digits: {}
                   |   ^^^^^^
         "#]],

@@ -6,6 +6,7 @@ use crate::scenario::{
     ClassOrder, Convention, Provenance, Regime, Scenario, SeedRef, Selection, SourceSpec, Tasks,
 };
 use expect_test::expect;
+use harness_pictures::Style;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ domains:
     source: image-folder
     path: ~/zoo
     stream: {task_sizes: [4, 3, 3], class_order: {python: 7}}
+  drawings: {source: pictures, style: recoloured}
   clothes:
     source: idx
     path: /usr/share/clothes
@@ -103,8 +105,8 @@ fn every_key_arrives_in_the_order_of_the_file() {
     assert_eq!(wide.parameters, json!({"size": 16}));
     assert_eq!(scenario.backbones[1].name, "pixels");
 
-    let [zoo, clothes] = &scenario.domains[..] else {
-        panic!("two domains")
+    let [zoo, drawings, clothes] = &scenario.domains[..] else {
+        panic!("three domains")
     };
     let home = std::env::home_dir().unwrap();
     assert_eq!(
@@ -119,6 +121,12 @@ fn every_key_arrives_in_the_order_of_the_file() {
     assert_eq!(
         zoo.stream.spec.class_order,
         ClassOrder::Python { seed, convention }
+    );
+    assert_eq!(
+        drawings.source,
+        SourceSpec::Pictures {
+            style: Style::Recoloured
+        }
     );
     assert_eq!(
         clothes.source,
@@ -203,7 +211,7 @@ fn the_other_convention_can_be_asked_for() {
 #[test]
 fn a_later_stage_reports_a_key_with_its_line() {
     let scenario = parse(FULL).unwrap();
-    let key = format!("{}.tasks", scenario.domains[1].stream.key);
+    let key = format!("{}.tasks", scenario.domains[2].stream.key);
     let error = scenario.key_error(&key, "5 tasks need 5 classes, and `clothes` has 2");
     expect![[r#"
         scenarios/test.yaml:9: stream.tasks: 5 tasks need 5 classes, and `clothes` has 2
@@ -214,16 +222,16 @@ fn a_later_stage_reports_a_key_with_its_line() {
     let key = scenario.strategies[2].parameter_key("optimizer.lr");
     let error = scenario.key_error(&key, "must be at least 0.001");
     expect![[r#"
-        scenarios/test.yaml:31: strategies.linear.grid.optimizer.lr[1]: must be at least 0.001
-           31 |       optimizer.lr: [0.1, 1e-5]
+        scenarios/test.yaml:32: strategies.linear.grid.optimizer.lr[1]: must be at least 0.001
+           32 |       optimizer.lr: [0.1, 1e-5]
               |                           ^^^^
     "#]]
     .assert_eq(&shown(error));
     // Keys that were left out point at what is around them.
     let error = scenario.key_error("strategies.fixed.parameters.depth", "is required");
     expect![[r#"
-        scenarios/test.yaml:36: strategies.fixed.parameters.depth: is required
-           36 |   fixed: {backbones: [], provenance: published}
+        scenarios/test.yaml:37: strategies.fixed.parameters.depth: is required
+           37 |   fixed: {backbones: [], provenance: published}
               |   ^^^^^
     "#]]
     .assert_eq(&shown(error));

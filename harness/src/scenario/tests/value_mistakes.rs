@@ -313,7 +313,7 @@ fn domains() {
         "source: digits",
         "source: imagenet",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are `digits`, `image-folder`, `idx`
+            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are `digits`, `pictures`, `image-folder`, `idx`
                 6 |   digits: {source: imagenet}
                   |            ^^^^^^
         "#]],
@@ -442,6 +442,82 @@ fn domains() {
             scenarios/test.yaml:6: domains.../digits: `../digits` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
                 6 |   ../digits: {source: digits}
                   |   ^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn styles_of_pictures() {
+    change(
+        "source: digits",
+        "source: pictures",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: the key `style` is missing; add `style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`
+                6 |   digits: {source: pictures}
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: pictures, style: skech",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.style: unknown value `skech`; did you mean `sketch`?
+                6 |   digits: {source: pictures, style: skech}
+                  |                              ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: pictures, style: sepia",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.style: unknown value `sepia`; the choices are `plain`, `faded`, `recoloured`, `sketch`, `negative`
+                6 |   digits: {source: pictures, style: sepia}
+                  |                              ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: pictures, style: [plain, faded]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.style: expected text, found a list
+                6 |   digits: {source: pictures, style: [plain, faded]}
+                  |                              ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: pictures, style: plain, path: x",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.path: the source `pictures` takes no `path`; remove it
+                6 |   digits: {source: pictures, style: plain, path: x}
+                  |                                            ^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: pictures, style: plain, classes: [star]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes: the source `pictures` takes no `classes`; remove it
+                6 |   digits: {source: pictures, style: plain, classes: [star]}
+                  |                                            ^^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: digits, style: plain",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.style: the source `digits` takes no `style`; remove it
+                6 |   digits: {source: digits, style: plain}
+                  |                            ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx, path: x, style: plain",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.style: the source `idx` takes no `style`; remove it
+                6 |   digits: {source: idx, path: x, style: plain}
+                  |                                  ^^^^^
         "#]],
     );
 }
