@@ -90,16 +90,21 @@ fn help_and_version() {
 #[test]
 fn ls() {
     expect![[r#"
-        clbench-heads 0.1.0    libtorch 2.11.0  BUILD/libclbench_heads.so
-        clbench-metrics 0.1.0  no runtime       BUILD/libclbench_metrics.so
-        clbench-pixels 0.1.0   no runtime       BUILD/libclbench_pixels.so
+        clbench-clip 0.1.0          libtorch 2.11.0  BUILD/libclbench_clip.so
+        clbench-heads 0.1.0         libtorch 2.11.0  BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0       no runtime       BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0        no runtime       BUILD/libclbench_pixels.so
+        clbench-text-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_text_prompts.so
     "#]]
     .assert_eq(&stdout(&["ls", "plugins"]));
     expect![[r#"
-        linear-head  softmax regression on frozen features: forgets in sequence, the upper bound jointly  BUILD/libclbench_heads.so
+        linear-head  softmax regression on frozen features: forgets in sequence, the upper bound jointly            BUILD/libclbench_heads.so
+        zero-shot    CLIP as it is: class names in templates, nothing trained, nothing forgotten                    BUILD/libclbench_text_prompts.so
+        coop         context optimisation: learned context vectors in place of a template's words, task after task  BUILD/libclbench_text_prompts.so
     "#]].assert_eq(&stdout(&["ls", "strategies"]));
     expect![[r#"
-        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone  BUILD/libclbench_pixels.so
+        clip    CLIP from a folder in the Hugging Face layout: two encoders, one embedding space, prompts at every layer  BUILD/libclbench_clip.so
+        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone                          BUILD/libclbench_pixels.so
     "#]].assert_eq(&stdout(&["ls", "backbones"]));
     expect![[r#"
         faa                               final average accuracy: mean over the tasks of the accuracy after the last task               BUILD/libclbench_metrics.so
@@ -127,8 +132,14 @@ fn ls() {
     // A folder that the user names comes first.
     let folder = nearest_class_mean().parent().unwrap().to_str().unwrap();
     let named = stdout(&["ls", "strategies", "--plugin-dir", folder]);
-    let names: Vec<_> = named.lines().map(|line| line.split("  ").next()).collect();
-    assert_eq!(names, [Some("nearest-class-mean"), Some("linear-head")]);
+    let names: Vec<_> = named
+        .lines()
+        .filter_map(|line| line.split("  ").next())
+        .collect();
+    assert_eq!(
+        names,
+        ["nearest-class-mean", "linear-head", "zero-shot", "coop"]
+    );
 }
 
 #[test]
@@ -230,10 +241,12 @@ fn leaderboard() {
     };
     expect![[r#"
         digits
-         #   strategy             keeps                   faa   average-incremental-accuracy   ci-transfer   forgetting-seen
-                                                          % ↑                            % ↑           % ↑          points ↓
-        ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-         1   nearest-class-mean   statistics   * 88.82 ± 0.01                 * 94.01 ± 0.08         – [1]     * 4.49 ± 0.42
+                                                                 average-
+                                                             incremental-
+        #  strategy            keeps                  faa        accuracy  ci-transfer  forgetting-seen  forgetting-all
+                                                      % ↑             % ↑          % ↑         points ↓        points ↓
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        1  nearest-class-mean  statistics  * 88.82 ± 0.01  * 94.01 ± 0.08        – [1]    * 4.49 ± 0.42           – [1]
         * best
         [1] cannot score unseen classes
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
@@ -241,9 +254,9 @@ fn leaderboard() {
     expect![[r#"
         **digits**
 
-        | # | strategy | keeps | faa % ↑ | average-incremental-accuracy % ↑ | ci-transfer % ↑ | forgetting-seen points ↓ |
-        |--:|:--|:--|--:|--:|--:|--:|
-        | 1 | nearest-class-mean | statistics | **88.82 ± 0.01** | **94.01 ± 0.08** | – (1) | **4.49 ± 0.42** |
+        | # | strategy | keeps | faa % ↑ | average-incremental-accuracy % ↑ | ci-transfer % ↑ | forgetting-seen points ↓ | forgetting-all points ↓ |
+        |--:|:--|:--|--:|--:|--:|--:|--:|
+        | 1 | nearest-class-mean | statistics | **88.82 ± 0.01** | **94.01 ± 0.08** | – (1) | **4.49 ± 0.42** | – (1) |
 
         **Bold**: best; (1) cannot score unseen classes.  
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
@@ -252,11 +265,11 @@ fn leaderboard() {
         \begin{table}
         \centering
         \caption{digits}
-        \begin{tabular}{rllrrrr}
+        \begin{tabular}{rllrrrrr}
         \toprule
-        \# & strategy & keeps & faa \% $\uparrow$ & average-incremental-accuracy \% $\uparrow$ & ci-transfer \% $\uparrow$ & forgetting-seen points $\downarrow$ \\
+        \# & strategy & keeps & faa \% $\uparrow$ & average-incremental-accuracy \% $\uparrow$ & ci-transfer \% $\uparrow$ & forgetting-seen points $\downarrow$ & forgetting-all points $\downarrow$ \\
         \midrule
-        1 & nearest-class-mean & statistics & \textbf{88.82 $\pm$ 0.01} & \textbf{94.01 $\pm$ 0.08} & --\textsuperscript{1} & \textbf{4.49 $\pm$ 0.42} \\
+        1 & nearest-class-mean & statistics & \textbf{88.82 $\pm$ 0.01} & \textbf{94.01 $\pm$ 0.08} & --\textsuperscript{1} & \textbf{4.49 $\pm$ 0.42} & --\textsuperscript{1} \\
         \bottomrule
         \end{tabular}
 
@@ -268,10 +281,10 @@ fn leaderboard() {
     "#]].assert_eq(&leaderboard(&["--format", "latex"]));
     expect![[r#"
         digits
-         #   strategy             keeps              bwt-seen              faa
-                                                     points ↑              % ↑
-        ───────────────────────────────────────────────────────────────────────
-         1   nearest-class-mean   statistics   * -4.49 ± 0.42   * 88.82 ± 0.01
+        #  strategy            keeps             bwt-seen             faa
+                                                 points ↑             % ↑
+        ──────────────────────────────────────────────────────────────────
+        1  nearest-class-mean  statistics  * -4.49 ± 0.42  * 88.82 ± 0.01
         * best
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
     "#]]

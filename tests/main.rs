@@ -1,6 +1,8 @@
 //! One test binary: the program as its users meet it.
 
 mod commands;
+mod coop_parity;
+mod digits;
 mod domains;
 mod misbehaviour;
 mod plugins;

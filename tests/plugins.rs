@@ -323,14 +323,14 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
     check(
         &table,
         expect![[r#"
-        error: no plugin offers a strategy `liner-head`; did you mean `linear-head`? (searched BUILD)
-        error: no plugin offers a strategy `cgil`; the only choice is `linear-head` (searched BUILD)
-        error: no plugin offers a backbone `pixel`; did you mean `pixels`? (searched BUILD)
-        error: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
-        error: plugin ROOT/tests/fixtures/plugins/nearest-class-mean/target/release/libnearest_class_mean.so offers no strategy `nearest-mean`; the only choice is `nearest-class-mean`
-        error: strategy `nearest-class-mean` is offered by two plugins, DIR/one/libone.so and DIR/two/libtwo.so; remove one of them, or name one with `plugin:` in the scenario
-        error: plugin folder nowhere: No such file or directory (os error 2); check the path
-    "#]],
+            error: no plugin offers a strategy `liner-head`; did you mean `linear-head`? (searched BUILD)
+            error: no plugin offers a strategy `cgil`; the choices are `linear-head`, `zero-shot`, `coop` (searched BUILD)
+            error: no plugin offers a backbone `pixel`; did you mean `pixels`? (searched BUILD)
+            error: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
+            error: plugin ROOT/tests/fixtures/plugins/nearest-class-mean/target/release/libnearest_class_mean.so offers no strategy `nearest-mean`; the only choice is `nearest-class-mean`
+            error: strategy `nearest-class-mean` is offered by two plugins, DIR/one/libone.so and DIR/two/libtwo.so; remove one of them, or name one with `plugin:` in the scenario
+            error: plugin folder nowhere: No such file or directory (os error 2); check the path
+        "#]],
     );
 
     // The same file twice is one plugin; and a file that the scenario names comes before all others.
@@ -362,11 +362,13 @@ fn folders_are_searched_in_order() {
         .env("CLBENCH_PLUGIN_PATH", path)
         .succeeds();
     expect![[r#"
-        nearest-class-maan 0.1.0  no runtime       given/liba.so
-        nearest-class-mban 0.1.0  no runtime       DIR/set/libb.so
-        clbench-heads 0.1.0       libtorch 2.11.0  BUILD/libclbench_heads.so
-        clbench-metrics 0.1.0     no runtime       BUILD/libclbench_metrics.so
-        clbench-pixels 0.1.0      no runtime       BUILD/libclbench_pixels.so
+        nearest-class-maan 0.1.0    no runtime       given/liba.so
+        nearest-class-mban 0.1.0    no runtime       DIR/set/libb.so
+        clbench-clip 0.1.0          libtorch 2.11.0  BUILD/libclbench_clip.so
+        clbench-heads 0.1.0         libtorch 2.11.0  BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0       no runtime       BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0        no runtime       BUILD/libclbench_pixels.so
+        clbench-text-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_text_prompts.so
     "#]]
     .assert_eq(&outcome.stdout);
 }

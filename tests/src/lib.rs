@@ -3,6 +3,10 @@
 //! `cargo test` builds no plugin files and no program of another package. [`build`] has cargo do it, with the profile
 //! of the tests themselves, so that nothing is compiled twice.
 
+mod tiny_clip;
+
+pub use tiny_clip::tiny_clip_folder;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;

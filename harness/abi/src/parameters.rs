@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use serde::de::DeserializeOwned;
+use std::fmt::Display;
 
 /// For a plugin that takes no parameters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -42,6 +43,18 @@ pub fn parse<P: DeserializeOwned>(json: &[u8]) -> Result<P> {
             None => Error::parameter(path, message),
         }
     })
+}
+
+/// Checks a value whose type is right but which may be out of range: `require("lr", lr > 0.0, "above 0", lr)?`.
+///
+/// # Errors
+///
+/// [`Error::parameter`] at `path`, if it is not `good`: "must be `must`, got `got`".
+pub fn require(path: &str, good: bool, must: &str, got: impl Display) -> Result<()> {
+    match good {
+        true => Ok(()),
+        false => Err(Error::parameter(path, format!("must be {must}, got {got}"))),
+    }
 }
 
 /// Taken from serde's "unknown field `x`, expected one of `a`, `b`" or "… expected `a`" or "there are no fields".

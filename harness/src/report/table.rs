@@ -11,11 +11,12 @@ use super::{
 use crate::id::Seed;
 
 /// The metrics that a table shows where none are chosen.
-pub const DEFAULT_METRICS: [&str; 4] = [
+pub const DEFAULT_METRICS: [&str; 5] = [
     "faa",
     "average-incremental-accuracy",
     "ci-transfer",
     "forgetting-seen",
+    "forgetting-all",
 ];
 
 /// How a leaderboard is written.
@@ -307,57 +308,57 @@ mod tests {
             Format::Table,
             &[],
             expect![[r#"
-            digits
-             #   strategy   keeps                   faa      ci-transfer   forgetting-seen
-                                                    % ↑              % ↑          points ↓
-            ───────────────────────────────────────────────────────────────────────────────
-             1   ncm        statistics   * 80.75 ± 0.35            – [1]    * 15.00 ± 0.00
-             2   head [2]   nothing        70.75 ± 0.35   * 30.00 ± 0.00      43.50 ± 0.71
-                 half [3]   nothing               99.00            30.00             -4.00
-            ───────────────────────────────────────────────────────────────────────────────
-                 joint      images         96.50 ± 0.00            – [4]             – [4]
-            below the rule: upper bound, unranked
-            * best
-            [1] cannot score unseen classes
-            [2] its prediction for an image depends on the batch
-            [3] lacks seed 2
-            [4] not defined for a joint run
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
+                digits
+                #  strategy  keeps                  faa     ci-transfer  forgetting-seen
+                                                    % ↑             % ↑         points ↓
+                ─────────────────────────────────────────────────────────────────────────
+                1  ncm       statistics  * 80.75 ± 0.35           – [1]   * 15.00 ± 0.00
+                2  head [2]  nothing       70.75 ± 0.35  * 30.00 ± 0.00     43.50 ± 0.71
+                   half [3]  nothing              99.00           30.00            -4.00
+                ─────────────────────────────────────────────────────────────────────────
+                   joint     images        96.50 ± 0.00           – [4]            – [4]
+                below the rule: upper bound, unranked
+                * best
+                [1] cannot score unseen classes
+                [2] its prediction for an image depends on the batch
+                [3] lacks seed 2
+                [4] not defined for a joint run
+                2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
 
-            far_away
-             #   strategy   keeps                   faa      ci-transfer   forgetting-seen
-                                                    % ↑              % ↑          points ↓
-            ───────────────────────────────────────────────────────────────────────────────
-             1   ncm        statistics   * 70.75 ± 0.35            – [1]    * 35.00 ± 0.00
-             2   head [2]   nothing        60.75 ± 0.35   * 30.00 ± 0.00      63.50 ± 0.71
-                 half [3]   nothing               99.00            30.00             -4.00
-            ───────────────────────────────────────────────────────────────────────────────
-                 joint      images         86.50 ± 0.00            – [4]             – [4]
-            below the rule: upper bound, unranked
-            * best
-            [1] cannot score unseen classes
-            [2] its prediction for an image depends on the batch
-            [3] lacks seed 2
-            [4] not defined for a joint run
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far_away-spl
+                far_away
+                #  strategy  keeps                  faa     ci-transfer  forgetting-seen
+                                                    % ↑             % ↑         points ↓
+                ─────────────────────────────────────────────────────────────────────────
+                1  ncm       statistics  * 70.75 ± 0.35           – [1]   * 35.00 ± 0.00
+                2  head [2]  nothing       60.75 ± 0.35  * 30.00 ± 0.00     63.50 ± 0.71
+                   half [3]  nothing              99.00           30.00            -4.00
+                ─────────────────────────────────────────────────────────────────────────
+                   joint     images        86.50 ± 0.00           – [4]            – [4]
+                below the rule: upper bound, unranked
+                * best
+                [1] cannot score unseen classes
+                [2] its prediction for an image depends on the batch
+                [3] lacks seed 2
+                [4] not defined for a joint run
+                2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far_away-spl
 
-            overall: mean over digits, far_away
-             #   strategy   keeps                   faa      ci-transfer   forgetting-seen
-                                                    % ↑              % ↑          points ↓
-            ───────────────────────────────────────────────────────────────────────────────
-             1   ncm        statistics   * 75.75 ± 0.35            – [1]    * 25.00 ± 0.00
-             2   head [2]   nothing        65.75 ± 0.35   * 30.00 ± 0.00      53.50 ± 0.71
-                 half [3]   nothing               – [3]            – [3]             – [3]
-            ───────────────────────────────────────────────────────────────────────────────
-                 joint      images         91.50 ± 0.00            – [4]             – [4]
-            below the rule: upper bound, unranked
-            * best
-            [1] cannot score unseen classes
-            [2] its prediction for an image depends on the batch
-            [3] lacks seed 2 of digits
-            [4] not defined for a joint run
-            seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
-        "#]],
+                overall: mean over digits, far_away
+                #  strategy  keeps                  faa     ci-transfer  forgetting-seen
+                                                    % ↑             % ↑         points ↓
+                ─────────────────────────────────────────────────────────────────────────
+                1  ncm       statistics  * 75.75 ± 0.35           – [1]   * 25.00 ± 0.00
+                2  head [2]  nothing       65.75 ± 0.35  * 30.00 ± 0.00     53.50 ± 0.71
+                   half [3]  nothing              – [3]           – [3]            – [3]
+                ─────────────────────────────────────────────────────────────────────────
+                   joint     images        91.50 ± 0.00           – [4]            – [4]
+                below the rule: upper bound, unranked
+                * best
+                [1] cannot score unseen classes
+                [2] its prediction for an image depends on the batch
+                [3] lacks seed 2 of digits
+                [4] not defined for a joint run
+                seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
+            "#]],
         );
     }
 
@@ -501,10 +502,10 @@ mod tests {
         let board = Leaderboard::build(&[cell], &metrics(), None).unwrap();
         expect![[r#"
             digits
-             #   strategy   keeps         faa   ci-transfer   forgetting-seen
-                                          % ↑           % ↑          points ↓
-            ──────────────────────────────────────────────────────────────────
-             1   head       nothing   * 70.00       * 30.00           * 45.00
+            #  strategy  keeps        faa  ci-transfer  forgetting-seen
+                                      % ↑          % ↑         points ↓
+            ────────────────────────────────────────────────────────────
+            1  head      nothing  * 70.00      * 30.00          * 45.00
             * best
             2 tasks; seed 1; split digits-split
             --limit 20: at most 20 samples per class; not comparable with full runs

@@ -17,8 +17,7 @@ pub(super) fn write(table: &Table) -> String {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH)
         .force_no_tty();
-    let fixed = ["#", "strategy", "keeps"].map(String::from);
-    grid.set_header(fixed.into_iter().chain(table.columns.iter().map(header)));
+    grid.set_header(headers(&table.columns));
     for line in &table.competitors {
         grid.add_row(row(line));
     }
@@ -29,6 +28,8 @@ pub(super) fn write(table: &Table) -> String {
         }
     }
     for (index, column) in grid.column_iter_mut().enumerate() {
+        // Together with the blank where a vertical line would be: two between columns.
+        column.set_padding((0, 1));
         if !(1..3).contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -64,13 +65,37 @@ pub(super) fn write(table: &Table) -> String {
     text
 }
 
-fn header(column: &Column) -> String {
-    let arrow = if column.higher_is_better {
-        "↑"
-    } else {
-        "↓"
-    };
-    format!("{}\n{} {arrow}", column.metric, column.unit)
+/// The names stand on the line above the units; a long one begins further up.
+fn headers(columns: &[Column]) -> Vec<String> {
+    let names: Vec<Vec<String>> = columns
+        .iter()
+        .map(|column| broken(&column.metric))
+        .collect();
+    let lines = names.iter().map(Vec::len).max().unwrap_or(1);
+    let lowered = |name: &[String]| "\n".repeat(lines - name.len()) + &name.join("\n");
+    let fixed = ["#", "strategy", "keeps"].map(|name| lowered(&[name.into()]));
+    let metrics = columns.iter().zip(&names).map(|(column, name)| {
+        let arrow = if column.higher_is_better {
+            "↑"
+        } else {
+            "↓"
+        };
+        format!("{}\n{} {arrow}", lowered(name), column.unit)
+    });
+    fixed.into_iter().chain(metrics).collect()
+}
+
+/// A name in lines no longer than a column of numbers is wide, broken behind hyphens.
+fn broken(name: &str) -> Vec<String> {
+    const LONGEST: usize = 15;
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive('-') {
+        match lines.last_mut() {
+            Some(line) if line.len() + part.len() <= LONGEST => line.push_str(part),
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
 }
 
 fn row(line: &Line) -> Row {

@@ -10,6 +10,7 @@ Commands:
   run SCENARIO [ARGUMENTS]  build everything in release, then `clbench run SCENARIO [ARGUMENTS]`
   test [ARGUMENTS]          formatting, lints, tests and docs; ARGUMENTS go to `cargo test`, such as a test's name
   bench [ARGUMENTS]         the benchmarks; ARGUMENTS go to `cargo bench`, such as a benchmark's name
+  pretrain [ARGUMENTS]      train the small CLIP that ships again, from nothing; `--help` lists the ARGUMENTS
   build                     build everything in release: the harness, its plugins, and the stand-alone plugins of the tests
   setup                     only fetch libtorch, and make the link that plain cargo and editors find it by
 
@@ -23,6 +24,7 @@ pub enum Command {
     Run(Vec<OsString>),
     Test(Vec<OsString>),
     Bench(Vec<OsString>),
+    Pretrain(Vec<OsString>),
     Build,
     Setup,
     Help,
@@ -40,6 +42,7 @@ impl Command {
             Some("run") => return Ok(Self::Run(rest)),
             Some("test") => return Ok(Self::Test(rest)),
             Some("bench") => return Ok(Self::Bench(rest)),
+            Some("pretrain") => return Ok(Self::Pretrain(rest)),
             Some("build") => Self::Build,
             Some("setup") => Self::Setup,
             Some("help" | "--help" | "-h") => return Ok(Self::Help),

@@ -25,7 +25,12 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
         Command::Build => steps.build(),
         Command::Run(arguments) => {
             steps.build()?;
-            steps.run(arguments)
+            let arguments = [&["run".into()], &arguments[..]].concat();
+            steps.become_program("clbench", &arguments)
+        }
+        Command::Pretrain(arguments) => {
+            steps.build()?;
+            steps.become_program("pretrain-small-clip", arguments)
         }
         Command::Test(arguments) => {
             // First what needs no libtorch and no compiler: it fails fast.
@@ -127,14 +132,14 @@ impl Steps<'_> {
         execute(step, command)
     }
 
-    /// Becomes `clbench run …`, in the user's folder; the exit code is clbench's.
-    fn run(&self, arguments: &[OsString]) -> Result<()> {
-        let clbench = self.workspace.clbench();
-        let mut command = process::Command::new(&clbench);
-        command.arg("run").args(arguments);
+    /// Becomes a program that was built, in the user's folder; the exit code is that program's.
+    fn become_program(&self, name: &str, arguments: &[OsString]) -> Result<()> {
+        let program = self.workspace.program(name);
+        let mut command = process::Command::new(&program);
+        command.args(arguments);
         self.name_libtorch(&mut command);
         let error = command.exec();
-        Err(error).with_context(|| format!("cannot start {}", clbench.display()))
+        Err(error).with_context(|| format!("cannot start {}", program.display()))
     }
 
     /// A step that is one call of cargo, with further arguments of the user's.

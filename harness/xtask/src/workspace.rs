@@ -29,9 +29,9 @@ impl Workspace {
         })
     }
 
-    /// The harness's binary, beside this one.
-    pub fn clbench(&self) -> PathBuf {
-        self.release.join("clbench")
+    /// A program of the workspace, beside this one.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.release.join(name)
     }
 
     /// The link by which every cargo finds libtorch; `.cargo/config.toml` names it.

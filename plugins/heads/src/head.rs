@@ -4,6 +4,7 @@
 //! the candidate classes. The rows of other classes get no gradient; only weight decay moves them.
 
 use crate::parameters::{Normalise, Optimiser, Parameters};
+use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, Sgd, VarStore};
 use clbench_torch::tch::{Device, Kind, Reduction, TchError, Tensor};
@@ -191,13 +192,7 @@ impl Head {
 pub fn normalised(features: Tensor, normalise: Normalise) -> Result<Tensor, TchError> {
     match normalise {
         Normalise::None => Ok(features),
-        Normalise::Unit => {
-            // [rows, 1]; a feature of nothing but zeros stays one.
-            let length = features
-                .f_norm_scalaropt_dim(2.0, [1], true)?
-                .f_clamp_min(1e-12)?;
-            features.f_div(&length)
-        }
+        Normalise::Unit => unit_rows(&features),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a scenario can set of a head and its training.
 
+use harness_abi::parameters::require;
 use harness_abi::{Error, Result};
 use serde::Deserialize;
-use std::fmt::Display;
 
 /// The parameters. The defaults suit features of a length of about 1 to 10, such as pixels of small images or CLIP's.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -87,12 +87,6 @@ impl Parameters {
     ///
     /// With the key of the first one that cannot be used.
     pub fn check(&self) -> Result<()> {
-        fn require(key: &str, good: bool, must: &str, got: impl Display) -> Result<()> {
-            match good {
-                true => Ok(()),
-                false => Err(Error::parameter(key, format!("must be {must}, got {got}"))),
-            }
-        }
         let at_least_0 = |value: f64| value >= 0.0 && value.is_finite();
         require("epochs", self.epochs >= 1, "at least 1", self.epochs)?;
         require(

@@ -3,19 +3,27 @@
 //! [`tch`] is re-exported so that every plugin uses the version that matches the libtorch of this workspace. Around it:
 //!
 //! - [`bridge`]: tensors in from the boundary and out to it.
+//! - [`cosine`]: rows of unit length, and logits made of them.
 //! - [`device`]: what a scenario's `device` means, and what is said where it is not there.
 //! - [`gradient`]: the gradient mode, set for a scope and put back.
 //! - [`error`]: what libtorch throws, as the boundary's error.
 //! - [`random`]: seeded generators of a plugin's own, so that libtorch's global one is never touched.
+//! - [`schedule`]: learning rates, epoch by epoch.
 //! - [`state`]: a strategy's tensors into its state and back, bit for bit.
+//! - [`text`]: a differentiable call of a backbone's text side, in the middle of a graph of libtorch's.
+//! - [`text_side`]: what a strategy needs of that side, asked for before anything is trained.
 //! - [`threads`]: how many threads an operation may use.
 
 pub mod bridge;
+pub mod cosine;
 pub mod device;
 pub mod error;
 pub mod gradient;
 pub mod random;
+pub mod schedule;
 pub mod state;
+pub mod text;
+pub mod text_side;
 pub mod threads;
 
 pub use error::During;

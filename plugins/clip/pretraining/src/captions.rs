@@ -1,0 +1,135 @@
+//! Captions: a combination's name in one of the templates, as tokens.
+//!
+//! In some batches captions are made strange, so that the text side knows more than a dozen sentences: words are spelled byte
+//! by byte, and words of no matter stand before a caption or behind it. So every position of the context is trained, and
+//! prompts of some learned tokens meet a model that expects strangers there.
+
+use crate::vocabulary::{END, START};
+use anyhow::{Context, Result, anyhow};
+use clbench_torch::Generator;
+use harness_pictures::{Combination, TEMPLATES};
+use std::collections::HashMap;
+use tokenizers::Tokenizer;
+
+/// How many tokens a text may have, start and end included.
+pub const CONTEXT_LENGTH: usize = 32;
+
+/// How likely the captions of a batch are strange. A batch is as long as its longest caption, so most are not.
+pub const STRANGE: f64 = 0.25;
+/// How likely a word of a strange caption is spelled.
+const SPELLED: f64 = 0.1;
+/// How likely words of no matter stand before a strange caption, and behind it.
+const BEFORE: f64 = 0.7;
+const BEHIND: f64 = 0.4;
+/// How many they are at most.
+const LONGEST: u64 = 10;
+
+/// Makes captions.
+pub struct Captions {
+    start: i64,
+    end: i64,
+    /// The tokens of every word, and those of its single bytes.
+    words: HashMap<String, Spelling>,
+    /// Tokens of words that say nothing of a picture.
+    fillers: Vec<i64>,
+}
+
+struct Spelling {
+    whole: Vec<i64>,
+    bytes: Vec<i64>,
+}
+
+impl Captions {
+    /// Captions in the tokens of that tokenizer.
+    pub fn new(tokenizer: &Tokenizer) -> Result<Captions> {
+        let id = |token: &str| {
+            let id = tokenizer.token_to_id(token);
+            id.map(i64::from)
+                .with_context(|| format!("the vocabulary has no `{token}`"))
+        };
+        let spelling = |piece: &str| -> Result<Spelling> {
+            let whole = tokenizer.encode(piece, false).map_err(|e| anyhow!(e))?;
+            let last = piece.len() - 1;
+            let bytes = piece.char_indices().map(|(at, byte)| match at == last {
+                true => id(&format!("{byte}</w>")),
+                false => id(&byte.to_string()),
+            });
+            Ok(Spelling {
+                whole: whole.get_ids().iter().map(|&id| id.into()).collect(),
+                bytes: bytes.collect::<Result<_>>()?,
+            })
+        };
+        let mut words = HashMap::new();
+        let mut fillers = Vec::new();
+        for template in TEMPLATES {
+            for piece in pieces(&template.replace("{}", " ")) {
+                let spelling = spelling(piece)?;
+                fillers.extend(&spelling.whole);
+                words.insert(piece.to_owned(), spelling);
+            }
+        }
+        fillers.sort_unstable();
+        fillers.dedup();
+        for combination in Combination::all() {
+            for piece in pieces(&combination.name()) {
+                words.insert(piece.to_owned(), spelling(piece)?);
+            }
+        }
+        Ok(Captions {
+            start: id(START)?,
+            end: id(END)?,
+            words,
+            fillers,
+        })
+    }
+
+    /// A caption's tokens, start and end included, at most [`CONTEXT_LENGTH`].
+    pub fn draw(
+        &self,
+        combination: Combination,
+        strange: bool,
+        generator: &mut Generator,
+    ) -> Vec<i64> {
+        let template = TEMPLATES[generator.below(TEMPLATES.len() as u64) as usize];
+        let caption = template.replace("{}", &combination.name());
+        let mut tokens = Vec::new();
+        for piece in pieces(&caption) {
+            let spelling = &self.words[piece];
+            tokens.extend(match strange && generator.uniform() < SPELLED {
+                true => &spelling.bytes,
+                false => &spelling.whole,
+            });
+        }
+        let room = CONTEXT_LENGTH - 2;
+        // Spelled words can make a caption too long; whole ones cannot.
+        if tokens.len() > room {
+            tokens = pieces(&caption)
+                .flat_map(|piece| self.words[piece].whole.iter().copied())
+                .collect();
+        }
+        let mut fillers = |likely: f64, tokens: &[i64]| -> Vec<i64> {
+            let n = match strange && generator.uniform() < likely {
+                true => 1 + generator.below(LONGEST) as usize,
+                false => 0,
+            };
+            (0..n.min(room - tokens.len()))
+                .map(|_| self.fillers[generator.below(self.fillers.len() as u64) as usize])
+                .collect()
+        };
+        let mut before = fillers(BEFORE, &tokens);
+        before.extend(tokens);
+        before.extend(fillers(BEHIND, &before.clone()));
+        [&[self.start], &before[..], &[self.end]].concat()
+    }
+}
+
+/// Words and what stands between them, as the tokenizer cuts them.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().flat_map(|word| {
+        let cut = word
+            .find(|c: char| !c.is_alphanumeric())
+            .unwrap_or(word.len());
+        let (word, rest) = word.split_at(cut);
+        [word, rest].into_iter().filter(|piece| !piece.is_empty())
+    })
+}

@@ -1,0 +1,161 @@
+//! The table: zero-shot accuracy of a folder that was written, as everybody will use it: through the backbone.
+//!
+//! Pictures are plain ones, drawn for this table alone. What counts is the row of the combinations that training has not
+//! seen; the row of seen ones stands beside it to show what is lost on the way.
+
+use crate::batches::channels_first;
+use anyhow::{Context, Result};
+use clbench_clip::{Clip, ComputeType, Parameters};
+use clbench_torch::bridge;
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Kind, Tensor};
+use comfy_table::{Table, presets};
+use harness_abi::{Backbone, BackboneSetting, Host};
+use harness_pictures::{Combination, Style, picture};
+use std::path::Path;
+
+/// The key under which the table's pictures are drawn.
+const KEY: u64 = 0x0065_7661_6c75_6174;
+/// Pictures of each combination.
+const PICTURES: u64 = 50;
+/// Combinations in a row of the table: how many names an image is to be told apart by.
+const CLASSES: usize = 64;
+/// How a name becomes a text.
+const TEMPLATE: &str = "a photo of a {}";
+
+/// The table, as Markdown.
+pub fn table(folder: &Path, threads: u32) -> Result<String> {
+    let clip = open(folder, threads)?;
+    // Every second of them, so that all shapes, colours and fills are among them.
+    let some = |held_out: bool, step: usize| -> Vec<Combination> {
+        let all = Combination::all().filter(|combination| combination.held_out() == held_out);
+        all.step_by(step).take(CLASSES).collect()
+    };
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header([
+        "combinations",
+        "classes",
+        "pictures",
+        "chance %",
+        "zero-shot %",
+    ]);
+    for (name, classes) in [
+        ("held out of training", some(true, 2)),
+        ("seen in training", some(false, 6)),
+    ] {
+        let accuracy = accuracy(&clip, &classes).with_context(|| name.to_owned())?;
+        table.add_row([
+            name.to_owned(),
+            classes.len().to_string(),
+            (classes.len() as u64 * PICTURES).to_string(),
+            format!("{:.1}", 100.0 / classes.len() as f64),
+            format!("{:.1}", 100.0 * accuracy),
+        ]);
+    }
+    Ok(table.to_string())
+}
+
+fn open(folder: &Path, threads: u32) -> Result<Clip> {
+    let parameters = Parameters {
+        path: folder
+            .canonicalize()
+            .with_context(|| folder.display().to_string())?,
+        dtype: ComputeType::F32,
+    };
+    let setting = BackboneSetting {
+        device: "cpu".into(),
+        threads,
+        folder: ".".into(),
+        host: Host::silent(),
+    };
+    Ok(Clip::create(parameters, setting)?)
+}
+
+/// The share of pictures that are closest to their own name among those of all classes.
+fn accuracy(clip: &Clip, classes: &[Combination]) -> Result<f64> {
+    let _mode = GradientMode::off();
+    let unit = |x: Tensor| &x / x.norm_scalaropt_dim(2.0, [1], true);
+    let texts: Vec<String> = classes
+        .iter()
+        .map(|combination| TEMPLATE.replace("{}", &combination.name()))
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let names = unit(bridge::copy_in(clip.encode_texts(&texts)?.view())?);
+    let mut right = 0;
+    for (label, &combination) in (0..).zip(classes) {
+        let pictures: Vec<u8> = (0..PICTURES)
+            .flat_map(|index| picture(combination, Style::Plain, KEY, index))
+            .collect();
+        let pictures = bridge::copy_out(&channels_first(&pictures, PICTURES as usize))?;
+        let pictures = unit(bridge::copy_in(
+            clip.encode_images(pictures.view())?.view(),
+        )?);
+        let nearest = pictures.matmul(&names.transpose(0, 1)).argmax(1, false);
+        right += nearest.eq(label).sum(Kind::Int64).int64_value(&[]);
+    }
+    Ok(right as f64 / (classes.len() as u64 * PICTURES) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_abi::{Inputs, Place, Site};
+
+    fn shipped() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights/small"))
+    }
+
+    /// The accuracy in each row of a table, in percent.
+    fn accuracies(table: &str) -> Vec<f64> {
+        let rows = table.lines().skip(2).map(|row| row.split('|').rev().nth(1));
+        rows.map(|cell| cell.unwrap().trim().parse().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_table_that_ships_is_that_of_the_weights_that_ship() {
+        let written = std::fs::read_to_string(shipped().join("zero-shot.md")).unwrap();
+        let measured = table(shipped(), 1).unwrap();
+        let (written, measured) = (accuracies(&written), accuracies(&measured));
+        assert_eq!((written.len(), measured.len()), (2, 2));
+        for (written, measured) in written.iter().zip(&measured) {
+            // Another processor adds in another order, and a picture between two classes may fall to the other side.
+            assert!(
+                (written - measured).abs() < 0.3,
+                "{written}, measured {measured}"
+            );
+        }
+        assert!(
+            measured[0] > 90.0,
+            "held out of training: {} %",
+            measured[0]
+        );
+    }
+
+    #[test]
+    fn there_is_room_for_ten_learned_tokens_beside_every_name() {
+        let clip = open(shipped(), 1).unwrap();
+        let digits = [
+            "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+        ];
+        let names = Combination::all().map(|combination| combination.name());
+        let names: Vec<String> = names.chain(digits.map(String::from)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rows: Vec<i64> = (0..names.len() as i64).collect();
+        let width = clip.info().text.unwrap().width;
+        let context = vec![0.02_f32; names.len() * 10 * width as usize];
+        let shape = [rows.len() as i64, 10, width.into()];
+        let site = Site {
+            name: clbench_clip::sites::TEXT_CONTEXT,
+            prompt: harness_abi::TensorView::new(&context, &shape).unwrap(),
+        };
+        let inputs = Inputs::Texts {
+            texts: &names,
+            row_text: &rows,
+            place: Place::Front,
+            options: br#"{"suffix": "."}"#,
+        };
+        let forward = clip.forward(&inputs, &[site], &["embedding"]).unwrap();
+        assert_eq!(forward.outputs[0].view().shape()[0], rows.len() as i64);
+    }
+}

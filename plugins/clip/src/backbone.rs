@@ -1,0 +1,280 @@
+//! The backbone: a folder in the Hugging Face CLIP layout behind the plugin boundary.
+
+use crate::config::{Config, EndOfText};
+use crate::folder::{self, Folder};
+use crate::model;
+use crate::model::vision::VisualPrompts;
+use crate::preprocessor::Preprocessor;
+use crate::rows::{self, Row, Rows};
+use crate::sites::{self, OUTPUTS};
+use crate::tokenizer::{END, Tokenizer};
+use crate::weights::Weights;
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use clbench_torch::{During, bridge, device, threads};
+use harness_abi::backbone::TextInfo;
+use harness_abi::{
+    Backbone, BackboneInfo, BackboneSetting, DType, Error, Forward, Inputs, Place, Result, Site,
+    TensorView,
+};
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Moves when the same folder gives other numbers.
+const VERSION: u32 = 1;
+/// How many texts are encoded at once.
+const TEXT_BATCH: usize = 256;
+/// How many images are liked at once: enough to keep a processor busy, few enough for a small one.
+const IMAGE_BATCH: u32 = 64;
+
+/// What a scenario can set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// The folder with `config.json`, `model.safetensors`, `tokenizer.json` and `preprocessor_config.json`, as Hugging Face
+    /// lays a CLIP out; relative to the scenario.
+    pub path: PathBuf,
+    /// What is computed in; prompts, outputs and gradients are f32 in any case.
+    #[serde(default)]
+    pub dtype: ComputeType,
+}
+
+/// The type that a model computes in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComputeType {
+    /// 32 bits, whatever the file's type.
+    #[default]
+    F32,
+    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits.
+    Bf16,
+}
+
+/// CLIP.
+#[derive(Debug)]
+pub struct Clip {
+    info: BackboneInfo,
+    pub(crate) config: Config,
+    preprocessor: Preprocessor,
+    pub(crate) rows: Rows,
+    pub(crate) kind: Kind,
+    pub(crate) device: Device,
+    /// libtorch's tensors may move between threads, but not be used by two at once.
+    model: Mutex<model::Clip>,
+}
+
+impl Clip {
+    /// The model, for one caller at a time.
+    pub(crate) fn model(&self) -> MutexGuard<'_, model::Clip> {
+        // A panic in a call leaves the model as it was: nothing writes to it.
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A batch of images as the model takes it.
+    pub(crate) fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
+        let what = "the batch of images";
+        let side = self.config.vision.image_size;
+        images.expect_shape(what, &[-1, 3, side, side])?;
+        if images.dtype() != DType::U8 {
+            return Err(Error::failed(format!(
+                "{what} should be of u8, not {}",
+                images.dtype()
+            )));
+        }
+        bridge::copy_in(images)?
+            .f_to_device(self.device)
+            .and_then(|pixels| self.preprocessor.normalise(&pixels)?.f_to_kind(self.kind))
+            .during("normalising images")
+    }
+
+    /// `[0, embedding width]`.
+    fn no_embeddings(&self) -> Result<Tensor, TchError> {
+        Tensor::f_zeros([0, self.config.projection_dim], (self.kind, self.device))
+    }
+
+    /// Encodes rows of text, with a context `[rows, n, width]` where they have one.
+    pub(crate) fn encode_rows(
+        &self,
+        rows: &[Row],
+        context: Option<&Tensor>,
+    ) -> Result<model::text::EncodedTexts> {
+        let model = self.model();
+        rows::embed(&model.text, rows, context, self.device)
+            .and_then(|(embedded, pooled)| model.text.encode(&embedded, &pooled))
+            .during(&format!("encoding {} rows of text", rows.len()))
+    }
+}
+
+impl Backbone for Clip {
+    type Parameters = Parameters;
+
+    fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
+        let device = device::named(&setting.device)?;
+        threads::set(setting.threads)?;
+        let folder = Folder::open(setting.folder.join(&parameters.path))?;
+        let kind = match parameters.dtype {
+            ComputeType::F32 => Kind::Float,
+            ComputeType::Bf16 => Kind::BFloat16,
+        };
+        let config = Config::open(&folder.file(folder::CONFIG))?;
+        let (text, vision) = (&config.text, &config.vision);
+        let preprocessor =
+            Preprocessor::open(&folder.file(folder::PREPROCESSOR), vision.image_size as u32)?;
+        let tokenizer = Tokenizer::open(&folder.file(folder::TOKENIZER))?;
+        tokenizer.expect_within(text.vocab_size, &folder.file(folder::CONFIG))?;
+        expect_end(&tokenizer, &config, &folder)?;
+        let mut weights = Weights::open(&folder.file(folder::WEIGHTS), kind, device)?;
+        let _mode = GradientMode::off();
+        let model = model::Clip::new(&config, &mut weights)?;
+        let logit_scale = f64::try_from(&model.logit_scale)
+            .during("reading `logit_scale`")?
+            .exp();
+
+        let info = BackboneInfo {
+            name: folder.name(),
+            fingerprint: fingerprint(&folder, &weights)?,
+            embedding_width: config.projection_dim as u32,
+            image: preprocessor.image.clone(),
+            text: Some(TextInfo {
+                context_length: text.max_position_embeddings as u32,
+                width: text.hidden_size as u32,
+                layers: text.num_hidden_layers as u32,
+            }),
+            logit_scale: Some(logit_scale),
+            device: device_name(device),
+            dtype: match parameters.dtype {
+                ComputeType::F32 => "f32",
+                ComputeType::Bf16 => "bf16",
+            }
+            .into(),
+            sites: sites::all(&config),
+            outputs: OUTPUTS.map(String::from).into(),
+            image_batch: IMAGE_BATCH,
+        };
+        Ok(Clip {
+            info,
+            preprocessor,
+            rows: Rows::new(
+                tokenizer,
+                text.end_of_text(),
+                text.max_position_embeddings as usize,
+            ),
+            kind,
+            device,
+            model: Mutex::new(model),
+            config,
+        })
+    }
+
+    fn info(&self) -> BackboneInfo {
+        self.info.clone()
+    }
+
+    fn encode_texts(&self, texts: &[&str]) -> Result<harness_abi::Tensor> {
+        let _mode = GradientMode::off();
+        let rows = texts
+            .iter()
+            .map(|text| self.rows.row(text, Place::Front, 0, ""))
+            .collect::<Result<Vec<_>>>()?;
+        let mut embeddings = vec![self.no_embeddings().during("the embeddings")?];
+        for rows in rows.chunks(TEXT_BATCH) {
+            embeddings.push(self.encode_rows(rows, None)?.embedding);
+        }
+        answer(Tensor::f_cat(&embeddings, 0))
+    }
+
+    fn encode_images(&self, images: TensorView<'_>) -> Result<harness_abi::Tensor> {
+        let _mode = GradientMode::off();
+        let pixels = self.pixels(images)?;
+        let rows = pixels.size()[0];
+        if rows == 0 {
+            return answer(self.no_embeddings());
+        }
+        let encoded = self
+            .model()
+            .vision
+            .encode(&pixels, &VisualPrompts::default());
+        answer(Ok(encoded
+            .during(&format!("encoding {rows} images"))?
+            .embedding))
+    }
+
+    fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {
+        let _mode = GradientMode::on();
+        if let Some(unknown) = wanted.iter().find(|name| !OUTPUTS.contains(name)) {
+            return Err(Error::unsupported(format!(
+                "there is no output `{unknown}`; there are `{}`",
+                OUTPUTS.join("`, `")
+            )));
+        }
+        for (at, site) in sites.iter().enumerate() {
+            if sites[..at].iter().any(|other| other.name == site.name) {
+                return Err(Error::failed(format!(
+                    "the site `{}` was given two prompts",
+                    site.name
+                )));
+            }
+        }
+        let rows = match inputs {
+            Inputs::Images { images, .. } => images.shape().first().copied(),
+            Inputs::Texts { row_text, .. } => Some(row_text.len() as i64),
+        };
+        if rows == Some(0) {
+            return Err(Error::failed("there is no row to encode"));
+        }
+        match *inputs {
+            Inputs::Images { images, options } => {
+                self.forward_images(images, options, sites, wanted)
+            }
+            Inputs::Texts {
+                texts,
+                row_text,
+                place,
+                options,
+            } => self.forward_texts(texts, row_text, place, options, sites, wanted),
+        }
+    }
+}
+
+/// Embeddings as they leave, in f32.
+fn answer(embeddings: Result<Tensor, TchError>) -> Result<harness_abi::Tensor> {
+    let embeddings = embeddings.and_then(|embeddings| embeddings.f_to_kind(Kind::Float));
+    bridge::copy_out(&embeddings.during("the embeddings")?)
+}
+
+/// Checks that a text's end is where the configuration says that it is pooled: under another id every text would be pooled
+/// at its start, and all would be alike.
+fn expect_end(tokenizer: &Tokenizer, config: &Config, folder: &Folder) -> Result<()> {
+    match config.text.end_of_text() {
+        EndOfText::Token(id) if id != tokenizer.end() => Err(Error::data(format!(
+            "`text_config.eos_token_id` is {id}, but `{END}` has id {} in {}; take both files from one folder",
+            tokenizer.end(),
+            folder::named(&folder.file(folder::TOKENIZER))
+        ))
+        .context(folder::named(&folder.file(folder::CONFIG)))),
+        _ => Ok(()),
+    }
+}
+
+/// A digest of all four files, each with its length before it.
+fn fingerprint(folder: &Folder, weights: &Weights) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    for file in [folder::CONFIG, folder::TOKENIZER, folder::PREPROCESSOR] {
+        add(&folder::read(&folder.file(file))?);
+    }
+    add(weights.bytes());
+    Ok(format!("clip-v{VERSION}-{}", hasher.finalize().to_hex()))
+}
+
+/// A device by the name that a scenario gives it.
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".into(),
+    }
+}

@@ -1,0 +1,105 @@
+//! The text side: token and position embeddings, a causal encoder, the end of text projected.
+
+use super::layer::{Attend, Encoder, EncoderShape, LayerNorm, Linear};
+use crate::config::Config;
+use crate::source::{Below, Source};
+use clbench_torch::tch::{TchError, Tensor};
+use harness_abi::Result;
+
+/// The text side.
+#[derive(Debug)]
+pub struct TextModel {
+    /// `[vocabulary, width]`.
+    tokens: Tensor,
+    /// `[context length, width]`.
+    positions: Tensor,
+    encoder: Encoder,
+    final_norm: LayerNorm,
+    projection: Linear,
+}
+
+/// What the text side makes of rows of text.
+#[derive(Debug)]
+pub struct EncodedTexts {
+    /// Every token after the last layer norm, `[rows, tokens, width]`.
+    pub tokens: Tensor,
+    /// The token at which each row is pooled, `[rows, width]`.
+    pub pooled: Tensor,
+    /// Projected, not normalised, `[rows, projection]`.
+    pub embedding: Tensor,
+}
+
+impl TextModel {
+    pub(super) fn new(config: &Config, source: &mut dyn Source) -> Result<TextModel> {
+        let shape = &config.text;
+        let (width, eps) = (shape.hidden_size, shape.layer_norm_eps);
+        let mut below = Below::new(source, "text_model");
+        Ok(TextModel {
+            tokens: below.tensor(
+                "embeddings.token_embedding.weight",
+                &[shape.vocab_size, width],
+            )?,
+            positions: below.tensor(
+                "embeddings.position_embedding.weight",
+                &[shape.max_position_embeddings, width],
+            )?,
+            encoder: Encoder::new(
+                below.below("encoder.layers"),
+                &EncoderShape {
+                    width,
+                    inner: shape.intermediate_size,
+                    layers: shape.num_hidden_layers,
+                    heads: shape.num_attention_heads,
+                    activation: shape.hidden_act,
+                    eps,
+                    attend: Attend::Causal,
+                },
+            )?,
+            final_norm: LayerNorm::new(below.below("final_layer_norm"), width, eps)?,
+            projection: Linear::unbiased(
+                Below::new(source, "text_projection"),
+                width,
+                config.projection_dim,
+            )?,
+        })
+    }
+
+    /// The embeddings of tokens, ids i64 `[…]` to `[…, width]`, without positions.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn embed(&self, ids: &Tensor) -> Result<Tensor, TchError> {
+        Tensor::f_embedding(&self.tokens, ids, -1, false, false)
+    }
+
+    /// Encodes rows of embedded tokens, `[rows, tokens, width]` without positions, each pooled at its position of `pooled`.
+    /// Attention is causal, so what stands behind the pooled token does not matter: rows need be no longer than the farthest
+    /// pooled position demands.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn encode(&self, embedded: &Tensor, pooled: &[i64]) -> Result<EncodedTexts, TchError> {
+        let (rows, tokens, width) = embedded.size3()?;
+        let x = embedded.f_add(&self.positions.f_narrow(0, 0, tokens)?)?;
+        let x = self
+            .final_norm
+            .forward(&self.encoder.forward(x, |_| None)?)?;
+        let flat: Vec<i64> = pooled
+            .iter()
+            .enumerate()
+            .map(|(row, at)| row as i64 * tokens + at)
+            .collect();
+        let flat = Tensor::f_from_slice(&flat)?.f_to_device(x.device())?;
+        let pooled = x
+            .f_reshape([rows * tokens, width])?
+            .f_index_select(0, &flat)?;
+        let embedding = self.projection.forward(&pooled)?;
+        Ok(EncodedTexts {
+            tokens: x,
+            pooled,
+            embedding,
+        })
+    }
+}

@@ -1,0 +1,377 @@
+//! `preprocessor_config.json`: how a picture becomes pixel values, as transformers' `CLIPImageProcessor` reads it.
+//!
+//! The work is shared: the host scales and crops a picture once, to u8 pixels of the model's size, and the backbone turns
+//! those into numbers, (u8 · `rescale_factor` − `image_mean`) / `image_std`. What a file says and this division of labour
+//! cannot do is an error, never another picture.
+
+use crate::folder::{self, named};
+use clbench_torch::tch::{Kind, TchError, Tensor};
+use harness_abi::backbone::{Filter, ImageInfo, Resize};
+use harness_abi::{Error, Result};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// The mean of OpenAI's training pictures, red, green, blue.
+const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
+/// Their standard deviation.
+const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
+
+/// How pictures are prepared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preprocessor {
+    /// The host's part.
+    pub image: ImageInfo,
+    /// The factor that pixels of 0 to 255 are multiplied by.
+    pub rescale: f64,
+    /// What is subtracted then, red, green, blue.
+    pub mean: [f64; 3],
+    /// What is divided by then.
+    pub std: [f64; 3],
+}
+
+impl Preprocessor {
+    /// Reads the file, for a model whose images have sides of `image_size`. A field that is missing or null has the value
+    /// that transformers gives it; one that moves no number is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, for what cannot be read or
+    /// cannot be done.
+    pub fn open(path: &Path, image_size: u32) -> Result<Preprocessor> {
+        Preprocessor::parse(&folder::read(path)?, image_size)
+            .map_err(|problem| Error::data(problem).context(named(path)))
+    }
+
+    fn parse(json: &[u8], image_size: u32) -> Result<Preprocessor, String> {
+        let fields = serde_json::from_slice(json)
+            .map(Fields)
+            .map_err(|error| format!("it is not a JSON object: {error}"))?;
+        let (resize, side) = fields.resize()?;
+        if side != image_size {
+            return Err(format!(
+                "pictures become {side}×{side} pixels, but `vision_config.image_size` in {} is {image_size}",
+                folder::CONFIG
+            ));
+        }
+        let (mean, std) = match fields.flag("do_normalize")? {
+            true => (
+                fields.per_channel("image_mean", MEAN)?,
+                fields.per_channel("image_std", STD)?,
+            ),
+            false => ([0.0; 3], [1.0; 3]),
+        };
+        if std.contains(&0.0) {
+            return Err("`image_std` has a 0, by which nothing can be divided".into());
+        }
+        Ok(Preprocessor {
+            image: ImageInfo {
+                height: side,
+                width: side,
+                resize,
+                filter: fields.filter()?,
+            },
+            rescale: match fields.flag("do_rescale")? {
+                true => fields.number("rescale_factor", 1.0 / 255.0)?,
+                false => 1.0,
+            },
+            mean,
+            std,
+        })
+    }
+
+    /// Pixels u8 `[images, 3, height, width]` to what the model takes, in f32, where the pixels are.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn normalise(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
+        let channels = |values: [f64; 3]| {
+            Tensor::f_from_slice(&values.map(|value| value as f32))?
+                .f_view([1, 3, 1, 1])?
+                .f_to_device(pixels.device())
+        };
+        pixels
+            .f_to_kind(Kind::Float)?
+            .f_mul_scalar(self.rescale)?
+            .f_sub(&channels(self.mean)?)?
+            .f_div(&channels(self.std)?)
+    }
+}
+
+/// The file as written.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    /// Every `do_…` is on unless the file says otherwise.
+    fn flag(&self, key: &str) -> Result<bool, String> {
+        self.get(key).map_or(Ok(true), |value| {
+            value
+                .as_bool()
+                .ok_or_else(|| format!("`{key}` must be true or false, got {value}"))
+        })
+    }
+
+    fn number(&self, key: &str, default: f64) -> Result<f64, String> {
+        self.get(key).map_or(Ok(default), |value| {
+            value
+                .as_f64()
+                .ok_or_else(|| format!("`{key}` must be a number, got {value}"))
+        })
+    }
+
+    fn per_channel(&self, key: &str, default: [f64; 3]) -> Result<[f64; 3], String> {
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
+        if let Some(number) = value.as_f64() {
+            return Ok([number; 3]);
+        }
+        let numbers: Option<Vec<f64>> = value
+            .as_array()
+            .and_then(|values| values.iter().map(Value::as_f64).collect());
+        numbers
+            .and_then(|numbers| numbers.try_into().ok())
+            .ok_or_else(|| format!("`{key}` must be three numbers, got {value}"))
+    }
+
+    /// How a picture is scaled, and the side of the square that results.
+    fn resize(&self) -> Result<(Resize, u32), String> {
+        if !self.flag("do_resize")? {
+            return Err(
+                "`do_resize: false` cannot be honoured: pictures of any size are to be encoded"
+                    .into(),
+            );
+        }
+        let crop = match self.flag("do_center_crop")? {
+            true => Some(self.size("crop_size", 224)?.square("crop_size")?),
+            false => None,
+        };
+        match (self.size("size", 224)?, crop) {
+            (Size::ShortestEdge(edge), Some(crop)) if edge == crop => {
+                Ok((Resize::ShortestEdge, crop))
+            }
+            (Size::ShortestEdge(edge), Some(crop)) => Err(format!(
+                "`size` {edge} and `crop_size` {crop} cannot be honoured: a picture is scaled until its shortest edge is \
+                 the side of the crop"
+            )),
+            (Size::ShortestEdge(_), None) => Err(
+                "`do_center_crop: false` cannot be honoured where `size` is that of the shortest edge: pictures would \
+                 keep different shapes"
+                    .into(),
+            ),
+            (size @ Size::Sides(..), crop) => {
+                let side = size.square("size")?;
+                match crop {
+                    Some(crop) if crop != side => Err(format!(
+                        "`size` {side}×{side} and `crop_size` {crop} cannot be honoured: a picture is scaled to the size \
+                         of the crop"
+                    )),
+                    _ => Ok((Resize::Stretch, side)),
+                }
+            }
+        }
+    }
+
+    /// A size: a number, `{"shortest_edge": n}` or `{"height": n, "width": n}`.
+    fn size(&self, key: &str, default: u32) -> Result<Size, String> {
+        let Some(value) = self.get(key) else {
+            return Ok(Size::ShortestEdge(default));
+        };
+        let pixels = |value: &Value| {
+            value
+                .as_u64()
+                .and_then(|n| u32::try_from(n).ok())
+                .filter(|&n| n > 0)
+        };
+        let size = match value {
+            Value::Object(sides) => {
+                let side = |name| sides.get(name).and_then(pixels);
+                match (side("shortest_edge"), side("height"), side("width")) {
+                    (Some(edge), None, None) if sides.len() == 1 => Some(Size::ShortestEdge(edge)),
+                    (None, Some(height), Some(width)) if sides.len() == 2 => {
+                        Some(Size::Sides(height, width))
+                    }
+                    _ => None,
+                }
+            }
+            value => pixels(value).map(Size::ShortestEdge),
+        };
+        size.ok_or_else(|| {
+            format!(
+                "`{key}` must be a number of pixels, {{\"shortest_edge\": n}} or {{\"height\": n, \"width\": n}}, got \
+                 {value}"
+            )
+        })
+    }
+
+    /// The interpolation, by Pillow's number.
+    fn filter(&self) -> Result<Filter, String> {
+        match self.get("resample") {
+            None => Ok(Filter::Bicubic),
+            Some(value) => match value.as_u64() {
+                Some(0) => Ok(Filter::Nearest),
+                Some(2) => Ok(Filter::Bilinear),
+                Some(3) => Ok(Filter::Bicubic),
+                _ => Err(format!(
+                    "`resample` must be 0 (nearest), 2 (bilinear) or 3 (bicubic), got {value}"
+                )),
+            },
+        }
+    }
+}
+
+/// A size as written.
+#[derive(Clone, Copy)]
+enum Size {
+    ShortestEdge(u32),
+    Sides(u32, u32),
+}
+
+impl Size {
+    /// The side, where it is the same both ways.
+    fn square(self, key: &str) -> Result<u32, String> {
+        match self {
+            Size::ShortestEdge(side) => Ok(side),
+            Size::Sides(height, width) if height == width => Ok(height),
+            Size::Sides(height, width) => Err(format!(
+                "`{key}` is {height}×{width} pixels; CLIP's images are square"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clbench_torch::tch::Device;
+    use harness_abi::ErrorCode;
+
+    fn parse(json: &str, image_size: u32) -> Result<Preprocessor, String> {
+        Preprocessor::parse(json.as_bytes(), image_size)
+    }
+
+    #[test]
+    fn an_empty_file_is_openais_preprocessing() {
+        let expected = Preprocessor {
+            image: ImageInfo {
+                height: 224,
+                width: 224,
+                resize: Resize::ShortestEdge,
+                filter: Filter::Bicubic,
+            },
+            rescale: 1.0 / 255.0,
+            mean: MEAN,
+            std: STD,
+        };
+        assert_eq!(parse("{}", 224).unwrap(), expected);
+        // The file of openai/clip-vit-base-patch32, and as newer versions of transformers write it.
+        for json in [
+            r#"{"crop_size": 224, "do_center_crop": true, "do_normalize": true, "do_resize": true,
+                "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": [0.48145466, 0.4578275, 0.40821073],
+                "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3, "size": 224}"#,
+            r#"{"crop_size": {"height": 224, "width": 224}, "size": {"shortest_edge": 224}, "do_convert_rgb": true,
+                "do_rescale": true, "rescale_factor": 0.00392156862745098, "resample": null, "data_format": "x"}"#,
+        ] {
+            assert_eq!(parse(json, 224).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_done() {
+        let json = r#"{"size": {"height": 32, "width": 32}, "do_center_crop": false, "resample": 2, "do_rescale": false,
+                       "image_mean": [10, 20, 30], "image_std": 2}"#;
+        let preprocessor = parse(json, 32).unwrap();
+        assert_eq!(preprocessor.image.resize, Resize::Stretch);
+        assert_eq!(preprocessor.image.filter, Filter::Bilinear);
+        let pixels = Tensor::from_slice(&[12_u8, 12, 255])
+            .view([1, 3, 1, 1])
+            .to_device(Device::Cpu);
+        let values = |preprocessor: &Preprocessor| {
+            Vec::<f32>::try_from(preprocessor.normalise(&pixels).unwrap().view(-1)).unwrap()
+        };
+        // (12 − 10) / 2, (12 − 20) / 2, (255 − 30) / 2.
+        assert_eq!(values(&preprocessor), [1.0, -4.0, 112.5]);
+        let plain = parse(
+            r#"{"size": 32, "crop_size": 32, "do_normalize": false, "resample": 0}"#,
+            32,
+        )
+        .unwrap();
+        assert_eq!(plain.image.filter, Filter::Nearest);
+        let factor = (1.0_f64 / 255.0) as f32;
+        assert_eq!(values(&plain), [12.0 * factor, 12.0 * factor, 1.0]);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_named_with_its_key() {
+        for (json, expected) in [
+            (
+                r#"{"size": 256}"#,
+                "`size` 256 and `crop_size` 224 cannot be honoured: a picture is scaled until its shortest edge is the \
+                 side of the crop",
+            ),
+            (
+                r#"{"size": {"height": 256, "width": 256}}"#,
+                "`size` 256×256 and `crop_size` 224 cannot be honoured: a picture is scaled to the size of the crop",
+            ),
+            (
+                r#"{"do_center_crop": false}"#,
+                "`do_center_crop: false` cannot be honoured where `size` is that of the shortest edge: pictures would \
+                 keep different shapes",
+            ),
+            (
+                r#"{"do_resize": false}"#,
+                "`do_resize: false` cannot be honoured: pictures of any size are to be encoded",
+            ),
+            (
+                r#"{"size": 336, "crop_size": 336}"#,
+                "pictures become 336×336 pixels, but `vision_config.image_size` in config.json is 224",
+            ),
+            (
+                r#"{"crop_size": {"height": 224, "width": 112}}"#,
+                "`crop_size` is 224×112 pixels; CLIP's images are square",
+            ),
+            (
+                r#"{"size": {"longest_edge": 224}}"#,
+                "`size` must be a number of pixels, {\"shortest_edge\": n} or {\"height\": n, \"width\": n}, got \
+                 {\"longest_edge\":224}",
+            ),
+            (
+                r#"{"resample": 1}"#,
+                "`resample` must be 0 (nearest), 2 (bilinear) or 3 (bicubic), got 1",
+            ),
+            (
+                r#"{"image_mean": [0.5, 0.5]}"#,
+                "`image_mean` must be three numbers, got [0.5,0.5]",
+            ),
+            (
+                r#"{"image_std": [1, 1, 0]}"#,
+                "`image_std` has a 0, by which nothing can be divided",
+            ),
+            (
+                r#"{"do_normalize": "yes"}"#,
+                "`do_normalize` must be true or false, got \"yes\"",
+            ),
+            (
+                "{\n  \"size\": 224,\n}",
+                "it is not a JSON object: trailing comma at line 3 column 1",
+            ),
+        ] {
+            assert_eq!(parse(json, 224).unwrap_err(), expected, "{json}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preprocessor_config.json");
+        std::fs::write(&path, r#"{"resample": 1}"#).unwrap();
+        let error = Preprocessor::open(&path, 224).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::DATA);
+        assert_eq!(
+            error
+                .to_string()
+                .replace(&folder.path().display().to_string(), "tiny"),
+            "tiny/preprocessor_config.json: `resample` must be 0 (nearest), 2 (bilinear) or 3 (bicubic), got 1"
+        );
+    }
+}

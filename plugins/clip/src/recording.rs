@@ -1,0 +1,133 @@
+//! Prompts in and gradients out: what one differentiable call keeps for its way back.
+//!
+//! A prompt is copied on entry, as a leaf in f32 whatever the model computes in, so that its caller may reuse the memory.
+//! The way back goes to these leaves alone: the weights are frozen.
+
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use clbench_torch::{During, bridge};
+use harness_abi::backbone::OutputGradients;
+use harness_abi::{Error, Forward, Pullback, Result, Site, TensorView};
+
+/// A prompt that gradients reach.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    site: String,
+    prompt: Tensor,
+}
+
+impl Leaf {
+    /// Copies a prompt, of that shape, where a negative length matches any.
+    pub(crate) fn new(site: &Site<'_>, shape: &[i64], device: Device) -> Result<Leaf> {
+        let what = format!("the prompt at `{}`", site.name);
+        site.prompt.expect_shape(&what, shape)?;
+        let prompt = floats(&what, site.prompt, device)?;
+        Ok(Leaf {
+            site: site.name.to_owned(),
+            prompt: prompt.set_requires_grad(true),
+        })
+    }
+
+    /// The prompt in the type that the model computes in.
+    pub(crate) fn prompt(&self, kind: Kind) -> Result<Tensor, TchError> {
+        self.prompt.f_to_kind(kind)
+    }
+}
+
+/// The outputs of a call, copied for the boundary in f32, and the way from them back to the leaves.
+pub(crate) fn forward(outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
+    let outputs = outputs
+        .into_iter()
+        .map(|(name, output)| {
+            let output = output.f_to_kind(Kind::Float).during(&name)?;
+            Ok((name, output))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Forward {
+        outputs: outputs
+            .iter()
+            .map(|(_, output)| bridge::copy_out(output))
+            .collect::<Result<_>>()?,
+        pullback: Pullback::new(move |gradients| pull(&outputs, &leaves, gradients)),
+    })
+}
+
+/// The gradients of Σ ⟨output, its gradient⟩ with respect to the leaves.
+fn pull(
+    outputs: &[(String, Tensor)],
+    leaves: &[Leaf],
+    gradients: &OutputGradients<'_>,
+) -> Result<Vec<(String, harness_abi::Tensor)>> {
+    let doing = "taking the way back";
+    let _mode = GradientMode::on();
+    let mut loss: Option<Tensor> = None;
+    for (at, (name, gradient)) in gradients.iter().enumerate() {
+        let Some((_, output)) = outputs.iter().find(|(have, _)| have == name) else {
+            let names: Vec<_> = outputs.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Error::failed(format!(
+                "a gradient of `{name}` was given, but the outputs of the call are `{}`",
+                names.join("`, `")
+            )));
+        };
+        if gradients[..at].iter().any(|(other, _)| other == name) {
+            return Err(Error::failed(format!(
+                "the gradient of `{name}` was given twice"
+            )));
+        }
+        let what = format!("the gradient of `{name}`");
+        gradient.expect_shape(&what, &output.size())?;
+        let gradient = floats(&what, *gradient, output.device())?;
+        let product = output
+            .f_mul(&gradient)
+            .and_then(|product| product.f_sum(Kind::Float))
+            .during(doing)?;
+        loss = Some(match loss {
+            None => product,
+            Some(loss) => loss.f_add(&product).during(doing)?,
+        });
+    }
+    let pulled = match loss {
+        _ if leaves.is_empty() => Vec::new(),
+        None => leaves
+            .iter()
+            .map(|leaf| leaf.prompt.f_zeros_like())
+            .collect::<Result<_, _>>()
+            .during(doing)?,
+        Some(loss) if !loss.requires_grad() => {
+            return Err(Error::failed(
+                "the call recorded nothing on the way from its prompts to its outputs",
+            ));
+        }
+        Some(loss) => {
+            let prompts: Vec<&Tensor> = leaves.iter().map(|leaf| &leaf.prompt).collect();
+            Tensor::f_run_backward(&[&loss], &prompts, false, false).during(doing)?
+        }
+    };
+    leaves
+        .iter()
+        .zip(pulled)
+        .map(|(leaf, gradient)| {
+            if !gradient.defined() {
+                return Err(Error::failed(format!(
+                    "the outputs do not depend on the prompt at `{}`",
+                    leaf.site
+                )));
+            }
+            Ok((leaf.site.clone(), bridge::copy_out(&gradient)?))
+        })
+        .collect()
+}
+
+/// A copy in f32, on the device.
+fn floats(what: &str, view: TensorView<'_>, device: Device) -> Result<Tensor> {
+    let copy = bridge::copy_in(view)?;
+    if !copy.is_floating_point() {
+        return Err(Error::failed(format!(
+            "{what} should be of f32, not {}",
+            view.dtype()
+        )));
+    }
+    copy.f_to_device(device)
+        .and_then(|copy| copy.f_to_kind(Kind::Float))
+        .during(what)
+}

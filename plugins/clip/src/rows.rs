@@ -1,0 +1,239 @@
+//! Rows of text: which token, and which vector of a learned context, stands at which position.
+//!
+//! | place | row |
+//! |---|---|
+//! | front | start · context · text and suffix · end |
+//! | middle | start · first half of the context · text · second half · suffix · end |
+//! | end | start · text · context · suffix · end |
+//!
+//! The layouts are CoOp's (Zhou et al., arXiv 2109.01134), where the text is a class name and the suffix a full stop: at the
+//! front, text and suffix are tokenised as one string, elsewhere each by itself. Rows are as long as the farthest token that
+//! is pooled demands, not as the model's context; see [`TextModel::encode`](crate::model::TextModel::encode).
+
+use crate::config::EndOfText;
+use crate::model::TextModel;
+use crate::tokenizer::Tokenizer;
+use clbench_torch::tch::{Device, TchError, Tensor};
+use harness_abi::{Error, Place, Result};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many texts are remembered; a class list of every public benchmark fits many times over.
+const REMEMBERED: usize = 1 << 16;
+/// How many characters of a text an error shows.
+const SHOWN: usize = 60;
+
+/// Lays out rows. Each text is tokenised once, however many calls name it.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    tokenizer: Tokenizer,
+    end_of_text: EndOfText,
+    context_length: usize,
+    remembered: Mutex<HashMap<String, Arc<[i64]>>>,
+}
+
+/// What stands at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// A token of this id.
+    Token(i64),
+    /// The vector of the row's context that has this number.
+    Context(usize),
+}
+
+/// A row and where it is pooled.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    slots: Vec<Slot>,
+    pooled: usize,
+}
+
+impl Rows {
+    pub(crate) fn new(tokenizer: Tokenizer, end_of_text: EndOfText, context_length: usize) -> Rows {
+        Rows {
+            tokenizer,
+            end_of_text,
+            context_length,
+            remembered: Mutex::default(),
+        }
+    }
+
+    /// The row of a text with a context of `n` vectors.
+    pub(crate) fn row(&self, text: &str, place: Place, n: usize, suffix: &str) -> Result<Row> {
+        let token = |&id: &i64| Slot::Token(id);
+        let context = |range: std::ops::Range<usize>| range.map(Slot::Context);
+        let mut slots = vec![Slot::Token(self.tokenizer.start())];
+        match place {
+            Place::Front => {
+                slots.extend(context(0..n));
+                let together = match suffix {
+                    "" => self.ids(text)?,
+                    suffix => self.ids(&format!("{text}{suffix}"))?,
+                };
+                slots.extend(together.iter().map(token));
+            }
+            Place::Middle => {
+                slots.extend(context(0..n / 2));
+                slots.extend(self.ids(text)?.iter().map(token));
+                slots.extend(context(n / 2..n));
+                slots.extend(self.ids(suffix)?.iter().map(token));
+            }
+            Place::End => {
+                slots.extend(self.ids(text)?.iter().map(token));
+                slots.extend(context(0..n));
+                slots.extend(self.ids(suffix)?.iter().map(token));
+            }
+        }
+        slots.push(Slot::Token(self.tokenizer.end()));
+        if slots.len() > self.context_length {
+            let shown: String = text.chars().take(SHOWN).collect();
+            let cut = if shown.len() < text.len() { "…" } else { "" };
+            let with = match n {
+                0 => "its start and its end".into(),
+                n => format!("its start, its end and a context of {n}"),
+            };
+            return Err(Error::failed(format!(
+                "the text {shown:?}{cut} has {} tokens with {with}; the model takes {}",
+                slots.len(),
+                self.context_length
+            )));
+        }
+        // A context's vector has no id: it is never the end of text, and never the largest.
+        let ids: Vec<i64> = slots
+            .iter()
+            .map(|slot| match slot {
+                Slot::Token(id) => *id,
+                Slot::Context(_) => -1,
+            })
+            .collect();
+        Ok(Row {
+            pooled: self.end_of_text.position(&ids),
+            slots,
+        })
+    }
+
+    fn ids(&self, text: &str) -> Result<Arc<[i64]>> {
+        // Nothing is left half done by a panic: an entry is there or not.
+        let lock = || {
+            self.remembered
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(ids) = lock().get(text) {
+            return Ok(ids.clone());
+        }
+        let ids: Arc<[i64]> = self.tokenizer.ids(text)?.into();
+        let mut remembered = lock();
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(text.to_owned(), ids.clone());
+        Ok(ids)
+    }
+}
+
+/// The rows as embedded tokens `[rows, tokens, width]`, and the positions at which they are pooled. `context` is
+/// `[rows, n, width]`, and gradients reach it.
+pub(crate) fn embed(
+    model: &TextModel,
+    rows: &[Row],
+    context: Option<&Tensor>,
+    device: Device,
+) -> Result<(Tensor, Vec<i64>), TchError> {
+    let length = rows.iter().map(|row| row.pooled + 1).max().unwrap_or(0);
+    let n = context.map_or(0, |context| context.size()[1] as usize);
+    // Each token is embedded once, however often it stands somewhere: `vectors` is those embeddings, then every context.
+    let mut tokens = HashMap::new();
+    let mut ids = Vec::new();
+    for row in rows {
+        for slot in &row.slots {
+            if let Slot::Token(id) = slot {
+                tokens.entry(*id).or_insert_with(|| {
+                    ids.push(*id);
+                    ids.len() - 1
+                });
+            }
+        }
+    }
+    let mut from = Vec::with_capacity(rows.len() * length);
+    for (number, row) in rows.iter().enumerate() {
+        from.extend((0..length).map(|at| {
+            let vector = match row.slots.get(at) {
+                Some(Slot::Token(id)) => tokens[id],
+                Some(Slot::Context(k)) => ids.len() + number * n + k,
+                // Behind the end, where nothing matters.
+                None => 0,
+            };
+            vector as i64
+        }));
+    }
+    let on_device = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
+    let mut vectors = model.embed(&on_device(&ids)?)?;
+    let width = vectors.size()[1];
+    if let Some(context) = context {
+        vectors = Tensor::f_cat(&[&vectors, &context.f_reshape([-1, width])?], 0)?;
+    }
+    let embedded = vectors.f_index_select(0, &on_device(&from)?)?.f_view([
+        rows.len() as i64,
+        length as i64,
+        width,
+    ])?;
+    Ok((embedded, rows.iter().map(|row| row.pooled as i64).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::{END, START};
+    use serde_json::json;
+
+    const S: Slot = Slot::Token(8);
+    const E: Slot = Slot::Token(9);
+
+    fn rows(end_of_text: EndOfText) -> Rows {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tokenizer.json");
+        let special = |id: i64, token: &str| {
+            json!({ "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                    "normalized": false, "special": true })
+        };
+        let vocab = json!({ "?": 0, "red": 1, "apple": 2, ".": 3, "apple.": 4, START: 8, END: 9, "last": 10 });
+        let tokenizer = json!({
+            "version": "1.0", "added_tokens": [special(8, START), special(9, END)],
+            "pre_tokenizer": { "type": "WhitespaceSplit" },
+            "model": { "type": "WordLevel", "vocab": vocab, "unk_token": "?" },
+        });
+        std::fs::write(&file, tokenizer.to_string()).unwrap();
+        Rows::new(Tokenizer::open(&file).unwrap(), end_of_text, 12)
+    }
+
+    #[test]
+    fn a_context_stands_where_the_place_says_and_an_odd_one_is_longer_behind() {
+        let rows = rows(EndOfText::Token(9));
+        let slots = |place| rows.row("red apple", place, 3, ".").unwrap().slots;
+        let (t, c) = (Slot::Token, Slot::Context);
+        // At the front, text and suffix are one string; this vocabulary has a word for its end.
+        assert_eq!(slots(Place::Front), [S, c(0), c(1), c(2), t(1), t(4), E]);
+        assert_eq!(
+            slots(Place::Middle),
+            [S, c(0), t(1), t(2), c(1), c(2), t(3), E]
+        );
+        assert_eq!(
+            slots(Place::End),
+            [S, t(1), t(2), c(0), c(1), c(2), t(3), E]
+        );
+        let bare = rows.row("", Place::Front, 0, "").unwrap();
+        assert_eq!((bare.slots, bare.pooled), (vec![S, E], 1));
+    }
+
+    #[test]
+    fn a_row_is_pooled_by_the_rule_and_never_at_its_context() {
+        let pooled = |rule, text| rows(rule).row(text, Place::Front, 2, "").unwrap().pooled;
+        let text = "red <|endoftext|> last apple";
+        assert_eq!(pooled(EndOfText::Token(9), text), 4);
+        assert_eq!(pooled(EndOfText::LargestId, text), 5);
+        // An id that no row has, and the one that a context's vector does not have.
+        assert_eq!(pooled(EndOfText::Token(7), "red"), 0);
+        assert_eq!(pooled(EndOfText::Token(0), "red"), 0);
+    }
+}

@@ -1,0 +1,39 @@
+//! What a host relies on, checked by the testkit of the plugin boundary: every site's gradients against finite differences
+//! among it.
+
+mod tiny;
+
+use clbench_clip::Clip;
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{self, Device, Kind, Tensor};
+use harness_abi::testkit::{self, json};
+use tiny::TinyClip;
+
+/// One test, since what it watches belongs to the process: another one beside it would be seen.
+#[test]
+fn keeps_what_a_host_relies_on() {
+    clbench_torch::threads::set(1).unwrap();
+    let recorded = || {
+        let leaf = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        (leaf * 2.0).requires_grad()
+    };
+    let legacy = TinyClip::new();
+    let by_id = TinyClip::new();
+    by_id.edit("config.json", |config| {
+        config["text_config"]["eos_token_id"] = json!(tiny::END);
+    });
+    for tiny in [legacy, by_id] {
+        testkit::backbone::<Clip>()
+            .folder(tiny.setting().folder)
+            .parameters(json!({ "path": "tiny-clip" }))
+            .bad_parameters(json!({ "path": 3 }), "path")
+            .bad_parameters(json!({ "path": "tiny-clip", "dtype": "f8" }), "dtype")
+            .global_state("the gradient mode", recorded)
+            .global_state("the number of threads", tch::get_num_threads)
+            .caller("no_grad", |call| {
+                let _mode = GradientMode::off();
+                call();
+            })
+            .check();
+    }
+}

@@ -1,0 +1,274 @@
+//! What a folder may say, and what is said of one that cannot be used.
+
+mod tiny;
+
+use clbench_clip::config::{Activation, Config, EndOfText, TextConfig, VisionConfig};
+use clbench_torch::tch::{Device, Kind, Tensor};
+use harness_abi::backbone::{Filter, Resize};
+use harness_abi::{Backbone, ErrorCode};
+use serde_json::json;
+use std::fs;
+use tiny::TinyClip;
+
+#[test]
+fn a_backbone_says_what_its_folder_holds() {
+    let info = TinyClip::new().open().unwrap().info();
+    assert_eq!(info.name, "tiny-clip");
+    assert_eq!((info.embedding_width, info.device.as_str()), (64, "cpu"));
+    assert_eq!((info.image.height, info.image.width), (32, 32));
+    assert_eq!(
+        (info.image.resize, info.image.filter),
+        (Resize::ShortestEdge, Filter::Bicubic)
+    );
+    let text = info.text.unwrap();
+    assert_eq!((text.context_length, text.width, text.layers), (77, 64, 2));
+    assert!((info.logit_scale.unwrap() - 100.0).abs() < 1e-4);
+    let sites: Vec<_> = info
+        .sites
+        .iter()
+        .map(|site| (site.name.as_str(), &site.shape[..]))
+        .collect();
+    assert_eq!(
+        sites,
+        [
+            ("text.context", &[-1, -1, 64][..]),
+            ("visual.prompt", &[-1, -1, 64]),
+            ("visual.kv.0", &[-1, 2, -1, 64]),
+            ("visual.kv.1", &[-1, 2, -1, 64]),
+        ]
+    );
+    // The same files elsewhere are the same features; another preprocessing is not.
+    let other = TinyClip::new();
+    assert_eq!(other.open().unwrap().info().fingerprint, info.fingerprint);
+    other.edit("preprocessor_config.json", |file| {
+        file["resample"] = json!(2)
+    });
+    assert_ne!(other.open().unwrap().info().fingerprint, info.fingerprint);
+}
+
+#[test]
+fn what_a_configuration_leaves_out_is_what_transformers_takes() {
+    let tiny = TinyClip::new();
+    let config = |json: &str| {
+        fs::write(tiny.file("config.json"), json).unwrap();
+        Config::open(&tiny.file("config.json")).unwrap()
+    };
+    // ViT-B/32, as OpenAI published it.
+    let expected = Config {
+        text: TextConfig {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            hidden_act: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            eos_token_id: 49407,
+        },
+        vision: VisionConfig {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            num_channels: 3,
+            image_size: 224,
+            patch_size: 32,
+            hidden_act: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+        },
+        projection_dim: 512,
+    };
+    assert_eq!(config("{}"), expected);
+    assert_eq!(
+        config(r#"{"text_config": {}, "vision_config": null, "text_config_dict": null}"#),
+        expected
+    );
+    // Where the older `…_config_dict` is there, it is the whole of that side.
+    let overridden = config(
+        r#"{"text_config": {"hidden_size": 99, "num_hidden_layers": 1},
+            "text_config_dict": {"hidden_size": 64, "eos_token_id": 2},
+            "vision_config": {"patch_size": 14},
+            "vision_config_dict": {"hidden_size": 1024, "num_attention_heads": 16, "hidden_act": "gelu"},
+            "projection_dim": 768}"#,
+    );
+    assert_eq!(
+        (
+            overridden.text.hidden_size,
+            overridden.text.num_hidden_layers
+        ),
+        (64, 12)
+    );
+    assert_eq!(overridden.text.end_of_text(), EndOfText::LargestId);
+    assert_eq!(overridden.vision.patch_size, 32);
+    assert_eq!(overridden.vision.hidden_act, Activation::Gelu);
+    assert_eq!(overridden.projection_dim, 768);
+}
+
+#[test]
+fn an_incomplete_folder_is_named_with_all_that_it_lacks() {
+    let tiny = TinyClip::new();
+    fs::remove_file(tiny.file("tokenizer.json")).unwrap();
+    fs::remove_file(tiny.file("model.safetensors")).unwrap();
+    assert_eq!(
+        tiny.complaint(),
+        "tiny: the folder has no model.safetensors and no tokenizer.json; a CLIP in the Hugging Face layout is \
+         config.json, model.safetensors, tokenizer.json and preprocessor_config.json"
+    );
+    fs::remove_dir_all(tiny.path()).unwrap();
+    assert_eq!(tiny.complaint(), "tiny: there is no such folder");
+}
+
+#[test]
+fn damaged_weights_are_named_with_the_tensor() {
+    let name = "text_model.encoder.layers.1.mlp.fc2.bias";
+    let tiny = TinyClip::new();
+    tiny.edit_weights(|weights| {
+        assert!(weights.remove(name).is_some());
+    });
+    assert_eq!(
+        tiny.complaint(),
+        format!(
+            "tiny/model.safetensors: tensor `{name}` is missing; by the configuration it has shape [64]"
+        )
+    );
+    tiny.edit_weights(|weights| {
+        weights.insert(name.into(), Tensor::zeros([32], (Kind::Float, Device::Cpu)));
+    });
+    assert_eq!(
+        tiny.complaint(),
+        format!(
+            "tiny/model.safetensors: tensor `{name}` has shape [32]; by the configuration it has shape [64]"
+        )
+    );
+    tiny.edit_weights(|weights| {
+        weights.insert(name.into(), Tensor::zeros([64], (Kind::Int64, Device::Cpu)));
+    });
+    assert_eq!(
+        tiny.complaint(),
+        format!(
+            "tiny/model.safetensors: tensor `{name}` is of I64; weights are of F16, BF16, F32, F64"
+        )
+    );
+
+    let tiny = TinyClip::new();
+    let whole = fs::read(tiny.file("model.safetensors")).unwrap();
+    let header = u64::from_le_bytes(whole[..8].try_into().unwrap());
+    let cut = |length: usize| {
+        fs::write(tiny.file("model.safetensors"), &whole[..length]).unwrap();
+        tiny.complaint()
+    };
+    assert_eq!(
+        cut(1000),
+        format!(
+            "tiny/model.safetensors: its header is cut short: it has {header} bytes, of which 992 are there"
+        )
+    );
+    let data = whole.len() - 8 - header as usize;
+    assert_eq!(
+        cut(whole.len() - 1),
+        format!(
+            "tiny/model.safetensors: its data are cut short: by its header they have {data} bytes, of which {} are \
+             there; tensor `visual_projection.weight` is the first that is not whole",
+            data - 1
+        )
+    );
+    // What no model asks for may be there.
+    let tiny = TinyClip::new();
+    tiny.edit_weights(|weights| {
+        let ids = Tensor::arange(77, (Kind::Int64, Device::Cpu)).unsqueeze(0);
+        weights.insert("text_model.embeddings.position_ids".into(), ids);
+    });
+    tiny.open().unwrap();
+}
+
+#[test]
+fn a_damaged_configuration_is_named_with_the_line_or_the_key() {
+    let tiny = TinyClip::new();
+    let complaint = |json: &str| {
+        fs::write(tiny.file("config.json"), json).unwrap();
+        tiny.complaint()
+    };
+    for (json, expected) in [
+        (
+            "{\n  \"text_config\": {\n    \"hidden_size\": 64,,\n",
+            "tiny/config.json: not a CLIP's: key must be a string at line 3 column 23",
+        ),
+        (
+            r#"{"text_config": {"hidden_act": "relu"}}"#,
+            "tiny/config.json: `text_config`: unknown variant `relu`, expected `quick_gelu` or `gelu`",
+        ),
+        (
+            r#"{"vision_config": {"hidden_size": 100}}"#,
+            "tiny/config.json: `vision_config.hidden_size` 100 cannot be divided among 12 attention heads",
+        ),
+        (
+            r#"{"text_config": {"num_hidden_layers": 0}}"#,
+            "tiny/config.json: `text_config.num_hidden_layers` must be 1 to 16777216, got 0",
+        ),
+        (
+            r#"{"vision_config": {"num_channels": 1}}"#,
+            "tiny/config.json: `vision_config.num_channels` is 1; images have 3",
+        ),
+    ] {
+        assert_eq!(complaint(json), expected);
+    }
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_named_both() {
+    let tiny = TinyClip::new();
+    tiny.edit("tokenizer.json", |file| {
+        file["model"]["vocab"]["lantern"] = json!(600);
+    });
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/tokenizer.json: the token `lantern` has id 600, but the vocabulary of tiny/config.json ends at 599 \
+         (`text_config.vocab_size`: 600); take both files from one folder"
+    );
+    let tiny = TinyClip::new();
+    tiny.edit("config.json", |file| {
+        file["text_config"]["eos_token_id"] = json!(300);
+    });
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/config.json: `text_config.eos_token_id` is 300, but `<|endoftext|>` has id 599 in tiny/tokenizer.json; \
+         take both files from one folder"
+    );
+    let tiny = TinyClip::new();
+    tiny.edit("tokenizer.json", |file| {
+        file["model"]["vocab"] = json!({ "<unk>": 0, "<|startoftext|>": 598 });
+        file["added_tokens"] = json!([]);
+    });
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/tokenizer.json: the token `<|endoftext|>` is missing; a tokenizer of CLIP's has `<|startoftext|>` and \
+         `<|endoftext|>`"
+    );
+    let tiny = TinyClip::new();
+    tiny.edit("preprocessor_config.json", |file| *file = json!({}));
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/preprocessor_config.json: pictures become 224×224 pixels, but `vision_config.image_size` in config.json \
+         is 32"
+    );
+}
+
+#[test]
+fn a_device_that_is_not_there_is_refused() {
+    let tiny = TinyClip::new();
+    let open = |device: &str| {
+        let mut setting = tiny.setting();
+        setting.device = device.into();
+        let parameters = serde_json::from_value(json!({ "path": "tiny-clip" })).unwrap();
+        clbench_clip::Clip::create(parameters, setting)
+    };
+    let error = open("cuda:99").unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UNSUPPORTED);
+    assert!(
+        error
+            .to_string()
+            .starts_with("device `cuda:99` was asked for, but libtorch sees "),
+        "{error}"
+    );
+}

@@ -1,0 +1,369 @@
+//! What CoOp trains, and a step of it: a learned context in the texts of some classes (Zhou et al., *Learning to Prompt for
+//! Vision-Language Models*, IJCV 2022, arXiv 2109.01134).
+//!
+//! The text of a class is `[start] [v₁] … [v_M] [name] [.] [end]`, with M context vectors vₖ in the place of words' vectors;
+//! they may also stand in the middle or at the end, before the full stop. The vectors are shared by all classes or each class's
+//! own. The logits of an image feature f are s · cos(f, g_c), g_c the text's embedding and s the model's logit scale; the loss
+//! of a mini-batch is the mean cross-entropy over the classes, and its gradient goes into the context alone.
+//!
+//! A [`Prompt`] knows no tasks: one `forward` of the backbone over the classes, and one way back, is a step.
+
+use crate::text::readable;
+use clbench_torch::During;
+use clbench_torch::cosine::{self, unit_rows};
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::nn::{Optimizer, OptimizerConfig, Sgd, VarStore};
+use clbench_torch::tch::{Reduction, TchError, Tensor};
+use clbench_torch::text::PromptedTexts;
+use clbench_torch::text_side;
+use harness_abi::{BackboneHandle, Error, Place, Result};
+
+/// What CLIP is told: a text ends with a full stop, wherever the context stands.
+const OPTIONS: &[u8] = br#"{"suffix": "."}"#;
+
+/// Samples to learn from, on the context's device.
+#[derive(Debug)]
+pub struct Lesson {
+    /// Image features of unit length, `[rows, width]`.
+    pub features: Tensor,
+    /// The class of every row, as a position among the prompt's classes, i64 `[rows]`.
+    pub targets: Tensor,
+}
+
+impl Lesson {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.targets.numel()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those rows alone, i64 `[rows]`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such row.
+    pub fn rows(&self, rows: &Tensor) -> Result<Lesson, TchError> {
+        Ok(Lesson {
+            features: self.features.f_index_select(0, rows)?,
+            targets: self.targets.f_index_select(0, rows)?,
+        })
+    }
+}
+
+/// The texts of some classes with a context that is learned.
+#[derive(Debug)]
+pub struct Prompt {
+    texts: PromptedTexts,
+    scale: f64,
+    /// What an optimiser trains: the tensor below.
+    variables: VarStore,
+    /// `[M, token width]`, or `[classes, M, token width]`.
+    context: Tensor,
+}
+
+impl Prompt {
+    /// The texts of classes of these names with a copy of that context: `[M, token width]`, which all of them share, or
+    /// `[classes, M, token width]`. It is trained on the context's device.
+    ///
+    /// # Errors
+    ///
+    /// If the backbone cannot compare images with texts, or the context is of another shape.
+    pub fn new(
+        backbone: &BackboneHandle,
+        names: &[&str],
+        context: &Tensor,
+        place: Place,
+    ) -> Result<Prompt> {
+        let texts = texts(backbone, names, place)?;
+        rows(context, texts.rows()).map(drop)?;
+        let _mode = GradientMode::off();
+        let variables = VarStore::new(context.device());
+        let mut trained = variables.root().zeros("context", &context.size());
+        trained.f_copy_(context).during("making the context")?;
+        Ok(Prompt {
+            texts,
+            scale: text_side::logit_scale(backbone.info())?,
+            variables,
+            context: trained,
+        })
+    }
+
+    /// The context, in the shape that it was given in; after [`backward`](Self::backward), its `grad()` is there.
+    pub fn context(&self) -> &Tensor {
+        &self.context
+    }
+
+    /// The texts' embeddings, `[classes, width]`: projected, not normalised, no gradient.
+    ///
+    /// # Errors
+    ///
+    /// What the backbone reports, such as a name that is too long beside the context.
+    pub fn text_features(&self) -> Result<Tensor> {
+        self.texts
+            .embeddings(&rows(&self.context, self.texts.rows())?)
+    }
+
+    /// The logits of image features of unit length, `[rows, classes]`, no gradient.
+    ///
+    /// # Errors
+    ///
+    /// As for [`text_features`](Self::text_features).
+    pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
+        let _mode = GradientMode::off();
+        let texts = self.text_features()?;
+        logits(features, &texts, self.scale).during("the logits")
+    }
+
+    /// The mean loss of a mini-batch. Its gradient is added to the context's.
+    ///
+    /// # Errors
+    ///
+    /// What the backbone or libtorch reports.
+    pub fn backward(&self, batch: &Lesson) -> Result<Tensor> {
+        let _mode = GradientMode::on();
+        let encoded = self
+            .texts
+            .encode(&rows(&self.context, self.texts.rows())?)?;
+        let loss = logits(&batch.features, encoded.embeddings(), self.scale)
+            .and_then(|logits| {
+                let none = None::<&Tensor>;
+                logits.f_cross_entropy_loss(&batch.targets, none, Reduction::Mean, -100, 0.0)
+            })
+            .during("the loss")?;
+        encoded.backward(&loss)?;
+        loss.f_detach().during("the loss")
+    }
+
+    /// A fresh optimiser of the context.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn sgd(&self, lr: f64, momentum: f64, weight_decay: f64) -> Result<Optimizer> {
+        let sgd = Sgd {
+            momentum,
+            wd: weight_decay,
+            ..Sgd::default()
+        };
+        sgd.build(&self.variables, lr)
+            .during("making the optimiser")
+    }
+
+    /// One step on a mini-batch. Gives its mean loss before the step, which stays on the device.
+    ///
+    /// # Errors
+    ///
+    /// As for [`backward`](Self::backward).
+    pub fn step(&self, optimiser: &mut Optimizer, batch: &Lesson) -> Result<Tensor> {
+        optimiser.zero_grad();
+        let loss = self.backward(batch)?;
+        optimiser.step();
+        Ok(loss)
+    }
+}
+
+/// The embeddings of texts of these names with that context, as [`Prompt::text_features`] gives them, when nothing is to be
+/// trained.
+///
+/// # Errors
+///
+/// As there.
+pub fn text_features(
+    backbone: &BackboneHandle,
+    names: &[&str],
+    context: &Tensor,
+    place: Place,
+) -> Result<Tensor> {
+    let texts = texts(backbone, names, place)?;
+    texts.embeddings(&rows(context, texts.rows())?)
+}
+
+fn texts(backbone: &BackboneHandle, names: &[&str], place: Place) -> Result<PromptedTexts> {
+    let names = names.iter().map(|name| readable(name)).collect();
+    PromptedTexts::one_row_each(backbone, names, place, OPTIONS)
+}
+
+/// `[classes, M, token width]` of a context of either shape.
+fn rows(context: &Tensor, classes: i64) -> Result<Tensor> {
+    match context.size()[..] {
+        [_, _] => context
+            .f_unsqueeze(0)
+            .and_then(|context| context.f_expand([classes, -1, -1], false))
+            .during("a context for every class"),
+        [have, _, _] if have == classes => Ok(context.shallow_clone()),
+        _ => Err(Error::failed(format!(
+            "a context of shape {:?} is neither one for all classes nor one for each of {classes}",
+            context.size()
+        ))),
+    }
+}
+
+/// Of features of unit length and embeddings of any.
+fn logits(features: &Tensor, embeddings: &Tensor, scale: f64) -> Result<Tensor, TchError> {
+    cosine::logits(features, &unit_rows(embeddings)?, scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clbench_torch::Generator;
+    use clbench_torch::tch::{Device, Kind};
+    use harness_abi::testkit::ToyBackbone;
+    use harness_abi::{Inputs, Site};
+
+    const NAMES: [&str; 3] = ["grey_seal", "tern", "shore crab"];
+    const READABLE: [&str; 3] = ["grey seal", "tern", "shore crab"];
+    const SHARED: [i64; 2] = [5, 8];
+    const PER_CLASS: [i64; 3] = [3, 5, 8];
+
+    fn normal(purpose: &str, shape: &[i64]) -> Tensor {
+        Generator::new(9, purpose, 0)
+            .normal_tensor(shape, 0.5, Device::Cpu)
+            .unwrap()
+    }
+
+    fn lesson(rows: i64) -> Lesson {
+        Lesson {
+            features: unit_rows(&normal("features", &[rows, 16])).unwrap(),
+            targets: Tensor::from_slice(&(0..rows).map(|row| row % 3).collect::<Vec<_>>()),
+        }
+    }
+
+    fn doubles(tensor: &Tensor) -> Vec<f64> {
+        Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
+    }
+
+    /// The loss by hand, in f64, of a context `[classes, 5, 8]`, from nothing but the backbone's embeddings.
+    fn loss_by_hand(context: &[f64], place: Place, batch: &Lesson) -> f64 {
+        let context: Vec<f32> = context.iter().map(|&value| value as f32).collect();
+        let prompt = harness_abi::Tensor::from_vec(context, &PER_CLASS).unwrap();
+        let inputs = Inputs::Texts {
+            texts: &READABLE,
+            row_text: &[0, 1, 2],
+            place,
+            options: b"",
+        };
+        let site = Site {
+            name: "text.context",
+            prompt: prompt.view(),
+        };
+        let forwarded = ToyBackbone::handle()
+            .forward(&inputs, &[site], &["embedding"])
+            .unwrap();
+        let embeddings: Vec<f64> = forwarded.outputs[0]
+            .view()
+            .as_slice::<f32>()
+            .unwrap()
+            .iter()
+            .map(|&value| value.into())
+            .collect();
+        let (features, targets) = (doubles(&batch.features), doubles(&batch.targets));
+        let losses = features.chunks(16).zip(&targets).map(|(feature, &target)| {
+            let logits: Vec<f64> = embeddings
+                .chunks(16)
+                .map(|text| {
+                    let product: f64 = text.iter().zip(feature).map(|(a, b)| a * b).sum();
+                    let length = text.iter().map(|a| a * a).sum::<f64>().sqrt();
+                    // The toy's logit scale.
+                    10.0 * product / length
+                })
+                .collect();
+            logits.iter().map(|z| z.exp()).sum::<f64>().ln() - logits[target as usize]
+        });
+        losses.sum::<f64>() / targets.len() as f64
+    }
+
+    /// The gradient by hand, of the shape of `context`: finite differences of the fourth order.
+    fn gradient_by_hand(context: &[f64], place: Place, batch: &Lesson) -> Vec<f64> {
+        let h = 0.02;
+        let at = |index: usize, offset: f64| {
+            let mut moved = context.to_vec();
+            moved[index] += offset;
+            // A shared context stands in the text of every class.
+            let times = PER_CLASS.iter().product::<i64>() as usize / moved.len();
+            loss_by_hand(&moved.repeat(times), place, batch)
+        };
+        (0..context.len())
+            .map(|index| {
+                let near = at(index, h) - at(index, -h);
+                let far = at(index, 2.0 * h) - at(index, -2.0 * h);
+                (8.0 * near - far) / (12.0 * h)
+            })
+            .collect()
+    }
+
+    fn close(ours: &[f64], by_hand: &[f64], tolerance: f64) {
+        assert_eq!(ours.len(), by_hand.len());
+        let largest = by_hand.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        for (index, (ours, by_hand)) in ours.iter().zip(by_hand).enumerate() {
+            assert!(
+                (ours - by_hand).abs() < tolerance * largest,
+                "{index}: {ours}, by hand {by_hand}, of at most {largest}"
+            );
+        }
+    }
+
+    #[test]
+    fn loss_and_gradient_are_those_by_hand_in_every_layout() {
+        let batch = lesson(7);
+        for place in [Place::Front, Place::Middle, Place::End] {
+            for shape in [&SHARED[..], &PER_CLASS] {
+                let context = normal("context", shape);
+                let toy = ToyBackbone::handle();
+                let prompt = Prompt::new(&toy, &NAMES, &context, place).unwrap();
+                let loss = prompt.backward(&batch).unwrap().double_value(&[]);
+                let context = doubles(&context);
+                let times = 120 / context.len();
+                let by_hand = loss_by_hand(&context.repeat(times), place, &batch);
+                assert!((loss - by_hand).abs() < 1e-5, "{loss}, by hand {by_hand}");
+                let by_hand = gradient_by_hand(&context, place, &batch);
+                close(&doubles(&prompt.context().grad()), &by_hand, 1e-3);
+                // The logits are those of the loss.
+                let logits = prompt.logits(&batch.features).unwrap();
+                let again = logits.cross_entropy_for_logits(&batch.targets);
+                assert!((again.double_value(&[]) - loss).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_those_of_sgd_by_hand() {
+        let (lr, momentum, decay) = (0.3, 0.8, 0.05);
+        let batch = lesson(7);
+        for shape in [&SHARED[..], &PER_CLASS] {
+            let context = normal("context", shape);
+            let prompt = Prompt::new(&ToyBackbone::handle(), &NAMES, &context, Place::Front);
+            let prompt = prompt.unwrap();
+            let mut optimiser = prompt.sgd(lr, momentum, decay).unwrap();
+            let mut by_hand = doubles(&context);
+            let mut velocity = vec![0.0; by_hand.len()];
+            for _ in 0..4 {
+                let _ = prompt.step(&mut optimiser, &batch).unwrap();
+                let gradient = gradient_by_hand(&by_hand, Place::Front, &batch);
+                for ((value, velocity), gradient) in
+                    by_hand.iter_mut().zip(&mut velocity).zip(gradient)
+                {
+                    *velocity = momentum * *velocity + gradient + decay * *value;
+                    *value -= lr * *velocity;
+                }
+                close(&doubles(prompt.context()), &by_hand, 1e-3);
+            }
+            // The one that was handed in is not the one that is trained.
+            assert_ne!(doubles(&context), doubles(prompt.context()));
+        }
+    }
+
+    #[test]
+    fn a_context_that_fits_no_class_is_refused() {
+        let toy = ToyBackbone::handle();
+        let error = Prompt::new(&toy, &NAMES, &normal("context", &[2, 5, 8]), Place::Front);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "a context of shape [2, 5, 8] is neither one for all classes nor one for each of 3"
+        );
+    }
+}

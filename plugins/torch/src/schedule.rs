@@ -1,0 +1,85 @@
+//! Learning rates, epoch by epoch.
+
+use std::f64::consts::PI;
+
+/// A constant rate to warm up, then a half cosine from the rate η down, set once per epoch: with w epochs of warm-up at
+/// the rate η₀ and E epochs in all, epoch e = 0, 1, … E − 1 has
+///
+/// ```text
+/// e < w    η₀
+/// e ≥ w    η · (1 + cos(π (e − w) / E)) / 2
+/// ```
+///
+/// This is what CoOp trains with: `CosineAnnealingLR(T_max = E)` behind Dassl's `ConstantWarmupScheduler`, with
+/// `WARMUP_RECOUNT` (its default) on. The cosine begins where the warm-up ends, but its period is still all E epochs, so
+/// the last epochs have rates a little above those of a cosine without warm-up, and never 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WarmUpCosine {
+    /// η.
+    pub lr: f64,
+    /// E.
+    pub epochs: u32,
+    /// w.
+    pub warm_up_epochs: u32,
+    /// η₀.
+    pub warm_up_lr: f64,
+}
+
+impl WarmUpCosine {
+    /// The rate of an epoch, counted from 0.
+    pub fn lr(&self, epoch: u32) -> f64 {
+        match epoch.checked_sub(self.warm_up_epochs) {
+            None => self.warm_up_lr,
+            Some(behind) => {
+                let part = f64::from(behind) / f64::from(self.epochs);
+                self.lr * (1.0 + libm::cos(PI * part)) / 2.0
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(epochs: u32, warm_up_epochs: u32) -> Vec<f64> {
+        let schedule = WarmUpCosine {
+            lr: 0.002,
+            epochs,
+            warm_up_epochs,
+            warm_up_lr: 1e-5,
+        };
+        (0..epochs).map(|epoch| schedule.lr(epoch)).collect()
+    }
+
+    fn check(rates: &[f64], expected: &[f64]) {
+        assert_eq!(rates.len(), expected.len());
+        for (epoch, (ours, theirs)) in rates.iter().zip(expected).enumerate() {
+            assert!(
+                (ours - theirs).abs() < 1e-15,
+                "epoch {epoch}: {ours}, not {theirs}"
+            );
+        }
+    }
+
+    /// cos(kπ/6), to have exact numbers.
+    #[test]
+    fn the_rates_are_those_of_dassls_scheduler() {
+        let root = 3_f64.sqrt();
+        let eta = |cosine: f64| 0.001 * (1.0 + cosine);
+        check(
+            &rates(6, 1),
+            &[1e-5, 0.002, eta(root / 2.0), eta(0.5), eta(0.0), eta(-0.5)],
+        );
+        check(
+            &rates(6, 2),
+            &[1e-5, 1e-5, 0.002, eta(root / 2.0), eta(0.5), eta(0.0)],
+        );
+        check(&rates(3, 0), &[0.002, eta(0.5), eta(-0.5)]);
+        // CoOp's 50 epochs, as PyTorch's recursion gives the last one.
+        check(
+            &rates(50, 1)[48..],
+            &[1.7712749271311268e-5, 7.88529868552223e-6],
+        );
+    }
+}

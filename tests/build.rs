@@ -1,0 +1,9 @@
+//! Where libtorch lies, for the test that trains through a strategy of this workspace; see the build script of
+//! `clbench-torch`.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let lib = std::env::var("DEP_CLBENCH_TORCH_LIBTORCH_LIB")
+        .expect("clbench-torch says where libtorch lies");
+    println!("cargo::rustc-link-arg-tests=-Wl,-rpath,{lib}");
+}

@@ -1,0 +1,122 @@
+//! A scenario from its file to its leaderboard: the digits on bare pixels.
+
+use clbench_tests::{Dir, nearest_class_mean, root};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+fn run(dir: &Dir, out: &str, more: &[&str]) -> clbench_tests::Outcome {
+    nearest_class_mean();
+    let scenario = root().join("scenarios/digits.yaml");
+    let mut args = vec!["run", scenario.to_str().unwrap(), "--out", out];
+    args.extend(more);
+    dir.clbench(args).succeeds()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `mean` by strategy and metric.
+fn means(leaderboard: &str) -> HashMap<(String, String), f64> {
+    let mut reader = csv::Reader::from_reader(leaderboard.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let column = |name: &str| header.iter().position(|field| field == name).unwrap();
+    let [domain, strategy, metric, mean] = ["domain", "strategy", "metric", "mean"].map(column);
+    reader
+        .records()
+        .map(Result::unwrap)
+        .filter(|row| &row[domain] == "digits" && !row[mean].is_empty())
+        .map(|row| {
+            let key = (row[strategy].to_owned(), row[metric].to_owned());
+            (key, row[mean].parse().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn the_sequential_head_forgets_and_the_joint_head_stands_above_both() {
+    let dir = Dir::new();
+    let outcome = run(&dir, "out", &[]);
+    let means = means(&read(&dir.path("out/leaderboard.csv")));
+    let mean = |strategy: &str, metric: &str| means[&(strategy.into(), metric.into())];
+    let forgetting = |strategy| mean(strategy, "forgetting-seen");
+    assert!(forgetting("linear-head") > forgetting("nearest-class-mean") + 50.0);
+    for strategy in ["nearest-class-mean", "linear-head"] {
+        assert!(mean("linear-head-joint", "faa") > mean(strategy, "faa") + 2.0);
+    }
+    assert!(
+        !means.contains_key(&("linear-head-joint".into(), "forgetting-seen".into())),
+        "a joint run has nothing to forget"
+    );
+    // What is printed is what is written.
+    let faa = format!("{:.2}", mean("nearest-class-mean", "faa"));
+    assert!(outcome.stdout.contains(&faa), "{}", outcome.stdout);
+}
+
+#[test]
+fn equal_runs_give_equal_bytes_whatever_j() {
+    let dir = Dir::new();
+    run(&dir, "one", &[]);
+    run(&dir, "two", &["-j", "3"]);
+    for name in ["accuracy.csv", "metrics.csv", "leaderboard.csv"] {
+        let (one, two) = (format!("one/{name}"), format!("two/{name}"));
+        assert_eq!(read(&dir.path(&one)), read(&dir.path(&two)), "{name}");
+    }
+}
+
+#[test]
+fn running_again_does_only_what_is_missing() {
+    let dir = Dir::new();
+    let first = run(&dir, "out", &[]);
+    assert_eq!(first.stderr.matches("nearest-class-mean · seed").count(), 3);
+    let again = run(&dir, "out", &[]);
+    assert_eq!(
+        again.stderr,
+        "9 of 9 cells have their results already\nresults are in out\n"
+    );
+    assert_eq!(again.stdout, first.stdout);
+
+    // One record gone, one damaged, one made by another plugin file.
+    let records = |part: &str| {
+        let mut paths: Vec<_> = fs::read_dir(dir.path("out/cells"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                name.contains(part) && name.ends_with(".json")
+            })
+            .collect();
+        paths.sort();
+        paths
+    };
+    let ncm = records("nearest-class-mean");
+    fs::remove_file(&ncm[0]).unwrap();
+    let cut = &read(&ncm[1])[..100];
+    fs::write(&ncm[1], cut).unwrap();
+    let joint = &records("linear-head-joint")[2];
+    let mut record: serde_json::Value = serde_json::from_str(&read(joint)).unwrap();
+    record["strategy"]["plugin_hash"] = "0".repeat(64).into();
+    fs::write(joint, record.to_string()).unwrap();
+
+    let third = run(&dir, "out", &[]);
+    let said: Vec<_> = third
+        .stderr
+        .lines()
+        .map(|line| line.split("  ").next().unwrap())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "digits · nearest-class-mean · seed 1996: its record is damaged; running it again",
+            "digits · linear-head-joint · seed 1997: its record was made by another plugin file; running it again",
+            "6 of 9 cells have their results already",
+            "digits · features of pixels",
+            "[7/9] digits · nearest-class-mean · seed 1992",
+            "[8/9] digits · nearest-class-mean · seed 1996",
+            "[9/9] digits · linear-head-joint · seed 1997",
+            "results are in out",
+        ]
+    );
+    assert_eq!(third.stdout, first.stdout);
+}
