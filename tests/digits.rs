@@ -1,7 +1,7 @@
 //! A scenario from its file to its leaderboard: the digits on bare pixels.
 
+use crate::leaderboard::Means;
 use clbench_tests::{Dir, nearest_class_mean, root};
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -17,36 +17,20 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// `mean` by strategy and metric.
-fn means(leaderboard: &str) -> HashMap<(String, String), f64> {
-    let mut reader = csv::Reader::from_reader(leaderboard.as_bytes());
-    let header = reader.headers().unwrap().clone();
-    let column = |name: &str| header.iter().position(|field| field == name).unwrap();
-    let [domain, strategy, metric, mean] = ["domain", "strategy", "metric", "mean"].map(column);
-    reader
-        .records()
-        .map(Result::unwrap)
-        .filter(|row| &row[domain] == "digits" && !row[mean].is_empty())
-        .map(|row| {
-            let key = (row[strategy].to_owned(), row[metric].to_owned());
-            (key, row[mean].parse().unwrap())
-        })
-        .collect()
-}
-
 #[test]
 fn the_sequential_head_forgets_and_the_joint_head_stands_above_both() {
     let dir = Dir::new();
     let outcome = run(&dir, "out", &[]);
-    let means = means(&read(&dir.path("out/leaderboard.csv")));
-    let mean = |strategy: &str, metric: &str| means[&(strategy.into(), metric.into())];
+    let means = Means::read(&dir, "out/leaderboard.csv");
+    let mean = |strategy: &str, metric: &str| means.of("digits", strategy, metric);
     let forgetting = |strategy| mean(strategy, "forgetting-seen");
     assert!(forgetting("linear-head") > forgetting("nearest-class-mean") + 50.0);
     for strategy in ["nearest-class-mean", "linear-head"] {
         assert!(mean("linear-head-joint", "faa") > mean(strategy, "faa") + 2.0);
     }
-    assert!(
-        !means.contains_key(&("linear-head-joint".into(), "forgetting-seen".into())),
+    assert_eq!(
+        means.get("digits", "linear-head-joint", "forgetting-seen"),
+        None,
         "a joint run has nothing to forget"
     );
     // What is printed is what is written.

@@ -1,41 +1,10 @@
 //! The main job on what ships in the repository, and the same with other weights.
 
+use crate::leaderboard::Means;
 use clbench_tests::{Dir, nearest_class_mean, root, tiny_clip_folder};
 use expect_test::expect;
-use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-
-/// The rows of a leaderboard's CSV: `mean` by domain, strategy and metric, where there is one.
-struct Means(HashMap<[String; 3], f64>);
-
-impl Means {
-    fn read(dir: &Dir, file: &str) -> Means {
-        let mut reader = csv::Reader::from_path(dir.path(file)).unwrap();
-        let header = reader.headers().unwrap().clone();
-        let column = |name: &str| header.iter().position(|field| field == name).unwrap();
-        let [domain, strategy, metric, mean] = ["domain", "strategy", "metric", "mean"].map(column);
-        let rows = reader.records().map(Result::unwrap);
-        Means(
-            rows.filter(|row| !row[mean].is_empty())
-                .map(|row| {
-                    let key = [domain, strategy, metric].map(|at| row[at].to_owned());
-                    (key, row[mean].parse().unwrap())
-                })
-                .collect(),
-        )
-    }
-
-    fn get(&self, domain: &str, strategy: &str, metric: &str) -> Option<f64> {
-        let key = [domain, strategy, metric].map(String::from);
-        self.0.get(&key).copied()
-    }
-
-    fn of(&self, domain: &str, strategy: &str, metric: &str) -> f64 {
-        self.get(domain, strategy, metric)
-            .unwrap_or_else(|| panic!("no {metric} of {strategy} on {domain}"))
-    }
-}
 
 /// What the domains were made for, on one seed of three: the small CLIP knows the near one and not the far ones, though its
 /// features tell their classes apart; what is trained task after task forgets, and what is not trained does not.

@@ -4,8 +4,8 @@
 //! by byte, and words of no matter stand before a caption or behind it. So every position of the context is trained, and
 //! prompts of some learned tokens meet a model that expects strangers there.
 
-use crate::vocabulary::{END, START};
 use anyhow::{Context, Result, anyhow};
+use clbench_clip::tokenizer::{END, START};
 use clbench_torch::Generator;
 use harness_pictures::{Combination, TEMPLATES};
 use std::collections::HashMap;
@@ -118,7 +118,8 @@ impl Captions {
         };
         let mut before = fillers(BEFORE, &tokens);
         before.extend(tokens);
-        before.extend(fillers(BEHIND, &before.clone()));
+        let behind = fillers(BEHIND, &before);
+        before.extend(behind);
         [&[self.start], &before[..], &[self.end]].concat()
     }
 }

@@ -7,8 +7,9 @@ use crate::batches::channels_first;
 use anyhow::{Context, Result};
 use clbench_clip::{Clip, ComputeType, Parameters};
 use clbench_torch::bridge;
+use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
-use clbench_torch::tch::{Kind, Tensor};
+use clbench_torch::tch::Kind;
 use comfy_table::{Table, presets};
 use harness_abi::{Backbone, BackboneSetting, Host};
 use harness_pictures::{Combination, Style, picture};
@@ -74,22 +75,21 @@ fn open(folder: &Path, threads: u32) -> Result<Clip> {
 /// The share of pictures that are closest to their own name among those of all classes.
 fn accuracy(clip: &Clip, classes: &[Combination]) -> Result<f64> {
     let _mode = GradientMode::off();
-    let unit = |x: Tensor| &x / x.norm_scalaropt_dim(2.0, [1], true);
     let texts: Vec<String> = classes
         .iter()
         .map(|combination| TEMPLATE.replace("{}", &combination.name()))
         .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let names = unit(bridge::copy_in(clip.encode_texts(&texts)?.view())?);
+    let names = unit_rows(&bridge::copy_in(clip.encode_texts(&texts)?.view())?)?;
     let mut right = 0;
     for (label, &combination) in (0..).zip(classes) {
         let pictures: Vec<u8> = (0..PICTURES)
             .flat_map(|index| picture(combination, Style::Plain, KEY, index))
             .collect();
         let pictures = bridge::copy_out(&channels_first(&pictures, PICTURES as usize))?;
-        let pictures = unit(bridge::copy_in(
+        let pictures = unit_rows(&bridge::copy_in(
             clip.encode_images(pictures.view())?.view(),
-        )?);
+        )?)?;
         let nearest = pictures.matmul(&names.transpose(0, 1)).argmax(1, false);
         right += nearest.eq(label).sum(Kind::Int64).int64_value(&[]);
     }

@@ -148,7 +148,9 @@ fn the_end_token_is_the_configs() {
     let tokenizer = crate::vocabulary::tokenizer().unwrap();
     let config = config(crate::vocabulary::size(&tokenizer));
     assert_eq!(
-        tokenizer.token_to_id(crate::vocabulary::END).map(i64::from),
+        tokenizer
+            .token_to_id(clbench_clip::tokenizer::END)
+            .map(i64::from),
         Some(config.text.eos_token_id)
     );
 }

@@ -12,6 +12,7 @@ use anyhow::{Result, ensure};
 use clbench_clip::config::Config;
 use clbench_clip::model::Clip;
 use clbench_clip::model::vision::VisualPrompts;
+use clbench_torch::cosine::unit_rows;
 use clbench_torch::tch::nn::{AdamW, OptimizerConfig};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::threads;
@@ -97,16 +98,15 @@ pub fn train(
 
 /// Pictures against captions, `[batch, batch]`.
 fn logits(model: &Clip, batch: &Batch) -> Result<Tensor, TchError> {
-    let unit = |x: Tensor| x.f_div(&x.f_norm_scalaropt_dim(2.0, [1], true)?);
     let pixels = folder::normalised(&batch.pictures)?;
-    let pictures = unit(
-        model
+    let pictures = unit_rows(
+        &model
             .vision
             .encode(&pixels, &VisualPrompts::default())?
             .embedding,
     )?;
     let embedded = model.text.embed(&batch.captions)?;
-    let captions = unit(model.text.encode(&embedded, &batch.ends)?.embedding)?;
+    let captions = unit_rows(&model.text.encode(&embedded, &batch.ends)?.embedding)?;
     let scale = model.logit_scale.f_exp()?.f_clamp_max(LARGEST_SCALE)?;
     pictures
         .f_matmul(&captions.f_transpose(0, 1)?)?

@@ -4,6 +4,7 @@
 //! the captions is one token. An unknown word costs more tokens and is never lost.
 
 use anyhow::{Context, Result, anyhow};
+use clbench_clip::tokenizer::{END, START};
 use harness_pictures::{Combination, TEMPLATES};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -11,11 +12,6 @@ use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::BpeTrainer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
-
-/// The token at the start of every text.
-pub const START: &str = "<|startoftext|>";
-/// The token at the end of every text; its id is the largest.
-pub const END: &str = "<|endoftext|>";
 
 /// What marks the last token of a word.
 const END_OF_WORD: &str = "</w>";
