@@ -4,6 +4,7 @@ mod commands;
 mod coop_parity;
 mod digits;
 mod domains;
+mod golden;
 mod leaderboard;
 mod misbehaviour;
 mod plugins;

@@ -47,7 +47,7 @@ fn on_the_tiny_clip(dir: &Dir) -> PathBuf {
         // The scenario has moved to another folder, and the stand-alone plugin's file has not.
         .replace("../tests/", &format!("{}/tests/", root().display()));
     dir.write("quickstart.yaml", changed);
-    tiny_clip_folder(dir)
+    tiny_clip_folder(dir, "coop")
 }
 
 /// Whoever has the weights of a CLIP changes the line of its path, and nothing else.

@@ -1,7 +1,7 @@
 //! A CLIP so small that it lies among the fixtures, as a folder like those that users have.
 //!
 //! The weights are random: nothing it says means anything, but what the reference implementation makes of the very same
-//! weights is known. Its tokenizer knows eleven words and no more.
+//! weights is known. Its tokenizer knows the few words of one fixture and no more.
 
 use crate::{Dir, root};
 use serde_json::{Map, Value, json};
@@ -14,18 +14,18 @@ const END: (&str, u64) = ("<|endoftext|>", 599);
 const UNKNOWN: (&str, u64) = ("<|unknown|>", 4);
 
 /// Makes the folder `tiny-clip` in `dir`: `config.json` and `model.safetensors` of `tests/fixtures/tiny_clip`, and a
-/// `tokenizer.json` and a `preprocessor_config.json` to go with them.
+/// `tokenizer.json`, with the words of `tests/fixtures/<fixture>/meta.json`, and a `preprocessor_config.json` to go with them.
 ///
 /// # Panics
 ///
 /// If a file cannot be read or written.
-pub fn tiny_clip_folder(dir: &Dir) -> PathBuf {
+pub fn tiny_clip_folder(dir: &Dir, fixture: &str) -> PathBuf {
     let fixtures = root().join("tests/fixtures");
     for name in ["config.json", "model.safetensors"] {
         let file = fs::read(fixtures.join("tiny_clip").join(name)).expect("a fixture");
         dir.write(&format!("tiny-clip/{name}"), file);
     }
-    let meta = fs::read(fixtures.join("coop/meta.json")).expect("a fixture");
+    let meta = fs::read(fixtures.join(fixture).join("meta.json")).expect("a fixture");
     let meta: Value = serde_json::from_slice(&meta).expect("JSON");
     let words = meta["toy_vocab"].as_object().expect("words and their ids");
     for (name, content) in [

@@ -5,7 +5,7 @@ mod tiny;
 
 use clbench_clip::Clip;
 use clbench_torch::gradient::GradientMode;
-use clbench_torch::tch::{self, Device, Kind, Tensor};
+use clbench_torch::{tch, testkit::gradient_mode};
 use harness_abi::testkit::{self, json};
 use tiny::TinyClip;
 
@@ -13,10 +13,6 @@ use tiny::TinyClip;
 #[test]
 fn keeps_what_a_host_relies_on() {
     clbench_torch::threads::set(1).unwrap();
-    let recorded = || {
-        let leaf = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        (leaf * 2.0).requires_grad()
-    };
     let legacy = TinyClip::new();
     let by_id = TinyClip::new();
     by_id.edit("config.json", |config| {
@@ -28,7 +24,7 @@ fn keeps_what_a_host_relies_on() {
             .parameters(json!({ "path": "tiny-clip" }))
             .bad_parameters(json!({ "path": 3 }), "path")
             .bad_parameters(json!({ "path": "tiny-clip", "dtype": "f8" }), "dtype")
-            .global_state("the gradient mode", recorded)
+            .global_state("the gradient mode", gradient_mode)
             .global_state("the number of threads", tch::get_num_threads)
             .caller("no_grad", |call| {
                 let _mode = GradientMode::off();

@@ -10,10 +10,12 @@
 //! context, which are named by the context and not by the class name (see [`Parameters::context`]).
 
 use crate::parameters::{Parameters, TrainOn};
-use crate::prompt::{Lesson, Prompt, text_features};
-use crate::text::{TEXTS_AT_ONCE, TextFeatures, scored, unit_features};
+use crate::prompt::{Prompt, text_features};
+use clbench_torch::class_texts::{TEXTS_AT_ONCE, TextFeatures, scored, unit_features};
+use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
-use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use clbench_torch::lesson::{Lesson, all_finite, total};
+use clbench_torch::tch::{Device, Tensor};
 use clbench_torch::{During, Generator, device, state, text_side, threads};
 use harness_abi::{
     BackboneHandle, Batch, Class, Declaration, Error, Host, Learned, Outline, Result, Setting,
@@ -112,7 +114,8 @@ impl Strategy for CoOp {
         self.refuse_unseen(batch.classes())?;
         let (parameters, backbone, context) = (&self.parameters, &self.backbone, &self.context);
         let texts = self.features.of(batch.classes(), |classes| {
-            encoded(parameters, backbone, context, classes)
+            let features = encoded(parameters, backbone, context, classes)?;
+            unit_rows(&features).during("the text features' length")
         })?;
         scored(&images, &texts, self.scale)
     }
@@ -242,7 +245,7 @@ impl CoOp {
             // The first number that is read of an epoch: until here nobody waited for the device.
             let loss = total(&losses).during(&doing)? / lesson.len().max(1) as f64;
             let last = epoch + 1 == p.epochs;
-            if !loss.is_finite() || last && !is_finite(prompt.context()).during(&doing)? {
+            if !loss.is_finite() || last && !all_finite(prompt.context()).during(&doing)? {
                 return Err(Error::failed(format!(
                     "the loss is no longer a number; set `lr`, now {}, lower",
                     p.lr
@@ -304,20 +307,6 @@ fn lesson(features: Tensor, labels: &[i64], candidates: &Seen) -> Result<Lesson>
         .and_then(|targets| targets.f_to_device(features.device()))
         .during("the labels")?;
     Ok(Lesson { features, targets })
-}
-
-/// The sum of single numbers, read once.
-fn total(numbers: &[Tensor]) -> Result<f64, TchError> {
-    match numbers {
-        [] => Ok(0.0),
-        numbers => Tensor::f_stack(numbers, 0)?
-            .f_sum(Kind::Double)?
-            .f_double_value(&[]),
-    }
-}
-
-fn is_finite(tensor: &Tensor) -> Result<bool, TchError> {
-    Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0)
 }
 
 #[cfg(test)]

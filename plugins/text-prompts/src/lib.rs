@@ -5,17 +5,15 @@
 //!   makes of classes that are yet to come is what every other strategy is to keep.
 //! - [`CoOp`]: instead of a template's words, the text has context vectors that are learned.
 //!
-//! What both share: [`text`], class names into texts, and texts into cached features. What CoOp trains, apart from the
-//! stream of tasks, is [`prompt`].
+//! What CoOp trains, apart from the stream of tasks, is [`prompt`].
 
 mod coop;
 pub mod parameters;
 pub mod prompt;
-pub mod text;
 mod zero_shot;
 
 pub use coop::CoOp;
-pub use prompt::{Lesson, Prompt};
+pub use prompt::Prompt;
 pub use zero_shot::ZeroShot;
 
 harness_abi::export_plugin! {

@@ -8,10 +8,11 @@
 //!
 //! A [`Prompt`] knows no tasks: one `forward` of the backbone over the classes, and one way back, is a step.
 
-use crate::text::readable;
 use clbench_torch::During;
+use clbench_torch::class_texts::readable;
 use clbench_torch::cosine::{self, unit_rows};
 use clbench_torch::gradient::GradientMode;
+use clbench_torch::lesson::Lesson;
 use clbench_torch::tch::nn::{Optimizer, OptimizerConfig, Sgd, VarStore};
 use clbench_torch::tch::{Reduction, TchError, Tensor};
 use clbench_torch::text::PromptedTexts;
@@ -20,39 +21,6 @@ use harness_abi::{BackboneHandle, Error, Place, Result};
 
 /// What CLIP is told: a text ends with a full stop, wherever the context stands.
 const OPTIONS: &[u8] = br#"{"suffix": "."}"#;
-
-/// Samples to learn from, on the context's device.
-#[derive(Debug)]
-pub struct Lesson {
-    /// Image features of unit length, `[rows, width]`.
-    pub features: Tensor,
-    /// The class of every row, as a position among the prompt's classes, i64 `[rows]`.
-    pub targets: Tensor,
-}
-
-impl Lesson {
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.targets.numel()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Those rows alone, i64 `[rows]`.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such row.
-    pub fn rows(&self, rows: &Tensor) -> Result<Lesson, TchError> {
-        Ok(Lesson {
-            features: self.features.f_index_select(0, rows)?,
-            targets: self.targets.f_index_select(0, rows)?,
-        })
-    }
-}
 
 /// The texts of some classes with a context that is learned.
 #[derive(Debug)]

@@ -5,7 +5,9 @@
 //! CLIP's own code: each to unit length, their mean, and that to unit length again. The logit of an image for a class is
 //! the model's logit scale times the cosine similarity.
 
-use crate::text::{TEXTS_AT_ONCE, TextFeatures, check_template, filled, scored, unit_features};
+use clbench_torch::class_texts::{
+    TEXTS_AT_ONCE, TextFeatures, check_template, filled, scored, unit_features,
+};
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, Kind, Tensor};
@@ -108,7 +110,7 @@ impl Strategy for ZeroShot {
     }
 }
 
-/// The classes' text features, `[classes, width]`: the mean of a class's templates, each of unit length.
+/// The classes' text features, unit length, `[classes, width]`: of the mean of a class's templates, each of unit length.
 fn encoded(
     parameters: &Parameters,
     backbone: &BackboneHandle,
@@ -146,7 +148,7 @@ fn encoded(
             .iter()
             .map(|its| its.f_mean_dim(0, false, Kind::Float))
             .collect::<Result<Vec<_>, _>>()?;
-        Tensor::f_stack(&means, 0)
+        unit_rows(&Tensor::f_stack(&means, 0)?)
     };
     averaged().during("averaging text features")
 }

@@ -38,6 +38,36 @@ impl WarmUpCosine {
     }
 }
 
+/// Half cosines from the rate η down to 0, each twice as long as the one before, set once per epoch: the first has T₀ epochs,
+/// and epoch i = 0, 1, … T − 1 of one that has T has
+///
+/// ```text
+/// η · (1 + cos(π i / T)) / 2
+/// ```
+///
+/// SGDR (Loshchilov and Hutter, 2017) with T_mult = 2 and η_min = 0; PyTorch's `CosineAnnealingWarmRestarts`, stepped once
+/// after each epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WarmRestarts {
+    /// η.
+    pub lr: f64,
+    /// T₀, at least 1.
+    pub first_period: u32,
+}
+
+impl WarmRestarts {
+    /// The rate of an epoch, counted from 0.
+    pub fn lr(&self, epoch: u32) -> f64 {
+        let (mut behind, mut period) = (u64::from(epoch), u64::from(self.first_period.max(1)));
+        while behind >= period {
+            behind -= period;
+            period *= 2;
+        }
+        let part = behind as f64 / period as f64;
+        self.lr * (1.0 + libm::cos(PI * part)) / 2.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +111,26 @@ mod tests {
             &rates(50, 1)[48..],
             &[1.7712749271311268e-5, 7.88529868552223e-6],
         );
+    }
+
+    #[test]
+    fn a_restarted_cosine_is_twice_as_long_as_the_last() {
+        let schedule = WarmRestarts {
+            lr: 0.002,
+            first_period: 2,
+        };
+        let rates: Vec<f64> = (0..7).map(|epoch| schedule.lr(epoch)).collect();
+        let half = 0.5_f64.sqrt();
+        let eta = |cosine: f64| 0.001 * (1.0 + cosine);
+        let by_hand = [
+            0.002,
+            eta(0.0),
+            0.002,
+            eta(half),
+            eta(0.0),
+            eta(-half),
+            0.002,
+        ];
+        check(&rates, &by_hand);
     }
 }

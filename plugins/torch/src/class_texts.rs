@@ -1,10 +1,11 @@
 //! Class names into texts, and what is remembered of the texts' embeddings.
 
-use clbench_torch::cosine::{self, unit_rows};
-use clbench_torch::tch::{Device, Tensor};
-use clbench_torch::{During, bridge};
+use crate::bridge;
+use crate::cosine::{self, unit_rows};
+use crate::error::During;
 use harness_abi::{Class, Error, Result};
 use std::collections::HashMap;
+use tch::{Device, Tensor};
 
 /// How many texts a backbone is given at once when nothing is learned from them: bounds its memory, whatever the number of
 /// classes and templates.
@@ -38,8 +39,8 @@ pub fn filled(template: &str, name: &str) -> String {
     template.replace("{}", &readable(name))
 }
 
-/// The text features of classes, unit length, computed once and kept by class id. No part of a strategy's state: they are
-/// made again of it.
+/// The text features of classes, computed once and kept by class id. No part of a strategy's state: they are made again of
+/// it.
 #[derive(Debug, Default)]
 pub struct TextFeatures {
     /// Which row of `features` is a class's.
@@ -54,8 +55,8 @@ impl TextFeatures {
         *self = TextFeatures::default();
     }
 
-    /// The features of those classes, `[classes, width]`, in that order. `encode` makes those that are not known yet, of any
-    /// length, `[classes asked for, width]`.
+    /// The features of those classes, `[classes, width]`, in that order. `encode` makes those that are not known yet,
+    /// `[classes asked for, width]`; they are kept as they are, so it makes them of unit length where that is wanted.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl TextFeatures {
             .collect();
         if !missing.is_empty() {
             let doing = "keeping text features";
-            let new = unit_rows(&encode(&missing)?).during(doing)?;
+            let new = encode(&missing)?;
             let features = match &self.features {
                 Some(known) => Tensor::f_cat(&[known, &new], 0).during(doing)?,
                 None => new,
@@ -156,11 +157,10 @@ mod tests {
                 .unwrap();
             Vec::<f32>::try_from(found.select(1, 0)).unwrap()
         };
-        let unit = |id: f32| id / (id * id + 16.0).sqrt();
-        assert_eq!(of(&[3, 0]), [unit(3.0), 0.0]);
-        assert_eq!(of(&[3, 0]), [unit(3.0), 0.0]);
-        assert_eq!(of(&[0, 2, 3]), [0.0, unit(2.0), unit(3.0)]);
-        assert_eq!(of(&[2]), [unit(2.0)]);
+        assert_eq!(of(&[3, 0]), [3.0, 0.0]);
+        assert_eq!(of(&[3, 0]), [3.0, 0.0]);
+        assert_eq!(of(&[0, 2, 3]), [0.0, 2.0, 3.0]);
+        assert_eq!(of(&[2]), [2.0]);
         assert_eq!(asked, [vec![3, 0], vec![2]]);
     }
 }
