@@ -4,13 +4,15 @@
 //! images and the step go through the plugin boundary, as a strategy's calls do; the whole context, which the backbone never
 //! encodes, through the model.
 //!
-//! A step of CoOp is one `forward` over all classes, cross-entropy with cached image features, and one pullback.
+//! A step of CoOp is one `forward` over all classes, cross-entropy with cached image features, and one pullback. A prompt step
+//! is the text side's part of it alone, for more classes and shorter contexts, as the backbone takes it and over all positions.
 
 use clbench_clip::config::{Activation, Config, TextConfig, VisionConfig};
 use clbench_clip::source::Source;
 use clbench_clip::tokenizer::{END, START};
 use clbench_clip::{Clip, model};
 use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_torch::text::PromptedTexts;
 use clbench_torch::{Generator, bridge};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
@@ -21,6 +23,8 @@ use harness_abi::{BackboneHandle, Place, Result, Site, TensorView};
 use std::fs;
 
 const SEED: u64 = 1;
+/// Classes of a prompt step.
+const PROMPTED: usize = 100;
 const ADJECTIVES: [&str; 10] = [
     "red", "old", "small", "dotted", "bright", "wooden", "narrow", "frozen", "empty", "quiet",
 ];
@@ -260,12 +264,84 @@ fn coop_step(c: &mut Criterion, size: &Size) {
     });
 }
 
+/// A step of prompt training, its loss aside: embeddings of every class, each with a context of its own, and the gradient of
+/// the contexts. The same rows in every step, as in training.
+fn prompt_step(c: &mut Criterion, size: &Size) {
+    let mut group = c.benchmark_group("prompt step");
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .throughput(Throughput::Elements(PROMPTED as u64));
+    let (rows, n) = (PROMPTED as i64, 2);
+    let (width, length) = (
+        size.config.text.hidden_size,
+        size.config.text.max_position_embeddings,
+    );
+    let mut generator = Generator::new(SEED, "prompts", 0);
+    let context = generator
+        .normal_tensor(&[rows, n, width], 0.02, Device::Cpu)
+        .expect("contexts")
+        .set_requires_grad(true);
+    let precisions: &[_] = match size.name {
+        "small" => &["f32"],
+        _ => &["f32", "bf16"],
+    };
+    for precision in precisions {
+        let options = json!({ "suffix": ".", "precision": precision }).to_string();
+        let texts = PromptedTexts::one_row_each(
+            &size.backbone,
+            names(PROMPTED),
+            Place::Front,
+            options.as_bytes(),
+        )
+        .expect("rows");
+        let name = format!("{} {precision}", size.name);
+        group.bench_function(BenchmarkId::new("shortened", name), |b| {
+            b.iter(|| {
+                let encoded = texts.encode(&context).expect("embeddings");
+                let sum = encoded.embeddings().sum(Kind::Float);
+                encoded.backward(&sum).expect("gradients");
+            });
+        });
+    }
+    // ViT-B/32 takes a minute for ten such steps of a fifth of the classes; to be compared by class.
+    let rows = match size.name {
+        "small" => rows,
+        _ => rows / 5,
+    };
+    group.throughput(Throughput::Elements(rows as u64));
+    let context = context.narrow(0, 0, rows).detach().set_requires_grad(true);
+    let backward = |embeddings: &Tensor| {
+        let sum = embeddings.sum(Kind::Float);
+        Tensor::run_backward(&[&sum], &[&context], false, false)
+    };
+    // Start, context, two words, full stop, end.
+    let pooled = vec![n + 4; rows as usize];
+    let ids = |tokens| Tensor::zeros([rows, tokens], (Kind::Int64, Device::Cpu));
+    let name = format!("{} f32", size.name);
+    group.bench_function(BenchmarkId::new("all positions", name), |b| {
+        let text = &size.model.text;
+        b.iter(|| {
+            let start = text.embed(&ids(1)).expect("start tokens");
+            let behind = text.embed(&ids(length - 1 - n)).expect("tokens");
+            let embedded = Tensor::cat(&[&start, &context, &behind], 1);
+            backward(
+                &text
+                    .encode(&embedded, &pooled)
+                    .expect("embeddings")
+                    .embedding,
+            )
+        });
+    });
+}
+
 fn all(c: &mut Criterion) {
     for size in [Size::small, Size::base] {
         let size = size();
         texts(c, &size);
         images(c, &size);
         coop_step(c, &size);
+        prompt_step(c, &size);
     }
 }
 

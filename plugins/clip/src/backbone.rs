@@ -2,11 +2,12 @@
 
 use crate::config::{Config, EndOfText};
 use crate::folder::{self, Folder};
-use crate::model;
 use crate::model::vision::VisualPrompts;
+use crate::model::{self, PooledModel, VisionModel};
 use crate::preprocessor::Preprocessor;
-use crate::rows::{self, Row, Rows};
+use crate::rows::Rows;
 use crate::sites::{self, OUTPUTS};
+use crate::text_side::TextSide;
 use crate::tokenizer::{END, Tokenizer};
 use crate::weights::Weights;
 use clbench_torch::gradient::GradientMode;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Moves when the same folder gives other numbers.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How many texts are encoded at once.
 const TEXT_BATCH: usize = 256;
 /// How many images are liked at once: enough to keep a processor busy, few enough for a small one.
@@ -51,6 +52,15 @@ pub enum ComputeType {
     Bf16,
 }
 
+impl ComputeType {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            ComputeType::F32 => Kind::Float,
+            ComputeType::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
 /// CLIP.
 #[derive(Debug)]
 pub struct Clip {
@@ -58,17 +68,24 @@ pub struct Clip {
     pub(crate) config: Config,
     preprocessor: Preprocessor,
     pub(crate) rows: Rows,
-    pub(crate) kind: Kind,
+    pub(crate) dtype: ComputeType,
     pub(crate) device: Device,
     /// libtorch's tensors may move between threads, but not be used by two at once.
-    model: Mutex<model::Clip>,
+    vision: Mutex<VisionModel>,
+    texts: Mutex<TextSide>,
 }
 
 impl Clip {
-    /// The model, for one caller at a time.
-    pub(crate) fn model(&self) -> MutexGuard<'_, model::Clip> {
+    /// The image side, for one caller at a time.
+    pub(crate) fn vision(&self) -> MutexGuard<'_, VisionModel> {
         // A panic in a call leaves the model as it was: nothing writes to it.
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        self.vision.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The text side, for one caller at a time.
+    pub(crate) fn texts(&self) -> MutexGuard<'_, TextSide> {
+        // Nothing is left half done by a panic: what is kept between calls is there whole, or not at all.
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A batch of images as the model takes it.
@@ -84,25 +101,18 @@ impl Clip {
         }
         bridge::copy_in(images)?
             .f_to_device(self.device)
-            .and_then(|pixels| self.preprocessor.normalise(&pixels)?.f_to_kind(self.kind))
+            .and_then(|pixels| {
+                self.preprocessor
+                    .normalise(&pixels)?
+                    .f_to_kind(self.dtype.kind())
+            })
             .during("normalising images")
     }
 
     /// `[0, embedding width]`.
     fn no_embeddings(&self) -> Result<Tensor, TchError> {
-        Tensor::f_zeros([0, self.config.projection_dim], (self.kind, self.device))
-    }
-
-    /// Encodes rows of text, with a context `[rows, n, width]` where they have one.
-    pub(crate) fn encode_rows(
-        &self,
-        rows: &[Row],
-        context: Option<&Tensor>,
-    ) -> Result<model::text::EncodedTexts> {
-        let model = self.model();
-        rows::embed(&model.text, rows, context, self.device)
-            .and_then(|(embedded, pooled)| model.text.encode(&embedded, &pooled))
-            .during(&format!("encoding {} rows of text", rows.len()))
+        let options = (self.dtype.kind(), self.device);
+        Tensor::f_zeros([0, self.config.projection_dim], options)
     }
 }
 
@@ -113,10 +123,6 @@ impl Backbone for Clip {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
         let folder = Folder::open(setting.folder.join(&parameters.path))?;
-        let kind = match parameters.dtype {
-            ComputeType::F32 => Kind::Float,
-            ComputeType::Bf16 => Kind::BFloat16,
-        };
         let config = Config::open(&folder.file(folder::CONFIG))?;
         let (text, vision) = (&config.text, &config.vision);
         let preprocessor =
@@ -124,12 +130,14 @@ impl Backbone for Clip {
         let tokenizer = Tokenizer::open(&folder.file(folder::TOKENIZER))?;
         tokenizer.expect_within(text.vocab_size, &folder.file(folder::CONFIG))?;
         expect_end(&tokenizer, &config, &folder)?;
-        let mut weights = Weights::open(&folder.file(folder::WEIGHTS), kind, device)?;
+        let file = folder.file(folder::WEIGHTS);
+        let mut weights = Weights::open(&file, parameters.dtype.kind(), device)?;
         let _mode = GradientMode::off();
         let model = model::Clip::new(&config, &mut weights)?;
         let logit_scale = f64::try_from(&model.logit_scale)
             .during("reading `logit_scale`")?
             .exp();
+        let pooled = PooledModel::new(model.text, tokenizer.start()).during("the text side")?;
 
         let info = BackboneInfo {
             name: folder.name(),
@@ -160,9 +168,10 @@ impl Backbone for Clip {
                 text.end_of_text(),
                 text.max_position_embeddings as usize,
             ),
-            kind,
+            dtype: parameters.dtype,
             device,
-            model: Mutex::new(model),
+            vision: Mutex::new(model.vision),
+            texts: Mutex::new(TextSide::new(parameters.dtype, pooled)),
             config,
         })
     }
@@ -179,7 +188,7 @@ impl Backbone for Clip {
             .collect::<Result<Vec<_>>>()?;
         let mut embeddings = vec![self.no_embeddings().during("the embeddings")?];
         for rows in rows.chunks(TEXT_BATCH) {
-            embeddings.push(self.encode_rows(rows, None)?.embedding);
+            embeddings.push(self.texts().encode(rows)?.embedding);
         }
         answer(Tensor::f_cat(&embeddings, 0))
     }
@@ -191,10 +200,7 @@ impl Backbone for Clip {
         if rows == 0 {
             return answer(self.no_embeddings());
         }
-        let encoded = self
-            .model()
-            .vision
-            .encode(&pixels, &VisualPrompts::default());
+        let encoded = self.vision().encode(&pixels, &VisualPrompts::default());
         answer(Ok(encoded
             .during(&format!("encoding {rows} images"))?
             .embedding))

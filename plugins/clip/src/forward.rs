@@ -1,8 +1,9 @@
 //! The differentiable call: prompts go in at their sites, and a way back comes out with the outputs.
 
-use crate::backbone::Clip;
+use crate::backbone::{Clip, ComputeType};
 use crate::model::layer::Prefix;
 use crate::model::vision::{TokenPrompts, VisualPrompts};
+use crate::recent::Request;
 use crate::recording::{self, Leaf};
 use crate::sites::{self, CLASS_TOKEN, EMBEDDING, TEXT_CONTEXT, TOKENS, VISUAL_PROMPT};
 use clbench_torch::During;
@@ -15,6 +16,8 @@ use serde::Deserialize;
 struct TextOptions {
     /// What stands behind the text (CoOp: a full stop).
     suffix: String,
+    /// The type that these texts are computed in; the backbone's own, where none is given.
+    precision: Option<ComputeType>,
 }
 
 /// What a caller of `forward` may choose for images.
@@ -63,7 +66,7 @@ impl Clip {
         for site in sites {
             if let Some(layer) = sites::layer(&self.config, site.name) {
                 let leaf = Leaf::new(site, &[rows, 2, -1, width], self.device)?;
-                let prefix = leaf.prompt(self.kind).and_then(|prompt| {
+                let prefix = leaf.prompt(self.dtype.kind()).and_then(|prompt| {
                     Ok(Prefix {
                         keys: prompt.f_select(1, 0)?,
                         values: prompt.f_select(1, 1)?,
@@ -74,7 +77,7 @@ impl Clip {
             } else if site.name == VISUAL_PROMPT {
                 let leaf = Leaf::new(site, &[rows, -1, width], self.device)?;
                 prompts.tokens = Some(TokenPrompts {
-                    prompts: leaf.prompt(self.kind).during(site.name)?,
+                    prompts: leaf.prompt(self.dtype.kind()).during(site.name)?,
                     with_class_position: options.prompt_position == PromptPosition::Class,
                     before_pre_norm: options.prompt_entry == PromptEntry::BeforePreNorm,
                 });
@@ -84,13 +87,13 @@ impl Clip {
             }
         }
         let doing = format!("encoding {rows} images");
-        let model = self.model();
-        let encoded = model.vision.encode(&pixels, &prompts).during(&doing)?;
+        let vision = self.vision();
+        let encoded = vision.encode(&pixels, &prompts).during(&doing)?;
         let outputs = wanted
             .iter()
             .map(|&name| {
                 let output = match name {
-                    TOKENS => model.vision.tokens(&encoded.last).during(&doing)?,
+                    TOKENS => vision.tokens(&encoded.last).during(&doing)?,
                     CLASS_TOKEN => encoded.class_token.shallow_clone(),
                     _ => encoded.embedding.shallow_clone(),
                 };
@@ -109,7 +112,8 @@ impl Clip {
         sites: &[Site<'_>],
         wanted: &[&str],
     ) -> Result<Forward> {
-        let TextOptions { suffix } = parameters::parse(options)?;
+        let TextOptions { suffix, precision } = parameters::parse(options)?;
+        let precision = precision.unwrap_or(self.dtype);
         if wanted.contains(&TOKENS) {
             return Err(Error::unsupported(format!(
                 "`{TOKENS}` are an output of images; of texts there are `{EMBEDDING}` and `{CLASS_TOKEN}`"
@@ -126,28 +130,24 @@ impl Clip {
         let n = sites
             .first()
             .map_or(0, |site| site.prompt.shape()[1] as usize);
-        let rows = row_text
-            .iter()
-            .map(|&named| {
-                let text = usize::try_from(named).ok().and_then(|text| texts.get(text));
-                match text {
-                    Some(text) => self.rows.row(text, place, n, &suffix),
-                    None => Err(Error::failed(format!(
-                        "a row names text {named}, but there are {}",
-                        texts.len()
-                    ))),
-                }
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let request = Request {
+            texts,
+            row_text,
+            place,
+            n,
+            suffix: &suffix,
+            precision,
+        };
         let context = leaves
             .first()
-            .map(|leaf| leaf.prompt(self.kind))
+            .map(|leaf| leaf.prompt(precision.kind()))
             .transpose()
             .during(TEXT_CONTEXT)?;
-        let encoded = self.encode_rows(&rows, context.as_ref())?;
+        let rows = || self.rows.all(&request);
+        let encoded = self.texts().encode_again(request, rows, context.as_ref())?;
         let outputs = wanted.iter().map(|&name| {
             let output = match name {
-                CLASS_TOKEN => &encoded.pooled,
+                CLASS_TOKEN => &encoded.class_token,
                 _ => &encoded.embedding,
             };
             (name.to_owned(), output.shallow_clone())

@@ -4,17 +4,29 @@
 //! (`model.safetensors`), [`tokenizer`] and [`preprocessor`]; [`folder`] finds them. The [`model`] is transformers'
 //! `CLIPModel`, made of whatever a [`source`] gives it, so that pre-training builds the very same one. [`backbone`] puts it
 //! behind the plugin boundary, with the prompt [`sites`] through which strategies train.
+//!
+//! # Options of a differentiable call
+//!
+//! | of | option | value |
+//! |---|---|---|
+//! | texts | `suffix` | what stands behind each text, such as CoOp's full stop; nothing by default |
+//! | texts | `precision` | `f32` or `bf16`: the type that these texts are computed in, by default the backbone's `dtype`. The first call in the other type copies the text side's weights into it, as they were loaded. Prompts, outputs and gradients are f32 in any case |
+//! | images | `prompt_position` | the position embedding that is added to each token of `visual.prompt`: `class`, the default, or `none` |
+//! | images | `prompt_entry` | where those tokens enter: `before-pre-norm`, the default, or `after-pre-norm` |
 
 pub mod backbone;
 pub mod config;
 pub mod folder;
 mod forward;
 pub mod model;
+pub mod packing;
 pub mod preprocessor;
+mod recent;
 mod recording;
 mod rows;
 pub mod sites;
 pub mod source;
+mod text_side;
 pub mod tokenizer;
 pub mod weights;
 

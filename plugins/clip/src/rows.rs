@@ -7,13 +7,11 @@
 //! | end | start · text · context · suffix · end |
 //!
 //! The layouts are CoOp's (Zhou et al., arXiv 2109.01134), where the text is a class name and the suffix a full stop: at the
-//! front, text and suffix are tokenised as one string, elsewhere each by itself. Rows are as long as the farthest token that
-//! is pooled demands, not as the model's context; see [`TextModel::encode`](crate::model::TextModel::encode).
+//! front, text and suffix are tokenised as one string, elsewhere each by itself.
 
 use crate::config::EndOfText;
-use crate::model::TextModel;
+use crate::recent::Request;
 use crate::tokenizer::Tokenizer;
-use clbench_torch::tch::{Device, TchError, Tensor};
 use harness_abi::{Error, Place, Result};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,8 +42,8 @@ pub(crate) enum Slot {
 /// A row and where it is pooled.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    slots: Vec<Slot>,
-    pooled: usize,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) pooled: usize,
 }
 
 impl Rows {
@@ -56,6 +54,28 @@ impl Rows {
             context_length,
             remembered: Mutex::default(),
         }
+    }
+
+    /// The rows of a request.
+    pub(crate) fn all(&self, request: &Request<'_>) -> Result<Vec<Row>> {
+        let &Request {
+            texts,
+            place,
+            n,
+            suffix,
+            ..
+        } = request;
+        let row = |&named: &i64| {
+            let text = usize::try_from(named).ok().and_then(|text| texts.get(text));
+            match text {
+                Some(text) => self.row(text, place, n, suffix),
+                None => Err(Error::failed(format!(
+                    "a row names text {named}, but there are {}",
+                    texts.len()
+                ))),
+            }
+        };
+        request.row_text.iter().map(row).collect()
     }
 
     /// The row of a text with a context of `n` vectors.
@@ -130,55 +150,6 @@ impl Rows {
         remembered.insert(text.to_owned(), ids.clone());
         Ok(ids)
     }
-}
-
-/// The rows as embedded tokens `[rows, tokens, width]`, and the positions at which they are pooled. `context` is
-/// `[rows, n, width]`, and gradients reach it.
-pub(crate) fn embed(
-    model: &TextModel,
-    rows: &[Row],
-    context: Option<&Tensor>,
-    device: Device,
-) -> Result<(Tensor, Vec<i64>), TchError> {
-    let length = rows.iter().map(|row| row.pooled + 1).max().unwrap_or(0);
-    let n = context.map_or(0, |context| context.size()[1] as usize);
-    // Each token is embedded once, however often it stands somewhere: `vectors` is those embeddings, then every context.
-    let mut tokens = HashMap::new();
-    let mut ids = Vec::new();
-    for row in rows {
-        for slot in &row.slots {
-            if let Slot::Token(id) = slot {
-                tokens.entry(*id).or_insert_with(|| {
-                    ids.push(*id);
-                    ids.len() - 1
-                });
-            }
-        }
-    }
-    let mut from = Vec::with_capacity(rows.len() * length);
-    for (number, row) in rows.iter().enumerate() {
-        from.extend((0..length).map(|at| {
-            let vector = match row.slots.get(at) {
-                Some(Slot::Token(id)) => tokens[id],
-                Some(Slot::Context(k)) => ids.len() + number * n + k,
-                // Behind the end, where nothing matters.
-                None => 0,
-            };
-            vector as i64
-        }));
-    }
-    let on_device = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
-    let mut vectors = model.embed(&on_device(&ids)?)?;
-    let width = vectors.size()[1];
-    if let Some(context) = context {
-        vectors = Tensor::f_cat(&[&vectors, &context.f_reshape([-1, width])?], 0)?;
-    }
-    let embedded = vectors.f_index_select(0, &on_device(&from)?)?.f_view([
-        rows.len() as i64,
-        length as i64,
-        width,
-    ])?;
-    Ok((embedded, rows.iter().map(|row| row.pooled as i64).collect()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::config::Activation;
 use crate::source::Below;
-use clbench_torch::tch::{TchError, Tensor};
+use clbench_torch::tch::{Kind, TchError, Tensor};
 use harness_abi::Result;
 
 /// A matrix and a bias: `[…, in]` to `[…, out]`.
@@ -31,6 +31,14 @@ impl Linear {
         })
     }
 
+    pub(super) fn to_kind(&self, kind: Kind) -> Result<Linear, TchError> {
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind));
+        Ok(Linear {
+            weight: self.weight.f_to_kind(kind)?,
+            bias: bias.transpose()?,
+        })
+    }
+
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_linear(&self.weight, self.bias.as_ref())
     }
@@ -50,6 +58,14 @@ impl LayerNorm {
             weight: source.tensor("weight", &[width])?,
             bias: source.tensor("bias", &[width])?,
             eps,
+        })
+    }
+
+    pub(super) fn to_kind(&self, kind: Kind) -> Result<LayerNorm, TchError> {
+        Ok(LayerNorm {
+            weight: self.weight.f_to_kind(kind)?,
+            bias: self.bias.f_to_kind(kind)?,
+            eps: self.eps,
         })
     }
 
@@ -82,12 +98,15 @@ pub struct Prefix {
     pub values: Tensor,
 }
 
+/// What an attention takes: queries, keys and values, `[…, width]` each.
+pub(super) type Inputs = [Tensor; 3];
+
 /// Multi-head attention with separate matrices for queries, keys and values, as Hugging Face stores them.
 #[derive(Debug)]
-struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+pub(super) struct Attention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
     out: Linear,
     heads: i64,
     attend: Attend,
@@ -106,31 +125,50 @@ impl Attention {
         })
     }
 
-    /// `[rows, tokens, width]` to the same.
-    fn forward(&self, x: &Tensor, prefix: Option<&Prefix>) -> Result<Tensor, TchError> {
-        let (rows, tokens, width) = x.size3()?;
+    fn to_kind(&self, kind: Kind) -> Result<Attention, TchError> {
+        Ok(Attention {
+            query: self.query.to_kind(kind)?,
+            key: self.key.to_kind(kind)?,
+            value: self.value.to_kind(kind)?,
+            out: self.out.to_kind(kind)?,
+            heads: self.heads,
+            attend: self.attend,
+        })
+    }
+
+    /// Queries, keys and values of tokens, `[…, width]`.
+    pub(super) fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
+        Ok([
+            self.query.forward(x)?,
+            self.key.forward(x)?,
+            self.value.forward(x)?,
+        ])
+    }
+
+    /// The values that the queries attend to, mixed, in the queries' shape: of each of `rows` rows the same number of
+    /// queries, and the same number of keys. `mask` is added to the scores, and then says alone who attends to whom.
+    pub(super) fn mix(
+        &self,
+        rows: i64,
+        [queries, keys, values]: &Inputs,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor, TchError> {
+        let shape = queries.size();
+        let size = shape[shape.len() - 1] / self.heads;
         // [rows, heads, tokens, width / heads]
-        let split = |x: Tensor| {
-            x.f_reshape([rows, -1, self.heads, width / self.heads])?
-                .f_transpose(1, 2)
-        };
-        let (mut key, mut value) = (self.key.forward(x)?, self.value.forward(x)?);
-        if let Some(prefix) = prefix {
-            key = Tensor::f_cat(&[&prefix.keys, &key], 1)?;
-            value = Tensor::f_cat(&[&prefix.values, &value], 1)?;
-        }
-        let mixed = Tensor::f_scaled_dot_product_attention(
-            &split(self.query.forward(x)?)?,
-            &split(key)?,
-            &split(value)?,
-            None::<Tensor>,
+        let split = |x: &Tensor| x.f_reshape([rows, -1, self.heads, size])?.f_transpose(1, 2);
+        Tensor::f_scaled_dot_product_attention(
+            &split(queries)?,
+            &split(keys)?,
+            &split(values)?,
+            mask,
             0.0,
-            self.attend == Attend::Causal,
+            mask.is_none() && self.attend == Attend::Causal,
             None,
             false,
-        )?;
-        let joined = mixed.f_transpose(1, 2)?.f_reshape([rows, tokens, width])?;
-        self.out.forward(&joined)
+        )?
+        .f_transpose(1, 2)?
+        .f_reshape(shape)
     }
 }
 
@@ -143,6 +181,14 @@ struct Perceptron {
 }
 
 impl Perceptron {
+    fn to_kind(&self, kind: Kind) -> Result<Perceptron, TchError> {
+        Ok(Perceptron {
+            first: self.first.to_kind(kind)?,
+            second: self.second.to_kind(kind)?,
+            activation: self.activation,
+        })
+    }
+
     fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         let inner = self.first.forward(x)?;
         let inner = match self.activation {
@@ -153,18 +199,43 @@ impl Perceptron {
     }
 }
 
-/// A stack of layers: x + attention(norm(x)), then x + perceptron(norm(x)), in each.
+/// A stack of layers: x + out(attention(norm(x))), then x + perceptron(norm(x)), in each.
 #[derive(Debug)]
 pub struct Encoder {
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
 }
 
 #[derive(Debug)]
-struct Layer {
-    attention_norm: LayerNorm,
-    attention: Attention,
+pub(super) struct Layer {
+    pub(super) attention_norm: LayerNorm,
+    pub(super) attention: Attention,
     perceptron_norm: LayerNorm,
     perceptron: Perceptron,
+}
+
+impl Layer {
+    fn to_kind(&self, kind: Kind) -> Result<Layer, TchError> {
+        Ok(Layer {
+            attention_norm: self.attention_norm.to_kind(kind)?,
+            attention: self.attention.to_kind(kind)?,
+            perceptron_norm: self.perceptron_norm.to_kind(kind)?,
+            perceptron: self.perceptron.to_kind(kind)?,
+        })
+    }
+
+    /// What the attention takes.
+    pub(super) fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
+        self.attention.inputs(&self.attention_norm.forward(x)?)
+    }
+
+    /// What stands behind the attention, which mixed `mixed`: nothing there looks at another token.
+    pub(super) fn finish(&self, x: &Tensor, mixed: &Tensor) -> Result<Tensor, TchError> {
+        let x = x.f_add(&self.attention.out.forward(mixed)?)?;
+        let thought = self
+            .perceptron
+            .forward(&self.perceptron_norm.forward(&x)?)?;
+        x.f_add(&thought)
+    }
 }
 
 /// The numbers that shape an encoder.
@@ -208,6 +279,14 @@ impl Encoder {
         })
     }
 
+    /// The same, computed in another type.
+    pub(super) fn to_kind(&self, kind: Kind) -> Result<Encoder, TchError> {
+        let layers = self.layers.iter().map(|layer| layer.to_kind(kind));
+        Ok(Encoder {
+            layers: layers.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// `[rows, tokens, width]` to the same. `prefix` gives a layer, counted from 0, the keys and values that stand before its
     /// own.
     pub(super) fn forward<'p>(
@@ -215,15 +294,14 @@ impl Encoder {
         mut x: Tensor,
         prefix: impl Fn(usize) -> Option<&'p Prefix>,
     ) -> Result<Tensor, TchError> {
+        let rows = x.size()[0];
         for (at, layer) in self.layers.iter().enumerate() {
-            let attended = layer
-                .attention
-                .forward(&layer.attention_norm.forward(&x)?, prefix(at))?;
-            x = x.f_add(&attended)?;
-            let thought = layer
-                .perceptron
-                .forward(&layer.perceptron_norm.forward(&x)?)?;
-            x = x.f_add(&thought)?;
+            let mut inputs = layer.inputs(&x)?;
+            if let Some(prefix) = prefix(at) {
+                inputs[1] = Tensor::f_cat(&[&prefix.keys, &inputs[1]], 1)?;
+                inputs[2] = Tensor::f_cat(&[&prefix.values, &inputs[2]], 1)?;
+            }
+            x = layer.finish(&x, &layer.attention.mix(rows, &inputs, None)?)?;
         }
         Ok(x)
     }

@@ -5,6 +5,7 @@
 //! say what was being done.
 
 pub mod layer;
+pub mod pooled;
 pub mod text;
 pub mod vision;
 
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::source::Source;
 use clbench_torch::tch::Tensor;
 use harness_abi::Result;
+pub use pooled::PooledModel;
 pub use text::TextModel;
 pub use vision::VisionModel;
 

@@ -1,9 +1,12 @@
 //! The text side: token and position embeddings, a causal encoder, the end of text projected.
+//!
+//! Every token comes out, and the weights may be trained: it is what pre-training uses, and the measure of
+//! [`pooled`](super::pooled), through which the backbone encodes.
 
 use super::layer::{Attend, Encoder, EncoderShape, LayerNorm, Linear};
 use crate::config::Config;
 use crate::source::{Below, Source};
-use clbench_torch::tch::{TchError, Tensor};
+use clbench_torch::tch::{Kind, TchError, Tensor};
 use harness_abi::Result;
 
 /// The text side.
@@ -12,10 +15,10 @@ pub struct TextModel {
     /// `[vocabulary, width]`.
     tokens: Tensor,
     /// `[context length, width]`.
-    positions: Tensor,
-    encoder: Encoder,
-    final_norm: LayerNorm,
-    projection: Linear,
+    pub(super) positions: Tensor,
+    pub(super) encoder: Encoder,
+    pub(super) final_norm: LayerNorm,
+    pub(super) projection: Linear,
 }
 
 /// What the text side makes of rows of text.
@@ -61,6 +64,21 @@ impl TextModel {
                 width,
                 config.projection_dim,
             )?,
+        })
+    }
+
+    /// The same, computed in another type.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn to_kind(&self, kind: Kind) -> Result<TextModel, TchError> {
+        Ok(TextModel {
+            tokens: self.tokens.f_to_kind(kind)?,
+            positions: self.positions.f_to_kind(kind)?,
+            encoder: self.encoder.to_kind(kind)?,
+            final_norm: self.final_norm.to_kind(kind)?,
+            projection: self.projection.to_kind(kind)?,
         })
     }
 

@@ -1,0 +1,227 @@
+//! What was made of the last few requests: rows of text that a strategy in training asks for again and again, each time
+//! with another context.
+//!
+//! A strategy has few such requests at a time (its class prompts, the zero-shot prompts beside them), so that a handful is
+//! looked through one by one, and the one that has not been asked for the longest gives way.
+
+use crate::backbone::ComputeType;
+use harness_abi::{Place, Result};
+use std::collections::VecDeque;
+
+/// How many are kept.
+const KEPT: usize = 8;
+/// How many bytes they may have together. One step of training on some rows holds many times what their layout does, so
+/// this is reached only where far more is needed anyway.
+const BYTES: usize = 256 << 20;
+
+/// Rows of text, whatever their contexts hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request<'a> {
+    pub(crate) texts: &'a [&'a str],
+    pub(crate) row_text: &'a [i64],
+    pub(crate) place: Place,
+    /// How many vectors a context has.
+    pub(crate) n: usize,
+    pub(crate) suffix: &'a str,
+    pub(crate) precision: ComputeType,
+}
+
+/// What was made of the last requests.
+#[derive(Debug)]
+pub(crate) struct Recent<T> {
+    /// The one that was asked for last is the last.
+    kept: VecDeque<Kept<T>>,
+    /// Of them together.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept<T> {
+    texts: Vec<String>,
+    row_text: Vec<i64>,
+    place: Place,
+    n: usize,
+    suffix: String,
+    precision: ComputeType,
+    bytes: usize,
+    made: T,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Recent {
+            kept: VecDeque::with_capacity(KEPT),
+            bytes: 0,
+        }
+    }
+}
+
+impl<T> Recent<T> {
+    /// Hands over what was made of a request, now or before. `make` says too how many bytes it holds; what is too large is
+    /// not kept.
+    pub(crate) fn with<R>(
+        &mut self,
+        request: Request<'_>,
+        make: impl FnOnce() -> Result<(T, usize)>,
+        then: impl FnOnce(&T) -> Result<R>,
+    ) -> Result<R> {
+        if let Some(at) = self.kept.iter().position(|kept| kept.answers(request)) {
+            if let Some(found) = self.kept.remove(at) {
+                self.kept.push_back(found);
+            }
+        } else {
+            let (made, bytes) = make()?;
+            let bytes = bytes.saturating_add(request.bytes());
+            if bytes > BYTES {
+                return then(&made);
+            }
+            while self.kept.len() >= KEPT || self.bytes + bytes > BYTES {
+                match self.kept.pop_front() {
+                    Some(oldest) => self.bytes -= oldest.bytes,
+                    None => break,
+                }
+            }
+            self.bytes += bytes;
+            self.kept.push_back(Kept::new(request, made, bytes));
+        }
+        then(&self.kept[self.kept.len() - 1].made)
+    }
+}
+
+impl Request<'_> {
+    /// What it takes to remember it.
+    fn bytes(&self) -> usize {
+        let texts: usize = self
+            .texts
+            .iter()
+            .map(|text| text.len() + size_of::<String>())
+            .sum();
+        texts + size_of_val(self.row_text) + self.suffix.len()
+    }
+}
+
+impl<T> Kept<T> {
+    fn new(request: Request<'_>, made: T, bytes: usize) -> Kept<T> {
+        Kept {
+            texts: request.texts.iter().map(|&text| text.to_owned()).collect(),
+            row_text: request.row_text.to_vec(),
+            place: request.place,
+            n: request.n,
+            suffix: request.suffix.to_owned(),
+            precision: request.precision,
+            bytes,
+            made,
+        }
+    }
+
+    fn answers(&self, request: Request<'_>) -> bool {
+        self.place == request.place
+            && self.n == request.n
+            && self.precision == request.precision
+            && self.suffix == request.suffix
+            && self.row_text == request.row_text
+            && self.texts == request.texts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_abi::Error;
+
+    const REQUEST: Request<'static> = Request {
+        texts: &["red apple", "zebra"],
+        row_text: &[0, 1],
+        place: Place::Front,
+        n: 2,
+        suffix: ".",
+        precision: ComputeType::F32,
+    };
+
+    /// Whether a request had to be made.
+    fn made(recent: &mut Recent<usize>, request: Request<'_>, bytes: usize) -> bool {
+        let mut made = false;
+        let n = recent.with(
+            request,
+            || {
+                made = true;
+                Ok((request.n, bytes))
+            },
+            |&n| Ok(n),
+        );
+        assert_eq!(n.unwrap(), request.n);
+        made
+    }
+
+    #[test]
+    fn a_request_is_made_once_and_every_part_of_it_tells_it_from_others() {
+        let mut recent = Recent::default();
+        let others = [
+            Request {
+                texts: &["red apple", "zebr"],
+                ..REQUEST
+            },
+            Request {
+                row_text: &[1, 0],
+                ..REQUEST
+            },
+            Request {
+                place: Place::End,
+                ..REQUEST
+            },
+            Request { n: 3, ..REQUEST },
+            Request {
+                suffix: "",
+                ..REQUEST
+            },
+            Request {
+                precision: ComputeType::Bf16,
+                ..REQUEST
+            },
+        ];
+        let requests = [&[REQUEST], &others[..]].concat();
+        for &request in &requests {
+            assert!(made(&mut recent, request, 0), "{request:?}");
+        }
+        for &request in &requests {
+            assert!(!made(&mut recent, request, 0), "{request:?}");
+        }
+        let text = String::from("red apple");
+        let copied = Request {
+            texts: &[&text, "zebra"],
+            ..REQUEST
+        };
+        assert!(!made(&mut recent, copied, 0));
+    }
+
+    #[test]
+    fn the_longest_unused_gives_way_and_nothing_large_is_kept() {
+        let mut recent = Recent::default();
+        let request = |n| Request { n, ..REQUEST };
+        for n in 0..KEPT {
+            made(&mut recent, request(n), 0);
+        }
+        assert!(!made(&mut recent, request(0), 0));
+        assert!(made(&mut recent, request(KEPT), 0));
+        assert!(!made(&mut recent, request(0), 0) && made(&mut recent, request(1), 0));
+
+        let mut recent = Recent::default();
+        let half = BYTES / 2 - REQUEST.bytes();
+        assert!(made(&mut recent, request(0), half) && made(&mut recent, request(1), half));
+        for _ in 0..2 {
+            assert!(made(&mut recent, request(2), BYTES));
+            assert!(!made(&mut recent, request(0), half) && !made(&mut recent, request(1), half));
+        }
+        assert!(made(&mut recent, request(3), 1));
+        assert!(made(&mut recent, request(0), half));
+        assert_eq!(recent.bytes, half + 1 + 2 * REQUEST.bytes());
+    }
+
+    #[test]
+    fn what_failed_is_tried_again() {
+        let mut recent = Recent::<usize>::default();
+        let failed = recent.with(REQUEST, || Err(Error::failed("too long")), |_| Ok(()));
+        assert_eq!(failed.unwrap_err().to_string(), "too long");
+        assert!(made(&mut recent, REQUEST, 0));
+    }
+}

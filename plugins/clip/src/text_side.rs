@@ -1,0 +1,87 @@
+//! The text side as the backbone calls it: in the precision that a call asks for, with the layouts of the last calls kept.
+
+use crate::backbone::ComputeType;
+use crate::model::pooled::{Layout, PooledModel, PooledTexts};
+use crate::packing::Packing;
+use crate::recent::{Recent, Request};
+use crate::rows::Row;
+use clbench_torch::During;
+use clbench_torch::tch::Tensor;
+use harness_abi::Result;
+
+/// The text side, and what is kept between its calls.
+#[derive(Debug)]
+pub(crate) struct TextSide {
+    models: Models,
+    layouts: Recent<Layout>,
+}
+
+/// The model in every precision that was asked for.
+#[derive(Debug)]
+struct Models {
+    /// In the backbone's own.
+    own: (ComputeType, PooledModel),
+    /// In the other one, made of the first when it is asked for.
+    other: Option<PooledModel>,
+}
+
+impl Models {
+    fn of(&mut self, precision: ComputeType) -> Result<&PooledModel> {
+        let (own, model) = &self.own;
+        if precision == *own {
+            return Ok(model);
+        }
+        if self.other.is_none() {
+            let made = model.to_kind(precision.kind());
+            self.other = Some(made.during("copying the text side in another precision")?);
+        }
+        Ok(self.other.as_ref().unwrap_or(model))
+    }
+}
+
+impl TextSide {
+    pub(crate) fn new(precision: ComputeType, model: PooledModel) -> TextSide {
+        TextSide {
+            models: Models {
+                own: (precision, model),
+                other: None,
+            },
+            layouts: Recent::default(),
+        }
+    }
+
+    /// Encodes rows that have no context and will hardly come again, in the backbone's own precision.
+    pub(crate) fn encode(&self, rows: &[Row]) -> Result<PooledTexts> {
+        let (_, model) = &self.models.own;
+        model
+            .lay_out(&Packing::new(rows, 0))
+            .and_then(|layout| model.encode(&layout, None))
+            .during(&encoding(rows.len()))
+    }
+
+    /// Encodes the rows of a request, with their contexts `[rows, n, width]` where they have one. `rows` lays them out, and
+    /// is not called where the same request was met before.
+    pub(crate) fn encode_again(
+        &mut self,
+        request: Request<'_>,
+        rows: impl FnOnce() -> Result<Vec<Row>>,
+        context: Option<&Tensor>,
+    ) -> Result<PooledTexts> {
+        let doing = encoding(request.row_text.len());
+        let model = self.models.of(request.precision)?;
+        self.layouts.with(
+            request,
+            || {
+                let packing = Packing::new(&rows()?, request.n);
+                let layout = model.lay_out(&packing).during(&doing)?;
+                let bytes = layout.bytes();
+                Ok((layout, bytes))
+            },
+            |layout| model.encode(layout, context).during(&doing),
+        )
+    }
+}
+
+fn encoding(rows: usize) -> String {
+    format!("encoding {rows} rows of text")
+}
