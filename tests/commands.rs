@@ -90,6 +90,7 @@ fn help_and_version() {
 #[test]
 fn ls() {
     expect![[r#"
+        clbench-cgil 0.1.0          libtorch 2.11.0  BUILD/libclbench_cgil.so
         clbench-clip 0.1.0          libtorch 2.11.0  BUILD/libclbench_clip.so
         clbench-heads 0.1.0         libtorch 2.11.0  BUILD/libclbench_heads.so
         clbench-metrics 0.1.0       no runtime       BUILD/libclbench_metrics.so
@@ -98,9 +99,11 @@ fn ls() {
     "#]]
     .assert_eq(&stdout(&["ls", "plugins"]));
     expect![[r#"
-        linear-head  softmax regression on frozen features: forgets in sequence, the upper bound jointly            BUILD/libclbench_heads.so
-        zero-shot    CLIP as it is: class names in templates, nothing trained, nothing forgotten                    BUILD/libclbench_text_prompts.so
-        coop         context optimisation: learned context vectors in place of a template's words, task after task  BUILD/libclbench_text_prompts.so
+        cgil           generative replay of embeddings: a generator for each class, class prompts trained on what they draw  BUILD/libclbench_cgil.so
+        prompt-tuning  CGIL's class prompts trained on real embeddings; its upper bound where all tasks are there at once    BUILD/libclbench_cgil.so
+        linear-head    softmax regression on frozen features: forgets in sequence, the upper bound jointly                   BUILD/libclbench_heads.so
+        zero-shot      CLIP as it is: class names in templates, nothing trained, nothing forgotten                           BUILD/libclbench_text_prompts.so
+        coop           context optimisation: learned context vectors in place of a template's words, task after task         BUILD/libclbench_text_prompts.so
     "#]].assert_eq(&stdout(&["ls", "strategies"]));
     expect![[r#"
         clip    CLIP from a folder in the Hugging Face layout: two encoders, one embedding space, prompts at every layer  BUILD/libclbench_clip.so
@@ -138,7 +141,14 @@ fn ls() {
         .collect();
     assert_eq!(
         names,
-        ["nearest-class-mean", "linear-head", "zero-shot", "coop"]
+        [
+            "nearest-class-mean",
+            "cgil",
+            "prompt-tuning",
+            "linear-head",
+            "zero-shot",
+            "coop"
+        ]
     );
 }
 

@@ -292,7 +292,7 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
 
     let table = [
         run(&dir, &scenario("liner-head", ""), &[]),
-        run(&dir, &scenario("cgil", ""), &[]),
+        run(&dir, &scenario("l2p", ""), &[]),
         run(
             &dir,
             &scenario("linear-head", "backbone: pixels"),
@@ -324,7 +324,7 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
         &table,
         expect![[r#"
             error: no plugin offers a strategy `liner-head`; did you mean `linear-head`? (searched BUILD)
-            error: no plugin offers a strategy `cgil`; the choices are `linear-head`, `zero-shot`, `coop` (searched BUILD)
+            error: no plugin offers a strategy `l2p`; the choices are `cgil`, `prompt-tuning`, `linear-head`, `zero-shot`, `coop` (searched BUILD)
             error: no plugin offers a backbone `pixel`; did you mean `pixels`? (searched BUILD)
             error: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
             error: plugin ROOT/tests/fixtures/plugins/nearest-class-mean/target/release/libnearest_class_mean.so offers no strategy `nearest-mean`; the only choice is `nearest-class-mean`
@@ -364,6 +364,7 @@ fn folders_are_searched_in_order() {
     expect![[r#"
         nearest-class-maan 0.1.0    no runtime       given/liba.so
         nearest-class-mban 0.1.0    no runtime       DIR/set/libb.so
+        clbench-cgil 0.1.0          libtorch 2.11.0  BUILD/libclbench_cgil.so
         clbench-clip 0.1.0          libtorch 2.11.0  BUILD/libclbench_clip.so
         clbench-heads 0.1.0         libtorch 2.11.0  BUILD/libclbench_heads.so
         clbench-metrics 0.1.0       no runtime       BUILD/libclbench_metrics.so

@@ -1,0 +1,177 @@
+//! Where a mixture starts: k-means, of all classes at once.
+//!
+//! The first centres are samples, chosen far from one another by k-means++ (Arthur and Vassilvitskii, 2007): each with a
+//! probability proportional to its squared distance from the nearest one chosen before. Then Lloyd's iteration until no
+//! sample changes its cluster. A class has as many clusters as it has distinct samples, if that is fewer than asked for.
+
+use super::mixture::{Samples, chosen};
+use clbench_torch::Noise;
+use clbench_torch::tch::{Kind, TchError, Tensor};
+
+/// Lloyd's iteration ends by itself; this bounds a class whose samples lie on borders of clusters, where rounding could
+/// move them to and fro. What scikit-learn allows.
+const MOST_ITERATIONS: u32 = 300;
+/// Whether samples still move is read from the device once in so many iterations: reading waits for it. Where nothing moves,
+/// further iterations change nothing.
+const CHECK_EVERY: u32 = 4;
+
+/// The clusters of some classes.
+pub(crate) struct Clusters {
+    /// f64 `[classes, clusters, width]`; zeros for a cluster that a class does not have.
+    pub(crate) centres: Tensor,
+    /// 1 where a sample is of a cluster, f64 `[classes, samples, clusters]`; no padding is of any.
+    pub(crate) members: Tensor,
+}
+
+/// Finds `clusters` clusters in each class.
+pub(crate) fn clusters(
+    samples: &Samples,
+    clusters: i64,
+    noise: &mut Noise,
+) -> Result<Clusters, TchError> {
+    let (mut centres, there) = first_centres(samples, clusters, noise)?;
+    let mut nearest = samples.nearest(&centres, &there)?;
+    for iteration in 1..=MOST_ITERATIONS {
+        centres = samples.centres(&nearest, &centres)?;
+        let next = samples.nearest(&centres, &there)?;
+        let settled = iteration % CHECK_EVERY == 0 && next.f_equal(&nearest)?;
+        nearest = next;
+        if settled {
+            break;
+        }
+    }
+    Ok(Clusters {
+        centres,
+        members: nearest,
+    })
+}
+
+/// The centres, and which of them are there, bool `[classes, clusters]`.
+fn first_centres(
+    samples: &Samples,
+    clusters: i64,
+    noise: &mut Noise,
+) -> Result<(Tensor, Tensor), TchError> {
+    // Squared distances from the nearest centre, [classes, samples]; before the first centre all samples are as likely.
+    let mut distance = samples.mask.shallow_clone();
+    let (mut centres, mut there) = (Vec::new(), Vec::new());
+    for cluster in 0..clusters {
+        // Where every sample is a centre already, there is nothing left to choose.
+        let left = distance
+            .f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Double)?
+            .f_gt(0.0)?;
+        let row = chosen(&distance, &noise.uniform(&[1])?)?;
+        let row = row
+            .f_unsqueeze(2)?
+            .f_expand([-1, -1, samples.width()], false)?;
+        // [classes, 1, width].
+        let centre = samples.features.f_gather(1, &row, false)?;
+        let to_centre = samples
+            .features
+            .f_sub(&centre)?
+            .f_square()?
+            .f_sum_dim_intlist([2_i64].as_slice(), false, Kind::Double)?
+            .f_mul(&samples.mask)?;
+        distance = match cluster {
+            0 => to_centre,
+            _ => distance.f_minimum(&to_centre)?,
+        };
+        centres.push(centre.f_mul(&left.f_unsqueeze(2)?)?);
+        there.push(left);
+    }
+    Ok((Tensor::f_cat(&centres, 1)?, Tensor::f_cat(&there, 1)?))
+}
+
+impl Samples {
+    /// The cluster of each sample, as [`Clusters::members`] says it.
+    fn nearest(&self, centres: &Tensor, there: &Tensor) -> Result<Tensor, TchError> {
+        // |x − c|² without |x|², which is the same for all centres: [classes, samples, clusters].
+        let lengths =
+            centres
+                .f_square()?
+                .f_sum_dim_intlist([2_i64].as_slice(), false, Kind::Double)?;
+        let distances = lengths
+            .f_masked_fill(&there.f_logical_not()?, f64::INFINITY)?
+            .f_unsqueeze(1)?
+            .f_baddbmm(&self.features, &centres.f_transpose(1, 2)?, 1.0, -2.0)?;
+        let nearest = distances.f_argmin(2, true)?;
+        let numbers = Tensor::f_arange(centres.size()[1], (Kind::Int64, nearest.device()))?;
+        nearest
+            .f_eq_tensor(&numbers)?
+            .f_to_kind(Kind::Double)?
+            .f_mul(&self.mask.f_unsqueeze(2)?)
+    }
+
+    /// The means of clusters; one that has lost all its samples stays where it was.
+    fn centres(&self, members: &Tensor, before: &Tensor) -> Result<Tensor, TchError> {
+        // [classes, clusters, 1].
+        let counts = members
+            .f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?
+            .f_unsqueeze(2)?;
+        members
+            .f_transpose(1, 2)?
+            .f_bmm(&self.features)?
+            .f_div(&counts.f_clamp_min(1.0)?)?
+            .f_where_self(&counts.f_gt(0.0)?, before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clbench_torch::tch::Device;
+
+    fn samples(classes: &[&[f64]]) -> Samples {
+        let classes: Vec<Tensor> = classes
+            .iter()
+            .map(|class| Tensor::from_slice(class).view((-1, 1)))
+            .collect();
+        Samples::new(&classes).unwrap()
+    }
+
+    fn found(classes: &[&[f64]], count: i64) -> Clusters {
+        let names: Vec<u32> = (0..classes.len() as u32).collect();
+        let mut noise = Noise::new(1, "test", 1, &names, Device::Cpu).unwrap();
+        clusters(&samples(classes), count, &mut noise).unwrap()
+    }
+
+    #[test]
+    fn clusters_far_apart_are_found() {
+        let far = [0.0, 0.2, 9.0, 9.1, 9.2, -5.0];
+        let two = [1.0, 1.5, 1.0, 40.0];
+        let clusters = found(&[&far, &two], 3);
+        let mut centres = Vec::<f64>::try_from(clusters.centres.get(0).view(-1)).unwrap();
+        centres.sort_by(f64::total_cmp);
+        for (centre, expected) in centres.iter().zip([-5.0, 0.1, 9.1]) {
+            assert!((centre - expected).abs() < 1e-12, "{centres:?}");
+        }
+        // The second class: its distinct samples; and two places that are padding.
+        let mut centres = Vec::<f64>::try_from(clusters.centres.get(1).view(-1)).unwrap();
+        centres.sort_by(f64::total_cmp);
+        assert_eq!(centres, [1.0, 1.5, 40.0]);
+        let members = clusters
+            .members
+            .get(1)
+            .sum_dim_intlist([1_i64].as_slice(), false, None);
+        assert_eq!(
+            Vec::<f64>::try_from(members).unwrap(),
+            [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+        );
+    }
+
+    #[test]
+    fn a_class_has_no_more_clusters_than_distinct_samples() {
+        let clusters = found(&[&[2.0, 3.0, 2.0], &[7.0]], 3);
+        let sizes = clusters
+            .members
+            .sum_dim_intlist([1_i64].as_slice(), false, None);
+        let mut of_first = Vec::<f64>::try_from(sizes.get(0)).unwrap();
+        of_first.sort_by(f64::total_cmp);
+        assert_eq!(of_first, [0.0, 1.0, 2.0]);
+        assert_eq!(Vec::<f64>::try_from(sizes.get(1)).unwrap(), [1.0, 0.0, 0.0]);
+        assert_eq!(
+            Vec::<f64>::try_from(clusters.centres.get(1).view(-1)).unwrap(),
+            [7.0, 0.0, 0.0]
+        );
+    }
+}

@@ -1,0 +1,264 @@
+//! A variational autoencoder for each class.
+//!
+//! The encoder makes of an embedding x (normalised, see [`normalisation`](super::normalisation)) the mean and the variance of
+//! a posterior over z, the decoder makes x̂ of a z drawn from it, and both are trained for
+//!
+//! ```text
+//! −ln N(x; x̂, 1) + KL(N(μ, σ²) ‖ N(0, I))
+//! ```
+//!
+//! summed over features and averaged over a batch (Kingma and Welling, 2014). To draw a new embedding, z is drawn from N(0, I)
+//! and decoded. The encoder is D → hidden → hidden → 2 · latent, with batch normalisation and LeakyReLU (0.2) behind the
+//! first two layers; the decoder is latent → hidden → hidden → D with LeakyReLU. Adam; cosine rates with warm restarts, the first
+//! period a tenth of the epochs, each further one twice as long. A class's last batch is kept, unless it is of one sample;
+//! a class of one sample is not trained at all, and what is drawn is that sample.
+//!
+//! All classes of a task are trained in one stack: parameters have the classes as their first dimension, products are batched,
+//! there is one optimiser. What becomes of a class does not depend on the classes beside it, but for rounding.
+
+mod decoder;
+mod layer;
+mod network;
+mod training;
+
+use super::normalisation::Normalisation;
+use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::schedule::WarmRestarts;
+use clbench_torch::tch::{Device, Tensor};
+use clbench_torch::{During, Noise};
+use decoder::Decoder;
+use harness_abi::parameters::require;
+use harness_abi::{Error, Result};
+use network::Sizes;
+use serde::Deserialize;
+use training::Training;
+
+/// How the autoencoders are made and trained. The defaults are those of CGIL.
+///
+/// ```yaml
+/// vae:
+///   hidden: 128
+///   latent: 32
+///   epochs: 300
+/// ```
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vae {
+    /// Width of the hidden layers, at least 1.
+    pub hidden: u32,
+    /// Numbers of z, at least 1.
+    pub latent: u32,
+    /// How often every sample is seen, at least 1.
+    pub epochs: u32,
+    /// η of Adam at the beginning of a period, above 0.
+    pub lr: f64,
+    /// Samples of a class in one step, at least 2: of one sample batch normalisation can make nothing.
+    pub batch_size: u32,
+}
+
+impl Default for Vae {
+    fn default() -> Self {
+        Vae {
+            hidden: 512,
+            latent: 256,
+            epochs: 500,
+            lr: 2e-4,
+            batch_size: 64,
+        }
+    }
+}
+
+impl Vae {
+    /// Checks every value; `path` is the key that these stand under.
+    ///
+    /// # Errors
+    ///
+    /// With the path of the first one that cannot be used.
+    pub fn check(&self, path: &str) -> Result<()> {
+        let at_least = |least: u32, key: &str, value: u32| {
+            let path = format!("{path}.{key}");
+            require(&path, value >= least, &format!("at least {least}"), value)
+        };
+        at_least(1, "hidden", self.hidden)?;
+        at_least(1, "latent", self.latent)?;
+        at_least(1, "epochs", self.epochs)?;
+        at_least(2, "batch_size", self.batch_size)?;
+        let lr_is_good = self.lr > 0.0 && self.lr.is_finite();
+        require(&format!("{path}.lr"), lr_is_good, "above 0", self.lr)
+    }
+
+    /// The learning rates of the epochs.
+    pub fn schedule(&self) -> WarmRestarts {
+        WarmRestarts {
+            lr: self.lr,
+            first_period: (self.epochs / 10).max(1),
+        }
+    }
+}
+
+/// What the noise of the posterior is multiplied by, the encoder's second output being s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posterior {
+    /// exp(s / 2): s is the logarithm of the variance, as the divergence takes it.
+    StandardDeviation,
+    /// exp(s): what CGIL's code does, though its divergence takes exp(s) for the variance.
+    Exponential,
+}
+
+/// An autoencoder for each class.
+#[derive(Debug)]
+pub struct Autoencoders {
+    vae: Vae,
+    posterior: Posterior,
+}
+
+impl Autoencoders {
+    /// With settings that were [checked](Vae::check).
+    pub fn new(vae: Vae, posterior: Posterior) -> Autoencoders {
+        Autoencoders { vae, posterior }
+    }
+}
+
+/// Epochs between two looks at the loss, each of which waits for the device.
+const EPOCHS_PER_LOOK: u32 = 10;
+
+/// Parameters that a stack may have on the CPU.
+const PARAMETERS_AT_ONCE: i64 = 1 << 22;
+
+impl Generator for Autoencoders {
+    fn trained_parameters(&self, width: u64) -> u64 {
+        self.sizes(width as i64).parameters() as u64
+    }
+
+    fn fit(&self, classes: &[ClassFeatures], fitting: &Fitting<'_>) -> Result<Fit> {
+        let (normalisation, samples) = Normalisation::of(classes)?;
+        let names: Vec<u32> = classes.iter().map(|class| class.class).collect();
+        let at_once = self.classes_at_once(&samples, fitting.device);
+        let stacks = names.chunks(at_once).zip(samples.chunks(at_once));
+        let total = stacks.len() as u64 * u64::from(self.vae.epochs);
+        let mut fit = Fit {
+            fitted: Fitted::default(),
+            optimiser_steps: 0,
+        };
+        for (at, (names, samples)) in (0..).zip(stacks) {
+            let before = at * u64::from(self.vae.epochs);
+            let stack = self.fit_stack(names, samples, fitting, before, total)?;
+            fit.fitted.extend(stack.fitted)?;
+            fit.optimiser_steps += stack.optimiser_steps;
+        }
+        let decoders = fit.fitted.tensors.into_iter();
+        fit.fitted = Fitted::new(decoders.chain(normalisation.into_tensors()).collect());
+        Ok(fit)
+    }
+
+    fn draw(&self, fitted: &Fitted, count: i64, noise: &mut Noise) -> Result<Tensor> {
+        let _mode = GradientMode::off();
+        let decoder = Decoder::from_fitted(fitted)?;
+        let drawn = noise
+            .normal(&[count, decoder.latent()])
+            .and_then(|normal| decoder.sampled(&normal))
+            .during("drawing from autoencoders")?;
+        Normalisation::from_fitted(fitted)?.undo(&drawn)
+    }
+}
+
+impl Autoencoders {
+    /// Those of one class, whose embeddings have that width.
+    fn sizes(&self, width: i64) -> Sizes {
+        Sizes {
+            classes: 1,
+            width,
+            hidden: self.vae.hidden.into(),
+            latent: self.vae.latent.into(),
+        }
+    }
+
+    /// How many classes make a stack. A GPU has work for all of them. On the CPU a stack of large networks gains nothing over
+    /// a few of them, and loses by leaving the cache, so a task of many classes becomes several stacks.
+    fn classes_at_once(&self, samples: &[Tensor], device: Device) -> usize {
+        match (samples, device) {
+            ([first, ..], Device::Cpu) => {
+                let parameters = self.sizes(first.size()[1]).parameters();
+                usize::try_from(PARAMETERS_AT_ONCE / parameters).map_or(1, |fit| fit.max(1))
+            }
+            _ => samples.len().max(1),
+        }
+    }
+
+    /// Fits the autoencoders of a stack; of the fit's epochs, `before` are done and `total` are to be.
+    fn fit_stack(
+        &self,
+        names: &[u32],
+        samples: &[Tensor],
+        fitting: &Fitting<'_>,
+        before: u64,
+        total: u64,
+    ) -> Result<Fit> {
+        let random = (fitting.seed, fitting.task);
+        let mut training = Training::new(
+            &self.vae,
+            self.posterior,
+            names,
+            samples,
+            random,
+            fitting.kind,
+        )?;
+        let schedule = self.vae.schedule();
+        // Without a step there is nothing to wait for.
+        let epochs = match training.plan.steps.len() {
+            0 => 0,
+            _ => self.vae.epochs,
+        };
+        for epoch in 0..epochs {
+            if fitting.host.cancelled() {
+                return Err(Error::cancelled());
+            }
+            let doing = format!("fitting autoencoders, epoch {} of {epochs}", epoch + 1);
+            let losses = training.epoch(schedule.lr(epoch)).during(&doing)?;
+            let last = epoch + 1 == epochs;
+            if last || (epoch + 1) % EPOCHS_PER_LOOK == 0 {
+                let loss = training.mean(&losses).during(&doing)?;
+                if last || !loss.is_finite() {
+                    self.refuse_broken(&training, &losses, names)
+                        .map_err(|error| error.context(doing))?;
+                }
+                let done = before + u64::from(epoch) + 1;
+                fitting.host.scalar("vae loss", done, loss);
+                fitting.host.progress("vae epoch", done, total);
+            }
+        }
+        let back = Tensor::f_from_slice(&training.plan.back())
+            .and_then(|back| back.f_to_device(fitting.device))
+            .and_then(|back| training.decoder().tensors(&back))
+            .during("keeping the decoders")?;
+        Ok(Fit {
+            fitted: Fitted::new(back),
+            optimiser_steps: u64::from(epochs) * training.plan.steps_of_classes(),
+        })
+    }
+
+    /// An error if a class's loss or decoder is not of finite numbers.
+    fn refuse_broken(&self, training: &Training, losses: &Tensor, names: &[u32]) -> Result<()> {
+        let _mode = GradientMode::off();
+        let sound = || {
+            let sound = losses
+                .f_isfinite()?
+                .f_logical_and(&training.decoder().finite()?)?;
+            Vec::<bool>::try_from(sound)
+        };
+        let sound = sound().during("looking for numbers that are not finite")?;
+        match sound.iter().position(|sound| !sound) {
+            None => Ok(()),
+            Some(position) => Err(Error::failed(format!(
+                "the loss of class {} is no longer a number; set `vae.lr`, now {}, lower",
+                names[training.plan.order[position]], self.vae.lr
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod reference_tests;
+#[cfg(test)]
+mod tests;

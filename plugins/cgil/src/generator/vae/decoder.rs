@@ -1,0 +1,78 @@
+//! The decoders of classes: all of their autoencoders that is kept, because samples are drawn from them.
+
+use super::layer::{leaky, product};
+use crate::generator::Fitted;
+use clbench_torch::tch::{Kind, TchError, Tensor};
+
+/// The decoders of some classes, `[classes, …]` each.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    /// Of layers 0 and 2, `[classes, out, in]`; of layer 4, whose samples are rows, `[classes, in, out]`.
+    pub weights: [Tensor; 3],
+    /// `[classes, out]`.
+    pub biases: [Tensor; 3],
+}
+
+/// Their names, those of the layers of the reference.
+const NAMES: [&str; 3] = ["decoder.0", "decoder.2", "decoder.4"];
+
+impl Decoder {
+    /// x̂ of z, products computed in the type `kind`: `[classes, latent, samples]` becomes `[classes, samples, width]`.
+    pub fn decoded(&self, latent: &Tensor, kind: Kind) -> Result<Tensor, TchError> {
+        let [first, second, third] = &self.weights;
+        let bias = |at: usize, dimension| self.biases[at].f_unsqueeze(dimension);
+        let hidden = leaky(&product(first, latent, Some(&bias(0, 2)?), kind)?)?;
+        let hidden = leaky(&product(second, &hidden, Some(&bias(1, 2)?), kind)?)?;
+        let rows = hidden.f_transpose(1, 2)?;
+        product(&rows, third, Some(&bias(2, 1)?), kind)
+    }
+
+    /// Samples drawn at random, `[classes, samples, width]`, of `[classes, samples, latent]` normal numbers.
+    pub fn sampled(&self, normal: &Tensor) -> Result<Tensor, TchError> {
+        let kind = self.weights[0].kind();
+        let latent = normal.f_to_kind(kind)?.f_transpose(1, 2)?;
+        self.decoded(&latent, kind)
+    }
+
+    /// The numbers that a sample is decoded from.
+    pub fn latent(&self) -> i64 {
+        self.weights[0].size()[2]
+    }
+
+    /// The decoders of those classes, as tensors that [`Decoder::from_fitted`] finds again.
+    pub fn tensors(&self, classes: &Tensor) -> Result<Vec<(String, Tensor)>, TchError> {
+        let mut tensors = Vec::new();
+        for (name, (weight, bias)) in NAMES.iter().zip(self.weights.iter().zip(&self.biases)) {
+            let chosen = |tensor: &Tensor| tensor.f_detach()?.f_index_select(0, classes);
+            tensors.push((format!("{name}.weight"), chosen(weight)?));
+            tensors.push((format!("{name}.bias"), chosen(bias)?));
+        }
+        Ok(tensors)
+    }
+
+    /// The decoders that a fit gave out.
+    ///
+    /// # Errors
+    ///
+    /// If it was one of another kind of generator.
+    pub fn from_fitted(fitted: &Fitted) -> harness_abi::Result<Decoder> {
+        let found = |part: &str| -> harness_abi::Result<[Tensor; 3]> {
+            let [first, second, third] = NAMES.map(|name| fitted.tensor(&format!("{name}.{part}")));
+            Ok([first?, second?, third?].map(Tensor::shallow_clone))
+        };
+        Ok(Decoder {
+            weights: found("weight")?,
+            biases: found("bias")?,
+        })
+    }
+
+    /// Whether each class's decoder is of finite numbers, bool `[classes]`.
+    pub fn finite(&self) -> Result<Tensor, TchError> {
+        let tensors = self.weights.iter().chain(&self.biases);
+        let finite = tensors.map(|tensor| {
+            let numbers = tensor.f_flatten(1, -1)?;
+            numbers.f_isfinite()?.f_all_dim(1, false)
+        });
+        Tensor::f_stack(&finite.collect::<Result<Vec<_>, _>>()?, 0)?.f_all_dim(0, false)
+    }
+}

@@ -1,0 +1,187 @@
+//! All steps of all classes of a stack.
+
+use super::super::stack::adam::Adam;
+use super::super::stack::batches::Batches;
+use super::super::stack::plan::{Plan, Step};
+use super::decoder::Decoder;
+use super::network::{Loss, Network, Parameters, Sizes};
+use super::{Posterior, Vae};
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::{During, Noise};
+use harness_abi::Result;
+
+/// Of one sample batch normalisation can make nothing.
+const LEAST_BATCH: i64 = 2;
+
+/// Columns of noise that are drawn together, so that a class gets the same numbers however long the batches beside its own.
+const NOISE_ROWS: i64 = 64;
+
+/// The networks of a stack of classes, and their optimiser.
+#[derive(Debug)]
+pub(super) struct Stack {
+    /// Of the first classes, for every number of them that steps are taken with; all classes last.
+    networks: Vec<Network>,
+    adam: Adam,
+    posterior: Posterior,
+}
+
+impl Stack {
+    /// For the steps of that plan; products are computed in the type `product`.
+    pub fn new(
+        parameters: &Parameters,
+        sizes: Sizes,
+        plan: &Plan,
+        product: Kind,
+        posterior: Posterior,
+    ) -> Result<Stack, TchError> {
+        let ends = plan.groups.iter().map(|(classes, _)| classes.end);
+        let mut prefixes: Vec<i64> = ends.chain([sizes.classes]).collect();
+        prefixes.dedup();
+        let networks = prefixes
+            .into_iter()
+            .map(|classes| Network::new(parameters, classes, sizes, product));
+        let groups: Vec<_> = plan
+            .groups
+            .iter()
+            .map(|(classes, _)| classes.clone())
+            .collect();
+        Ok(Stack {
+            networks: networks.collect::<Result<_, _>>()?,
+            adam: Adam::new(&parameters.all(), &groups, 0.0)?,
+            posterior,
+        })
+    }
+
+    /// A step of the first classes: of as many as there are batches in `samples`, `[active, rows, width]`. For `weights` and
+    /// `epsilon` see [`Network::pass`]. Gives their losses before the step, `[active]`.
+    pub fn step(
+        &mut self,
+        samples: &Tensor,
+        weights: Option<&Tensor>,
+        epsilon: &Tensor,
+        lr: f64,
+    ) -> Result<Tensor, TchError> {
+        let _mode = GradientMode::on();
+        let active = samples.size()[0];
+        let network = self.network(active);
+        let pass = network.pass(samples, weights, epsilon, self.posterior)?;
+        let losses = Loss::of(samples, weights, &pass)?.total()?;
+        let gradients = network.gradients(&losses)?;
+        self.adam.step(active, &gradients, lr)?;
+        losses.f_detach()
+    }
+
+    /// The networks of the first classes.
+    pub fn network(&self, classes: i64) -> &Network {
+        let found = self
+            .networks
+            .iter()
+            .find(|network| network.classes() == classes);
+        found.expect("steps are of whole groups")
+    }
+}
+
+/// The training of the classes of a stack, epoch by epoch.
+#[derive(Debug)]
+pub(super) struct Training {
+    pub plan: Plan,
+    pub stack: Stack,
+    batches: Batches,
+    /// Of each step, for every [`NOISE_ROWS`] rows.
+    noise: Vec<Vec<Noise>>,
+    latent: i64,
+    /// 1 / steps of an epoch for each class, `[classes]`; 0 for one that takes none.
+    shares: Tensor,
+}
+
+impl Training {
+    /// Of classes with those names and normalised samples, `[samples, width]` each. Numbers are of the samples' type and on
+    /// their device.
+    pub fn new(
+        vae: &Vae,
+        posterior: Posterior,
+        names: &[u32],
+        samples: &[Tensor],
+        (seed, task): (u64, u32),
+        product: Kind,
+    ) -> Result<Training> {
+        let doing = "laying out the autoencoders";
+        let (kind, device) = (samples[0].kind(), samples[0].device());
+        let lengths: Vec<i64> = samples.iter().map(|samples| samples.size()[0]).collect();
+        let plan = Plan::new(&lengths, vae.batch_size.into(), LEAST_BATCH, (kind, device))
+            .during(doing)?;
+        let names: Vec<u32> = plan.order.iter().map(|&class| names[class]).collect();
+        let samples: Vec<&Tensor> = plan.order.iter().map(|&class| &samples[class]).collect();
+        let noise = |purpose: &str, names: &[u32]| Noise::new(seed, purpose, task, names, device);
+
+        let sizes = Sizes {
+            classes: names.len() as i64,
+            width: samples[0].size()[1],
+            hidden: vae.hidden.into(),
+            latent: vae.latent.into(),
+        };
+        let mut uniform = noise("vae/init", &names)?;
+        let parameters =
+            Parameters::init(sizes, kind, |shape| uniform.uniform(shape)).during(doing)?;
+        let of_step = |(at, step): (usize, &Step)| {
+            let drawn = 0..(step.rows + NOISE_ROWS - 1) / NOISE_ROWS;
+            let names = &names[..step.active as usize];
+            drawn
+                .map(|part| noise(&format!("vae/posterior/{at}/{part}"), names))
+                .collect()
+        };
+        let of_steps = plan.steps.iter().enumerate().map(of_step);
+        Ok(Training {
+            stack: Stack::new(&parameters, sizes, &plan, product, posterior).during(doing)?,
+            batches: Batches::new(&plan, &samples, |classes| {
+                noise("vae/order", &names[classes])
+            })?,
+            noise: of_steps.collect::<Result<_>>()?,
+            latent: sizes.latent,
+            shares: plan.shares(kind, device).during(doing)?,
+            plan,
+        })
+    }
+
+    /// Trains for an epoch. Gives the mean of each class's losses in the order of the stack, `[classes]`; 0 for a class that
+    /// takes no steps.
+    pub fn epoch(&mut self, lr: f64) -> Result<Tensor, TchError> {
+        self.batches.shuffle()?;
+        let losses = self.shares.f_zeros_like()?;
+        for (step, noise) in self.plan.steps.iter().zip(&mut self.noise) {
+            let samples = self.batches.of(step)?;
+            let columns = NOISE_ROWS.min(self.plan.batch_size);
+            let parts = noise
+                .iter_mut()
+                .map(|noise| noise.normal(&[self.latent, columns]));
+            let mut epsilon: Vec<Tensor> = parts.collect::<Result<_, _>>()?;
+            let epsilon = match epsilon.len() {
+                1 => epsilon.remove(0),
+                _ => Tensor::f_cat(&epsilon, 2)?,
+            };
+            let epsilon = epsilon
+                .f_narrow(2, 0, step.rows)?
+                .f_to_kind(samples.kind())?;
+            let own = self
+                .stack
+                .step(&samples, step.weights.as_ref(), &epsilon, lr)?;
+            let _ = losses.f_narrow(0, 0, step.active)?.f_add_(&own)?;
+        }
+        losses.f_mul(&self.shares)
+    }
+
+    /// The mean over the classes that are trained of what [`Training::epoch`] gave; read from the device.
+    pub fn mean(&self, losses: &Tensor) -> Result<f64, TchError> {
+        let trained = self.plan.steps.first().map_or(0, |step| step.active);
+        losses
+            .f_narrow(0, 0, trained)?
+            .f_mean(None)?
+            .f_double_value(&[])
+    }
+
+    /// The decoders of all classes, in the order of the stack.
+    pub fn decoder(&self) -> &Decoder {
+        self.stack.network(self.plan.order.len() as i64).decoder()
+    }
+}

@@ -1,0 +1,128 @@
+//! Text keys: what images are compared with, the unit-length text features of class prompts. No gradient.
+
+use crate::prompts::ClassPrompts;
+use clbench_torch::class_texts::TEXTS_AT_ONCE;
+use clbench_torch::cosine::unit_rows;
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::text::PromptedTexts;
+use clbench_torch::{During, bridge};
+use harness_abi::{BackboneHandle, Place, Result};
+
+/// How many rows of text are encoded at once where every image has rows of its own: bounds the memory.
+pub(crate) const ROWS_AT_ONCE: i64 = 1024;
+
+/// Rows of text in which a context stands before a class name.
+pub(crate) fn rows(
+    backbone: &BackboneHandle,
+    names: &[String],
+    row_text: Vec<i64>,
+    options: &[u8],
+) -> Result<PromptedTexts> {
+    PromptedTexts::new(backbone, names.to_vec(), row_text, Place::Front, options)
+}
+
+/// The zero-shot text features of classes, raw as the backbone gives them, f32 `[texts, embedding width]` on the device of
+/// whoever asks.
+///
+/// # Errors
+///
+/// What the backbone reports.
+pub fn zero_shot(
+    backbone: &BackboneHandle,
+    texts: &[String],
+    device: clbench_torch::tch::Device,
+) -> Result<Tensor> {
+    let _mode = GradientMode::off();
+    let doing = "encoding class names in their template";
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut features = Vec::new();
+    for texts in texts.chunks(TEXTS_AT_ONCE) {
+        let encoded = backbone
+            .encode_texts(texts)
+            .map_err(|error| error.context(doing))?;
+        features.push(bridge::copy_in(encoded.view())?);
+    }
+    Tensor::f_cat(&features, 0)
+        .and_then(|features| features.f_to_device(device))
+        .and_then(|features| features.f_to_kind(Kind::Float))
+        .during(doing)
+}
+
+/// The keys of classes, `[classes, embedding width]`: of these names, with these zero-shot text features, which make no
+/// image-conditioned prompts.
+///
+/// # Errors
+///
+/// What the backbone reports, such as a name that is too long beside the context.
+pub fn text_keys(
+    backbone: &BackboneHandle,
+    prompts: &ClassPrompts,
+    names: &[String],
+    zero_shot: &Tensor,
+    options: &[u8],
+) -> Result<Tensor> {
+    let _mode = GradientMode::off();
+    let contexts = prompts.contexts(zero_shot).during("contexts of classes")?;
+    let mut keys = Vec::new();
+    for (at, names) in names.chunks(TEXTS_AT_ONCE).enumerate() {
+        let classes = names.len() as i64;
+        let contexts = contexts.f_narrow(0, (at * TEXTS_AT_ONCE) as i64, classes);
+        let contexts = contexts.during("contexts of classes")?;
+        let texts = rows(backbone, names, (0..classes).collect(), options)?;
+        keys.push(unit_rows(&texts.embeddings(&contexts)?).during("text keys")?);
+    }
+    Tensor::f_cat(&keys, 0).during("text keys")
+}
+
+/// The keys of classes for each image, `[images, classes, embedding width]`, by image-conditioned prompts.
+///
+/// # Errors
+///
+/// As for [`text_keys`].
+pub fn image_keys(
+    backbone: &BackboneHandle,
+    prompts: &ClassPrompts,
+    names: &[String],
+    images: &Tensor,
+    options: &[u8],
+) -> Result<Tensor> {
+    let _mode = GradientMode::off();
+    let tokens = prompts.image_contexts(images)?;
+    let (count, classes) = (images.size()[0], names.len() as i64);
+    let mut keys = Vec::new();
+    for (start, length) in chunks(count, classes) {
+        let tokens = tokens
+            .f_narrow(0, start, length)
+            .during("tokens of images")?;
+        let texts = rows(backbone, names, row_text(length, 0..classes), options)?;
+        let contexts = for_each_class(&tokens, classes).during("tokens of images")?;
+        let embeddings = texts.embeddings(&contexts)?;
+        let unit = unit_rows(&embeddings).and_then(|keys| keys.f_reshape([length, classes, -1]));
+        keys.push(unit.during("text keys")?);
+    }
+    Tensor::f_cat(&keys, 0).during("text keys")
+}
+
+/// Images in parts, of each of which the rows for so many classes are encoded at once: where it starts, and how many.
+pub(crate) fn chunks(images: i64, classes: i64) -> Vec<(i64, i64)> {
+    let length = (ROWS_AT_ONCE / classes.max(1)).max(1);
+    (0..images)
+        .step_by(length as usize)
+        .map(|start| (start, length.min(images - start)))
+        .collect()
+}
+
+/// The texts of rows: those classes, for each image.
+pub(crate) fn row_text(images: i64, classes: std::ops::Range<i64>) -> Vec<i64> {
+    (0..images).flat_map(|_| classes.clone()).collect()
+}
+
+/// Each image's context for each class: `[images, n, width]` to `[images · classes, n, width]`.
+pub(crate) fn for_each_class(contexts: &Tensor, classes: i64) -> Result<Tensor, TchError> {
+    let (images, n, width) = contexts.size3()?;
+    contexts
+        .f_unsqueeze(1)?
+        .f_expand([images, classes, n, width], false)?
+        .f_reshape([images * classes, n, width])
+}

@@ -1,0 +1,372 @@
+//! A training of class prompts: a step, and the epochs of one task.
+//!
+//! The logits of an image's embedding f are s · cos(f, key of c) over the classes seen, s being the model's logit scale; the
+//! loss is the mean cross-entropy of a mini-batch, and where it is asked for the orthogonality penalty. Its gradient goes into
+//! learned tokens and the token network alone.
+//!
+//! A [`Tuning`] knows neither tasks nor where its samples come from: CGIL hands it what generators draw, prompt tuning a
+//! task's own embeddings.
+
+use crate::keys::{self, chunks, for_each_class, row_text};
+use crate::parameters::{Context, Optimiser, Training};
+use crate::prompts::{ClassPrompts, LEARNED};
+use clbench_torch::During;
+use clbench_torch::cosine::{self, unit_rows};
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::lesson::{Lesson, all_finite, total};
+use clbench_torch::tch::nn::{Adam, AdamW, Optimizer, OptimizerConfig, Sgd, VarStore};
+use clbench_torch::tch::{Kind, Reduction, TchError, Tensor};
+use clbench_torch::text::PromptedTexts;
+use clbench_torch::text_side;
+use harness_abi::{BackboneHandle, Error, Host, Learned, Result};
+
+/// The classes whose prompts are trained, and on what.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The backbone that encodes the prompts.
+    pub backbone: &'a BackboneHandle,
+    /// The classes' names, as they stand in texts.
+    pub names: &'a [String],
+    /// Their zero-shot text features, not normalised, `[classes, embedding width]`.
+    pub zero_shot: &'a Tensor,
+    /// What the backbone is told of the texts.
+    pub options: &'a [u8],
+}
+
+/// Class prompts in training. Those of the first classes may be left as they are.
+#[derive(Debug)]
+pub struct Tuning<'a> {
+    seen: Seen<'a>,
+    scale: f64,
+    orthogonality: f64,
+    /// The prompts that are left as they are; the network is the one that is trained.
+    past: ClassPrompts,
+    /// The others; their tensors are what the optimiser moves.
+    trained: ClassPrompts,
+    /// How many are left as they are.
+    first: i64,
+    /// The rows of all others; none where rows depend on the batch.
+    texts: Option<PromptedTexts>,
+    /// The keys of those left as they are, where no training moves them.
+    past_keys: Option<Tensor>,
+    variables: VarStore,
+}
+
+impl<'a> Tuning<'a> {
+    /// Trains copies of the prompts of the classes seen, from class `first` on; `orthogonality` is the penalty's weight.
+    ///
+    /// # Errors
+    ///
+    /// If the backbone cannot compare images with texts, or there are fewer prompts than classes.
+    pub fn new(
+        seen: Seen<'a>,
+        prompts: &ClassPrompts,
+        first: u32,
+        orthogonality: f64,
+    ) -> Result<Tuning<'a>> {
+        let _mode = GradientMode::off();
+        let first = i64::from(first);
+        let variables = VarStore::new(seen.zero_shot.device());
+        let [past, trained] = prompts.split(first)?;
+        let trained = trained.map(|name, tensor| {
+            // tch takes a full stop for the end of a path.
+            let name = name.replace('.', "_");
+            variables
+                .root()
+                .f_var_copy(&name, tensor)
+                .during("making the prompts")
+        })?;
+        // The same network and the same shared tokens, so that both move together.
+        let past = past.map(|name, tensor| {
+            let shared = match name {
+                LEARNED if trained.is_per_class() => None,
+                name => trained.tensor(name),
+            };
+            Ok(shared.unwrap_or(tensor).shallow_clone())
+        })?;
+        let texts = match prompts.context() {
+            Context::ImageConditioned => None,
+            _ => {
+                let rows = (first..seen.names.len() as i64).collect();
+                Some(keys::rows(seen.backbone, seen.names, rows, seen.options)?)
+            }
+        };
+        let mut tuning = Tuning {
+            scale: text_side::logit_scale(seen.backbone.info())?,
+            seen,
+            orthogonality,
+            past,
+            trained,
+            first,
+            texts,
+            past_keys: None,
+            variables,
+        };
+        if tuning.first > 0 && tuning.trained.context() == Context::PerClass {
+            tuning.past_keys = Some(tuning.keys_of_past()?);
+        }
+        Ok(tuning)
+    }
+
+    /// The prompts that are trained, those of the classes from the first on: after [`backward`](Self::backward), `grad()`
+    /// of their tensors is there.
+    pub fn trained(&self) -> &ClassPrompts {
+        &self.trained
+    }
+
+    /// All prompts as they are now, the ones left alone included.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn prompts(&self) -> Result<ClassPrompts> {
+        let _mode = GradientMode::off();
+        self.trained.map(|name, tensor| {
+            let whole = match (name, self.past.learned()) {
+                (LEARNED, Some(past)) if self.trained.is_per_class() => {
+                    Tensor::f_cat(&[past, tensor], 0)
+                }
+                _ => tensor.f_detach_copy(),
+            };
+            whole.during("keeping the trained prompts")
+        })
+    }
+
+    /// The mean loss of a mini-batch, its targets the classes' numbers. Its gradient is added to the tensors'.
+    ///
+    /// # Errors
+    ///
+    /// What the backbone or libtorch reports.
+    pub fn backward(&self, batch: &Lesson) -> Result<Tensor> {
+        let _mode = GradientMode::on();
+        let loss = match &self.texts {
+            Some(texts) => self.backward_of_texts(texts, batch),
+            None => self.backward_of_images(batch),
+        }?;
+        loss.f_detach().during("the loss")
+    }
+
+    /// A fresh optimiser of the prompts.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn optimiser(&self, training: &Training) -> Result<Optimizer> {
+        let (lr, wd) = (training.lr, training.weight_decay);
+        let of = |config: &dyn Fn() -> Result<Optimizer, TchError>| {
+            config().during("making the optimiser")
+        };
+        match training.optimiser {
+            Optimiser::Sgd => of(&|| {
+                Sgd {
+                    wd,
+                    ..Sgd::default()
+                }
+                .build(&self.variables, lr)
+            }),
+            Optimiser::Adam => of(&|| {
+                Adam {
+                    wd,
+                    ..Adam::default()
+                }
+                .build(&self.variables, lr)
+            }),
+            Optimiser::Adamw => of(&|| {
+                AdamW {
+                    wd,
+                    ..AdamW::default()
+                }
+                .build(&self.variables, lr)
+            }),
+        }
+    }
+
+    /// One step on a mini-batch. Gives its mean loss before the step, which stays on the device.
+    ///
+    /// # Errors
+    ///
+    /// As for [`backward`](Self::backward).
+    pub fn step(&self, optimiser: &mut Optimizer, batch: &Lesson) -> Result<Tensor> {
+        optimiser.zero_grad();
+        let loss = self.backward(batch)?;
+        optimiser.step();
+        Ok(loss)
+    }
+
+    fn backward_of_texts(&self, texts: &PromptedTexts, batch: &Lesson) -> Result<Tensor> {
+        let doing = "the loss";
+        let rest = self.seen.names.len() as i64 - self.first;
+        let own = self.seen.zero_shot.f_narrow(0, self.first, rest);
+        let contexts = own.and_then(|own| self.trained.contexts(&own));
+        let encoded = texts.encode(&contexts.during("contexts of classes")?)?;
+        let mut keys = unit_rows(encoded.embeddings()).during(doing)?;
+        if self.first > 0 {
+            let past = match &self.past_keys {
+                Some(keys) => keys.shallow_clone(),
+                None => self.keys_of_past()?,
+            };
+            keys = Tensor::f_cat(&[past, keys], 0).during(doing)?;
+        }
+        let mut loss = cosine::logits(&batch.features, &keys, self.scale)
+            .and_then(|logits| cross_entropy(&logits, &batch.targets, Reduction::Mean))
+            .during(doing)?;
+        if self.orthogonality > 0.0 {
+            let penalty = self.penalty().during("the orthogonality penalty")?;
+            loss = penalty
+                .f_mul_scalar(self.orthogonality)
+                .and_then(|penalty| loss.f_add(&penalty))
+                .during(doing)?;
+        }
+        encoded.backward(&loss)?;
+        Ok(loss)
+    }
+
+    /// Every image has text keys of its own: part by part, the gradients adding up.
+    fn backward_of_images(&self, batch: &Lesson) -> Result<Tensor> {
+        let doing = "the loss";
+        let (images, classes) = (batch.len() as i64, self.seen.names.len() as i64);
+        let mut losses = Vec::new();
+        for (start, length) in chunks(images, classes) {
+            let part = batch.range(start, length).during(doing)?;
+            let tokens = self.trained.image_contexts(&part.features)?;
+            let rest = classes - self.first;
+            let rows = row_text(length, self.first..classes);
+            let texts = self.rows(rows)?;
+            let contexts = for_each_class(&tokens, rest).during("tokens of images")?;
+            let encoded = texts.encode(&contexts)?;
+            let keys = |embeddings: &Tensor, classes: i64| {
+                unit_rows(embeddings)?.f_reshape([length, classes, -1])
+            };
+            let mut all = keys(encoded.embeddings(), rest).during(doing)?;
+            if self.first > 0 {
+                let texts = self.rows(row_text(length, 0..self.first))?;
+                let contexts = for_each_class(&tokens, self.first).during("tokens of images")?;
+                let past = keys(&texts.embeddings(&contexts)?, self.first).during(doing)?;
+                all = Tensor::f_cat(&[past, all], 1).during(doing)?;
+            }
+            let loss = image_logits(&part.features, &all, self.scale)
+                .and_then(|logits| cross_entropy(&logits, &part.targets, Reduction::Sum))
+                .and_then(|loss| loss.f_div_scalar(images))
+                .during(doing)?;
+            encoded.backward(&loss)?;
+            losses.push(loss.f_detach().during(doing)?);
+        }
+        let losses = Tensor::f_stack(&losses, 0).during(doing)?;
+        losses.f_sum(Kind::Float).during(doing)
+    }
+
+    fn rows(&self, row_text: Vec<i64>) -> Result<PromptedTexts> {
+        keys::rows(
+            self.seen.backbone,
+            self.seen.names,
+            row_text,
+            self.seen.options,
+        )
+    }
+
+    fn keys_of_past(&self) -> Result<Tensor> {
+        let names = &self.seen.names[..self.first as usize];
+        let zero_shot = self.seen.zero_shot.f_narrow(0, 0, self.first);
+        let zero_shot = zero_shot.during("text features of past classes")?;
+        let (backbone, options) = (self.seen.backbone, self.seen.options);
+        keys::text_keys(backbone, &self.past, names, &zero_shot, options)
+    }
+
+    /// The mean of (P Pᵀ − I)² over its entries and over token positions, P's rows being the classes' learned tokens at one
+    /// position.
+    fn penalty(&self) -> Result<Tensor, TchError> {
+        let parts = [self.past.learned(), self.trained.learned()];
+        let parts: Vec<&Tensor> = parts.into_iter().flatten().collect();
+        // [positions, classes, width]
+        let tokens = Tensor::f_cat(&parts, 0)?.f_transpose(0, 1)?;
+        let products = tokens.f_matmul(&tokens.f_transpose(1, 2)?)?;
+        let identity = Tensor::f_eye(products.size()[1], (Kind::Float, products.device()))?;
+        products.f_sub(&identity)?.f_square()?.f_mean(Kind::Float)
+    }
+}
+
+/// Logits `[images, classes]` of images of unit length `[images, width]`, each for keys of its own, `[images, classes, width]`.
+///
+/// # Errors
+///
+/// What libtorch reports.
+pub fn image_logits(images: &Tensor, keys: &Tensor, scale: f64) -> Result<Tensor, TchError> {
+    keys.f_bmm(&images.f_mul_scalar(scale)?.f_unsqueeze(2)?)?
+        .f_squeeze_dim(2)
+}
+
+fn cross_entropy(
+    logits: &Tensor,
+    targets: &Tensor,
+    reduction: Reduction,
+) -> Result<Tensor, TchError> {
+    logits.f_cross_entropy_loss(targets, None::<&Tensor>, reduction, -100, 0.0)
+}
+
+/// All epochs of a task. `samples` gives those of an epoch, counted from 0, in the order in which they are learned from;
+/// `section` is where a scenario sets `training`.
+///
+/// # Errors
+///
+/// What `samples`, the backbone or libtorch report; a loss that is no number; [`Error::cancelled`].
+pub fn train(
+    tuning: &Tuning<'_>,
+    training: &Training,
+    section: &str,
+    host: &Host,
+    mut samples: impl FnMut(u32) -> Result<Lesson>,
+) -> Result<Learned> {
+    let mut optimiser = tuning.optimiser(training)?;
+    let mut steps = 0;
+    for epoch in 0..training.epochs {
+        let doing = format!("epoch {} of {}", epoch + 1, training.epochs);
+        let lesson = samples(epoch).map_err(|error| error.context(doing.clone()))?;
+        let mut losses = Vec::new();
+        for (start, length) in batches(lesson.len() as i64, training.batch_size.into()) {
+            if host.cancelled() {
+                return Err(Error::cancelled());
+            }
+            let batch = lesson.range(start, length).during(&doing)?;
+            let loss = tuning
+                .step(&mut optimiser, &batch)
+                .map_err(|error| error.context(doing.clone()))?;
+            losses.push(loss.f_mul_scalar(length).during(&doing)?);
+            steps += 1;
+        }
+        // The first number that is read of an epoch: until here nobody waited for the device.
+        let loss = total(&losses).during(&doing)? / lesson.len().max(1) as f64;
+        let last = epoch + 1 == training.epochs;
+        if !loss.is_finite() || last && !finite(tuning.trained())? {
+            return Err(Error::failed(format!(
+                "the loss is no longer a number; set `{section}.lr`, now {}, lower",
+                training.lr
+            ))
+            .context(doing));
+        }
+        let epoch = u64::from(epoch) + 1;
+        host.scalar("loss", epoch, loss);
+        host.progress("epoch", epoch, training.epochs.into());
+    }
+    Ok(Learned {
+        optimiser_steps: steps,
+    })
+}
+
+/// Where each batch starts, and how long it is.
+fn batches(rows: i64, size: i64) -> impl Iterator<Item = (i64, i64)> {
+    (0..rows)
+        .step_by(size as usize)
+        .map(move |start| (start, size.min(rows - start)))
+}
+
+fn finite(prompts: &ClassPrompts) -> Result<bool> {
+    let mut all = true;
+    prompts.map(|name, tensor| {
+        all &= all_finite(tensor).during(name)?;
+        Ok(tensor.shallow_clone())
+    })?;
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests;
