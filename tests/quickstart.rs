@@ -7,9 +7,10 @@ use std::fs;
 use std::path::PathBuf;
 
 /// What the domains were made for, on one seed of three: the small CLIP knows the near one and not the far ones, though its
-/// features tell their classes apart; what is trained task after task forgets, and what is not trained does not.
+/// features tell their classes apart; what is trained task after task forgets, and what is not trained does not; replay of
+/// drawn embeddings comes close to training on all real ones at once.
 #[test]
-fn domains_step_away_from_what_the_small_clip_knows_and_coop_forgets() {
+fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_not() {
     nearest_class_mean();
     let dir = Dir::new();
     let scenario = root().join("scenarios/quickstart.yaml");
@@ -35,6 +36,17 @@ fn domains_step_away_from_what_the_small_clip_knows_and_coop_forgets() {
     }
     assert!(means.of("overall", "coop", "forgetting-all") > 0.0);
     assert!(faa("overall", "coop") > faa("overall", "zero-shot"));
+    for cgil in ["cgil", "cgil-reference"] {
+        assert!(faa("overall", cgil) > faa("overall", "coop") + 20.0);
+        assert!(faa("overall", cgil) > faa("overall", "prompt-tuning-joint") - 6.0);
+        assert!(means.of("overall", cgil, "forgetting-seen") < 8.0);
+    }
+    // Before the last task, longer text features let unseen classes win nearly everywhere.
+    assert!(means.of("overall", "cgil-reference", "forgetting-all") < -50.0);
+    assert_eq!(
+        means.get("overall", "prompt-tuning-joint", "ci-transfer"),
+        None
+    );
 }
 
 /// The quickstart with the line of its weights changed to the tiny CLIP among the fixtures.
@@ -59,7 +71,13 @@ fn other_weights_are_one_line() {
     let args = "run quickstart.yaml --seed 1992 --limit 2 -j 2 --out out";
     dir.clbench(args.split(' ')).succeeds();
     let means = Means::read(&dir, "out/leaderboard.csv");
-    for strategy in ["zero-shot", "coop", "nearest-class-mean", "linear-head"] {
+    for strategy in [
+        "zero-shot",
+        "coop",
+        "cgil",
+        "nearest-class-mean",
+        "linear-head",
+    ] {
         assert!(
             means.get("overall", strategy, "faa").is_some(),
             "{strategy}"
