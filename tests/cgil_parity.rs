@@ -9,6 +9,7 @@ use clbench_cgil::parameters::{Context, Precision, Training};
 use clbench_cgil::prompts::ClassPrompts;
 use clbench_cgil::tuning::{Seen, Tuning};
 use clbench_tests::Dir;
+use clbench_torch::class_texts::text_features;
 use clbench_torch::cosine::{self, unit_rows};
 use clbench_torch::lesson::Lesson;
 use clbench_torch::tch::{Device, Tensor};
@@ -42,7 +43,12 @@ impl World {
             .collect();
         World {
             golden: Golden::open("cgil_prompter/prompter"),
-            zero_shot: keys::zero_shot(&clip, &texts, Device::Cpu).unwrap(),
+            zero_shot: text_features(
+                &clip,
+                &texts.iter().map(String::as_str).collect::<Vec<_>>(),
+                Device::Cpu,
+            )
+            .unwrap(),
             clip,
             names,
         }

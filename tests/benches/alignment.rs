@@ -9,11 +9,11 @@
 
 use clbench_cgil::generator::vae::{Autoencoders, Posterior, Vae};
 use clbench_cgil::generator::{ClassFeatures, Fitting, Generator as _};
-use clbench_cgil::keys;
 use clbench_cgil::parameters::{Precision, Prompting, Training};
 use clbench_cgil::prompts::{ClassPrompts, Widths};
 use clbench_cgil::tuning::{Seen, Tuning};
 use clbench_tests::{Dir, build, root, tiny_clip_folder};
+use clbench_torch::class_texts::text_features;
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::lesson::Lesson;
 use clbench_torch::tch::{Device, Kind, Tensor};
@@ -149,7 +149,12 @@ fn step(
         .iter()
         .map(|name| format!("a photo of a {name}"))
         .collect();
-    let zero_shot = keys::zero_shot(clip, &texts, Device::Cpu).expect("text features");
+    let zero_shot = text_features(
+        clip,
+        &texts.iter().map(String::as_str).collect::<Vec<_>>(),
+        Device::Cpu,
+    )
+    .expect("text features");
     let prompting = Prompting::default();
     let widths = Widths::of(clip.info(), &prompting).expect("a text side");
     let mut prompts = ClassPrompts::new(&prompting, widths, 1, Device::Cpu).expect("prompts");

@@ -7,7 +7,7 @@ use crate::keys;
 use crate::parameters::{Context, Precision, Prompting, Training, Trains};
 use crate::prompts::{ClassPrompts, Widths};
 use crate::tuning::{self, Seen, Tuning};
-use clbench_torch::class_texts::{TextFeatures, readable, scored, unit_features};
+use clbench_torch::class_texts::{TextFeatures, readable, scored, text_features, unit_features};
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
 use clbench_torch::lesson::Lesson;
@@ -227,7 +227,7 @@ impl Classifier {
             [] => None,
             names => {
                 let texts: Vec<String> = names.iter().map(|name| self.filled(name)).collect();
-                Some(keys::zero_shot(&self.backbone, &texts, self.device)?)
+                Some(self.zero_shot_features(&texts)?)
             }
         };
         Ok(())
@@ -302,8 +302,13 @@ impl Classifier {
         Tensor::f_from_slice(numbers)?.f_to_device(self.device)
     }
 
+    fn zero_shot_features(&self, texts: &[String]) -> Result<Tensor> {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        text_features(&self.backbone, &texts, self.device)
+    }
+
     fn unseen_features(&self, texts: &[String]) -> Result<Tensor> {
-        let features = keys::zero_shot(&self.backbone, texts, self.device)?;
+        let features = self.zero_shot_features(texts)?;
         match self.unseen {
             Unseen::Unit => unit_rows(&features).during("text features of unseen classes"),
             Unseen::Raw => Ok(features),

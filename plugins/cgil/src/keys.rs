@@ -1,12 +1,12 @@
 //! Text keys: what images are compared with, the unit-length text features of class prompts. No gradient.
 
 use crate::prompts::ClassPrompts;
+use clbench_torch::During;
 use clbench_torch::class_texts::TEXTS_AT_ONCE;
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
-use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::tch::{TchError, Tensor};
 use clbench_torch::text::PromptedTexts;
-use clbench_torch::{During, bridge};
 use harness_abi::{BackboneHandle, Place, Result};
 
 /// How many rows of text are encoded at once where every image has rows of its own: bounds the memory.
@@ -20,33 +20,6 @@ pub(crate) fn rows(
     options: &[u8],
 ) -> Result<PromptedTexts> {
     PromptedTexts::new(backbone, names.to_vec(), row_text, Place::Front, options)
-}
-
-/// The zero-shot text features of classes, raw as the backbone gives them, f32 `[texts, embedding width]` on the device of
-/// whoever asks.
-///
-/// # Errors
-///
-/// What the backbone reports.
-pub fn zero_shot(
-    backbone: &BackboneHandle,
-    texts: &[String],
-    device: clbench_torch::tch::Device,
-) -> Result<Tensor> {
-    let _mode = GradientMode::off();
-    let doing = "encoding class names in their template";
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let mut features = Vec::new();
-    for texts in texts.chunks(TEXTS_AT_ONCE) {
-        let encoded = backbone
-            .encode_texts(texts)
-            .map_err(|error| error.context(doing))?;
-        features.push(bridge::copy_in(encoded.view())?);
-    }
-    Tensor::f_cat(&features, 0)
-        .and_then(|features| features.f_to_device(device))
-        .and_then(|features| features.f_to_kind(Kind::Float))
-        .during(doing)
 }
 
 /// The keys of classes, `[classes, embedding width]`: of these names, with these zero-shot text features, which make no

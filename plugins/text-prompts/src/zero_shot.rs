@@ -6,12 +6,12 @@
 //! the model's logit scale times the cosine similarity.
 
 use clbench_torch::class_texts::{
-    TEXTS_AT_ONCE, TextFeatures, check_template, filled, scored, unit_features,
+    TextFeatures, check_template, filled, scored, text_features, unit_features,
 };
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{During, bridge, device, text_side, threads};
+use clbench_torch::{During, device, text_side, threads};
 use harness_abi::{
     BackboneHandle, Batch, Class, Declaration, Error, Learned, Outline, Result, Setting, State,
     Strategy, Task,
@@ -131,17 +131,8 @@ fn encoded(
         templates.push(its.len() as i64);
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let mut embeddings = Vec::new();
-    for texts in texts.chunks(TEXTS_AT_ONCE) {
-        let encoded = backbone
-            .encode_texts(texts)
-            .map_err(|error| error.context("encoding class names in their templates"))?;
-        embeddings.push(bridge::copy_in(encoded.view())?);
-    }
+    let embeddings = text_features(backbone, &texts, device)?;
     let averaged = || {
-        let embeddings = Tensor::f_cat(&embeddings, 0)?
-            .f_to_device(device)?
-            .f_to_kind(Kind::Float)?;
         let unit = unit_rows(&embeddings)?;
         let means = unit
             .f_split_with_sizes(&templates, 0)?

@@ -3,9 +3,10 @@
 use crate::bridge;
 use crate::cosine::{self, unit_rows};
 use crate::error::During;
-use harness_abi::{Class, Error, Result};
+use crate::gradient::GradientMode;
+use harness_abi::{BackboneHandle, Class, Error, Result};
 use std::collections::HashMap;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// How many texts a backbone is given at once when nothing is learned from them: bounds its memory, whatever the number of
 /// classes and templates.
@@ -37,6 +38,27 @@ pub fn check_template(template: &str, path: &str) -> Result<()> {
 /// The template's text for a class.
 pub fn filled(template: &str, name: &str) -> String {
     template.replace("{}", &readable(name))
+}
+
+/// The features of texts, raw as the backbone gives them, f32 `[texts, embedding width]` on the device. No gradient.
+///
+/// # Errors
+///
+/// What the backbone reports.
+pub fn text_features(backbone: &BackboneHandle, texts: &[&str], device: Device) -> Result<Tensor> {
+    let _mode = GradientMode::off();
+    let doing = "encoding class names in their templates";
+    let mut features = Vec::new();
+    for texts in texts.chunks(TEXTS_AT_ONCE) {
+        let encoded = backbone
+            .encode_texts(texts)
+            .map_err(|error| error.context(doing))?;
+        features.push(bridge::copy_in(encoded.view())?);
+    }
+    Tensor::f_cat(&features, 0)
+        .and_then(|features| features.f_to_device(device))
+        .and_then(|features| features.f_to_kind(Kind::Float))
+        .during(doing)
 }
 
 /// The text features of classes, computed once and kept by class id. No part of a strategy's state: they are made again of

@@ -22,10 +22,6 @@ use serde::Deserialize;
 pub struct Gaussian {}
 
 impl Generator for Gaussian {
-    fn trained_parameters(&self, _: u64) -> u64 {
-        0
-    }
-
     fn fit(&self, classes: &[ClassFeatures], fitting: &Fitting<'_>) -> Result<Fit> {
         let _mode = GradientMode::off();
         let mut moments = Vec::new();

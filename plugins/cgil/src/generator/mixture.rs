@@ -91,10 +91,6 @@ impl Mixture {
 }
 
 impl Generator for Mixture {
-    fn trained_parameters(&self, _: u64) -> u64 {
-        0
-    }
-
     fn fit(&self, classes: &[ClassFeatures], fitting: &Fitting<'_>) -> Result<Fit> {
         let _mode = GradientMode::off();
         let (normalisation, normalised) = Normalisation::of(classes)?;

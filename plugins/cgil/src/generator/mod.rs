@@ -50,7 +50,9 @@ pub struct Fitting<'a> {
 /// A kind of generator.
 pub trait Generator: std::fmt::Debug {
     /// How many numbers an optimiser moves for each class, whose embeddings have that width; 0 for a closed form.
-    fn trained_parameters(&self, width: u64) -> u64;
+    fn trained_parameters(&self, _width: u64) -> u64 {
+        0
+    }
 
     /// Fits one generator to each class.
     ///
