@@ -1,10 +1,12 @@
 //! One test binary: the program as its users meet it.
 
+mod cached_outputs;
 mod commands;
 mod coop_parity;
 mod digits;
 mod domains;
 mod golden;
+mod l2p_vit;
 mod leaderboard;
 mod misbehaviour;
 mod plugins;

@@ -7,6 +7,7 @@ use harness::report::{
     BackbonePart, CellRecord, Costs, DomainPart, Leaderboard, MetricInfo, MetricSet, RECORD_FORMAT,
     Regime, StrategyPart, WallSeconds, load,
 };
+use harness::stream::Augmentation;
 use harness_abi::Matrix;
 use std::hint::black_box;
 use std::path::Path;
@@ -71,6 +72,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
                 .map(|class| format!("class {class}"))
                 .collect(),
             task_sizes: vec![2; TASKS as usize],
+            augmentation: Augmentation::None,
             limit: None,
             validation: None,
         },
@@ -95,6 +97,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: 10_000,
+            adaptation: None,
         },
         seed: Seed(seed),
         threads: 1,

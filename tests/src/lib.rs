@@ -3,8 +3,10 @@
 //! `cargo test` builds no plugin files and no program of another package. [`build`] has cargo do it, with the profile
 //! of the tests themselves, so that nothing is compiled twice.
 
+mod l2p_vit;
 mod tiny_clip;
 
+pub use l2p_vit::{l2p_images, l2p_query_vit_folder, l2p_vit_folder};
 pub use tiny_clip::tiny_clip_folder;
 
 use std::ffi::OsStr;

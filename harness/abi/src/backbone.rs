@@ -140,6 +140,10 @@ pub enum Resize {
     /// Proportions kept: scaled until it just covers the wanted size (for a square, until its shortest edge fits),
     /// then cut to its centre, with torchvision's rounding: CLIP's own preprocessing.
     ShortestEdge,
+    /// The same by way of a larger image: scaled until its shortest edge has so many pixels (or, where those are fewer than
+    /// are wanted, until it just covers the wanted size), then cut to its centre. `Resize(256)` and `CenterCrop(224)` of
+    /// torchvision are 256 here with a height and a width of 224.
+    ShortestEdgeThenCrop(u32),
 }
 
 /// An interpolation; each gives what Pillow's filter of that name gives. All but `Nearest` are antialiased when an

@@ -108,7 +108,7 @@ impl fmt::Display for Keeps {
 }
 
 /// What a strategy says of itself; every item is a column of the leaderboard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declaration {
     /// What it keeps of past data; nothing if empty.
     pub keeps: Vec<Keeps>,
@@ -118,6 +118,13 @@ pub struct Declaration {
     pub batch_dependent: bool,
     /// How many parameters are trained.
     pub trainable_parameters: u64,
+    /// The outputs of its backbones that it reads through [`Task::output`] and [`Batch::output`], such as `class_token`. The
+    /// host computes them once, before any training; `embedding` is always there.
+    #[serde(default)]
+    pub reads: Vec<String>,
+    /// How what it does on these backbones departs from the method as published, in a few words; none where it does not.
+    #[serde(default)]
+    pub adaptation: Option<String>,
 }
 
 /// What a strategy is made with, its parameters aside.
@@ -249,6 +256,16 @@ impl Task<'_> {
         features(&self.samples, backbone, rows)
     }
 
+    /// Another cached output of a backbone, one of those that the strategy [declared](Declaration::reads), f32
+    /// `[rows, width]`: what [`Backbone::forward`](crate::Backbone::forward) gives for the plain images, without prompts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`features`](Self::features), or if the output was not declared.
+    pub fn output(&self, backbone: usize, output: &str, rows: &[u32]) -> Result<Tensor> {
+        cached(&self.samples, backbone, output, rows)
+    }
+
     /// Images as a backbone takes them, u8 `[rows, 3, height, width]`.
     ///
     /// # Errors
@@ -258,8 +275,9 @@ impl Task<'_> {
         images(&self.samples, backbone, rows)
     }
 
-    /// Images after a random resized crop and flip, u8 `[rows, 3, height, width]`. The same sample, seed and `draw`
-    /// (the epoch, say) give the same picture.
+    /// Images to train on, u8 `[rows, 3, height, width]`: after a random resized crop and flip where the scenario's stream
+    /// asks for augmentation, as they are where it does not. The same sample, seed and `draw` (the epoch, say) give the same
+    /// picture. Cached features and outputs are always those of the plain image.
     ///
     /// # Errors
     ///
@@ -310,6 +328,15 @@ impl Batch<'_> {
         features(&self.samples, backbone, &self.rows)
     }
 
+    /// Another cached output of a backbone, f32 `[batch, width]`; see [`Task::output`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`features`](Self::features), or if the output was not [declared](Declaration::reads).
+    pub fn output(&self, backbone: usize, output: &str) -> Result<Tensor> {
+        cached(&self.samples, backbone, output, &self.rows)
+    }
+
     /// Images as a backbone takes them, u8 `[batch, 3, height, width]`.
     ///
     /// # Errors
@@ -323,6 +350,17 @@ impl Batch<'_> {
 fn features(samples: &SamplesObject<'_>, backbone: usize, rows: &[u32]) -> Result<Tensor> {
     received(samples.features(backbone as u32, RSlice::from_slice(rows)))?
         .validated("a batch of features")
+}
+
+fn cached(
+    samples: &SamplesObject<'_>,
+    backbone: usize,
+    output: &str,
+    rows: &[u32],
+) -> Result<Tensor> {
+    let rows = RSlice::from_slice(rows);
+    received(samples.output(backbone as u32, output.into(), rows))?
+        .validated("a batch of cached outputs")
 }
 
 fn images(samples: &SamplesObject<'_>, backbone: usize, rows: &[u32]) -> Result<Tensor> {

@@ -21,6 +21,7 @@ impl Strategy for Littering {
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: 0,
+            ..Declaration::default()
         })
     }
 

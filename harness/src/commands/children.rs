@@ -6,16 +6,15 @@ use crate::features::FeatureStore;
 use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
 use crate::report::{CellRecord, Format, Leaderboard, Plan, write_all};
-use crate::run::{Cell, Event, Events, Fault, Interrupt, Opened, probe, run_cell};
+use crate::run::{Cell, Event, Events, Fault, FeatureRequest, Interrupt, Opened, probe, run_cell};
+use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn probe() -> Result<(), Error> {
     child(|events, interrupt| {
-        let request = serde_json::from_str(&input()?)
-            .map_err(|error| Error::Internal(format!("a request: {error}")))?;
-        let answer = probe::probe(&request, events, interrupt);
+        let answer = probe::probe(&request()?, events, interrupt);
         let answer = serde_json::to_value(answer).expect("plain data");
         events.send(&Event::Answer(answer));
         Ok(())
@@ -24,7 +23,12 @@ pub(super) fn probe() -> Result<(), Error> {
 
 pub(super) fn embed() -> Result<(), Error> {
     child(|events, interrupt| {
-        Opened::open(&Cell::parse(&input()?)?, &store()?, events, interrupt).map(drop)
+        let request: FeatureRequest = request()?;
+        let opened = Opened::open(&request.cell, events, interrupt)?;
+        let (cell, outputs) = (&request.cell, &request.outputs);
+        opened
+            .embed(cell, outputs, &store()?, events, interrupt)
+            .map(drop)
     })
 }
 
@@ -93,6 +97,11 @@ fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Re
         }
     });
     ended
+}
+
+/// What the parent asks for.
+fn request<T: DeserializeOwned>() -> Result<T, Error> {
+    serde_json::from_str(&input()?).map_err(|error| Error::Internal(format!("a request: {error}")))
 }
 
 fn input() -> Result<String, Error> {

@@ -15,9 +15,10 @@ pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
         args.save_predictions,
         &interrupt,
     )?;
-    let width = plan.cells.iter().map(|cell| cell.id.len()).max();
+    let cells = || plan.cells.iter().map(|planned| &planned.cell);
+    let width = cells().map(|cell| cell.id.len()).max();
     let width = width.unwrap_or_default();
-    let lines = plan.cells.iter().map(|cell| match json {
+    let lines = cells().map(|cell| match json {
         true => serde_json::to_string(cell).expect("plain data") + "\n",
         false => format!("{:<width$}  {}\n", cell.id, cell.title()),
     });

@@ -96,7 +96,7 @@ fn write_plan(
         seeds: scenario.seeds.clone(),
         strategies: scenario.strategies.iter().map(|s| s.name.clone()).collect(),
         metrics,
-        cells: plan.cells.iter().map(|cell| cell.id.clone()).collect(),
+        cells: plan.cells.iter().map(|p| p.cell.id.clone()).collect(),
     };
     let json = serde_json::to_string_pretty(&run_file).expect("plain data") + "\n";
     let write = |name: &str, text: &str| {
@@ -107,7 +107,7 @@ fn write_plan(
     let lines: String = plan
         .cells
         .iter()
-        .map(|cell| serde_json::to_string(cell).expect("plain data") + "\n")
+        .map(|planned| serde_json::to_string(&planned.cell).expect("plain data") + "\n")
         .collect();
     write("plan.jsonl", &lines)
 }

@@ -8,27 +8,28 @@ use super::resample;
 use harness_abi::backbone::{ImageInfo, Resize};
 use image::imageops;
 use image::{GenericImageView, RgbImage};
+use std::borrow::Cow;
 
 /// The pixels of `image` as `spec` wants them, plane after plane: `[3, height, width]`.
 ///
-/// An image that has the size already comes through bit for bit.
+/// An image that need not be resized comes through bit for bit, or its middle does.
 pub fn prepare(image: &RgbImage, spec: &ImageInfo) -> Vec<u8> {
     let (width, height) = (spec.width, spec.height);
-    if image.dimensions() == (width, height) {
-        return planes(image);
+    let from = image.dimensions();
+    let to = match spec.resize {
+        Resize::Stretch => (width, height),
+        Resize::ShortestEdge => covering(from, (width, height)),
+        Resize::ShortestEdgeThenCrop(edge) => covering(from, (width.max(edge), height.max(edge))),
+    };
+    let resized = match from == to {
+        true => Cow::Borrowed(image),
+        false => Cow::Owned(resample::resize(image, to.0, to.1, spec.filter)),
+    };
+    if to == (width, height) {
+        return planes(&*resized);
     }
-    match spec.resize {
-        Resize::Stretch => planes(&resample::resize(image, width, height, spec.filter)),
-        Resize::ShortestEdge => {
-            let (covering_width, covering_height) = covering(image.dimensions(), (width, height));
-            let resized = resample::resize(image, covering_width, covering_height, spec.filter);
-            let (left, top) = (
-                middle(covering_width - width),
-                middle(covering_height - height),
-            );
-            planes(&*imageops::crop_imm(&resized, left, top, width, height))
-        }
-    }
+    let (left, top) = (middle(to.0 - width), middle(to.1 - height));
+    planes(&*imageops::crop_imm(&*resized, left, top, width, height))
 }
 
 /// The size to which an image is resized to cover a target: one side fits, the other is cut off to a whole number.
@@ -103,8 +104,29 @@ mod tests {
         assert_eq!(pixels, expected);
     }
 
+    /// 64×48 becomes ⌊64 · 36 / 48⌋ = 48 by 36, of which a square of 32 is cut at (8, 2); 32×32 becomes 36×36, although it has
+    /// the wanted size already.
+    #[test]
+    fn the_middle_is_cut_from_an_image_that_was_scaled_farther_than_need_be() {
+        let cropped = |edge| spec(32, 32, Resize::ShortestEdgeThenCrop(edge), Filter::Bicubic);
+        for (from, to, at) in [((64, 48), (48, 36), (8, 2)), ((32, 32), (36, 36), (2, 2))] {
+            let image = pattern(from.0, from.1);
+            let scaled = resample::resize(&image, to.0, to.1, Filter::Bicubic);
+            let expected = planes(&*imageops::crop_imm(&scaled, at.0, at.1, 32, 32));
+            assert_eq!(prepare(&image, &cropped(36)), expected, "{from:?}");
+        }
+        // An edge of the wanted size, or a shorter one, is no way farther.
+        let image = pattern(50, 41);
+        let plain = prepare(&image, &spec(32, 32, Resize::ShortestEdge, Filter::Bicubic));
+        for edge in [32, 20] {
+            assert_eq!(prepare(&image, &cropped(edge)), plain, "{edge}");
+        }
+    }
+
     #[test]
     fn sizes_are_torchvisions() {
+        // Resize(256) before CenterCrop(224).
+        assert_eq!(covering((640, 480), (256, 256)), (341, 256));
         assert_eq!(covering((640, 480), (224, 224)), (298, 224));
         assert_eq!(covering((480, 640), (224, 224)), (224, 298));
         assert_eq!(covering((28, 28), (224, 224)), (224, 224));

@@ -1,6 +1,6 @@
-//! One file of features: written row by row, read through a memory map.
+//! One file of features: written block by block, read through a memory map.
 
-use super::FeatureKey;
+use super::{Block, FeatureKey};
 use crate::atomic::PendingFile;
 use harness_abi::{DType, Device, Tensor};
 use memmap2::Mmap;
@@ -18,6 +18,9 @@ const HEADER_BYTES: usize = 4096;
 #[derive(Serialize, Deserialize)]
 struct Header {
     key: FeatureKey,
+    /// Numbers per sample, where the key does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    width: Option<usize>,
     /// BLAKE3 of the data.
     data_hash: String,
 }
@@ -50,11 +53,13 @@ impl Features {
         if header.key != *key {
             return Err("it was made for another key".into());
         }
+        let width = key.width.or(header.width);
+        let width = width.ok_or("its header does not say how wide its rows are")?;
         let data = &map[HEADER_BYTES..];
-        if data.len() != key.rows * key.row_bytes() {
+        let expected = key.rows * width * size_of::<f32>();
+        if data.len() != expected {
             return Err(format!(
-                "it should hold {} bytes of data, but holds {}",
-                key.rows * key.row_bytes(),
+                "it should hold {expected} bytes of data, but holds {}",
                 data.len()
             ));
         }
@@ -63,7 +68,7 @@ impl Features {
         }
         Ok(Features {
             rows: key.rows,
-            width: key.width,
+            width,
             map: Arc::new(map),
         })
     }
@@ -132,6 +137,8 @@ pub(super) struct FeatureWriter {
     file: PendingFile,
     hash: blake3::Hasher,
     key: FeatureKey,
+    /// That of the first block, where the key does not say.
+    width: Option<usize>,
     rows: usize,
 }
 
@@ -143,17 +150,22 @@ impl FeatureWriter {
             file,
             hash: blake3::Hasher::new(),
             key: key.clone(),
+            width: key.width,
             rows: 0,
         })
     }
 
-    /// Adds rows, one after another.
-    pub(super) fn push(&mut self, values: &[f32]) -> io::Result<()> {
+    /// Adds the rows of a block.
+    pub(super) fn push(&mut self, block: &Block) -> io::Result<()> {
+        let width = *self.width.get_or_insert(block.width);
+        assert_eq!(block.width, width, "all rows are of one width");
+        let values = &block.values;
         // SAFETY: any f32 is four bytes.
-        let bytes =
-            unsafe { slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values)) };
+        let bytes = unsafe {
+            slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values.as_slice()))
+        };
         self.hash.update(bytes);
-        self.rows += values.len() / self.key.width;
+        self.rows += values.len() / width.max(1);
         self.file.write_all(bytes)
     }
 
@@ -161,6 +173,7 @@ impl FeatureWriter {
     pub(super) fn finish(mut self) -> io::Result<()> {
         assert_eq!(self.rows, self.key.rows, "every sample has one row");
         let header = serde_json::to_vec(&Header {
+            width: self.width.filter(|_| self.key.width.is_none()),
             key: self.key,
             data_hash: self.hash.finalize().to_hex().to_string(),
         })?;

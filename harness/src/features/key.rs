@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that moves a backbone's features of a domain. Equal keys, equal features.
+/// The output that every backbone has.
+pub const EMBEDDING: &str = "embedding";
+
+/// Everything that moves one output of a backbone on a domain. Equal keys, equal features.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureKey {
     /// Of weights and preprocessing.
@@ -21,8 +24,14 @@ pub struct FeatureKey {
     pub stamp: String,
     /// How many samples.
     pub rows: usize,
-    /// Numbers per sample.
-    pub width: usize,
+    /// Numbers per sample, where that is known before the first one is computed: it is for the embedding. A file says its
+    /// own width otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// Which of the backbone's outputs. The embedding goes without saying, so that it keeps the digest that it had before
+    /// there were others.
+    #[serde(default = "embedding", skip_serializing_if = "is_embedding")]
+    pub output: String,
 }
 
 impl FeatureKey {
@@ -31,9 +40,12 @@ impl FeatureKey {
         let json = serde_json::to_vec(self).expect("a key is plain data");
         blake3::hash(&json).to_hex()[..32].to_owned()
     }
+}
 
-    /// Bytes of one row.
-    pub(super) fn row_bytes(&self) -> usize {
-        self.width * size_of::<f32>()
-    }
+fn embedding() -> String {
+    EMBEDDING.to_owned()
+}
+
+fn is_embedding(output: &str) -> bool {
+    output == EMBEDDING
 }

@@ -134,7 +134,9 @@ pub(super) fn leaderboard(leaderboard: &Leaderboard) -> String {
         "validation",
         "tasks",
         "regime",
+        "augmentation",
         "keeps",
+        "adaptation",
         "scores_unseen",
         "batch_dependent",
         "trainable_parameters",
@@ -176,7 +178,9 @@ fn entry_fields(section: &Section, entry: &Entry) -> Vec<String> {
         text(section.validation),
         text(tasks),
         entry.regime.to_string(),
+        joined(&entry.augmentations, "+"),
         keeps(&entry.keeps),
+        entry.adaptation.clone().unwrap_or_default(),
         entry.scores_unseen.to_string(),
         entry.batch_dependent.to_string(),
         entry.trainable_parameters.to_string(),
@@ -379,7 +383,7 @@ mod tests {
     #[test]
     fn leaderboard_sums_up_seeds_and_says_why_a_field_is_empty() {
         let csv = leaderboard_csv(&cells());
-        expect!["scenario,domain,split_hash,class_order_digest,backbone,backbone_fingerprint,backbone_plugin_hash,strategy,method,plugin,plugin_version,plugin_hash,settings,limit,validation,tasks,regime,keeps,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
+        expect!["scenario,domain,split_hash,class_order_digest,backbone,backbone_fingerprint,backbone_plugin_hash,strategy,method,plugin,plugin_version,plugin_hash,settings,limit,validation,tasks,regime,augmentation,keeps,adaptation,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
             .assert_eq(header(&csv));
         let shown = [
             "domain",

@@ -3,6 +3,7 @@
 use super::*;
 use crate::id::{Seed, TaskId};
 use crate::matrix::{AccuracyMatrices, AfterTask};
+use crate::stream::Augmentation;
 use harness_abi::Matrix;
 
 /// A cell of two tasks with 100 test samples each: 95 % right after the first task, `last` per task after the second.
@@ -22,6 +23,7 @@ pub(super) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
             n_test: 200,
             classes: ["zero", "one", "two", "three"].map(String::from).to_vec(),
             task_sizes: vec![2, 2],
+            augmentation: Augmentation::None,
             limit: None,
             validation: None,
         },
@@ -46,6 +48,7 @@ pub(super) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: 650,
+            adaptation: None,
         },
         seed: Seed(seed),
         threads: 1,

@@ -1,6 +1,7 @@
 //! What made a number: the columns that every row of every CSV begins with.
 
 use super::CellRecord;
+use crate::stream::Augmentation;
 use serde::Serialize;
 
 /// Split, class order, weights and plugin files behind one cell, or behind a row that sums up several.
@@ -31,7 +32,7 @@ pub struct Identity {
     pub plugin_version: String,
     /// Hash of its file.
     pub plugin_hash: String,
-    /// Hash of everything else that moves the numbers: parameters, backbones, threads, device, dtype.
+    /// Hash of everything else that moves the numbers: parameters, backbones, threads, device, dtype, augmentation.
     pub settings: String,
 }
 
@@ -114,6 +115,8 @@ pub(super) fn settings(cell: &CellRecord) -> String {
         threads: u32,
         device: &'a str,
         dtype: &'a str,
+        #[serde(skip_serializing_if = "Augmentation::is_none")]
+        augmentation: Augmentation,
     }
     let strategy = &cell.strategy;
     let settings = Settings {
@@ -129,6 +132,7 @@ pub(super) fn settings(cell: &CellRecord) -> String {
         threads: cell.threads,
         device: &cell.device,
         dtype: &cell.dtype,
+        augmentation: cell.domain.augmentation,
     };
     let json =
         serde_json::to_string(&settings).expect("strings, numbers and JSON values serialise");

@@ -8,6 +8,7 @@ use super::{
     CellRecord, Identity, Keeps, MetricInfo, MetricSet, Provenance, Regime, ReportError, Summary,
 };
 use crate::id::Seed;
+use crate::stream::Augmentation;
 use std::fmt;
 
 /// The domains and seeds that were to be run: a strategy that lacks one has no overall mean and no rank.
@@ -79,8 +80,12 @@ pub struct Entry {
     pub identity: Identity,
     /// Sequential, or the joint upper bound.
     pub regime: Regime,
+    /// What became of the images that it was trained on, where something did; one per way that its cells have.
+    pub augmentations: Vec<Augmentation>,
     /// What it keeps of past data.
     pub keeps: Vec<Keeps>,
+    /// How it departs from the method as published.
+    pub adaptation: Option<String>,
     /// Whether it can score classes that it has not learned yet.
     pub scores_unseen: bool,
     /// Whether its prediction for an image depends on the batch.

@@ -9,6 +9,7 @@ use crate::atomic;
 use crate::id::Seed;
 use crate::matrix::AccuracyMatrices;
 pub use crate::scenario::{Provenance, Regime};
+use crate::stream::Augmentation;
 pub use harness_abi::Keeps;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -64,6 +65,9 @@ pub struct DomainPart {
     pub classes: Vec<String>,
     /// Number of classes of each task, in order.
     pub task_sizes: Vec<u32>,
+    /// What became of images that were trained on.
+    #[serde(default, skip_serializing_if = "Augmentation::is_none")]
+    pub augmentation: Augmentation,
     /// Samples per class, if `--limit` was given.
     pub limit: Option<u64>,
     /// The part of the training data that stands in for the test split, if `--validation` was given.
@@ -116,6 +120,9 @@ pub struct StrategyPart {
     pub batch_dependent: bool,
     /// Parameters that training may change.
     pub trainable_parameters: u64,
+    /// How it departs from the method as published; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptation: Option<String>,
 }
 
 /// What a cell cost.

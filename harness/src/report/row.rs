@@ -6,6 +6,7 @@ use super::{
     Section, Standing, Summary, identity,
 };
 use crate::id::Seed;
+use crate::stream::Augmentation;
 use harness_abi::Matrix;
 use std::collections::BTreeMap;
 
@@ -202,11 +203,19 @@ impl<'a> Source<'a> {
         let mut seeds: Vec<Seed> = cells.iter().map(|cell| cell.seed).collect();
         seeds.sort();
         seeds.dedup();
+        let mut augmentations: Vec<Augmentation> = cells
+            .iter()
+            .map(|cell| cell.domain.augmentation)
+            .filter(|augmentation| !augmentation.is_none())
+            .collect();
+        augmentations.dedup();
         Entry {
             label,
             identity: Identity::of(&cells),
             regime: strategy.regime,
+            augmentations,
             keeps: strategy.keeps.clone(),
+            adaptation: strategy.adaptation.clone(),
             scores_unseen: strategy.scores_unseen,
             batch_dependent: cells.iter().any(|cell| cell.strategy.batch_dependent),
             trainable_parameters: cells

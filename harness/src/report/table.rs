@@ -9,6 +9,7 @@ use super::{
     markdown, terminal,
 };
 use crate::id::Seed;
+use crate::stream::Augmentation;
 
 /// The metrics that a table shows where none are chosen.
 pub const DEFAULT_METRICS: [&str; 5] = [
@@ -133,9 +134,15 @@ impl Table {
             Standing::Incomplete(_) => (2, 0),
             Standing::UpperBound => (3, 0),
         });
+        let alike = augmentations(section);
         let (mut competitors, mut upper_bounds) = (Vec::new(), Vec::new());
         for entry in entries {
-            let line = Line::of(entry, columns, &mut notes);
+            let mut line = Line::of(entry, columns, &mut notes);
+            if alike.is_none() && !entry.augmentations.is_empty() {
+                let trained_on = joined(&entry.augmentations, ", ");
+                line.notes
+                    .push(notes.number(&format!("trained on images after {trained_on}")));
+            }
             match entry.standing {
                 Standing::UpperBound => upper_bounds.push(line),
                 _ => competitors.push(line),
@@ -171,6 +178,9 @@ impl Line {
         }
         if entry.batch_dependent {
             own.push(notes.number("its prediction for an image depends on the batch"));
+        }
+        if let Some(adaptation) = &entry.adaptation {
+            own.push(notes.number(&format!("an adaptation: {adaptation}")));
         }
         let mut cell = |&index: &usize| match &entry.scores[index] {
             Score::Measured { summary, best } => Cell::Value {
@@ -255,6 +265,12 @@ fn footer(section: &Section) -> Vec<String> {
         Scope::Overall { .. } if spread.is_empty() => seeds,
         Scope::Overall { .. } => format!("{seeds}, each seed's mean over domains first"),
     }];
+    if let Some(augmentations @ [_, ..]) = augmentations(section) {
+        lines.push(format!(
+            "images that are trained on: {}; cached features are of the plain ones",
+            joined(augmentations, ", ")
+        ));
+    }
     if let Some(limit) = section.limit {
         lines.push(format!(
             "--limit {limit}: at most {limit} samples per class; not comparable with full runs"
@@ -266,6 +282,14 @@ fn footer(section: &Section) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What became of the images that were trained on, if it is the same for all entries; entries of several scenarios may
+/// differ in it.
+fn augmentations(section: &Section) -> Option<&[Augmentation]> {
+    let mut all = section.entries.iter().map(|entry| &entry.augmentations[..]);
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
 }
 
 /// Enough of a hash to tell two apart.
@@ -287,6 +311,7 @@ mod tests {
             for seed in [1, 2] {
                 let mut head = record(domain, "head", seed, [50 - offset + seed, 90]);
                 head.strategy.batch_dependent = true;
+                head.strategy.adaptation = Some("on another encoder".into());
                 cells.push(head);
                 cells.push(blind(domain, "ncm", seed, [80 - offset, 80 + seed]));
                 cells.push(joint(domain, "joint", seed, [97 - offset, 96]));
@@ -309,54 +334,57 @@ mod tests {
             &[],
             expect![[r#"
                 digits
-                #  strategy  keeps                  faa     ci-transfer  forgetting-seen
-                                                    % ↑             % ↑         points ↓
-                ─────────────────────────────────────────────────────────────────────────
-                1  ncm       statistics  * 80.75 ± 0.35           – [1]   * 15.00 ± 0.00
-                2  head [2]  nothing       70.75 ± 0.35  * 30.00 ± 0.00     43.50 ± 0.71
-                   half [3]  nothing              99.00           30.00            -4.00
-                ─────────────────────────────────────────────────────────────────────────
-                   joint     images        96.50 ± 0.00           – [4]            – [4]
+                #  strategy      keeps                  faa     ci-transfer  forgetting-seen
+                                                        % ↑             % ↑         points ↓
+                ─────────────────────────────────────────────────────────────────────────────
+                1  ncm           statistics  * 80.75 ± 0.35           – [1]   * 15.00 ± 0.00
+                2  head [2] [3]  nothing       70.75 ± 0.35  * 30.00 ± 0.00     43.50 ± 0.71
+                   half [4]      nothing              99.00           30.00            -4.00
+                ─────────────────────────────────────────────────────────────────────────────
+                   joint         images        96.50 ± 0.00           – [5]            – [5]
                 below the rule: upper bound, unranked
                 * best
                 [1] cannot score unseen classes
                 [2] its prediction for an image depends on the batch
-                [3] lacks seed 2
-                [4] not defined for a joint run
+                [3] an adaptation: on another encoder
+                [4] lacks seed 2
+                [5] not defined for a joint run
                 2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
 
                 far_away
-                #  strategy  keeps                  faa     ci-transfer  forgetting-seen
-                                                    % ↑             % ↑         points ↓
-                ─────────────────────────────────────────────────────────────────────────
-                1  ncm       statistics  * 70.75 ± 0.35           – [1]   * 35.00 ± 0.00
-                2  head [2]  nothing       60.75 ± 0.35  * 30.00 ± 0.00     63.50 ± 0.71
-                   half [3]  nothing              99.00           30.00            -4.00
-                ─────────────────────────────────────────────────────────────────────────
-                   joint     images        86.50 ± 0.00           – [4]            – [4]
+                #  strategy      keeps                  faa     ci-transfer  forgetting-seen
+                                                        % ↑             % ↑         points ↓
+                ─────────────────────────────────────────────────────────────────────────────
+                1  ncm           statistics  * 70.75 ± 0.35           – [1]   * 35.00 ± 0.00
+                2  head [2] [3]  nothing       60.75 ± 0.35  * 30.00 ± 0.00     63.50 ± 0.71
+                   half [4]      nothing              99.00           30.00            -4.00
+                ─────────────────────────────────────────────────────────────────────────────
+                   joint         images        86.50 ± 0.00           – [5]            – [5]
                 below the rule: upper bound, unranked
                 * best
                 [1] cannot score unseen classes
                 [2] its prediction for an image depends on the batch
-                [3] lacks seed 2
-                [4] not defined for a joint run
+                [3] an adaptation: on another encoder
+                [4] lacks seed 2
+                [5] not defined for a joint run
                 2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far_away-spl
 
                 overall: mean over digits, far_away
-                #  strategy  keeps                  faa     ci-transfer  forgetting-seen
-                                                    % ↑             % ↑         points ↓
-                ─────────────────────────────────────────────────────────────────────────
-                1  ncm       statistics  * 75.75 ± 0.35           – [1]   * 25.00 ± 0.00
-                2  head [2]  nothing       65.75 ± 0.35  * 30.00 ± 0.00     53.50 ± 0.71
-                   half [3]  nothing              – [3]           – [3]            – [3]
-                ─────────────────────────────────────────────────────────────────────────
-                   joint     images        91.50 ± 0.00           – [4]            – [4]
+                #  strategy      keeps                  faa     ci-transfer  forgetting-seen
+                                                        % ↑             % ↑         points ↓
+                ─────────────────────────────────────────────────────────────────────────────
+                1  ncm           statistics  * 75.75 ± 0.35           – [1]   * 25.00 ± 0.00
+                2  head [2] [3]  nothing       65.75 ± 0.35  * 30.00 ± 0.00     53.50 ± 0.71
+                   half [4]      nothing              – [4]           – [4]            – [4]
+                ─────────────────────────────────────────────────────────────────────────────
+                   joint         images        91.50 ± 0.00           – [5]            – [5]
                 below the rule: upper bound, unranked
                 * best
                 [1] cannot score unseen classes
                 [2] its prediction for an image depends on the batch
-                [3] lacks seed 2 of digits
-                [4] not defined for a joint run
+                [3] an adaptation: on another encoder
+                [4] lacks seed 2 of digits
+                [5] not defined for a joint run
                 seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
             "#]],
         );
@@ -368,45 +396,45 @@ mod tests {
             Format::Markdown,
             &["faa", "ci-transfer"],
             expect![[r#"
-            **digits**
+                **digits**
 
-            | # | strategy | keeps | faa % ↑ | ci-transfer % ↑ |
-            |--:|:--|:--|--:|--:|
-            | 1 | ncm | statistics | **80.75 ± 0.35** | – (1) |
-            | 2 | head (2) | nothing | 70.75 ± 0.35 | **30.00 ± 0.00** |
-            |  | half (3) | nothing | 99.00 | 30.00 |
-            | | *upper bound, unranked* | | | |
-            |  | joint | images | 96.50 ± 0.00 | – (4) |
+                | # | strategy | keeps | faa % ↑ | ci-transfer % ↑ |
+                |--:|:--|:--|--:|--:|
+                | 1 | ncm | statistics | **80.75 ± 0.35** | – (1) |
+                | 2 | head (2) (3) | nothing | 70.75 ± 0.35 | **30.00 ± 0.00** |
+                |  | half (4) | nothing | 99.00 | 30.00 |
+                | | *upper bound, unranked* | | | |
+                |  | joint | images | 96.50 ± 0.00 | – (5) |
 
-            **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) lacks seed 2; (4) not defined for a joint run.  
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
+                **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
+                2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
 
-            **far\_away**
+                **far\_away**
 
-            | # | strategy | keeps | faa % ↑ | ci-transfer % ↑ |
-            |--:|:--|:--|--:|--:|
-            | 1 | ncm | statistics | **70.75 ± 0.35** | – (1) |
-            | 2 | head (2) | nothing | 60.75 ± 0.35 | **30.00 ± 0.00** |
-            |  | half (3) | nothing | 99.00 | 30.00 |
-            | | *upper bound, unranked* | | | |
-            |  | joint | images | 86.50 ± 0.00 | – (4) |
+                | # | strategy | keeps | faa % ↑ | ci-transfer % ↑ |
+                |--:|:--|:--|--:|--:|
+                | 1 | ncm | statistics | **70.75 ± 0.35** | – (1) |
+                | 2 | head (2) (3) | nothing | 60.75 ± 0.35 | **30.00 ± 0.00** |
+                |  | half (4) | nothing | 99.00 | 30.00 |
+                | | *upper bound, unranked* | | | |
+                |  | joint | images | 86.50 ± 0.00 | – (5) |
 
-            **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) lacks seed 2; (4) not defined for a joint run.  
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far\_away-spl
+                **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
+                2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far\_away-spl
 
-            **overall: mean over digits, far\_away**
+                **overall: mean over digits, far\_away**
 
-            | # | strategy | keeps | faa % ↑ | ci-transfer % ↑ |
-            |--:|:--|:--|--:|--:|
-            | 1 | ncm | statistics | **75.75 ± 0.35** | – (1) |
-            | 2 | head (2) | nothing | 65.75 ± 0.35 | **30.00 ± 0.00** |
-            |  | half (3) | nothing | – (3) | – (3) |
-            | | *upper bound, unranked* | | | |
-            |  | joint | images | 91.50 ± 0.00 | – (4) |
+                | # | strategy | keeps | faa % ↑ | ci-transfer % ↑ |
+                |--:|:--|:--|--:|--:|
+                | 1 | ncm | statistics | **75.75 ± 0.35** | – (1) |
+                | 2 | head (2) (3) | nothing | 65.75 ± 0.35 | **30.00 ± 0.00** |
+                |  | half (4) | nothing | – (4) | – (4) |
+                | | *upper bound, unranked* | | | |
+                |  | joint | images | 91.50 ± 0.00 | – (5) |
 
-            **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) lacks seed 2 of digits; (4) not defined for a joint run.  
-            seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
-        "#]],
+                **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2 of digits; (5) not defined for a joint run.  
+                seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
+            "#]],
         );
     }
 
@@ -416,81 +444,84 @@ mod tests {
             Format::Latex,
             &["faa", "ci-transfer"],
             expect![[r#"
-            \begin{table}
-            \centering
-            \caption{digits}
-            \begin{tabular}{rllrr}
-            \toprule
-            \# & strategy & keeps & faa \% $\uparrow$ & ci-transfer \% $\uparrow$ \\
-            \midrule
-            1 & ncm & statistics & \textbf{80.75 $\pm$ 0.35} & --\textsuperscript{1} \\
-            2 & head\textsuperscript{2} & nothing & 70.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
-             & half\textsuperscript{3} & nothing & 99.00 & 30.00 \\
-            \midrule
-            \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
-             & joint & images & 96.50 $\pm$ 0.00 & --\textsuperscript{4} \\
-            \bottomrule
-            \end{tabular}
+                \begin{table}
+                \centering
+                \caption{digits}
+                \begin{tabular}{rllrr}
+                \toprule
+                \# & strategy & keeps & faa \% $\uparrow$ & ci-transfer \% $\uparrow$ \\
+                \midrule
+                1 & ncm & statistics & \textbf{80.75 $\pm$ 0.35} & --\textsuperscript{1} \\
+                2 & head\textsuperscript{2,3} & nothing & 70.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
+                 & half\textsuperscript{4} & nothing & 99.00 & 30.00 \\
+                \midrule
+                \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
+                 & joint & images & 96.50 $\pm$ 0.00 & --\textsuperscript{5} \\
+                \bottomrule
+                \end{tabular}
 
-            \footnotesize
-            Bold: best.
-            \textsuperscript{1}~cannot score unseen classes.
-            \textsuperscript{2}~its prediction for an image depends on the batch.
-            \textsuperscript{3}~lacks seed 2.
-            \textsuperscript{4}~not defined for a joint run.
-            2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split digits-split.
-            \end{table}
+                \footnotesize
+                Bold: best.
+                \textsuperscript{1}~cannot score unseen classes.
+                \textsuperscript{2}~its prediction for an image depends on the batch.
+                \textsuperscript{3}~an adaptation: on another encoder.
+                \textsuperscript{4}~lacks seed 2.
+                \textsuperscript{5}~not defined for a joint run.
+                2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split digits-split.
+                \end{table}
 
-            \begin{table}
-            \centering
-            \caption{far\_away}
-            \begin{tabular}{rllrr}
-            \toprule
-            \# & strategy & keeps & faa \% $\uparrow$ & ci-transfer \% $\uparrow$ \\
-            \midrule
-            1 & ncm & statistics & \textbf{70.75 $\pm$ 0.35} & --\textsuperscript{1} \\
-            2 & head\textsuperscript{2} & nothing & 60.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
-             & half\textsuperscript{3} & nothing & 99.00 & 30.00 \\
-            \midrule
-            \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
-             & joint & images & 86.50 $\pm$ 0.00 & --\textsuperscript{4} \\
-            \bottomrule
-            \end{tabular}
+                \begin{table}
+                \centering
+                \caption{far\_away}
+                \begin{tabular}{rllrr}
+                \toprule
+                \# & strategy & keeps & faa \% $\uparrow$ & ci-transfer \% $\uparrow$ \\
+                \midrule
+                1 & ncm & statistics & \textbf{70.75 $\pm$ 0.35} & --\textsuperscript{1} \\
+                2 & head\textsuperscript{2,3} & nothing & 60.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
+                 & half\textsuperscript{4} & nothing & 99.00 & 30.00 \\
+                \midrule
+                \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
+                 & joint & images & 86.50 $\pm$ 0.00 & --\textsuperscript{5} \\
+                \bottomrule
+                \end{tabular}
 
-            \footnotesize
-            Bold: best.
-            \textsuperscript{1}~cannot score unseen classes.
-            \textsuperscript{2}~its prediction for an image depends on the batch.
-            \textsuperscript{3}~lacks seed 2.
-            \textsuperscript{4}~not defined for a joint run.
-            2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split far\_away-spl.
-            \end{table}
+                \footnotesize
+                Bold: best.
+                \textsuperscript{1}~cannot score unseen classes.
+                \textsuperscript{2}~its prediction for an image depends on the batch.
+                \textsuperscript{3}~an adaptation: on another encoder.
+                \textsuperscript{4}~lacks seed 2.
+                \textsuperscript{5}~not defined for a joint run.
+                2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split far\_away-spl.
+                \end{table}
 
-            \begin{table}
-            \centering
-            \caption{overall: mean over digits, far\_away}
-            \begin{tabular}{rllrr}
-            \toprule
-            \# & strategy & keeps & faa \% $\uparrow$ & ci-transfer \% $\uparrow$ \\
-            \midrule
-            1 & ncm & statistics & \textbf{75.75 $\pm$ 0.35} & --\textsuperscript{1} \\
-            2 & head\textsuperscript{2} & nothing & 65.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
-             & half\textsuperscript{3} & nothing & --\textsuperscript{3} & --\textsuperscript{3} \\
-            \midrule
-            \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
-             & joint & images & 91.50 $\pm$ 0.00 & --\textsuperscript{4} \\
-            \bottomrule
-            \end{tabular}
+                \begin{table}
+                \centering
+                \caption{overall: mean over digits, far\_away}
+                \begin{tabular}{rllrr}
+                \toprule
+                \# & strategy & keeps & faa \% $\uparrow$ & ci-transfer \% $\uparrow$ \\
+                \midrule
+                1 & ncm & statistics & \textbf{75.75 $\pm$ 0.35} & --\textsuperscript{1} \\
+                2 & head\textsuperscript{2,3} & nothing & 65.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
+                 & half\textsuperscript{4} & nothing & --\textsuperscript{4} & --\textsuperscript{4} \\
+                \midrule
+                \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
+                 & joint & images & 91.50 $\pm$ 0.00 & --\textsuperscript{5} \\
+                \bottomrule
+                \end{tabular}
 
-            \footnotesize
-            Bold: best.
-            \textsuperscript{1}~cannot score unseen classes.
-            \textsuperscript{2}~its prediction for an image depends on the batch.
-            \textsuperscript{3}~lacks seed 2 of digits.
-            \textsuperscript{4}~not defined for a joint run.
-            seeds 1, 2; mean $\pm$ standard deviation over seeds, each seed's mean over domains first.
-            \end{table}
-        "#]],
+                \footnotesize
+                Bold: best.
+                \textsuperscript{1}~cannot score unseen classes.
+                \textsuperscript{2}~its prediction for an image depends on the batch.
+                \textsuperscript{3}~an adaptation: on another encoder.
+                \textsuperscript{4}~lacks seed 2 of digits.
+                \textsuperscript{5}~not defined for a joint run.
+                seeds 1, 2; mean $\pm$ standard deviation over seeds, each seed's mean over domains first.
+                \end{table}
+            "#]],
         );
     }
 
@@ -511,6 +542,45 @@ mod tests {
             --limit 20: at most 20 samples per class; not comparable with full runs
             --validation 0.2: tested on that part of the training data; not comparable with test results
         "#]].assert_eq(&board.render(Format::Table, &[]).unwrap());
+    }
+
+    #[test]
+    fn augmentation_stands_under_the_table_or_where_rows_differ_beside_them() {
+        let plain = record("digits", "head", 1, [50, 90]);
+        let mut augmented = record("digits", "l2p", 1, [60, 90]);
+        augmented.domain.augmentation = Augmentation::RandomResizedCropAndFlip;
+        let mut head = plain.clone();
+        head.domain.augmentation = augmented.domain.augmentation;
+        head.scenario = "augmented".into();
+        augmented.scenario = "augmented".into();
+        let faa = |records: &[CellRecord]| {
+            let board = Leaderboard::build(records, &metrics(), None).unwrap();
+            board.render(Format::Table, &["faa".into()]).unwrap()
+        };
+        expect![[r#"
+            digits
+            #  strategy  keeps        faa
+                                      % ↑
+            ──────────────────────────────
+            1  l2p       nothing  * 75.00
+            2  head      nothing    70.00
+            * best
+            2 tasks; seed 1; split digits-split
+            images that are trained on: random-resized-crop-and-flip; cached features are of the plain ones
+        "#]].assert_eq(&faa(&[head.clone(), augmented.clone()]));
+        expect![[r#"
+            digits
+            #  strategy              keeps        faa
+                                                  % ↑
+            ──────────────────────────────────────────
+            1  l2p [1]               nothing  * 75.00
+            2  head (quick)          nothing    70.00
+            2  head (augmented) [1]  nothing    70.00
+            * best
+            [1] trained on images after random-resized-crop-and-flip
+            2 tasks; seed 1; split digits-split
+        "#]]
+        .assert_eq(&faa(&[plain, head, augmented]));
     }
 
     #[test]

@@ -269,7 +269,7 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::{ClassOrder, SeedRef, Tasks};
+    use crate::stream::{Augmentation, ClassOrder, SeedRef, Tasks};
 
     fn cell() -> Cell {
         let plugin = PluginRef {
@@ -291,6 +291,7 @@ mod tests {
                 stream: StreamSpec {
                     tasks: Tasks::Count(5),
                     class_order: ClassOrder::numpy(SeedRef::CellSeed),
+                    augmentation: Augmentation::None,
                 },
                 limit: None,
                 validation: None,
@@ -336,6 +337,9 @@ mod tests {
         for other in [
             changed(|cell| cell.domain.split_hash = "abd".into()),
             changed(|cell| cell.domain.stream.tasks = Tasks::Count(2)),
+            changed(|cell| {
+                cell.domain.stream.augmentation = Augmentation::RandomResizedCropAndFlip;
+            }),
             changed(|cell| cell.backbones[0].fingerprint = "g".into()),
             changed(|cell| cell.backbones[0].parameters = json!({"size": 9})),
             changed(|cell| cell.strategy.parameters = json!({"lr": 0.2})),

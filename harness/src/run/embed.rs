@@ -1,22 +1,25 @@
-//! A backbone's features of a domain, from the store or computed now.
+//! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others that a strategy reads.
 
 use super::{CellBackbone, Event, Events, Interrupt};
 use crate::domain::prepare::prepare;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
-use crate::features::{FeatureKey, FeatureStore, Features};
+use crate::features::{Block, EMBEDDING, FeatureKey, FeatureStore, Features};
 use crate::plugin::{Kind, Loaded};
-use harness_abi::backbone::ImageInfo;
+use harness_abi::backbone::{ImageInfo, Inputs};
 use harness_abi::{BackboneHandle, Tensor};
+use std::collections::BTreeMap;
 use std::io;
 
-/// A backbone with its features of one domain.
+/// A backbone with its features of one domain: a row per sample, train before test.
 #[derive(Debug)]
 pub struct Embedded {
     /// The backbone.
     pub handle: BackboneHandle,
-    /// Its features, a row per sample, train before test.
+    /// Its embeddings.
     pub features: Features,
+    /// Its other outputs that are kept, by name.
+    pub outputs: BTreeMap<String, Features>,
 }
 
 /// What embedding needs, the same for every backbone.
@@ -34,8 +37,12 @@ pub struct Embedder<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// What is computed of a batch: its rows of each output. The outer error is an image's, the inner one the backbone's.
+type Computed = Result<harness_abi::Result<Vec<Block>>, Error>;
+
 impl Embedder<'_> {
-    /// Opens or computes the features of all samples.
+    /// Opens or computes the embeddings of all samples, and these other outputs. What is missing of them is computed in
+    /// one pass over the images.
     ///
     /// # Errors
     ///
@@ -45,6 +52,7 @@ impl Embedder<'_> {
         backbone: &CellBackbone,
         plugin: &Loaded,
         handle: BackboneHandle,
+        outputs: &[String],
     ) -> Result<Embedded, Error> {
         let samples: Vec<(Split, usize)> = [Split::Train, Split::Test]
             .into_iter()
@@ -53,7 +61,7 @@ impl Embedder<'_> {
             })
             .collect();
         let info = handle.info();
-        let key = FeatureKey {
+        let embedding = FeatureKey {
             fingerprint: info.fingerprint.clone(),
             plugin_hash: backbone.plugin.hash.clone(),
             device_kind: info.device.split(':').next().unwrap_or_default().to_owned(),
@@ -62,22 +70,36 @@ impl Embedder<'_> {
             split_hash: self.domain.split_hash().as_str().to_owned(),
             stamp: self.domain.stamp().as_str().to_owned(),
             rows: samples.len(),
-            width: info.embedding_width as usize,
+            width: Some(info.embedding_width as usize),
+            output: EMBEDDING.to_owned(),
         };
+        let other = |output: &String| FeatureKey {
+            width: None,
+            output: output.clone(),
+            ..embedding.clone()
+        };
+        let keys: Vec<FeatureKey> = [embedding.clone()]
+            .into_iter()
+            .chain(outputs.iter().map(other))
+            .collect();
         let notice = |line: &str| {
             eprintln!("{line}");
             self.events.send(&Event::Warning(line.to_owned()));
         };
         let failed = plugin.failed(Kind::Backbone, &backbone.use_);
-        let compute = |push: &mut dyn FnMut(&[f32]) -> io::Result<()>| {
+        let compute = |missing: &[&FeatureKey],
+                       push: &mut dyn FnMut(&[Block]) -> io::Result<()>| {
+            // The backbone says how wide an output is with its first batch, and must keep to it.
+            let mut widths: Vec<_> = missing.iter().map(|key| key.width).collect();
             let mut done = 0;
             for batch in samples.chunks(info.image_batch.max(1) as usize) {
                 self.interrupt.check()?;
-                let values = self
-                    .embeddings(&handle, batch)?
+                let blocks = self
+                    .blocks(&handle, missing, &widths, batch)?
                     .map_err(|error| Error::from(failed(error)))?;
-                push(&values)
+                push(&blocks)
                     .map_err(|error| Error::Internal(format!("writing features: {error}")))?;
+                widths = blocks.iter().map(|block| Some(block.width)).collect();
                 done += batch.len();
                 self.events.send(&Event::Progress {
                     phase: "image".into(),
@@ -87,38 +109,91 @@ impl Embedder<'_> {
             }
             Ok(())
         };
-        let (features, _) = self
+        let found = self
             .store
-            .open_or_compute::<Error>(&key, &notice, compute)?;
-        Ok(Embedded { handle, features })
+            .open_or_compute::<Error>(&keys, &notice, compute)?;
+        let mut found = found.into_iter().map(|(features, _)| features);
+        Ok(Embedded {
+            features: found.next().expect("the embedding is the first key"),
+            outputs: outputs.iter().cloned().zip(found).collect(),
+            handle,
+        })
     }
 
-    /// The outer error is an image's, the inner one the backbone's.
-    fn embeddings(
+    /// The rows of a batch, of each output in its turn.
+    fn blocks(
         &self,
         handle: &BackboneHandle,
+        missing: &[&FeatureKey],
+        widths: &[Option<usize>],
         batch: &[(Split, usize)],
-    ) -> Result<harness_abi::Result<Vec<f32>>, Error> {
-        let info = handle.info();
-        let images = image_batch(self.domain, self.domain_name, &info.image, batch)?;
-        let width = info.embedding_width as usize;
-        let embed = || {
-            let embeddings = handle.encode_images(images.view())?;
-            let view = embeddings.view();
-            view.expect_shape("the embeddings", &[batch.len() as i64, width as i64])?;
+    ) -> Computed {
+        let images = image_batch(self.domain, self.domain_name, &handle.info().image, batch)?;
+        let block = |(key, tensor, width): (&FeatureKey, Tensor, Option<usize>)| {
+            let (what, view) = (named(&key.output), tensor.view());
+            if view.shape().len() != 2 {
+                return Err(harness_abi::Error::unsupported(format!(
+                    "{what} of {} images has shape {:?}; only an output with one row per image, [images, width], can be kept \
+                     for a strategy to read",
+                    batch.len(),
+                    view.shape()
+                )));
+            }
+            let width = width.map_or(-1, |width| width as i64);
+            view.expect_shape(&what, &[batch.len() as i64, width])?;
+            let width = view.shape()[1] as usize;
             let values = view.to_vec::<f32>()?;
             match values.iter().position(|value| !value.is_finite()) {
-                None => Ok(values),
+                None => Ok(Block { width, values }),
                 Some(at) => {
                     let (split, index) = batch[at / width];
                     Err(harness_abi::Error::failed(format!(
-                        "the embedding of `{}` has a number that is infinite or not a number",
+                        "{what} of `{}` has a number that is infinite or not a number",
                         self.domain.samples(split)[index].name
                     )))
                 }
             }
         };
-        Ok(embed())
+        let names: Vec<&str> = missing.iter().map(|key| key.output.as_str()).collect();
+        Ok(encoded(handle, &images, &names).and_then(|tensors| {
+            let each = missing.iter().copied().zip(tensors).zip(widths);
+            each.map(|((key, tensor), &width)| block((key, tensor, width)))
+                .collect()
+        }))
+    }
+}
+
+/// Outputs of a batch of images, in one pass through the model; the embedding, where it is among them, is the first.
+fn encoded(
+    handle: &BackboneHandle,
+    images: &Tensor,
+    names: &[&str],
+) -> harness_abi::Result<Vec<Tensor>> {
+    // Every backbone has an embedding, but not every one names it among the outputs of `forward`.
+    let in_forward = handle.info().outputs.iter().any(|name| name == EMBEDDING);
+    let (apart, names) = match names {
+        [EMBEDDING, rest @ ..] if rest.is_empty() || !in_forward => (true, rest),
+        _ => (false, names),
+    };
+    let mut tensors = Vec::new();
+    if apart {
+        tensors.push(handle.encode_images(images.view())?);
+    }
+    if !names.is_empty() {
+        let inputs = Inputs::Images {
+            images: images.view(),
+            options: b"",
+        };
+        tensors.extend(handle.forward(&inputs, &[], names)?.outputs);
+    }
+    Ok(tensors)
+}
+
+/// An output, as messages name it.
+fn named(output: &str) -> String {
+    match output {
+        EMBEDDING => "the embedding".to_owned(),
+        _ => format!("the output `{output}`"),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::matrix::{AccuracyMatrices, AfterTask, Scorer};
 use crate::plugin::{Kind, Loaded};
+use crate::stream::Augmentation;
 use crate::stream::{Stream, shuffled};
 use harness_abi::Class;
 use harness_abi::foreign::ForeignStrategy;
@@ -51,6 +52,7 @@ impl Evaluation<'_> {
                 embedded: self.embedded,
                 split: Split::Test,
                 indices,
+                augmentation: Augmentation::None,
                 seed: 0,
             };
             let logits = strategy

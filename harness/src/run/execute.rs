@@ -3,10 +3,10 @@
 use super::child::Child;
 use super::process::{predictions_path, record_path};
 use super::show::Show;
-use super::{Cell, Event, Interrupt, Plan};
+use super::{Cell, CellBackbone, Event, FeatureRequest, Interrupt, Plan, Planned};
 use crate::error::Error;
 use crate::report::CellRecord;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -28,13 +28,14 @@ pub fn execute(plan: &Plan, out: &Path, jobs: Jobs, interrupt: &Interrupt) -> Re
     let cells = out.join("cells");
     fs::create_dir_all(&cells).map_err(Error::file(&cells))?;
     let (mut missing, mut notes) = (Vec::new(), Vec::new());
-    for cell in &plan.cells {
-        match standing(&cells, cell) {
+    for planned in &plan.cells {
+        match standing(&cells, &planned.cell) {
             Standing::Done => {}
-            Standing::Missing => missing.push(cell),
+            Standing::Missing => missing.push(planned),
             Standing::Stale(why) => {
-                notes.push(format!("{}: {why}; running it again", cell.title()));
-                missing.push(cell);
+                let title = planned.cell.title();
+                notes.push(format!("{title}: {why}; running it again"));
+                missing.push(planned);
             }
         }
     }
@@ -43,6 +44,7 @@ pub fn execute(plan: &Plan, out: &Path, jobs: Jobs, interrupt: &Interrupt) -> Re
     let done = plan.cells.len() - missing.len();
     show.already(done);
     compute_features(&missing, out, &show, interrupt)?;
+    let missing: Vec<&Cell> = missing.iter().map(|planned| &planned.cell).collect();
     let failed = run_cells(&missing, &cells, done, jobs, &show, interrupt);
     drop(show);
     interrupt.check()?;
@@ -82,10 +84,10 @@ fn standing(cells: &Path, cell: &Cell) -> Standing {
     Standing::Done
 }
 
-/// Computes every set of features that the cells need, before the first of them. What is printed meanwhile is in the
-/// run folder's `features.log`.
+/// Computes every set of features that the cells need, before the first of them; all outputs that cells read of a backbone
+/// on a domain in one go. What is printed meanwhile is in the run folder's `features.log`.
 fn compute_features(
-    missing: &[&Cell],
+    missing: &[&Planned],
     out: &Path,
     show: &Show,
     interrupt: &Interrupt,
@@ -95,24 +97,24 @@ fn compute_features(
     }
     let log_path = out.join("features.log");
     let log = File::create(&log_path).map_err(Error::file(&log_path))?;
+    let wanted = Wanted::by(missing);
     let mut known = HashSet::new();
-    for cell in missing {
+    for &Planned { cell, .. } in missing {
         let mut new = false;
         for backbone in &cell.backbones {
-            new |= known.insert((
-                &cell.domain.split_hash,
-                &backbone.plugin.hash,
-                &backbone.fingerprint,
-            ));
+            new |= known.insert(Wanted::key(cell, backbone));
         }
         if !new {
             continue;
         }
-        let names: Vec<_> = cell.backbones.iter().map(|b| b.name.as_str()).collect();
-        let title = format!("{} · features of {}", cell.domain.name, names.join(", "));
+        let request = FeatureRequest {
+            cell: cell.clone(),
+            outputs: wanted.of(cell),
+        };
+        let title = feature_title(&request);
         let mut line = show.begin(title.clone());
         let clock = Instant::now();
-        let input = serde_json::to_string(cell).expect("plain data");
+        let input = serde_json::to_string(&request).expect("plain data");
         let child = Child {
             args: &["embed"],
             paths: &[],
@@ -126,6 +128,58 @@ fn compute_features(
         show.say(&format!("{title}  {:.1} s", clock.elapsed().as_secs_f64()));
     }
     Ok(())
+}
+
+/// The outputs that cells read beside the embedding, by domain and backbone.
+struct Wanted<'a>(HashMap<FeatureSet<'a>, Vec<String>>);
+
+/// A split, a plugin file and a model's fingerprint.
+type FeatureSet<'a> = [&'a str; 3];
+
+impl<'a> Wanted<'a> {
+    fn by(cells: &[&'a Planned]) -> Wanted<'a> {
+        let mut wanted: HashMap<_, Vec<String>> = HashMap::new();
+        for Planned { cell, outputs } in cells {
+            for (backbone, outputs) in cell.backbones.iter().zip(outputs) {
+                let all = wanted.entry(Self::key(cell, backbone)).or_default();
+                for output in outputs {
+                    if !all.contains(output) {
+                        all.push(output.clone());
+                    }
+                }
+            }
+        }
+        Wanted(wanted)
+    }
+
+    fn key(cell: &'a Cell, backbone: &'a CellBackbone) -> FeatureSet<'a> {
+        [
+            &cell.domain.split_hash,
+            &backbone.plugin.hash,
+            &backbone.fingerprint,
+        ]
+    }
+
+    /// Those of a cell's backbones, whoever reads them.
+    fn of(&self, cell: &'a Cell) -> Vec<Vec<String>> {
+        let backbones = cell.backbones.iter();
+        backbones
+            .map(|backbone| self.0[&Self::key(cell, backbone)].clone())
+            .collect()
+    }
+}
+
+/// For people: `digits · features of clip (also class_token), pixels`.
+fn feature_title(request: &FeatureRequest) -> String {
+    let cell = &request.cell;
+    let backbones = cell.backbones.iter().zip(&request.outputs);
+    let names: Vec<String> = backbones
+        .map(|(backbone, outputs)| match &outputs[..] {
+            [] => backbone.name.clone(),
+            _ => format!("{} (also {})", backbone.name, outputs.join(", ")),
+        })
+        .collect();
+    format!("{} · features of {}", cell.domain.name, names.join(", "))
 }
 
 /// Runs cells, several at a time; gives the number that failed.

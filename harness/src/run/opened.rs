@@ -1,5 +1,5 @@
-//! What a cell names, opened in the cell's process: its domain, its plugins, its backbones with their features. Each must
-//! still be what the run was planned with.
+//! What a cell names, opened in the cell's process: its domain, its plugins, its backbones. Each must still be what the run
+//! was planned with. Then, once it is known which outputs of the backbones are wanted, their features.
 
 use super::host::host;
 use super::{Cell, Embedded, Embedder, Events, Interrupt};
@@ -7,51 +7,51 @@ use crate::domain::Domain;
 use crate::error::Error;
 use crate::features::FeatureStore;
 use crate::plugin::{Loaded, PluginFault, PluginFile};
-use harness_abi::Host;
 use harness_abi::backbone::BackboneSetting;
+use harness_abi::{BackboneHandle, Host};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Features to have in the store: those of a cell's backbones on its domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureRequest {
+    /// The cell.
+    pub cell: Cell,
+    /// For each of its backbones, the outputs that are wanted beside the embedding: by this cell, or by others that share
+    /// domain and backbone.
+    pub outputs: Vec<Vec<String>>,
+}
 
 /// A cell's domain, plugins and backbones.
 pub struct Opened {
     pub(super) domain: Domain,
     pub(super) plugins: Plugins,
-    pub(super) embedded: Vec<Embedded>,
+    /// In the strategy's order, each with its plugin.
+    pub(super) backbones: Vec<(BackboneHandle, Arc<Loaded>)>,
     pub(super) host: Host,
 }
 
 impl Opened {
-    /// Opens the domain, makes the backbones, and opens or computes their features.
+    /// Opens the domain and makes the backbones.
     ///
     /// # Errors
     ///
     /// If any of them cannot be had, or has changed since the run was planned.
-    pub fn open(
-        cell: &Cell,
-        store: &FeatureStore,
-        events: &Arc<Events>,
-        interrupt: &Interrupt,
-    ) -> Result<Opened, Error> {
+    pub fn open(cell: &Cell, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
         let domain = opened_domain(cell)?;
         let host = host(events.clone(), interrupt.clone());
-        let embedder = Embedder {
-            domain: &domain,
-            domain_name: &cell.domain.name,
-            store,
-            events,
-            interrupt,
-        };
         let setting = BackboneSetting {
             device: cell.device.clone(),
             threads: cell.threads,
             folder: cell.folder.clone(),
             host: host.clone(),
         };
-        let (mut plugins, mut embedded) = (Plugins::default(), Vec::new());
+        let (mut plugins, mut backbones) = (Plugins::default(), Vec::new());
         for backbone in &cell.backbones {
             events.stage(format!(
-                "features of `{}` of plugin {}",
+                "making backbone `{}` of plugin {}",
                 backbone.name,
                 backbone.plugin.file.display()
             ));
@@ -64,14 +64,47 @@ impl Opened {
                     planned: backbone.fingerprint.clone(),
                 });
             }
-            embedded.push(embedder.embed(backbone, &plugin, handle)?);
+            backbones.push((handle, plugin));
         }
         Ok(Opened {
             domain,
             plugins,
-            embedded,
+            backbones,
             host,
         })
+    }
+
+    /// Opens or computes the features of each backbone: its embeddings, and these other outputs.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be had.
+    pub fn embed(
+        &self,
+        cell: &Cell,
+        outputs: &[Vec<String>],
+        store: &FeatureStore,
+        events: &Events,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Embedded>, Error> {
+        let embedder = Embedder {
+            domain: &self.domain,
+            domain_name: &cell.domain.name,
+            store,
+            events,
+            interrupt,
+        };
+        let backbones = cell.backbones.iter().zip(&self.backbones).zip(outputs);
+        backbones
+            .map(|((backbone, (handle, plugin)), outputs)| {
+                events.stage(format!(
+                    "features of `{}` of plugin {}",
+                    backbone.name,
+                    backbone.plugin.file.display()
+                ));
+                embedder.embed(backbone, plugin, handle.clone(), outputs)
+            })
+            .collect()
     }
 }
 

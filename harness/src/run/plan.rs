@@ -28,7 +28,17 @@ pub struct Restriction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// By domain, then strategy, then seed, in the scenario's order.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<Planned>,
+}
+
+/// A cell, and what its run begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The cell.
+    pub cell: Cell,
+    /// For each of its backbones, the outputs that its strategy reads beside the embedding. They are not the cell's own:
+    /// its process asks the strategy again.
+    pub outputs: Vec<Vec<String>>,
 }
 
 /// A domain of the scenario, opened.
@@ -109,18 +119,14 @@ impl Plan {
             .iter()
             .map(|domain| open(scenario, domain, restriction))
             .collect::<Result<Vec<_>, _>>()?;
-        let request = request(scenario, registry, &domains)?;
-        let infos = checked(scenario, &request, interrupt)?;
+        let (request, checks) = request(scenario, registry, &domains)?;
+        let (infos, outputs) = checked(scenario, &request, interrupt)?;
 
         let folder = folder(scenario);
         let mut cells = Vec::new();
-        for (domain, opened) in scenario.domains.iter().zip(&domains) {
-            for row in &scenario.strategies {
-                let check = request
-                    .strategies
-                    .iter()
-                    .find(|check| check.row == row.name)
-                    .expect("every row is checked");
+        for ((domain, opened), checks) in scenario.domains.iter().zip(&domains).zip(checks) {
+            for (row, number) in scenario.strategies.iter().zip(checks) {
+                let check = &request.strategies[number];
                 for &seed in &scenario.seeds {
                     let mut cell = Cell {
                         format: CELL_FORMAT,
@@ -156,7 +162,10 @@ impl Plan {
                         save_predictions,
                     };
                     cell.id = cell.proper_id();
-                    cells.push(cell);
+                    cells.push(Planned {
+                        cell,
+                        outputs: outputs[number].clone(),
+                    });
                 }
             }
         }
@@ -184,11 +193,13 @@ fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
     }
 }
 
+/// What is to be checked; and for each domain, which of the request's strategies each row is on it. Rows that meet as many
+/// tasks and classes on two domains are checked once.
 fn request(
     scenario: &Scenario,
     registry: &Registry,
     domains: &[OpenedDomain],
-) -> Result<Request, Error> {
+) -> Result<(Request, Vec<Vec<usize>>), Error> {
     let used = |name: &str| {
         scenario
             .strategies
@@ -206,9 +217,10 @@ fn request(
         });
     }
     let mut strategies: Vec<StrategyCheck> = Vec::new();
+    let mut checks = vec![Vec::new(); domains.len()];
     for row in &scenario.strategies {
         let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
-        for (domain, opened) in scenario.domains.iter().zip(domains) {
+        for ((domain, opened), checks) in scenario.domains.iter().zip(domains).zip(&mut checks) {
             let seed = scenario.seeds[0];
             let classes = opened.summary.classes.len();
             let stream = Stream::new(&domain.stream.spec, classes, seed)
@@ -230,26 +242,28 @@ fn request(
                 classes: classes as u32,
                 seed: seed.0,
             };
-            if !strategies.contains(&check) {
+            let known = strategies.iter().position(|known| *known == check);
+            checks.push(known.unwrap_or_else(|| {
                 strategies.push(check);
-            }
+                strategies.len() - 1
+            }));
         }
     }
-    Ok(Request {
+    let request = Request {
         device: scenario.device.as_str().to_owned(),
         threads: scenario.threads.get(),
         folder: folder(scenario),
         backbones,
         strategies,
-    })
+    };
+    Ok((request, checks))
 }
 
+/// What the backbones are, and for each checked strategy and each of its backbones, the outputs that it reads.
+type Found = (Vec<BackboneInfo>, Vec<Vec<Vec<String>>>);
+
 /// Has a process check the plugins' parameters.
-fn checked(
-    scenario: &Scenario,
-    request: &Request,
-    interrupt: &Interrupt,
-) -> Result<Vec<BackboneInfo>, Error> {
+fn checked(scenario: &Scenario, request: &Request, interrupt: &Interrupt) -> Result<Found, Error> {
     let internal = |error: std::io::Error| Error::Internal(format!("a child's log: {error}"));
     // Of interest only if something goes wrong.
     let mut log = tempfile::tempfile().map_err(internal)?;
@@ -268,7 +282,7 @@ fn checked(
         _ => {}
     });
     let error = match (ended, answer) {
-        (Ok(()), Some(Answer::Good { backbones })) => return Ok(backbones),
+        (Ok(()), Some(Answer::Good { backbones, outputs })) => return Ok((backbones, outputs)),
         (Ok(()), Some(Answer::Bad { name, fault })) => at_its_key(scenario, &name, fault),
         (Ok(()), None) => Error::Internal("the check gave no answer".into()),
         (Err(error), _) => error,

@@ -3,6 +3,7 @@
 
 use super::host::host;
 use super::opened::Plugins;
+use super::outputs::outputs_read;
 use super::{Events, Fault, Interrupt, PluginRef};
 use crate::error::Error;
 use harness_abi::BackboneHandle;
@@ -69,6 +70,8 @@ pub enum Answer {
     Good {
         /// What the backbones are, in the request's order.
         backbones: Vec<BackboneInfo>,
+        /// For each strategy, and each of its backbones, the outputs that it reads beside the embedding.
+        outputs: Vec<Vec<Vec<String>>>,
     },
     /// Something is not.
     Bad {
@@ -100,6 +103,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             Err(error) => return bad(&check.name, &error),
         }
     }
+    let mut outputs = Vec::new();
     for check in &request.strategies {
         events.stage(stage("strategy", &check.row, &check.plugin));
         let outline = Outline {
@@ -128,14 +132,24 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
         let made = plugins
             .load(&check.plugin.file, &check.plugin.hash)
             .and_then(|plugin| {
-                plugin.check(&check.use_, &check.parameters, &outline)?;
-                Ok(plugin.strategy(&check.use_, &check.parameters, &setting)?)
+                let declared = plugin.check(&check.use_, &check.parameters, &outline)?;
+                let backbones: Vec<_> = check
+                    .backbones
+                    .iter()
+                    .map(|&backbone| &*request.backbones[backbone].name)
+                    .zip(&outline.backbones)
+                    .collect();
+                let outputs = outputs_read(&check.row, &declared.reads, &backbones)?;
+                plugin.strategy(&check.use_, &check.parameters, &setting)?;
+                Ok(outputs)
             });
-        if let Err(error) = made {
-            return bad(&check.row, &error);
+        match made {
+            Ok(read) => outputs.push(read),
+            Err(error) => return bad(&check.row, &error),
         }
     }
     Answer::Good {
+        outputs,
         backbones: handles.iter().map(|handle| handle.info().clone()).collect(),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::evaluate::PredictionWriter;
 use super::opened::Opened;
-use super::protocol::{Outcome, Protocol};
+use super::outputs::outputs_read;
+use super::protocol::{Outcome, Protocol, declared};
 use super::{Cell, Event, Events, Interrupt};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
@@ -28,13 +29,32 @@ pub fn run_cell(
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     let start = Instant::now();
-    let mut opened = Opened::open(cell, store, events, interrupt)?;
-    let features_seconds = start.elapsed().as_secs_f64();
+    let mut opened = Opened::open(cell, events, interrupt)?;
     let plugin = &cell.strategy.plugin;
+    events.stage(format!(
+        "checking strategy `{}` of plugin {}",
+        cell.strategy.row,
+        plugin.file.display()
+    ));
     let plugin = opened.plugins.load(&plugin.file, &plugin.hash)?;
     let classes = opened.domain.classes().len();
     let stream = Stream::new(&cell.domain.stream, classes, cell.seed)?;
-    let protocol = Protocol::new(cell, &opened, &stream, &plugin, interrupt)?;
+    let declaration = declared(cell, &opened, &stream, &plugin)?;
+    let names = cell.backbones.iter().map(|b| b.name.as_str());
+    let infos = opened.backbones.iter().map(|(handle, _)| handle.info());
+    let backbones: Vec<_> = names.zip(infos).collect();
+    let outputs = outputs_read(&cell.strategy.row, &declaration.reads, &backbones)?;
+    let embedded = opened.embed(cell, &outputs, store, events, interrupt)?;
+    let features_seconds = start.elapsed().as_secs_f64();
+    let protocol = Protocol::new(
+        cell,
+        &opened,
+        &embedded,
+        &stream,
+        &plugin,
+        declaration,
+        interrupt,
+    );
     let predictions = match cell.save_predictions {
         true => Some(PredictionWriter::create(
             &predictions_path(folder, cell),
@@ -82,6 +102,7 @@ fn record(
             n_test: domain.samples(Split::Test).len() as u64,
             classes: protocol.classes.iter().map(|c| c.name.clone()).collect(),
             task_sizes: protocol.task_sizes.clone(),
+            augmentation: cell.domain.stream.augmentation,
             limit: cell.domain.limit.map(|limit| limit.get() as u64),
             validation: cell.domain.validation,
         },
@@ -110,6 +131,7 @@ fn record(
             scores_unseen: protocol.declaration.scores_unseen,
             batch_dependent: protocol.declaration.batch_dependent,
             trainable_parameters: protocol.declaration.trainable_parameters,
+            adaptation: protocol.declaration.adaptation.clone(),
         },
         seed: cell.seed,
         threads: cell.threads,

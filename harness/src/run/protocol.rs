@@ -42,15 +42,17 @@ pub(super) struct Outcome {
 }
 
 impl<'a> Protocol<'a> {
-    /// Has the strategy check its parameters on what was opened.
+    /// The protocol of a cell whose strategy has been [checked](declared).
     pub(super) fn new(
         cell: &'a Cell,
         opened: &'a Opened,
+        embedded: &'a [Embedded],
         stream: &'a Stream,
         plugin: &'a Loaded,
+        declaration: Declaration,
         interrupt: &'a Interrupt,
-    ) -> Result<Protocol<'a>, Error> {
-        let (domain, embedded) = (&opened.domain, &opened.embedded);
+    ) -> Protocol<'a> {
+        let domain = &opened.domain;
         let classes = stream
             .all_classes()
             .iter()
@@ -64,17 +66,7 @@ impl<'a> Protocol<'a> {
             .tasks()
             .map(|task| stream.classes_of(task).len() as u32)
             .collect();
-        let declaration = plugin.check(
-            &cell.strategy.use_,
-            &cell.strategy.parameters,
-            &Outline {
-                tasks: learned_tasks(cell.strategy.regime, stream),
-                classes: stream.n_classes() as u32,
-                device: cell.device.clone(),
-                backbones: embedded.iter().map(|e| e.handle.info().clone()).collect(),
-            },
-        )?;
-        Ok(Protocol {
+        Protocol {
             cell,
             domain,
             stream,
@@ -85,7 +77,7 @@ impl<'a> Protocol<'a> {
             declaration,
             classes,
             task_sizes,
-        })
+        }
     }
 
     /// Runs it; predictions are written down if they are kept.
@@ -199,6 +191,7 @@ impl<'a> Protocol<'a> {
             embedded: self.embedded,
             split: Split::Train,
             indices: &indices,
+            augmentation: self.cell.domain.stream.augmentation,
             seed: self.cell.seed.0,
         };
         let learned = strategy
@@ -252,6 +245,23 @@ impl<'a> Protocol<'a> {
             what,
         }
     }
+}
+
+/// Has a cell's strategy check its parameters on what was opened, and say what it will do.
+pub(super) fn declared(
+    cell: &Cell,
+    opened: &Opened,
+    stream: &Stream,
+    plugin: &Loaded,
+) -> Result<Declaration, Error> {
+    let backbones = opened.backbones.iter();
+    let outline = Outline {
+        tasks: learned_tasks(cell.strategy.regime, stream),
+        classes: stream.n_classes() as u32,
+        device: cell.device.clone(),
+        backbones: backbones.map(|(handle, _)| handle.info().clone()).collect(),
+    };
+    Ok(plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?)
 }
 
 /// How many tasks a strategy meets.

@@ -5,6 +5,8 @@ use super::Embedded;
 use super::embed::image_batch;
 use crate::domain::augment::{AugmentKey, augment};
 use crate::domain::{Domain, Split};
+use crate::features::{EMBEDDING, Features};
+use crate::stream::Augmentation;
 use harness_abi::foreign::SampleSource;
 use harness_abi::{Error, Result, Tensor};
 
@@ -16,6 +18,8 @@ pub(super) struct LentSamples<'a> {
     pub split: Split,
     /// Indices into the split.
     pub indices: &'a [usize],
+    /// What becomes of images that are trained on.
+    pub augmentation: Augmentation,
     /// The cell's seed, for augmentation.
     pub seed: u64,
 }
@@ -42,17 +46,38 @@ impl LentSamples<'_> {
             })
             .collect()
     }
-}
 
-impl SampleSource for LentSamples<'_> {
-    fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
-        let features = &self.backbone(backbone)?.features;
+    fn rows_of(&self, features: &Features, rows: &[u32]) -> Result<Tensor> {
         let rows: Vec<usize> = self
             .indices_of(rows)?
             .into_iter()
             .map(|index| self.domain.row(self.split, index))
             .collect();
         Ok(features.tensor(&rows))
+    }
+}
+
+impl SampleSource for LentSamples<'_> {
+    fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
+        self.rows_of(&self.backbone(backbone)?.features, rows)
+    }
+
+    fn output(&self, backbone: usize, output: &str, rows: &[u32]) -> Result<Tensor> {
+        if output == EMBEDDING {
+            return self.features(backbone, rows);
+        }
+        let embedded = self.backbone(backbone)?;
+        match embedded.outputs.get(output) {
+            Some(features) => self.rows_of(features, rows),
+            None if embedded.handle.info().outputs.iter().any(|o| o == output) => {
+                Err(Error::unsupported(format!(
+                    "the output `{output}` was not declared; name it in `Declaration::reads`"
+                )))
+            }
+            None => Err(Error::unsupported(format!(
+                "backbone {backbone} has no output `{output}`"
+            ))),
+        }
     }
 
     fn images(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
@@ -71,6 +96,9 @@ impl SampleSource for LentSamples<'_> {
             return Err(Error::unsupported(
                 "augmented images are for training batches only",
             ));
+        }
+        if self.augmentation.is_none() {
+            return self.images(backbone, rows);
         }
         let spec = &self.backbone(backbone)?.handle.info().image;
         let mut pixels = Vec::new();

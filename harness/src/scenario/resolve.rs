@@ -199,7 +199,11 @@ impl Resolver<'_> {
             }
         };
         Ok(StreamUse {
-            spec: StreamSpec { tasks, class_order },
+            spec: StreamSpec {
+                tasks,
+                class_order,
+                augmentation: written.augmentation.unwrap_or_default(),
+            },
             key: key.to_owned(),
         })
     }

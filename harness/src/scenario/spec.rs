@@ -5,6 +5,7 @@
 //! to a mistake.
 
 use super::error::Problem;
+use crate::stream::Augmentation;
 use crate::suggest::closest;
 use harness_pictures::Style;
 use indexmap::IndexMap;
@@ -67,6 +68,9 @@ pub struct Stream {
     pub task_sizes: Option<Vec<u32>>,
     /// The order in which the classes arrive; default `listed`.
     pub class_order: Option<ClassOrder>,
+    /// What becomes of images that are trained on; default `none`. It is for strategies that encode images while they train;
+    /// cached features are always those of the plain image.
+    pub augmentation: Option<Augmentation>,
 }
 
 /// The order in which a domain's classes arrive.

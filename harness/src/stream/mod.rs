@@ -17,4 +17,4 @@ mod tasks;
 pub use class_order::{ClassOrder, Convention, SeedRef};
 pub use error::StreamError;
 pub use shuffle::shuffled;
-pub use tasks::{ClassRange, OrderDigest, Stream, StreamSpec, Tasks};
+pub use tasks::{Augmentation, ClassRange, OrderDigest, Stream, StreamSpec, Tasks};

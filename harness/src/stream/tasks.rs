@@ -3,6 +3,7 @@
 use super::class_order::ClassOrder;
 use super::error::StreamError;
 use crate::id::{ClassId, Label, Seed, TaskId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -15,6 +16,38 @@ pub struct StreamSpec {
     pub tasks: Tasks,
     /// In which order the classes come.
     pub class_order: ClassOrder,
+    /// What becomes of images that are trained on; what is not there has no name in a cell's id.
+    #[serde(default, skip_serializing_if = "Augmentation::is_none")]
+    pub augmentation: Augmentation,
+}
+
+/// What becomes of an image whenever it is trained on. Cached features and outputs are always those of the plain image, and so
+/// is a query that is made of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Augmentation {
+    /// Nothing: the plain image, every time.
+    #[default]
+    None,
+    /// A random resized crop (of 8 to 100 % of its area, its sides 3:4 to 4:3) and, one time in two, a horizontal flip: torchvision's
+    /// `RandomResizedCrop` and `RandomHorizontalFlip`, by seed, sample and epoch.
+    RandomResizedCropAndFlip,
+}
+
+impl fmt::Display for Augmentation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Augmentation::None => "none",
+            Augmentation::RandomResizedCropAndFlip => "random-resized-crop-and-flip",
+        })
+    }
+}
+
+impl Augmentation {
+    /// Whether images stay as they are.
+    pub fn is_none(&self) -> bool {
+        *self == Augmentation::None
+    }
 }
 
 /// How the ordered classes are cut.
@@ -244,7 +277,15 @@ mod tests {
         class_order: ClassOrder,
         classes: usize,
     ) -> Result<Stream, StreamError> {
-        Stream::new(&StreamSpec { tasks, class_order }, classes, Seed(1992))
+        Stream::new(
+            &StreamSpec {
+                tasks,
+                class_order,
+                augmentation: Augmentation::None,
+            },
+            classes,
+            Seed(1992),
+        )
     }
 
     fn sizes(tasks: Tasks, classes: usize) -> Vec<usize> {

@@ -41,6 +41,7 @@ impl Strategy for Cgil {
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: prompts + u64::from(outline.classes) * generator,
+            ..Declaration::default()
         })
     }
 

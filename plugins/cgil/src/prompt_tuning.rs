@@ -30,6 +30,7 @@ impl Strategy for PromptTuning {
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: Classifier::check(&parameters.prompt, outline)?,
+            ..Declaration::default()
         })
     }
 

@@ -199,7 +199,7 @@ impl<'a> Tuning<'a> {
         let own = self.seen.zero_shot.f_narrow(0, self.first, rest);
         let contexts = own.and_then(|own| self.trained.contexts(&own));
         let encoded = texts.encode(&contexts.during("contexts of classes")?)?;
-        let mut keys = unit_rows(encoded.embeddings()).during(doing)?;
+        let mut keys = unit_rows(encoded.output()).during(doing)?;
         if self.first > 0 {
             let past = match &self.past_keys {
                 Some(keys) => keys.shallow_clone(),
@@ -237,7 +237,7 @@ impl<'a> Tuning<'a> {
             let keys = |embeddings: &Tensor, classes: i64| {
                 unit_rows(embeddings)?.f_reshape([length, classes, -1])
             };
-            let mut all = keys(encoded.embeddings(), rest).during(doing)?;
+            let mut all = keys(encoded.output(), rest).during(doing)?;
             if self.first > 0 {
                 let texts = self.rows(row_text(length, 0..self.first))?;
                 let contexts = for_each_class(&tokens, self.first).during("tokens of images")?;

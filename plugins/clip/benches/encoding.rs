@@ -8,12 +8,12 @@
 //! is the text side's part of it alone, for more classes and shorter contexts, as the backbone takes it and over all positions.
 
 use clbench_clip::config::{Activation, Config, TextConfig, VisionConfig};
-use clbench_clip::source::Source;
 use clbench_clip::tokenizer::{END, START};
 use clbench_clip::{Clip, model};
 use clbench_torch::tch::{Device, Kind, Tensor};
 use clbench_torch::text::PromptedTexts;
 use clbench_torch::{Generator, bridge};
+use clbench_transformer::source::Source;
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
@@ -299,7 +299,7 @@ fn prompt_step(c: &mut Criterion, size: &Size) {
         group.bench_function(BenchmarkId::new("shortened", name), |b| {
             b.iter(|| {
                 let encoded = texts.encode(&context).expect("embeddings");
-                let sum = encoded.embeddings().sum(Kind::Float);
+                let sum = encoded.output().sum(Kind::Float);
                 encoded.backward(&sum).expect("gradients");
             });
         });

@@ -1,21 +1,25 @@
 //! The backbone: a folder in the Hugging Face CLIP layout behind the plugin boundary.
 
 use crate::config::{Config, EndOfText};
-use crate::folder::{self, Folder};
-use crate::model::vision::VisualPrompts;
+use crate::folder;
+use crate::model::vision::PromptEntry;
 use crate::model::{self, PooledModel, VisionModel};
 use crate::preprocessor::Preprocessor;
 use crate::rows::Rows;
 use crate::sites::{self, OUTPUTS};
 use crate::text_side::TextSide;
 use crate::tokenizer::{END, Tokenizer};
-use crate::weights::Weights;
 use clbench_torch::gradient::GradientMode;
-use clbench_torch::tch::{Device, Kind, TchError, Tensor};
-use clbench_torch::{During, bridge, device, threads};
+use clbench_torch::tch::{Device, TchError, Tensor};
+use clbench_torch::{During, device, threads};
+use clbench_transformer::compute::{ComputeType, device_name};
+use clbench_transformer::folder::{Folder, named};
+use clbench_transformer::recording;
+use clbench_transformer::visual::VisualPrompts;
+use clbench_transformer::weights::Weights;
 use harness_abi::backbone::TextInfo;
 use harness_abi::{
-    Backbone, BackboneInfo, BackboneSetting, DType, Error, Forward, Inputs, Place, Result, Site,
+    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Place, Result, Site,
     TensorView,
 };
 use serde::Deserialize;
@@ -39,26 +43,6 @@ pub struct Parameters {
     /// What is computed in; prompts, outputs and gradients are f32 in any case.
     #[serde(default)]
     pub dtype: ComputeType,
-}
-
-/// The type that a model computes in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ComputeType {
-    /// 32 bits, whatever the file's type.
-    #[default]
-    F32,
-    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits.
-    Bf16,
-}
-
-impl ComputeType {
-    pub(crate) fn kind(self) -> Kind {
-        match self {
-            ComputeType::F32 => Kind::Float,
-            ComputeType::Bf16 => Kind::BFloat16,
-        }
-    }
 }
 
 /// CLIP.
@@ -90,23 +74,9 @@ impl Clip {
 
     /// A batch of images as the model takes it.
     pub(crate) fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
-        let what = "the batch of images";
         let side = self.config.vision.image_size;
-        images.expect_shape(what, &[-1, 3, side, side])?;
-        if images.dtype() != DType::U8 {
-            return Err(Error::failed(format!(
-                "{what} should be of u8, not {}",
-                images.dtype()
-            )));
-        }
-        bridge::copy_in(images)?
-            .f_to_device(self.device)
-            .and_then(|pixels| {
-                self.preprocessor
-                    .normalise(&pixels)?
-                    .f_to_kind(self.dtype.kind())
-            })
-            .during("normalising images")
+        let normalisation = &self.preprocessor.normalisation;
+        normalisation.batch(images, side, self.dtype.kind(), self.device)
     }
 
     /// `[0, embedding width]`.
@@ -122,7 +92,7 @@ impl Backbone for Clip {
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
-        let folder = Folder::open(setting.folder.join(&parameters.path))?;
+        let folder = folder::open(setting.folder.join(&parameters.path))?;
         let config = Config::open(&folder.file(folder::CONFIG))?;
         let (text, vision) = (&config.text, &config.vision);
         let preprocessor =
@@ -141,7 +111,11 @@ impl Backbone for Clip {
 
         let info = BackboneInfo {
             name: folder.name(),
-            fingerprint: fingerprint(&folder, &weights)?,
+            fingerprint: folder.fingerprint(
+                &format!("clip-v{VERSION}"),
+                &[folder::CONFIG, folder::TOKENIZER, folder::PREPROCESSOR],
+                &weights,
+            )?,
             embedding_width: config.projection_dim as u32,
             image: preprocessor.image.clone(),
             text: Some(TextInfo {
@@ -151,11 +125,7 @@ impl Backbone for Clip {
             }),
             logit_scale: Some(logit_scale),
             device: device_name(device),
-            dtype: match parameters.dtype {
-                ComputeType::F32 => "f32",
-                ComputeType::Bf16 => "bf16",
-            }
-            .into(),
+            dtype: parameters.dtype.name().into(),
             sites: sites::all(&config),
             outputs: OUTPUTS.map(String::from).into(),
             image_batch: IMAGE_BATCH,
@@ -190,7 +160,7 @@ impl Backbone for Clip {
         for rows in rows.chunks(TEXT_BATCH) {
             embeddings.push(self.texts().encode(rows)?.embedding);
         }
-        answer(Tensor::f_cat(&embeddings, 0))
+        recording::embeddings(Tensor::f_cat(&embeddings, 0))
     }
 
     fn encode_images(&self, images: TensorView<'_>) -> Result<harness_abi::Tensor> {
@@ -198,37 +168,19 @@ impl Backbone for Clip {
         let pixels = self.pixels(images)?;
         let rows = pixels.size()[0];
         if rows == 0 {
-            return answer(self.no_embeddings());
+            return recording::embeddings(self.no_embeddings());
         }
-        let encoded = self.vision().encode(&pixels, &VisualPrompts::default());
-        answer(Ok(encoded
+        let encoded =
+            self.vision()
+                .encode(&pixels, &VisualPrompts::default(), PromptEntry::default());
+        recording::embeddings(Ok(encoded
             .during(&format!("encoding {rows} images"))?
             .embedding))
     }
 
     fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {
         let _mode = GradientMode::on();
-        if let Some(unknown) = wanted.iter().find(|name| !OUTPUTS.contains(name)) {
-            return Err(Error::unsupported(format!(
-                "there is no output `{unknown}`; there are `{}`",
-                OUTPUTS.join("`, `")
-            )));
-        }
-        for (at, site) in sites.iter().enumerate() {
-            if sites[..at].iter().any(|other| other.name == site.name) {
-                return Err(Error::failed(format!(
-                    "the site `{}` was given two prompts",
-                    site.name
-                )));
-            }
-        }
-        let rows = match inputs {
-            Inputs::Images { images, .. } => images.shape().first().copied(),
-            Inputs::Texts { row_text, .. } => Some(row_text.len() as i64),
-        };
-        if rows == Some(0) {
-            return Err(Error::failed("there is no row to encode"));
-        }
+        recording::expect_sound(inputs, sites, wanted, &OUTPUTS)?;
         match *inputs {
             Inputs::Images { images, options } => {
                 self.forward_images(images, options, sites, wanted)
@@ -243,12 +195,6 @@ impl Backbone for Clip {
     }
 }
 
-/// Embeddings as they leave, in f32.
-fn answer(embeddings: Result<Tensor, TchError>) -> Result<harness_abi::Tensor> {
-    let embeddings = embeddings.and_then(|embeddings| embeddings.f_to_kind(Kind::Float));
-    bridge::copy_out(&embeddings.during("the embeddings")?)
-}
-
 /// Checks that a text's end is where the configuration says that it is pooled: under another id every text would be pooled
 /// at its start, and all would be alike.
 fn expect_end(tokenizer: &Tokenizer, config: &Config, folder: &Folder) -> Result<()> {
@@ -256,31 +202,9 @@ fn expect_end(tokenizer: &Tokenizer, config: &Config, folder: &Folder) -> Result
         EndOfText::Token(id) if id != tokenizer.end() => Err(Error::data(format!(
             "`text_config.eos_token_id` is {id}, but `{END}` has id {} in {}; take both files from one folder",
             tokenizer.end(),
-            folder::named(&folder.file(folder::TOKENIZER))
+            named(&folder.file(folder::TOKENIZER))
         ))
-        .context(folder::named(&folder.file(folder::CONFIG)))),
+        .context(named(&folder.file(folder::CONFIG)))),
         _ => Ok(()),
-    }
-}
-
-/// A digest of all four files, each with its length before it.
-fn fingerprint(folder: &Folder, weights: &Weights) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let mut add = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    for file in [folder::CONFIG, folder::TOKENIZER, folder::PREPROCESSOR] {
-        add(&folder::read(&folder.file(file))?);
-    }
-    add(weights.bytes());
-    Ok(format!("clip-v{VERSION}-{}", hasher.finalize().to_hex()))
-}
-
-/// A device by the name that a scenario gives it.
-fn device_name(device: Device) -> String {
-    match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
-        _ => "cpu".into(),
     }
 }

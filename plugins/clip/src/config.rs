@@ -5,6 +5,7 @@
 //! stand for the whole of `text_config` and `vision_config`; and `eos_token_id: 2`, which was never the id of an end token
 //! and stands for [`EndOfText::LargestId`].
 
+pub use clbench_transformer::layer::Activation;
 use harness_abi::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -67,16 +68,6 @@ pub struct VisionConfig {
     pub hidden_act: Activation,
     /// The ε of every layer norm.
     pub layer_norm_eps: f64,
-}
-
-/// An activation function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// x · σ(1.702 x), OpenAI's.
-    QuickGelu,
-    /// x · Φ(x) with the error function, OpenCLIP's.
-    Gelu,
 }
 
 /// Where a text is pooled.

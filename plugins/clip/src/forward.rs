@@ -1,12 +1,13 @@
 //! The differentiable call: prompts go in at their sites, and a way back comes out with the outputs.
 
-use crate::backbone::{Clip, ComputeType};
-use crate::model::layer::Prefix;
-use crate::model::vision::{TokenPrompts, VisualPrompts};
+use crate::backbone::Clip;
+use crate::model::vision::PromptEntry;
 use crate::recent::Request;
-use crate::recording::{self, Leaf};
-use crate::sites::{self, CLASS_TOKEN, EMBEDDING, TEXT_CONTEXT, TOKENS, VISUAL_PROMPT};
+use crate::sites::{self, CLASS_TOKEN, EMBEDDING, TEXT_CONTEXT, TOKENS};
 use clbench_torch::During;
+use clbench_transformer::compute::ComputeType;
+use clbench_transformer::recording::{self, Leaf};
+use clbench_transformer::visual::PromptPosition;
 use harness_abi::{Error, Forward, Place, Result, Site, TensorView, parameters};
 use serde::Deserialize;
 
@@ -30,26 +31,6 @@ struct ImageOptions {
     prompt_entry: PromptEntry,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum PromptPosition {
-    /// The class token's, as in L2P.
-    #[default]
-    Class,
-    /// None; whoever wants positions of their own adds them to the prompt.
-    None,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum PromptEntry {
-    /// They pass through the norm before the encoder, as the patches do.
-    #[default]
-    BeforePreNorm,
-    /// They join behind it.
-    AfterPreNorm,
-}
-
 impl Clip {
     pub(crate) fn forward_images(
         &self,
@@ -60,35 +41,19 @@ impl Clip {
     ) -> Result<Forward> {
         let options: ImageOptions = parameters::parse(options)?;
         let pixels = self.pixels(images)?;
-        let (rows, width) = (pixels.size()[0], self.config.vision.hidden_size);
-        let mut leaves = Vec::with_capacity(sites.len());
-        let mut prompts = VisualPrompts::default();
-        for site in sites {
-            if let Some(layer) = sites::layer(&self.config, site.name) {
-                let leaf = Leaf::new(site, &[rows, 2, -1, width], self.device)?;
-                let prefix = leaf.prompt(self.dtype.kind()).and_then(|prompt| {
-                    Ok(Prefix {
-                        keys: prompt.f_select(1, 0)?,
-                        values: prompt.f_select(1, 1)?,
-                    })
-                });
-                prompts.prefixes.insert(layer, prefix.during(site.name)?);
-                leaves.push(leaf);
-            } else if site.name == VISUAL_PROMPT {
-                let leaf = Leaf::new(site, &[rows, -1, width], self.device)?;
-                prompts.tokens = Some(TokenPrompts {
-                    prompts: leaf.prompt(self.dtype.kind()).during(site.name)?,
-                    with_class_position: options.prompt_position == PromptPosition::Class,
-                    before_pre_norm: options.prompt_entry == PromptEntry::BeforePreNorm,
-                });
-                leaves.push(leaf);
-            } else {
-                return Err(sites::misplaced(&self.config, site.name, "images"));
-            }
-        }
+        let rows = pixels.size()[0];
+        let (prompts, leaves) = sites::visual(&self.config).prompts(
+            sites,
+            rows,
+            options.prompt_position,
+            (self.dtype.kind(), self.device),
+            |site| sites::misplaced(&self.config, site, "images"),
+        )?;
         let doing = format!("encoding {rows} images");
         let vision = self.vision();
-        let encoded = vision.encode(&pixels, &prompts).during(&doing)?;
+        let encoded = vision
+            .encode(&pixels, &prompts, options.prompt_entry)
+            .during(&doing)?;
         let outputs = wanted
             .iter()
             .map(|&name| {

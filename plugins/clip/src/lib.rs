@@ -1,9 +1,9 @@
 //! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the Hugging Face layout.
 //!
-//! A folder is read by the modules that are named after its files: [`config`] (`config.json`), [`weights`]
-//! (`model.safetensors`), [`tokenizer`] and [`preprocessor`]; [`folder`] finds them. The [`model`] is transformers'
-//! `CLIPModel`, made of whatever a [`source`] gives it, so that pre-training builds the very same one. [`backbone`] puts it
-//! behind the plugin boundary, with the prompt [`sites`] through which strategies train.
+//! A folder is read by the modules that are named after its files: [`config`] (`config.json`), [`tokenizer`] and
+//! [`preprocessor`]; [`folder`] finds them. The [`model`] is transformers' `CLIPModel`, made of whatever a
+//! [`source`](clbench_transformer::source) gives it: [`model.safetensors`](clbench_transformer::weights), or variables, so that
+//! pre-training builds the very same one. [`backbone`] puts it behind the plugin boundary, with the prompt [`sites`] through which strategies train.
 //!
 //! # Options of a differentiable call
 //!
@@ -22,15 +22,13 @@ pub mod model;
 pub mod packing;
 pub mod preprocessor;
 mod recent;
-mod recording;
 mod rows;
 pub mod sites;
-pub mod source;
 mod text_side;
 pub mod tokenizer;
-pub mod weights;
 
-pub use backbone::{Clip, ComputeType, Parameters};
+pub use backbone::{Clip, Parameters};
+pub use clbench_transformer::compute::ComputeType;
 
 harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",

@@ -4,8 +4,9 @@
 //! those into numbers, (u8 · `rescale_factor` − `image_mean`) / `image_std`. What a file says and this division of labour
 //! cannot do is an error, never another picture.
 
-use crate::folder::{self, named};
-use clbench_torch::tch::{Kind, TchError, Tensor};
+use crate::folder;
+use clbench_transformer::folder::{named, read};
+use clbench_transformer::normalisation::Normalisation;
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{Error, Result};
 use serde_json::{Map, Value};
@@ -21,12 +22,8 @@ const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 pub struct Preprocessor {
     /// The host's part.
     pub image: ImageInfo,
-    /// The factor that pixels of 0 to 255 are multiplied by.
-    pub rescale: f64,
-    /// What is subtracted then, red, green, blue.
-    pub mean: [f64; 3],
-    /// What is divided by then.
-    pub std: [f64; 3],
+    /// The backbone's.
+    pub normalisation: Normalisation,
 }
 
 impl Preprocessor {
@@ -38,7 +35,7 @@ impl Preprocessor {
     /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, for what cannot be read or
     /// cannot be done.
     pub fn open(path: &Path, image_size: u32) -> Result<Preprocessor> {
-        Preprocessor::parse(&folder::read(path)?, image_size)
+        Preprocessor::parse(&read(path)?, image_size)
             .map_err(|problem| Error::data(problem).context(named(path)))
     }
 
@@ -70,31 +67,15 @@ impl Preprocessor {
                 resize,
                 filter: fields.filter()?,
             },
-            rescale: match fields.flag("do_rescale")? {
-                true => fields.number("rescale_factor", 1.0 / 255.0)?,
-                false => 1.0,
+            normalisation: Normalisation {
+                rescale: match fields.flag("do_rescale")? {
+                    true => fields.number("rescale_factor", 1.0 / 255.0)?,
+                    false => 1.0,
+                },
+                mean,
+                std,
             },
-            mean,
-            std,
         })
-    }
-
-    /// Pixels u8 `[images, 3, height, width]` to what the model takes, in f32, where the pixels are.
-    ///
-    /// # Errors
-    ///
-    /// What libtorch reports.
-    pub fn normalise(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
-        let channels = |values: [f64; 3]| {
-            Tensor::f_from_slice(&values.map(|value| value as f32))?
-                .f_view([1, 3, 1, 1])?
-                .f_to_device(pixels.device())
-        };
-        pixels
-            .f_to_kind(Kind::Float)?
-            .f_mul_scalar(self.rescale)?
-            .f_sub(&channels(self.mean)?)?
-            .f_div(&channels(self.std)?)
     }
 }
 
@@ -154,9 +135,11 @@ impl Fields {
             (Size::ShortestEdge(edge), Some(crop)) if edge == crop => {
                 Ok((Resize::ShortestEdge, crop))
             }
+            (Size::ShortestEdge(edge), Some(crop)) if edge > crop => {
+                Ok((Resize::ShortestEdgeThenCrop(edge), crop))
+            }
             (Size::ShortestEdge(edge), Some(crop)) => Err(format!(
-                "`size` {edge} and `crop_size` {crop} cannot be honoured: a picture is scaled until its shortest edge is \
-                 the side of the crop"
+                "`size` {edge} is smaller than `crop_size` {crop}, which cannot be honoured: a picture is not padded"
             )),
             (Size::ShortestEdge(_), None) => Err(
                 "`do_center_crop: false` cannot be honoured where `size` is that of the shortest edge: pictures would \
@@ -247,7 +230,7 @@ impl Size {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clbench_torch::tch::Device;
+    use clbench_torch::tch::{Device, Tensor};
     use harness_abi::ErrorCode;
 
     fn parse(json: &str, image_size: u32) -> Result<Preprocessor, String> {
@@ -263,9 +246,11 @@ mod tests {
                 resize: Resize::ShortestEdge,
                 filter: Filter::Bicubic,
             },
-            rescale: 1.0 / 255.0,
-            mean: MEAN,
-            std: STD,
+            normalisation: Normalisation {
+                rescale: 1.0 / 255.0,
+                mean: MEAN,
+                std: STD,
+            },
         };
         assert_eq!(parse("{}", 224).unwrap(), expected);
         // The file of openai/clip-vit-base-patch32, and as newer versions of transformers write it.
@@ -291,10 +276,14 @@ mod tests {
             .view([1, 3, 1, 1])
             .to_device(Device::Cpu);
         let values = |preprocessor: &Preprocessor| {
-            Vec::<f32>::try_from(preprocessor.normalise(&pixels).unwrap().view(-1)).unwrap()
+            Vec::<f32>::try_from(preprocessor.normalisation.apply(&pixels).unwrap().view(-1))
+                .unwrap()
         };
         // (12 − 10) / 2, (12 − 20) / 2, (255 − 30) / 2.
         assert_eq!(values(&preprocessor), [1.0, -4.0, 112.5]);
+        let larger = parse(r#"{"size": {"shortest_edge": 36}, "crop_size": 32}"#, 32).unwrap();
+        assert_eq!(larger.image.resize, Resize::ShortestEdgeThenCrop(36));
+        assert_eq!((larger.image.height, larger.image.width), (32, 32));
         let plain = parse(
             r#"{"size": 32, "crop_size": 32, "do_normalize": false, "resample": 0}"#,
             32,
@@ -309,9 +298,8 @@ mod tests {
     fn what_cannot_be_done_is_named_with_its_key() {
         for (json, expected) in [
             (
-                r#"{"size": 256}"#,
-                "`size` 256 and `crop_size` 224 cannot be honoured: a picture is scaled until its shortest edge is the \
-                 side of the crop",
+                r#"{"size": 192}"#,
+                "`size` 192 is smaller than `crop_size` 224, which cannot be honoured: a picture is not padded",
             ),
             (
                 r#"{"size": {"height": 256, "width": 256}}"#,

@@ -4,7 +4,7 @@
 //! A strategy has few such requests at a time (its class prompts, the zero-shot prompts beside them), so that a handful is
 //! looked through one by one, and the one that has not been asked for the longest gives way.
 
-use crate::backbone::ComputeType;
+use clbench_transformer::compute::ComputeType;
 use harness_abi::{Place, Result};
 use std::collections::VecDeque;
 
@@ -127,6 +127,7 @@ impl<T> Kept<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clbench_transformer::compute::ComputeType;
     use harness_abi::Error;
 
     const REQUEST: Request<'static> = Request {

@@ -1,12 +1,12 @@
 //! The text side as the backbone calls it: in the precision that a call asks for, with the layouts of the last calls kept.
 
-use crate::backbone::ComputeType;
 use crate::model::pooled::{Layout, PooledModel, PooledTexts};
 use crate::packing::Packing;
 use crate::recent::{Recent, Request};
 use crate::rows::Row;
 use clbench_torch::During;
 use clbench_torch::tch::Tensor;
+use clbench_transformer::compute::ComputeType;
 use harness_abi::Result;
 
 /// The text side, and what is kept between its calls.

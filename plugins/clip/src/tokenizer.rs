@@ -4,7 +4,7 @@
 //! around a text are put there by the text tower, since a learned context stands between them. So a text is encoded here
 //! without them, and neither cut nor padded, whatever the file says of that.
 
-use crate::folder::{self, named};
+use clbench_transformer::folder::{named, read};
 use harness_abi::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ impl Tokenizer {
     /// the two special tokens.
     pub fn open(path: &Path) -> Result<Tokenizer> {
         let data = |message: String| Error::data(message).context(named(path));
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(folder::read(path)?)
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(read(path)?)
             .map_err(|error| data(format!("it is not a tokenizer of Hugging Face's: {error}")))?;
         tokenizer
             .with_truncation(None)

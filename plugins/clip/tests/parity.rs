@@ -4,10 +4,11 @@
 mod tiny;
 
 use clbench_clip::config::{Config, EndOfText};
-use clbench_clip::model::vision::{EncodedImages, VisualPrompts};
+use clbench_clip::model::vision::{EncodedImages, PromptEntry};
 use clbench_clip::model::{self, text::EncodedTexts};
-use clbench_clip::weights::Weights;
 use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_transformer::visual::VisualPrompts;
+use clbench_transformer::weights::Weights;
 use harness_abi::backbone::Inputs;
 use harness_abi::{Backbone, Place, Site, TensorView};
 use serde_json::json;
@@ -32,7 +33,7 @@ fn tiny_model() -> model::Clip {
 fn images(model: &model::Clip, pixels: &Tensor) -> EncodedImages {
     model
         .vision
-        .encode(pixels, &VisualPrompts::default())
+        .encode(pixels, &VisualPrompts::default(), PromptEntry::default())
         .unwrap()
 }
 

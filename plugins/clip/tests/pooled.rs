@@ -4,9 +4,9 @@
 mod tiny;
 
 use clbench_clip::config::Config;
-use clbench_clip::weights::Weights;
 use clbench_clip::{Clip, model};
 use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_transformer::weights::Weights;
 use harness_abi::backbone::Inputs;
 use harness_abi::{Backbone, Error, ErrorCode, Place, Site, TensorView};
 use serde_json::json;

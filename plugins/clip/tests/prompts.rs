@@ -4,11 +4,12 @@
 mod tiny;
 
 use clbench_clip::config::Config;
-use clbench_clip::model::vision::VisualPrompts;
+use clbench_clip::model::vision::PromptEntry;
 use clbench_clip::preprocessor::Preprocessor;
-use clbench_clip::weights::Weights;
 use clbench_clip::{Clip, model};
 use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_transformer::visual::VisualPrompts;
+use clbench_transformer::weights::Weights;
 use harness_abi::backbone::Inputs;
 use harness_abi::{Backbone, Error, ErrorCode, Place, Site, TensorView};
 use std::collections::HashMap;
@@ -174,8 +175,9 @@ fn a_prefix_is_keys_first_and_joins_after_the_projections() {
     let encoded = model
         .vision
         .encode(
-            &preprocessor.normalise(&images).unwrap(),
+            &preprocessor.normalisation.apply(&images).unwrap(),
             &VisualPrompts::default(),
+            PromptEntry::default(),
         )
         .unwrap();
     let normed = encoded.entering.layer_norm(

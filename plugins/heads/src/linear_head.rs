@@ -32,6 +32,7 @@ impl Strategy for LinearHead {
             scores_unseen: false,
             batch_dependent: false,
             trainable_parameters: classes * width + classes,
+            ..Declaration::default()
         })
     }
 

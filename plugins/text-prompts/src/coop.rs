@@ -71,6 +71,7 @@ impl Strategy for CoOp {
             scores_unseen: !parameters.per_class,
             batch_dependent: false,
             trainable_parameters: contexts * u64::from(tokens) * u64::from(text.width),
+            ..Declaration::default()
         })
     }
 

@@ -96,7 +96,7 @@ impl Prompt {
         let encoded = self
             .texts
             .encode(&rows(&self.context, self.texts.rows())?)?;
-        let loss = logits(&batch.features, encoded.embeddings(), self.scale)
+        let loss = logits(&batch.features, encoded.output(), self.scale)
             .and_then(|logits| {
                 let none = None::<&Tensor>;
                 logits.f_cross_entropy_loss(&batch.targets, none, Reduction::Mean, -100, 0.0)

@@ -66,6 +66,7 @@ impl Strategy for ZeroShot {
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: 0,
+            ..Declaration::default()
         })
     }
 

@@ -68,6 +68,29 @@ impl WarmRestarts {
     }
 }
 
+/// Nearly a quarter of a cosine, from the rate η down: epoch e = 0, 1, … E − 1 has
+///
+/// ```text
+/// η · cos(0.99 · π/2 · e / (E − 1))
+/// ```
+///
+/// CODA-Prompt's `CosineSchedule`. The last epoch has 0.016 η; an only one has η.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuarterCosine {
+    /// η.
+    pub lr: f64,
+    /// E.
+    pub epochs: u32,
+}
+
+impl QuarterCosine {
+    /// The rate of an epoch, counted from 0.
+    pub fn lr(&self, epoch: u32) -> f64 {
+        let part = f64::from(epoch) / f64::from(self.epochs.saturating_sub(1).max(1));
+        self.lr * libm::cos(0.99 * PI / 2.0 * part)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +155,19 @@ mod tests {
             0.002,
         ];
         check(&rates, &by_hand);
+    }
+
+    #[test]
+    fn the_rates_are_those_of_coda_prompts_schedule() {
+        let rates = |epochs| {
+            let schedule = QuarterCosine { lr: 0.5, epochs };
+            (0..epochs)
+                .map(|epoch| schedule.lr(epoch))
+                .collect::<Vec<_>>()
+        };
+        // cos(99π e / (200 (E − 1))).
+        let eta = |degrees: f64| 0.5 * libm::cos(degrees * PI / 180.0);
+        check(&rates(4), &[0.5, eta(29.7), eta(59.4), eta(89.1)]);
+        check(&rates(1), &[0.5]);
     }
 }

@@ -1,25 +1,13 @@
-//! A differentiable text call: texts with learned contexts go in, embeddings that libtorch's autograd knows come out.
+//! A differentiable text call: texts with learned contexts go in, embeddings that libtorch's autograd knows come out; see
+//! [`prompted`](crate::prompted) for how.
 //!
-//! The backbone is another plugin, in another file and perhaps in another framework, so autograd cannot see through it. The
-//! graph is therefore cut in two at the backbone, and what lies between is the backbone's own way back, its pullback:
-//!
-//! ```text
-//! parameters ─ autograd ─▶ context ═ backbone ═▶ embeddings ─ autograd ─▶ loss
-//!      ◀──── 3. autograd ────    ◀═ 2. pullback ═     ◀─── 1. autograd ────
-//! ```
-//!
-//! The embeddings are a leaf of the second graph; [`Encoded::backward`] goes all the way. The context may be any
-//! differentiable function of any parameters: one learned context that all classes share, one for each class, or what a
-//! small network makes of something. Their gradients add up in `grad()`, as after any other `backward`.
-//!
-//! Tensors move to the backbone's device and back where that is another than the context's.
+//! The context may be any differentiable function of any parameters: one learned context that all classes share, one for each
+//! class, or what a small network makes of something.
 
-use crate::error::During;
-use crate::gradient::GradientMode;
-use crate::{bridge, device};
-use harness_abi::foreign::PullbackHandle;
-use harness_abi::{BackboneHandle, Error, Inputs, Place, Result, Site};
-use tch::{Device, Kind, Tensor};
+use crate::device;
+use crate::prompted::{Call, Prompted};
+use harness_abi::{BackboneHandle, Error, Inputs, Place, Result};
+use tch::{Device, Tensor};
 
 /// The site of a learned context, `[rows, n, token width]`.
 pub const CONTEXT: &str = "text.context";
@@ -88,20 +76,14 @@ impl PromptedTexts {
         self.row_text.len() as i64
     }
 
-    /// The rows' embeddings with that context, `[rows, n, token width]`, and the way back to it.
+    /// The rows' embeddings with that context, `[rows, n, token width]`, and the way back to it: f32 `[rows, embedding width]`,
+    /// projected, not normalised.
     ///
     /// # Errors
     ///
     /// What the backbone reports, such as a text that is too long beside the context.
-    pub fn encode(&self, context: &Tensor) -> Result<Encoded> {
-        let (embeddings, kind, pullback) = self.forward(context)?;
-        Ok(Encoded {
-            embeddings: embeddings.set_requires_grad(true),
-            context: context.shallow_clone(),
-            device: self.device,
-            kind,
-            pullback,
-        })
+    pub fn encode(&self, context: &Tensor) -> Result<Prompted> {
+        self.with_inputs(|call| call.encode(&[(CONTEXT, context)]))
     }
 
     /// The rows' embeddings with that context, when nothing is to be learned from them.
@@ -110,116 +92,24 @@ impl PromptedTexts {
     ///
     /// As for [`encode`](Self::encode).
     pub fn embeddings(&self, context: &Tensor) -> Result<Tensor> {
-        self.forward(context).map(|(embeddings, ..)| embeddings)
+        self.with_inputs(|call| call.output(&[(CONTEXT, context)]))
     }
 
-    /// The embeddings on the context's device and in f32, in which type the backbone gave them, and its way back.
-    fn forward(&self, context: &Tensor) -> Result<(Tensor, Kind, PullbackHandle)> {
-        let _mode = GradientMode::off();
-        let lent = context
-            .f_to_device(self.device)
-            .during("handing the context to the backbone")
-            .and_then(|context| bridge::copy_out(&context))?;
+    fn with_inputs<T>(&self, then: impl FnOnce(&Call<'_>) -> Result<T>) -> Result<T> {
         let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        let inputs = Inputs::Texts {
-            texts: &texts,
-            row_text: &self.row_text,
-            place: self.place,
-            options: &self.options,
-        };
-        let site = Site {
-            name: CONTEXT,
-            prompt: lent.view(),
-        };
-        let forwarded = self
-            .backbone
-            .forward(&inputs, &[site], &[EMBEDDING])
-            .map_err(|error| error.context("encoding texts with a learned context"))?;
-        let output = match &forwarded.outputs[..] {
-            [output] => output.view(),
-            others => {
-                return Err(Error::failed(format!(
-                    "the backbone gave {} outputs, where `{EMBEDDING}` was asked for",
-                    others.len()
-                )));
-            }
-        };
-        let width = i64::from(self.backbone.info().embedding_width);
-        output.expect_shape("the backbone's text embeddings", &[self.rows(), width])?;
-        let embeddings = bridge::copy_in(output)?;
-        let kind = embeddings.kind();
-        let embeddings = embeddings
-            .f_to_device(context.device())
-            .and_then(|embeddings| embeddings.f_to_kind(Kind::Float))
-            .during("taking the embeddings over")?;
-        Ok((embeddings, kind, forwarded.pullback))
-    }
-}
-
-/// Embeddings of texts with a learned context, and the way back to that context.
-#[derive(Debug)]
-pub struct Encoded {
-    embeddings: Tensor,
-    context: Tensor,
-    /// Where the backbone computes, and in which type it gave the embeddings.
-    device: Device,
-    kind: Kind,
-    pullback: PullbackHandle,
-}
-
-impl Encoded {
-    /// The embeddings, f32 `[rows, embedding width]`: projected, not normalised; a leaf that records what is done to it.
-    pub fn embeddings(&self) -> &Tensor {
-        &self.embeddings
-    }
-
-    /// Takes the gradient of `loss`, a number made of [`embeddings`](Self::embeddings), with respect to everything that the
-    /// context was made of (and everything else that the loss depends on), and adds it to `grad()` there.
-    ///
-    /// # Errors
-    ///
-    /// If the loss does not depend on the embeddings or the context not on anything that is trained, or what the backbone
-    /// reports.
-    pub fn backward(mut self, loss: &Tensor) -> Result<()> {
-        if !self.context.requires_grad() {
-            return Err(Error::failed(
-                "the context is made of nothing that is trained, so there is no gradient to take",
-            ));
-        }
-        loss.f_backward().during("the gradient of the loss")?;
-        let gradient = self.embeddings.grad();
-        if !gradient.defined() {
-            return Err(Error::failed(
-                "the loss does not depend on the text embeddings, so there is no gradient to take",
-            ));
-        }
-        let gradient = gradient
-            .f_to_device(self.device)
-            .and_then(|gradient| gradient.f_to_kind(self.kind))
-            .during("handing the gradient to the backbone")
-            .and_then(|gradient| bridge::copy_out(&gradient))?;
-        let pulled = self
-            .pullback
-            .call(&[(EMBEDDING, gradient.view())])
-            .map_err(|error| error.context("the gradient of the learned context"))?;
-        let pulled = match &pulled[..] {
-            [(site, pulled)] if site == CONTEXT => pulled.view(),
-            _ => {
-                return Err(Error::failed(format!(
-                    "the backbone's pullback did not give the gradient of `{CONTEXT}` alone"
-                )));
-            }
-        };
-        pulled.expect_shape("the gradient of the learned context", &self.context.size())?;
-        let pulled = bridge::copy_in(pulled)?;
-        let _mode = GradientMode::on();
-        // The sum's gradient with respect to the context is what was pulled back: so autograd takes it from here.
-        pulled
-            .f_to_device(self.context.device())
-            .and_then(|pulled| pulled.f_to_kind(self.context.kind()))
-            .and_then(|pulled| self.context.f_mul(&pulled)?.f_sum(self.context.kind()))
-            .and_then(|sum| sum.f_backward())
-            .during("the gradient of what the context is made of")
+        then(&Call {
+            backbone: &self.backbone,
+            device: self.device,
+            inputs: Inputs::Texts {
+                texts: &texts,
+                row_text: &self.row_text,
+                place: self.place,
+                options: &self.options,
+            },
+            output: EMBEDDING,
+            shape: &[self.rows(), i64::from(self.backbone.info().embedding_width)],
+            doing: "encoding texts with a learned context",
+        })
     }
 }
 
@@ -227,7 +117,9 @@ impl Encoded {
 mod tests {
     use super::*;
     use crate::Generator;
+    use crate::gradient::GradientMode;
     use harness_abi::testkit::ToyBackbone;
+    use tch::Kind;
 
     fn texts(place: Place) -> PromptedTexts {
         let texts = ["harbour", "red meadow"].map(String::from).to_vec();
@@ -259,7 +151,7 @@ mod tests {
                 (embeddings * factor).sin().sum(Kind::Double)
             };
             let encoded = texts.encode(&context(&shared, &weight)).unwrap();
-            let value = loss(encoded.embeddings(), &factor);
+            let value = loss(encoded.output(), &factor);
             encoded.backward(&value).unwrap();
 
             // The slope along a direction, by the values on both sides.
@@ -304,7 +196,7 @@ mod tests {
         let context = normal("context", &[3, 4, 8]).set_requires_grad(true);
         let backward = || {
             let encoded = texts.encode(&context).unwrap();
-            let loss = encoded.embeddings().sum(Kind::Float);
+            let loss = encoded.output().sum(Kind::Float);
             encoded.backward(&loss).unwrap();
         };
         backward();
@@ -341,10 +233,10 @@ mod tests {
         );
         let context = normal("context", &[1, 2, 8]);
         let encoded = texts.encode(&context).unwrap();
-        let loss = encoded.embeddings().sum(Kind::Float);
+        let loss = encoded.output().sum(Kind::Float);
         assert_eq!(
             encoded.backward(&loss).unwrap_err().to_string(),
-            "the context is made of nothing that is trained, so there is no gradient to take"
+            "the prompts are made of nothing that is trained, so there is no gradient to take"
         );
         let encoded = texts.encode(&context.set_requires_grad(true)).unwrap();
         let elsewhere = normal("elsewhere", &[1]).set_requires_grad(true);
@@ -353,7 +245,7 @@ mod tests {
                 .backward(&(elsewhere * 2.0))
                 .unwrap_err()
                 .to_string(),
-            "the loss does not depend on the text embeddings, so there is no gradient to take"
+            "the loss does not depend on the backbone's output `embedding`, so there is no gradient to take"
         );
     }
 }

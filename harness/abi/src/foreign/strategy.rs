@@ -8,7 +8,7 @@ use crate::wire::{
     StrategyObject,
 };
 use abi_stable::erased_types::TD_Opaque;
-use abi_stable::std_types::{RBox, RSlice};
+use abi_stable::std_types::{RBox, RSlice, RStr};
 use std::fmt;
 
 /// Where the samples of a task or a prediction batch come from. Rows are positions in it, from 0.
@@ -19,6 +19,17 @@ pub trait SampleSource {
     ///
     /// If a row or the backbone does not exist, or they cannot be computed.
     fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor>;
+
+    /// Another cached output, f32 `[rows, width]`; see [`Task::output`](crate::Task::output).
+    ///
+    /// # Errors
+    ///
+    /// As for [`features`](Self::features), or if the strategy did not declare that it reads that output.
+    fn output(&self, _backbone: usize, output: &str, _rows: &[u32]) -> Result<Tensor> {
+        Err(Error::unsupported(format!(
+            "no output `{output}` is kept here"
+        )))
+    }
 
     /// Images, u8 `[rows, 3, height, width]`; see [`Task::images`](crate::Task::images).
     ///
@@ -44,6 +55,12 @@ struct Lent<'a>(&'a dyn SampleSource);
 impl RawSamples for Lent<'_> {
     fn features(&self, backbone: u32, rows: RSlice<'_, u32>) -> RawResult<Tensor> {
         raw(self.0.features(backbone as usize, rows.as_slice()))
+    }
+
+    fn output(&self, backbone: u32, output: RStr<'_>, rows: RSlice<'_, u32>) -> RawResult<Tensor> {
+        raw(self
+            .0
+            .output(backbone as usize, output.as_str(), rows.as_slice()))
     }
 
     fn images(&self, backbone: u32, rows: RSlice<'_, u32>) -> RawResult<Tensor> {

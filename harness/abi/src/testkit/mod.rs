@@ -46,6 +46,7 @@
 //!             scores_unseen: false,
 //!             batch_dependent: false,
 //!             trainable_parameters: 0,
+//!             ..Declaration::default()
 //!         })
 //!     }
 //!

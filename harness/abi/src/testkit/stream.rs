@@ -5,12 +5,13 @@
 //! forgot.
 
 use super::random::Random;
-use crate::backbone::BackboneInfo;
+use crate::backbone::{BackboneInfo, Inputs};
 use crate::error::{Error, Result};
 use crate::foreign::{BackboneHandle, SampleSource};
 use crate::strategy::Class;
 use crate::tensor::{Tensor, TensorView};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 
 const TILES: usize = 4;
 const NAMES: [&str; 12] = [
@@ -54,6 +55,16 @@ pub(crate) struct Stream {
     backbones: Vec<BackboneHandle>,
     /// The features of all samples, by backbone: training samples first, then test samples.
     features: Vec<OnceCell<Vec<f32>>>,
+    /// Which other outputs the strategy says that it reads.
+    declared: RefCell<Vec<String>>,
+    /// Of these, all samples', by backbone and name.
+    outputs: RefCell<BTreeMap<(usize, String), Output>>,
+}
+
+/// All samples' rows of an output.
+struct Output {
+    width: usize,
+    values: Vec<f32>,
 }
 
 impl Stream {
@@ -84,6 +95,8 @@ impl Stream {
             pictures: (0..u64::from(n)).map(picture).collect(),
             classes,
             features: backbones.iter().map(|_| OnceCell::new()).collect(),
+            declared: RefCell::default(),
+            outputs: RefCell::default(),
             backbones,
             spec,
         }
@@ -91,6 +104,11 @@ impl Stream {
 
     pub(crate) fn backbones(&self) -> &[BackboneHandle] {
         &self.backbones
+    }
+
+    /// What the strategy says that it reads.
+    pub(crate) fn declare(&self, reads: &[String]) {
+        *self.declared.borrow_mut() = reads.to_vec();
     }
 
     pub(crate) fn tasks(&self) -> usize {
@@ -197,6 +215,42 @@ impl Stream {
         Tensor::from_vec(rows, &[ids.len() as i64, width as i64])
     }
 
+    fn output(&self, backbone: usize, output: &str, ids: &[u32]) -> Result<Tensor> {
+        let handle = self.backbone(backbone)?;
+        if !self.declared.borrow().iter().any(|read| read == output) {
+            return Err(Error::failed(format!(
+                "the output `{output}` was not declared; name it in `Declaration::reads`"
+            )));
+        }
+        let mut outputs = self.outputs.borrow_mut();
+        let key = (backbone, output.to_owned());
+        if !outputs.contains_key(&key) {
+            let all: Vec<u32> = (0..self.total()).collect();
+            let (mut width, mut values) = (0, Vec::new());
+            for ids in all.chunks(handle.info().image_batch.max(1) as usize) {
+                let images = self.images(backbone, ids, 0)?;
+                let inputs = Inputs::Images {
+                    images: images.view(),
+                    options: b"",
+                };
+                let forward = handle.forward(&inputs, &[], &[output])?;
+                let view = forward.outputs[0].view();
+                let what = format!("the output `{output}`");
+                view.expect_shape(&what, &[ids.len() as i64, -1])?;
+                width = view.shape()[1] as usize;
+                values.extend(view.to_vec::<f32>()?);
+            }
+            outputs.insert(key.clone(), Output { width, values });
+        }
+        let Output { width, values } = &outputs[&key];
+        let rows = ids
+            .iter()
+            .flat_map(|&id| &values[id as usize * width..][..*width])
+            .copied()
+            .collect();
+        Tensor::from_vec(rows, &[ids.len() as i64, *width as i64])
+    }
+
     fn backbone(&self, number: usize) -> Result<&BackboneHandle> {
         self.backbones.get(number).ok_or_else(|| {
             Error::failed(format!(
@@ -256,6 +310,10 @@ impl<'s> Samples<'s> {
 impl SampleSource for Samples<'_> {
     fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
         self.stream.features(backbone, &self.ids(rows)?)
+    }
+
+    fn output(&self, backbone: usize, output: &str, rows: &[u32]) -> Result<Tensor> {
+        self.stream.output(backbone, output, &self.ids(rows)?)
     }
 
     fn images(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {

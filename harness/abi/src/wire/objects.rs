@@ -5,7 +5,7 @@
 use super::{
     RawBatch, RawForwarded, RawInputs, RawNamedTensor, RawNamedView, RawRun, RawState, RawTask,
 };
-use crate::error::RawResult;
+use crate::error::{Error, RawError, RawResult};
 use crate::tensor::{Tensor, TensorView};
 use abi_stable::sabi_trait;
 use abi_stable::std_types::{ROption, RSlice, RStr, RVec};
@@ -63,4 +63,14 @@ pub trait RawSamples {
     fn images(&self, backbone: u32, rows: RSlice<'_, u32>) -> RawResult<Tensor>;
     #[sabi(last_prefix_field)]
     fn augmented(&self, backbone: u32, rows: RSlice<'_, u32>, draw: u64) -> RawResult<Tensor>;
+    fn output(
+        &self,
+        _backbone: u32,
+        output: RStr<'_>,
+        _rows: RSlice<'_, u32>,
+    ) -> RawResult<Tensor> {
+        RawResult::RErr(RawError::from(Error::unsupported(format!(
+            "this host keeps no output `{output}`; a newer one does"
+        ))))
+    }
 }

@@ -5,6 +5,7 @@ use crate::id::Seed;
 use crate::scenario::{
     ClassOrder, Convention, Provenance, Regime, Scenario, SeedRef, Selection, SourceSpec, Tasks,
 };
+use crate::stream::Augmentation;
 use expect_test::expect;
 use harness_pictures::Style;
 use serde_json::json;
@@ -29,7 +30,7 @@ domains:
   zoo:
     source: image-folder
     path: ~/zoo
-    stream: {task_sizes: [4, 3, 3], class_order: {python: 7}}
+    stream: {task_sizes: [4, 3, 3], class_order: {python: 7}, augmentation: random-resized-crop-and-flip}
   drawings: {source: pictures, style: recoloured}
   clothes:
     source: idx
@@ -74,6 +75,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(digits.templates, ["a photo of a {}"]);
     assert_eq!(digits.stream.key, "stream");
     assert_eq!(digits.stream.spec.class_order, ClassOrder::Listed);
+    assert_eq!(digits.stream.spec.augmentation, Augmentation::None);
     let row = &scenario.strategies[1];
     assert_eq!(
         (row.name.as_str(), row.use_.as_str()),
@@ -118,6 +120,10 @@ fn every_key_arrives_in_the_order_of_the_file() {
     assert_eq!(zoo.stream.key, "domains.zoo.stream");
     assert_eq!(zoo.stream.spec.tasks, Tasks::Sizes(vec![4, 3, 3]));
     let (seed, convention) = (SeedRef::Fixed(7), Convention::NewToOld);
+    assert_eq!(
+        zoo.stream.spec.augmentation,
+        Augmentation::RandomResizedCropAndFlip
+    );
     assert_eq!(
         zoo.stream.spec.class_order,
         ClassOrder::Python { seed, convention }

@@ -521,3 +521,16 @@ fn styles_of_pictures() {
         "#]],
     );
 }
+
+#[test]
+fn augmentation() {
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, augmentation: random-resized-crop}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.augmentation: unknown value `random-resized-crop`; the choices are `none`, `random-resized-crop-and-flip`
+                2 | stream: {tasks: 5, augmentation: random-resized-crop}
+                  |                    ^^^^^^^^^^^^
+        "#]],
+    );
+}

@@ -2,10 +2,10 @@
 //! (`initialize_parameters` of openai/CLIP): residual branches are scaled down by the depth.
 
 use clbench_clip::config::Config;
-use clbench_clip::source::Source;
 use clbench_torch::tch::nn::{Init, VarStore};
 use clbench_torch::tch::{Device, Tensor};
 use clbench_torch::{During, Generator};
+use clbench_transformer::source::Source;
 use harness_abi::Result;
 
 /// The optimiser's group of what is not decayed: biases, norms, embeddings of positions, the scale.

@@ -11,11 +11,12 @@ use crate::initial::{Initial, UNDECAYED};
 use anyhow::{Result, ensure};
 use clbench_clip::config::Config;
 use clbench_clip::model::Clip;
-use clbench_clip::model::vision::VisualPrompts;
+use clbench_clip::model::vision::PromptEntry;
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::tch::nn::{AdamW, OptimizerConfig};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::threads;
+use clbench_transformer::visual::VisualPrompts;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use tokenizers::Tokenizer;
@@ -102,7 +103,7 @@ fn logits(model: &Clip, batch: &Batch) -> Result<Tensor, TchError> {
     let pictures = unit_rows(
         &model
             .vision
-            .encode(&pixels, &VisualPrompts::default())?
+            .encode(&pixels, &VisualPrompts::default(), PromptEntry::default())?
             .embedding,
     )?;
     let embedded = model.text.embed(&batch.captions)?;

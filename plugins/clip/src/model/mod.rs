@@ -4,14 +4,14 @@
 //! operations are recorded for gradients is the caller's choice; nothing here sets it. Errors are libtorch's, for one caller to
 //! say what was being done.
 
-pub mod layer;
+mod encoder;
 pub mod pooled;
 pub mod text;
 pub mod vision;
 
 use crate::config::Config;
-use crate::source::Source;
 use clbench_torch::tch::Tensor;
+use clbench_transformer::source::Source;
 use harness_abi::Result;
 pub use pooled::PooledModel;
 pub use text::TextModel;

@@ -10,10 +10,10 @@
 //! - Tokens are packed (see [`Packing`]): only attention sees the padding of shorter rows.
 //! - The last layer gives keys and values of every token, and all else of the pooled ones only.
 
-use super::layer::{Inputs, Layer};
 use super::text::TextModel;
 use crate::packing::Packing;
 use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_transformer::layer::{Inputs, Layer};
 
 /// The text side for pooled tokens. Its weights are frozen.
 #[derive(Debug)]
@@ -311,9 +311,9 @@ mod tests {
     use crate::config::{Activation, Config, TextConfig, VisionConfig};
     use crate::model;
     use crate::rows::{Row, Slot};
-    use crate::source::Source;
     use clbench_torch::Generator;
     use clbench_torch::tch::Device;
+    use clbench_transformer::source::Source;
 
     const WIDTH: i64 = 16;
     const POSITIONS: i64 = 12;

@@ -3,10 +3,11 @@
 //! Every token comes out, and the weights may be trained: it is what pre-training uses, and the measure of
 //! [`pooled`](super::pooled), through which the backbone encodes.
 
-use super::layer::{Attend, Encoder, EncoderShape, LayerNorm, Linear};
+use super::encoder::{EncoderShape, encoder};
 use crate::config::Config;
-use crate::source::{Below, Source};
 use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_transformer::layer::{Attend, Encoder, LayerNorm, Linear};
+use clbench_transformer::source::{Below, Source};
 use harness_abi::Result;
 
 /// The text side.
@@ -46,7 +47,7 @@ impl TextModel {
                 "embeddings.position_embedding.weight",
                 &[shape.max_position_embeddings, width],
             )?,
-            encoder: Encoder::new(
+            encoder: encoder(
                 below.below("encoder.layers"),
                 &EncoderShape {
                     width,

@@ -128,6 +128,10 @@ impl SampleSource for Unreadable {
         self.refuse()
     }
 
+    fn output(&self, _: usize, _: &str, _: &[u32]) -> Result<Tensor> {
+        self.refuse()
+    }
+
     fn images(&self, _: usize, _: &[u32]) -> Result<Tensor> {
         self.refuse()
     }
@@ -143,6 +147,11 @@ struct Empty<'s>(&'s Samples<'s>);
 impl SampleSource for Empty<'_> {
     fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
         self.0.features(backbone, rows)?;
+        Tensor::from_vec(Vec::<f32>::new(), &[rows.len() as i64, 0])
+    }
+
+    fn output(&self, backbone: usize, output: &str, rows: &[u32]) -> Result<Tensor> {
+        self.0.output(backbone, output, rows)?;
         Tensor::from_vec(Vec::<f32>::new(), &[rows.len() as i64, 0])
     }
 

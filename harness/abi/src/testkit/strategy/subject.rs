@@ -48,7 +48,9 @@ impl Subject {
     }
 
     pub(super) fn check(&self, parameters: &Value) -> Result<Declaration> {
-        self.check_with(parameters, self.stream.backbones())
+        let declaration = self.check_with(parameters, self.stream.backbones())?;
+        self.stream.declare(&declaration.reads);
+        Ok(declaration)
     }
 
     pub(super) fn check_with(

@@ -118,6 +118,7 @@ impl<F: Fault> Strategy for Faulty<F> {
             scores_unseen: true,
             batch_dependent: false,
             trainable_parameters: 0,
+            ..Declaration::default()
         }))
     }
 

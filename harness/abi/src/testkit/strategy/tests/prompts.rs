@@ -85,6 +85,7 @@ impl Strategy for Prompts {
             scores_unseen: false,
             batch_dependent: false,
             trainable_parameters: u64::from(outline.classes) * u64::from(token) * CONTEXT as u64,
+            ..Declaration::default()
         })
     }
 

@@ -1,22 +1,28 @@
-//! What both sides are built of: a transformer layer with its norms before attention and perceptron, and its parts.
+//! A transformer layer with its norms before attention and perceptron, and its parts.
+//!
+//! What is computed, not how a file names it: a backbone makes the parts of its own file's tensors.
 
-use crate::config::Activation;
 use crate::source::Below;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use harness_abi::Result;
+use serde::{Deserialize, Serialize};
 
 /// A matrix and a bias: `[…, in]` to `[…, out]`.
 #[derive(Debug)]
 pub struct Linear {
     /// `[out, in]`.
-    weight: Tensor,
-    /// `[out]`; the two projections have none.
-    bias: Option<Tensor>,
+    pub weight: Tensor,
+    /// `[out]`, where there is one.
+    pub bias: Option<Tensor>,
 }
 
 impl Linear {
-    /// With a bias.
-    pub(super) fn new(mut source: Below<'_>, from: i64, to: i64) -> Result<Linear> {
+    /// With a bias: `weight` and `bias` of the source.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::tensor`](crate::source::Source::tensor).
+    pub fn new(mut source: Below<'_>, from: i64, to: i64) -> Result<Linear> {
         Ok(Linear {
             weight: source.tensor("weight", &[to, from])?,
             bias: Some(source.tensor("bias", &[to])?),
@@ -24,14 +30,23 @@ impl Linear {
     }
 
     /// Without one.
-    pub(super) fn unbiased(mut source: Below<'_>, from: i64, to: i64) -> Result<Linear> {
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::tensor`](crate::source::Source::tensor).
+    pub fn unbiased(mut source: Below<'_>, from: i64, to: i64) -> Result<Linear> {
         Ok(Linear {
             weight: source.tensor("weight", &[to, from])?,
             bias: None,
         })
     }
 
-    pub(super) fn to_kind(&self, kind: Kind) -> Result<Linear, TchError> {
+    /// The same, computed in another type.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn to_kind(&self, kind: Kind) -> Result<Linear, TchError> {
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind));
         Ok(Linear {
             weight: self.weight.f_to_kind(kind)?,
@@ -39,7 +54,12 @@ impl Linear {
         })
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+    /// `[…, in]` to `[…, out]`.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_linear(&self.weight, self.bias.as_ref())
     }
 }
@@ -53,7 +73,12 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    pub(super) fn new(mut source: Below<'_>, width: i64, eps: f64) -> Result<LayerNorm> {
+    /// `weight` and `bias` of the source; `eps` is what is added to the variance.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::tensor`](crate::source::Source::tensor).
+    pub fn new(mut source: Below<'_>, width: i64, eps: f64) -> Result<LayerNorm> {
         Ok(LayerNorm {
             weight: source.tensor("weight", &[width])?,
             bias: source.tensor("bias", &[width])?,
@@ -61,7 +86,12 @@ impl LayerNorm {
         })
     }
 
-    pub(super) fn to_kind(&self, kind: Kind) -> Result<LayerNorm, TchError> {
+    /// The same, computed in another type.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn to_kind(&self, kind: Kind) -> Result<LayerNorm, TchError> {
         Ok(LayerNorm {
             weight: self.weight.f_to_kind(kind)?,
             bias: self.bias.f_to_kind(kind)?,
@@ -69,7 +99,12 @@ impl LayerNorm {
         })
     }
 
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+    /// `[…, width]` to the same.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_layer_norm(
             self.weight.size(),
             Some(&self.weight),
@@ -99,32 +134,26 @@ pub struct Prefix {
 }
 
 /// What an attention takes: queries, keys and values, `[…, width]` each.
-pub(super) type Inputs = [Tensor; 3];
+pub type Inputs = [Tensor; 3];
 
-/// Multi-head attention with separate matrices for queries, keys and values, as Hugging Face stores them.
+/// Multi-head attention, with a matrix each for queries, keys and values.
 #[derive(Debug)]
-pub(super) struct Attention {
-    pub(super) query: Linear,
-    pub(super) key: Linear,
-    pub(super) value: Linear,
-    out: Linear,
-    heads: i64,
-    attend: Attend,
+pub struct Attention {
+    /// To queries.
+    pub query: Linear,
+    /// To keys.
+    pub key: Linear,
+    /// To values.
+    pub value: Linear,
+    /// What the heads' values go through, side by side.
+    pub out: Linear,
+    /// How many heads; they divide the width.
+    pub heads: i64,
+    /// Who attends to whom.
+    pub attend: Attend,
 }
 
 impl Attention {
-    fn new(mut source: Below<'_>, width: i64, heads: i64, attend: Attend) -> Result<Attention> {
-        let mut linear = |name: &str| Linear::new(source.below(name), width, width);
-        Ok(Attention {
-            query: linear("q_proj")?,
-            key: linear("k_proj")?,
-            value: linear("v_proj")?,
-            out: linear("out_proj")?,
-            heads,
-            attend,
-        })
-    }
-
     fn to_kind(&self, kind: Kind) -> Result<Attention, TchError> {
         Ok(Attention {
             query: self.query.to_kind(kind)?,
@@ -137,7 +166,11 @@ impl Attention {
     }
 
     /// Queries, keys and values of tokens, `[…, width]`.
-    pub(super) fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
         Ok([
             self.query.forward(x)?,
             self.key.forward(x)?,
@@ -147,7 +180,11 @@ impl Attention {
 
     /// The values that the queries attend to, mixed, in the queries' shape: of each of `rows` rows the same number of
     /// queries, and the same number of keys. `mask` is added to the scores, and then says alone who attends to whom.
-    pub(super) fn mix(
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn mix(
         &self,
         rows: i64,
         [queries, keys, values]: &Inputs,
@@ -172,12 +209,25 @@ impl Attention {
     }
 }
 
+/// An activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// x · σ(1.702 x), OpenAI's.
+    QuickGelu,
+    /// x · Φ(x) with the error function.
+    Gelu,
+}
+
 /// Two matrices with an activation between them.
 #[derive(Debug)]
-struct Perceptron {
-    first: Linear,
-    second: Linear,
-    activation: Activation,
+pub struct Perceptron {
+    /// From the width to the inner one.
+    pub first: Linear,
+    /// And back.
+    pub second: Linear,
+    /// What stands between them.
+    pub activation: Activation,
 }
 
 impl Perceptron {
@@ -202,15 +252,21 @@ impl Perceptron {
 /// A stack of layers: x + out(attention(norm(x))), then x + perceptron(norm(x)), in each.
 #[derive(Debug)]
 pub struct Encoder {
-    pub(super) layers: Vec<Layer>,
+    /// In the order in which they are passed.
+    pub layers: Vec<Layer>,
 }
 
+/// One of them.
 #[derive(Debug)]
-pub(super) struct Layer {
-    pub(super) attention_norm: LayerNorm,
-    pub(super) attention: Attention,
-    perceptron_norm: LayerNorm,
-    perceptron: Perceptron,
+pub struct Layer {
+    /// Before the attention.
+    pub attention_norm: LayerNorm,
+    /// Where tokens look at each other.
+    pub attention: Attention,
+    /// Before the perceptron.
+    pub perceptron_norm: LayerNorm,
+    /// What each token goes through alone.
+    pub perceptron: Perceptron,
 }
 
 impl Layer {
@@ -224,12 +280,20 @@ impl Layer {
     }
 
     /// What the attention takes.
-    pub(super) fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
         self.attention.inputs(&self.attention_norm.forward(x)?)
     }
 
     /// What stands behind the attention, which mixed `mixed`: nothing there looks at another token.
-    pub(super) fn finish(&self, x: &Tensor, mixed: &Tensor) -> Result<Tensor, TchError> {
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn finish(&self, x: &Tensor, mixed: &Tensor) -> Result<Tensor, TchError> {
         let x = x.f_add(&self.attention.out.forward(mixed)?)?;
         let thought = self
             .perceptron
@@ -238,49 +302,13 @@ impl Layer {
     }
 }
 
-/// The numbers that shape an encoder.
-pub(super) struct EncoderShape {
-    pub(super) width: i64,
-    pub(super) inner: i64,
-    pub(super) layers: i64,
-    pub(super) heads: i64,
-    pub(super) activation: Activation,
-    pub(super) eps: f64,
-    pub(super) attend: Attend,
-}
-
 impl Encoder {
-    /// The layers below `encoder.layers`.
-    pub(super) fn new(mut source: Below<'_>, shape: &EncoderShape) -> Result<Encoder> {
-        let &EncoderShape {
-            width,
-            inner,
-            heads,
-            activation,
-            eps,
-            attend,
-            ..
-        } = shape;
-        let layers = (0..shape.layers).map(|at| {
-            let mut source = source.below(&at.to_string());
-            Ok(Layer {
-                attention_norm: LayerNorm::new(source.below("layer_norm1"), width, eps)?,
-                attention: Attention::new(source.below("self_attn"), width, heads, attend)?,
-                perceptron_norm: LayerNorm::new(source.below("layer_norm2"), width, eps)?,
-                perceptron: Perceptron {
-                    first: Linear::new(source.below("mlp.fc1"), width, inner)?,
-                    second: Linear::new(source.below("mlp.fc2"), inner, width)?,
-                    activation,
-                },
-            })
-        });
-        Ok(Encoder {
-            layers: layers.collect::<Result<_>>()?,
-        })
-    }
-
     /// The same, computed in another type.
-    pub(super) fn to_kind(&self, kind: Kind) -> Result<Encoder, TchError> {
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn to_kind(&self, kind: Kind) -> Result<Encoder, TchError> {
         let layers = self.layers.iter().map(|layer| layer.to_kind(kind));
         Ok(Encoder {
             layers: layers.collect::<Result<_, _>>()?,
@@ -289,7 +317,11 @@ impl Encoder {
 
     /// `[rows, tokens, width]` to the same. `prefix` gives a layer, counted from 0, the keys and values that stand before its
     /// own.
-    pub(super) fn forward<'p>(
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn forward<'p>(
         &self,
         mut x: Tensor,
         prefix: impl Fn(usize) -> Option<&'p Prefix>,

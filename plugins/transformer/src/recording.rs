@@ -6,19 +6,23 @@
 use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::{During, bridge};
-use harness_abi::backbone::OutputGradients;
+use harness_abi::backbone::{Inputs, OutputGradients};
 use harness_abi::{Error, Forward, Pullback, Result, Site, TensorView};
 
 /// A prompt that gradients reach.
 #[derive(Debug)]
-pub(crate) struct Leaf {
+pub struct Leaf {
     site: String,
     prompt: Tensor,
 }
 
 impl Leaf {
     /// Copies a prompt, of that shape, where a negative length matches any.
-    pub(crate) fn new(site: &Site<'_>, shape: &[i64], device: Device) -> Result<Leaf> {
+    ///
+    /// # Errors
+    ///
+    /// If it has another shape, or is not of floating point.
+    pub fn new(site: &Site<'_>, shape: &[i64], device: Device) -> Result<Leaf> {
         let what = format!("the prompt at `{}`", site.name);
         site.prompt.expect_shape(&what, shape)?;
         let prompt = floats(&what, site.prompt, device)?;
@@ -29,13 +33,57 @@ impl Leaf {
     }
 
     /// The prompt in the type that the model computes in.
-    pub(crate) fn prompt(&self, kind: Kind) -> Result<Tensor, TchError> {
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn prompt(&self, kind: Kind) -> Result<Tensor, TchError> {
         self.prompt.f_to_kind(kind)
     }
 }
 
+/// Checks what is the same for every backbone: that all outputs are there, that no site is named twice, and that there is
+/// something to encode.
+///
+/// # Errors
+///
+/// With what does not hold.
+pub fn expect_sound(
+    inputs: &Inputs<'_>,
+    sites: &[Site<'_>],
+    wanted: &[&str],
+    outputs: &[&str],
+) -> Result<()> {
+    if let Some(unknown) = wanted.iter().find(|name| !outputs.contains(name)) {
+        return Err(Error::unsupported(format!(
+            "there is no output `{unknown}`; there are `{}`",
+            outputs.join("`, `")
+        )));
+    }
+    for (at, site) in sites.iter().enumerate() {
+        if sites[..at].iter().any(|other| other.name == site.name) {
+            return Err(Error::failed(format!(
+                "the site `{}` was given two prompts",
+                site.name
+            )));
+        }
+    }
+    let rows = match inputs {
+        Inputs::Images { images, .. } => images.shape().first().copied(),
+        Inputs::Texts { row_text, .. } => Some(row_text.len() as i64),
+    };
+    if rows == Some(0) {
+        return Err(Error::failed("there is no row to encode"));
+    }
+    Ok(())
+}
+
 /// The outputs of a call, copied for the boundary in f32, and the way from them back to the leaves.
-pub(crate) fn forward(outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
+///
+/// # Errors
+///
+/// What libtorch reports.
+pub fn forward(outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
     let outputs = outputs
         .into_iter()
         .map(|(name, output)| {
@@ -50,6 +98,16 @@ pub(crate) fn forward(outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Resu
             .collect::<Result<_>>()?,
         pullback: Pullback::new(move |gradients| pull(&outputs, &leaves, gradients)),
     })
+}
+
+/// Embeddings that no gradient is asked of, as they leave, in f32.
+///
+/// # Errors
+///
+/// What libtorch reports, and what it had reported.
+pub fn embeddings(made: Result<Tensor, TchError>) -> Result<harness_abi::Tensor> {
+    let made = made.and_then(|made| made.f_to_kind(Kind::Float));
+    bridge::copy_out(&made.during("the embeddings")?)
 }
 
 /// The gradients of Σ ⟨output, its gradient⟩ with respect to the leaves.

@@ -1,7 +1,7 @@
 //! Where a model's tensors come from.
 //!
-//! The model asks for each by the name and in the shape that Hugging Face's layout gives it. A folder answers with what its
-//! file holds; pre-training answers with variables that it makes and then trains.
+//! The model asks for each by the name that its layout gives it, in the shape that it must have. A folder answers with what
+//! its file holds; pre-training answers with variables that it makes and then trains.
 
 use clbench_torch::tch::Tensor;
 use harness_abi::Result;

@@ -38,6 +38,8 @@ pub struct Weights {
     data: usize,
     kind: Kind,
     device: Device,
+    /// What says which shape a tensor has.
+    shaped_by: &'static str,
 }
 
 impl Weights {
@@ -62,7 +64,34 @@ impl Weights {
             data: LENGTH + header,
             kind,
             device,
+            shaped_by: "the configuration",
         })
+    }
+
+    /// Names what the shapes that are asked for follow from, where that is not the configuration: it is what an error
+    /// points to.
+    #[must_use]
+    pub fn shaped_by(mut self, what: &'static str) -> Weights {
+        self.shaped_by = what;
+        self
+    }
+
+    /// The names of all tensors, in alphabetical order.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.metadata.offset_keys();
+        names.sort_unstable();
+        names
+    }
+
+    /// The shape of a tensor, if there is one of that name.
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        let info = self.metadata.info(name)?;
+        Some(info.shape.iter().map(|&n| n as i64).collect())
+    }
+
+    /// The error for a tensor, with the file's name.
+    pub fn wrong(&self, name: &str, problem: &str) -> Error {
+        Error::data(format!("tensor `{name}` {problem}")).context(named(&self.path))
     }
 
     /// The whole file.
@@ -73,27 +102,16 @@ impl Weights {
 
 impl Source for Weights {
     fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
-        let wrong = |problem: String| {
-            Error::data(format!("tensor `{name}` {problem}")).context(named(&self.path))
-        };
+        let wrong = |problem: &str| self.wrong(name, problem);
+        let expected = format!("by {} it has shape {shape:?}", self.shaped_by);
         let Some(info) = self.metadata.info(name) else {
-            return Err(wrong(format!(
-                "is missing; by the configuration it has shape {shape:?}"
-            )));
+            return Err(wrong(&format!("is missing; {expected}")));
         };
-        if !info
-            .shape
-            .iter()
-            .map(|&n| n as i64)
-            .eq(shape.iter().copied())
-        {
-            return Err(wrong(format!(
-                "has shape {:?}; by the configuration it has shape {shape:?}",
-                info.shape
-            )));
+        if self.shape(name).as_deref() != Some(shape) {
+            return Err(wrong(&format!("has shape {:?}; {expected}", info.shape)));
         }
         let Some((_, stored)) = TYPES.iter().find(|(dtype, _)| *dtype == info.dtype) else {
-            return Err(wrong(format!(
+            return Err(wrong(&format!(
                 "is of {}; weights are of {}",
                 info.dtype,
                 TYPES.map(|(dtype, _)| dtype.to_string()).join(", ")

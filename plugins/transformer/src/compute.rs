@@ -1,0 +1,41 @@
+//! What a model computes in, and on what: as a scenario says it, as libtorch does, and as a backbone reports it.
+
+use clbench_torch::tch::{Device, Kind};
+use serde::Deserialize;
+
+/// The type that a model computes in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComputeType {
+    /// 32 bits, whatever the file's type.
+    #[default]
+    F32,
+    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits.
+    Bf16,
+}
+
+impl ComputeType {
+    /// libtorch's.
+    pub fn kind(self) -> Kind {
+        match self {
+            ComputeType::F32 => Kind::Float,
+            ComputeType::Bf16 => Kind::BFloat16,
+        }
+    }
+
+    /// The name by which a scenario asks for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ComputeType::F32 => "f32",
+            ComputeType::Bf16 => "bf16",
+        }
+    }
+}
+
+/// A device by the name that a scenario gives it.
+pub fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".into(),
+    }
+}

@@ -1,0 +1,194 @@
+//! The backbone: a folder in timm's layout behind the plugin boundary.
+
+use crate::config::Config;
+use crate::model::VisionTransformer;
+use crate::shape::Shape;
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::tch::{Device, Tensor};
+use clbench_torch::{During, device, threads};
+use clbench_transformer::compute::{ComputeType, device_name};
+use clbench_transformer::folder::{Folder, named};
+use clbench_transformer::normalisation::Normalisation;
+use clbench_transformer::recording;
+use clbench_transformer::visual::{
+    KV, OUTPUTS, PROMPT, PromptPosition, TOKENS, VisualPrompts, VisualSites,
+};
+use clbench_transformer::weights::Weights;
+use harness_abi::{
+    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Result, Site, TensorView,
+    parameters,
+};
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Moves when the same folder gives other numbers.
+const VERSION: u32 = 1;
+/// How many images are liked at once: enough to keep a processor busy, few enough for a small one.
+const IMAGE_BATCH: u32 = 64;
+
+/// The architecture, and how a picture becomes pixel values.
+const CONFIG: &str = "config.json";
+/// The tensors.
+const WEIGHTS: &str = "model.safetensors";
+
+/// What a scenario can set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// The folder with `config.json` and `model.safetensors`, as timm lays a model out for the Hugging Face hub; relative to
+    /// the scenario.
+    pub path: PathBuf,
+    /// What is computed in; prompts, outputs and gradients are f32 in any case.
+    #[serde(default)]
+    pub dtype: ComputeType,
+}
+
+/// What a caller of `forward` may choose.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// The position embedding that is added to each token of `visual.prompt`.
+    prompt_position: PromptPosition,
+}
+
+/// A plain vision transformer.
+#[derive(Debug)]
+pub struct Vit {
+    info: BackboneInfo,
+    shape: Shape,
+    normalisation: Normalisation,
+    dtype: ComputeType,
+    device: Device,
+    /// libtorch's tensors may move between threads, but not be used by two at once.
+    model: Mutex<VisionTransformer>,
+}
+
+impl Vit {
+    /// The model, for one caller at a time.
+    fn model(&self) -> MutexGuard<'_, VisionTransformer> {
+        // A panic in a call leaves the model as it was: nothing writes to it.
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A batch of images as the model takes it.
+    fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
+        let kind = self.dtype.kind();
+        self.normalisation
+            .batch(images, self.shape.image(), kind, self.device)
+    }
+
+    /// The error for a prompt at a site that is not there.
+    fn misplaced(&self, site: &str) -> Error {
+        Error::unsupported(format!(
+            "there is no site `{site}`; images have `{PROMPT}` and `{KV}0` to `{KV}{}`",
+            self.shape.layers - 1
+        ))
+    }
+}
+
+/// Where prompts enter a model of that shape.
+fn sites(shape: &Shape) -> VisualSites {
+    VisualSites {
+        width: shape.width,
+        layers: shape.layers as usize,
+    }
+}
+
+impl Backbone for Vit {
+    type Parameters = Parameters;
+
+    fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
+        let device = device::named(&setting.device)?;
+        threads::set(setting.threads)?;
+        let folder = Folder::open(
+            setting.folder.join(&parameters.path),
+            "a vision transformer in timm's layout",
+            &[CONFIG, WEIGHTS],
+        )?;
+        let file = folder.file(CONFIG);
+        let config = Config::open(&file)?;
+        let mut weights = Weights::open(&folder.file(WEIGHTS), parameters.dtype.kind(), device)?
+            .shaped_by("the other tensors");
+        let shape = Shape::of(&weights)?;
+        let wrong = |problem: String| Error::data(problem).context(named(&file));
+        let heads = config.heads(shape.width).map_err(wrong)?;
+        let image = config.image(shape.image() as u32).map_err(wrong)?;
+        let normalisation = config.normalisation().map_err(wrong)?;
+        let _mode = GradientMode::off();
+        let model = VisionTransformer::new(&shape, heads, &mut weights)?;
+        let info = BackboneInfo {
+            name: folder.name(),
+            fingerprint: folder.fingerprint(&format!("vit-v{VERSION}"), &[CONFIG], &weights)?,
+            embedding_width: shape.width as u32,
+            image,
+            text: None,
+            logit_scale: None,
+            device: device_name(device),
+            dtype: parameters.dtype.name().into(),
+            sites: sites(&shape).all(),
+            outputs: OUTPUTS.map(String::from).into(),
+            image_batch: IMAGE_BATCH,
+        };
+        Ok(Vit {
+            info,
+            shape,
+            normalisation,
+            dtype: parameters.dtype,
+            device,
+            model: Mutex::new(model),
+        })
+    }
+
+    fn info(&self) -> BackboneInfo {
+        self.info.clone()
+    }
+
+    fn encode_images(&self, images: TensorView<'_>) -> Result<harness_abi::Tensor> {
+        let _mode = GradientMode::off();
+        let pixels = self.pixels(images)?;
+        let rows = pixels.size()[0];
+        if rows == 0 {
+            let options = (self.dtype.kind(), self.device);
+            return recording::embeddings(Tensor::f_zeros([0, self.shape.width], options));
+        }
+        let model = self.model();
+        let encoded = model
+            .encode(&pixels, &VisualPrompts::default())
+            .and_then(|encoded| model.class_token(&encoded));
+        recording::embeddings(Ok(encoded.during(&format!("encoding {rows} images"))?))
+    }
+
+    fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {
+        let _mode = GradientMode::on();
+        recording::expect_sound(inputs, sites, wanted, &OUTPUTS)?;
+        let Inputs::Images { images, options } = *inputs else {
+            return Err(Error::unsupported("this backbone has no text encoder"));
+        };
+        let options: Options = parameters::parse(options)?;
+        let pixels = self.pixels(images)?;
+        let rows = pixels.size()[0];
+        let (prompts, leaves) = self::sites(&self.shape).prompts(
+            sites,
+            rows,
+            options.prompt_position,
+            (self.dtype.kind(), self.device),
+            |site| self.misplaced(site),
+        )?;
+        let doing = format!("encoding {rows} images");
+        let model = self.model();
+        let encoded = model.encode(&pixels, &prompts).during(&doing)?;
+        let outputs = wanted
+            .iter()
+            .map(|&name| {
+                let output = match name {
+                    TOKENS => model.tokens(&encoded),
+                    // Nothing projects it: the class token is the embedding.
+                    _ => model.class_token(&encoded),
+                };
+                Ok((name.to_owned(), output.during(&doing)?))
+            })
+            .collect::<Result<_>>()?;
+        recording::forward(outputs, leaves)
+    }
+}

@@ -1,0 +1,29 @@
+//! What a host relies on, checked by the testkit of the plugin boundary: every site's gradients against finite differences
+//! among it.
+
+mod tiny;
+
+use clbench_torch::gradient::GradientMode;
+use clbench_torch::{tch, testkit::gradient_mode};
+use clbench_vit::Vit;
+use harness_abi::testkit::{self, json};
+use tiny::TinyVit;
+
+/// One test, since what it watches belongs to the process: another one beside it would be seen.
+#[test]
+fn keeps_what_a_host_relies_on() {
+    clbench_torch::threads::set(1).unwrap();
+    let tiny = TinyVit::new(tiny::query_model());
+    testkit::backbone::<Vit>()
+        .folder(tiny.setting().folder)
+        .parameters(json!({ "path": "tiny-vit" }))
+        .bad_parameters(json!({ "path": 3 }), "path")
+        .bad_parameters(json!({ "path": "tiny-vit", "dtype": "f8" }), "dtype")
+        .global_state("the gradient mode", gradient_mode)
+        .global_state("the number of threads", tch::get_num_threads)
+        .caller("no_grad", |call| {
+            let _mode = GradientMode::off();
+            call();
+        })
+        .check();
+}

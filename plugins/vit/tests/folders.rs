@@ -1,0 +1,184 @@
+//! What a folder may say, and what is said of one that cannot be used.
+
+mod tiny;
+
+use clbench_torch::tch::{Device, Kind, Tensor};
+use harness_abi::Backbone;
+use harness_abi::backbone::{Filter, Resize};
+use serde_json::json;
+use std::fs;
+use tiny::TinyVit;
+
+fn plain() -> TinyVit {
+    TinyVit::new(tiny::query_model())
+}
+
+fn zeros(shape: &[i64]) -> Tensor {
+    Tensor::zeros(shape, (Kind::Float, Device::Cpu))
+}
+
+#[test]
+fn a_backbone_says_what_its_folder_holds() {
+    let info = plain().open().unwrap().info();
+    assert_eq!(info.name, "tiny-vit");
+    assert_eq!((info.embedding_width, info.device.as_str()), (48, "cpu"));
+    assert_eq!((info.image.height, info.image.width), (32, 32));
+    // ⌊32 / 0.9⌋
+    assert_eq!(
+        (info.image.resize, info.image.filter),
+        (Resize::ShortestEdgeThenCrop(35), Filter::Bicubic)
+    );
+    assert_eq!((info.text, info.logit_scale), (None, None));
+    let sites: Vec<_> = info
+        .sites
+        .iter()
+        .map(|site| (site.name.as_str(), &site.shape[..]))
+        .collect();
+    assert_eq!(
+        sites,
+        [
+            ("visual.prompt", &[-1, -1, 48][..]),
+            ("visual.kv.0", &[-1, 2, -1, 48]),
+            ("visual.kv.1", &[-1, 2, -1, 48]),
+        ]
+    );
+    // The same files elsewhere are the same features; another preprocessing is not.
+    let other = plain();
+    assert_eq!(other.open().unwrap().info().fingerprint, info.fingerprint);
+    other.edit_config(|config| config["pretrained_cfg"]["mean"] = json!([0, 0, 0]));
+    assert_ne!(other.open().unwrap().info().fingerprint, info.fingerprint);
+}
+
+#[test]
+fn an_incomplete_folder_is_named_with_all_that_it_lacks() {
+    let tiny = plain();
+    fs::remove_file(tiny.file("model.safetensors")).unwrap();
+    assert_eq!(
+        tiny.complaint(),
+        "tiny: the folder has no model.safetensors; a vision transformer in timm's layout is config.json and \
+         model.safetensors"
+    );
+    fs::remove_dir_all(tiny.path()).unwrap();
+    assert_eq!(tiny.complaint(), "tiny: there is no such folder");
+}
+
+#[test]
+fn what_is_no_plain_vision_transformer_is_refused_by_its_tensor() {
+    for (name, what) in [
+        ("blocks.0.ls1.gamma", "layer scale"),
+        ("reg_token", "register tokens"),
+        ("dist_token", "a distillation token"),
+        ("fc_norm.weight", "a norm of pooled patches"),
+        ("norm_pre.weight", "a norm before the first layer"),
+        ("blocks.1.attn.q_norm.weight", "a norm of queries and keys"),
+        ("attn_pool.latent", "attention pooling"),
+    ] {
+        let tiny = plain();
+        tiny.edit_weights(|weights| {
+            weights.insert(name.into(), zeros(&[1, 1, 48]));
+        });
+        assert_eq!(
+            tiny.complaint(),
+            format!(
+                "tiny/model.safetensors: tensor `{name}` belongs to {what}, which a plain vision transformer does not have"
+            )
+        );
+    }
+    let tiny = plain();
+    tiny.edit_weights(|weights| {
+        weights.insert("vit.embeddings.cls_token".into(), zeros(&[1, 1, 48]));
+    });
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/model.safetensors: tensor `vit.embeddings.cls_token` is none of a plain vision transformer's in timm's \
+         layout, such as `vit_base_patch16_224`"
+    );
+    // A classifier, trained with the model or not, is passed over.
+    let tiny = plain();
+    tiny.edit_weights(|weights| {
+        weights.retain(|name, _| !name.starts_with("head."));
+        weights.insert("pre_logits.fc.weight".into(), zeros(&[48, 48]));
+    });
+    tiny.open().unwrap();
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_named() {
+    let position = "a plain vision transformer has [1, 1 + patches, width], a position for the class token and one for \
+                    each patch of a square";
+    for (name, shape, expected) in [
+        (
+            "cls_token",
+            None,
+            "is missing; a plain vision transformer has a class token, [1, 1, width]".into(),
+        ),
+        (
+            "pos_embed",
+            Some(&[1, 16, 48][..]),
+            format!("has shape [1, 16, 48]; {position}"),
+        ),
+        (
+            "pos_embed",
+            Some(&[17, 48]),
+            format!("has shape [17, 48]; {position}"),
+        ),
+        (
+            "patch_embed.proj.weight",
+            Some(&[48, 3, 8, 4]),
+            "has shape [48, 3, 8, 4]; a plain vision transformer has [width, 3, patch, patch], square patches of three \
+             colours"
+                .into(),
+        ),
+        (
+            "blocks.0.mlp.fc1.weight",
+            None,
+            "is missing; a plain vision transformer has [inner width, width]".into(),
+        ),
+        (
+            "blocks.0.attn.qkv.bias",
+            None,
+            "is missing; by the other tensors it has shape [144]".into(),
+        ),
+        (
+            "blocks.1.attn.proj.weight",
+            Some(&[48, 24]),
+            "has shape [48, 24]; by the other tensors it has shape [48, 48]".into(),
+        ),
+    ] {
+        let tiny = plain();
+        tiny.edit_weights(|weights| {
+            weights.remove(name);
+            if let Some(shape) = shape {
+                weights.insert(name.into(), zeros(shape));
+            }
+        });
+        assert_eq!(
+            tiny.complaint(),
+            format!("tiny/model.safetensors: tensor `{name}` {expected}")
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_does_not_fit_is_named_with_its_key() {
+    let tiny = plain();
+    tiny.edit_config(|config| config["model_args"] = json!(null));
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/config.json: tokens of `vit_tiny_patch8_32` are 192 wide, but those of the weights 48; if both files belong \
+         together, say how many attention heads there are as `model_args.num_heads`"
+    );
+    tiny.edit_config(|config| config["architecture"] = json!("eva02_tiny_patch14_224"));
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/config.json: how many attention heads `eva02_tiny_patch14_224` has is not known, only of `vit_` and `deit_` \
+         in the sizes tiny, small, base, large, huge; say it as `model_args.num_heads`"
+    );
+    let tiny = plain();
+    tiny.edit_config(|config| config["pretrained_cfg"]["input_size"] = json!([3, 224, 224]));
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/config.json: `pretrained_cfg.input_size` is [3, 224, 224], but the weights are of images [3, 32, 32]; take \
+         both files from one folder"
+    );
+}
