@@ -90,12 +90,14 @@ fn help_and_version() {
 #[test]
 fn ls() {
     expect![[r#"
-        clbench-cgil 0.1.0          libtorch 2.11.0  BUILD/libclbench_cgil.so
-        clbench-clip 0.1.0          libtorch 2.11.0  BUILD/libclbench_clip.so
-        clbench-heads 0.1.0         libtorch 2.11.0  BUILD/libclbench_heads.so
-        clbench-metrics 0.1.0       no runtime       BUILD/libclbench_metrics.so
-        clbench-pixels 0.1.0        no runtime       BUILD/libclbench_pixels.so
-        clbench-text-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_text_prompts.so
+        clbench-cgil 0.1.0            libtorch 2.11.0  BUILD/libclbench_cgil.so
+        clbench-clip 0.1.0            libtorch 2.11.0  BUILD/libclbench_clip.so
+        clbench-heads 0.1.0           libtorch 2.11.0  BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0         no runtime       BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0          no runtime       BUILD/libclbench_pixels.so
+        clbench-text-prompts 0.1.0    libtorch 2.11.0  BUILD/libclbench_text_prompts.so
+        clbench-visual-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_visual_prompts.so
+        clbench-vit 0.1.0             libtorch 2.11.0  BUILD/libclbench_vit.so
     "#]]
     .assert_eq(&stdout(&["ls", "plugins"]));
     expect![[r#"
@@ -104,10 +106,14 @@ fn ls() {
         linear-head    softmax regression on frozen features: forgets in sequence, the upper bound jointly                   BUILD/libclbench_heads.so
         zero-shot      CLIP as it is: class names in templates, nothing trained, nothing forgotten                           BUILD/libclbench_text_prompts.so
         coop           context optimisation: learned context vectors in place of a template's words, task after task         BUILD/libclbench_text_prompts.so
+        l2p            L2P: prompts from a pool, chosen by the image's class token, beside its patches                       BUILD/libclbench_visual_prompts.so
+        dualprompt     DualPrompt: general prompts in the first layers, one expert for each task behind them                 BUILD/libclbench_visual_prompts.so
+        coda-prompt    CODA-Prompt: prompts mixed of components by attention, a share of them for each task                  BUILD/libclbench_visual_prompts.so
     "#]].assert_eq(&stdout(&["ls", "strategies"]));
     expect![[r#"
         clip    CLIP from a folder in the Hugging Face layout: two encoders, one embedding space, prompts at every layer  BUILD/libclbench_clip.so
         pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone                          BUILD/libclbench_pixels.so
+        vit     A plain vision transformer from a folder in timm's layout: images only, prompts at every layer            BUILD/libclbench_vit.so
     "#]].assert_eq(&stdout(&["ls", "backbones"]));
     expect![[r#"
         faa                               final average accuracy: mean over the tasks of the accuracy after the last task               BUILD/libclbench_metrics.so
@@ -147,7 +153,10 @@ fn ls() {
             "prompt-tuning",
             "linear-head",
             "zero-shot",
-            "coop"
+            "coop",
+            "l2p",
+            "dualprompt",
+            "coda-prompt"
         ]
     );
 }

@@ -1,5 +1,6 @@
 //! One test binary: the program as its users meet it.
 
+mod augmentation;
 mod cached_outputs;
 mod commands;
 mod coop_parity;

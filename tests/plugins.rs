@@ -292,7 +292,7 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
 
     let table = [
         run(&dir, &scenario("liner-head", ""), &[]),
-        run(&dir, &scenario("l2p", ""), &[]),
+        run(&dir, &scenario("slca", ""), &[]),
         run(
             &dir,
             &scenario("linear-head", "backbone: pixels"),
@@ -324,7 +324,7 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
         &table,
         expect![[r#"
             error: no plugin offers a strategy `liner-head`; did you mean `linear-head`? (searched BUILD)
-            error: no plugin offers a strategy `l2p`; the choices are `cgil`, `prompt-tuning`, `linear-head`, `zero-shot`, `coop` (searched BUILD)
+            error: no plugin offers a strategy `slca`; the choices are `cgil`, `prompt-tuning`, `linear-head`, `zero-shot`, `coop`, `l2p`, `dualprompt`, `coda-prompt` (searched BUILD)
             error: no plugin offers a backbone `pixel`; did you mean `pixels`? (searched BUILD)
             error: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
             error: plugin ROOT/tests/fixtures/plugins/nearest-class-mean/target/release/libnearest_class_mean.so offers no strategy `nearest-mean`; the only choice is `nearest-class-mean`
@@ -362,14 +362,16 @@ fn folders_are_searched_in_order() {
         .env("CLBENCH_PLUGIN_PATH", path)
         .succeeds();
     expect![[r#"
-        nearest-class-maan 0.1.0    no runtime       given/liba.so
-        nearest-class-mban 0.1.0    no runtime       DIR/set/libb.so
-        clbench-cgil 0.1.0          libtorch 2.11.0  BUILD/libclbench_cgil.so
-        clbench-clip 0.1.0          libtorch 2.11.0  BUILD/libclbench_clip.so
-        clbench-heads 0.1.0         libtorch 2.11.0  BUILD/libclbench_heads.so
-        clbench-metrics 0.1.0       no runtime       BUILD/libclbench_metrics.so
-        clbench-pixels 0.1.0        no runtime       BUILD/libclbench_pixels.so
-        clbench-text-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_text_prompts.so
+        nearest-class-maan 0.1.0      no runtime       given/liba.so
+        nearest-class-mban 0.1.0      no runtime       DIR/set/libb.so
+        clbench-cgil 0.1.0            libtorch 2.11.0  BUILD/libclbench_cgil.so
+        clbench-clip 0.1.0            libtorch 2.11.0  BUILD/libclbench_clip.so
+        clbench-heads 0.1.0           libtorch 2.11.0  BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0         no runtime       BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0          no runtime       BUILD/libclbench_pixels.so
+        clbench-text-prompts 0.1.0    libtorch 2.11.0  BUILD/libclbench_text_prompts.so
+        clbench-visual-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_visual_prompts.so
+        clbench-vit 0.1.0             libtorch 2.11.0  BUILD/libclbench_vit.so
     "#]]
     .assert_eq(&outcome.stdout);
 }

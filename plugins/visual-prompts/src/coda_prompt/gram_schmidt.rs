@@ -1,0 +1,97 @@
+//! Random vectors made orthogonal, after Gram and Schmidt.
+
+use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use clbench_torch::{During, Generator};
+use harness_abi::{Error, Result};
+
+/// What is left of a random vector below this squared length is drawn again.
+const SHORTEST: f64 = 1e-8;
+/// How often, before it is given up.
+const DRAWS: u32 = 100;
+
+/// `count` unit vectors, f32 `[count, width]` where `before` is: drawn from a normal distribution, less their projections on each
+/// row of `before`, `[n, width]`, and on each other, then brought to length 1. The released code's `gram_schmidt`: each projection
+/// is that of the vector as it was drawn, so vectors are orthogonal to rows that are orthogonal among themselves, and nearly so to
+/// others, as trained ones are.
+///
+/// # Errors
+///
+/// If nothing is left of vectors however often they are drawn: there are as many rows as dimensions.
+pub fn orthogonal_to(before: &Tensor, count: i64, generator: &mut Generator) -> Result<Tensor> {
+    let doing = "making components orthogonal";
+    let device = before.device();
+    let width = before.size()[1];
+    let mut rows = before
+        .f_to_device(Device::Cpu)
+        .and_then(|rows| rows.f_to_kind(Kind::Double))
+        .during(doing)?;
+    for _ in 0..count {
+        let mut draws = 0..DRAWS;
+        let vector = loop {
+            if draws.next().is_none() {
+                return Err(Error::failed(format!(
+                    "no vector of {width} numbers is orthogonal to {} others",
+                    rows.size()[0]
+                )));
+            }
+            let drawn = generator.normal_tensor(&[width], 1.0, Device::Cpu)?;
+            let (left, length) = remainder(&rows, &drawn).during(doing)?;
+            if length >= SHORTEST {
+                break left;
+            }
+        };
+        rows = vector
+            .f_unsqueeze(0)
+            .and_then(|vector| Tensor::f_cat(&[rows, vector], 0))
+            .during(doing)?;
+    }
+    let unit = || {
+        let fresh = rows.f_narrow(0, rows.size()[0] - count, count)?;
+        let length = fresh.f_norm_scalaropt_dim(2.0, [1], true)?;
+        fresh
+            .f_div(&length)?
+            .f_to_kind(Kind::Float)?
+            .f_to_device(device)
+    };
+    unit().during(doing)
+}
+
+/// A vector less its projections on the rows, and the square of what is left.
+fn remainder(rows: &Tensor, vector: &Tensor) -> Result<(Tensor, f64), TchError> {
+    let vector = vector.f_to_kind(Kind::Double)?;
+    let squares = rows
+        .f_square()?
+        .f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?
+        // A row of nothing but zeros takes nothing away.
+        .f_clamp_min(f64::MIN_POSITIVE)?;
+    let shares = rows.f_mv(&vector)?.f_div(&squares)?;
+    let left = vector.f_sub(&rows.f_tr()?.f_mv(&shares)?)?;
+    let length = left.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+    Ok((left, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fresh_vectors_are_of_length_1_and_orthogonal_to_all() {
+        let mut generator = Generator::new(1, "begin", 1);
+        let none = Tensor::zeros([0, 6], (Kind::Float, Device::Cpu));
+        let first = orthogonal_to(&none, 2, &mut generator).unwrap();
+        // Past rows keep the length that training gave them.
+        let past = &first * Tensor::from_slice(&[3.0_f32, 0.2]).view((2, 1));
+        let second = orthogonal_to(&past, 3, &mut generator).unwrap();
+        let all = Tensor::cat(&[first, second], 0);
+        let gram = all.matmul(&all.tr());
+        let off = (gram - Tensor::eye(5, (Kind::Float, Device::Cpu)))
+            .abs()
+            .max();
+        assert!(off.double_value(&[]) < 1e-6, "{off}");
+        let error = orthogonal_to(&all, 2, &mut generator).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no vector of 6 numbers is orthogonal to 6 others"
+        );
+    }
+}

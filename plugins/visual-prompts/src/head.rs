@@ -1,0 +1,86 @@
+//! The classifier: a matrix and a bias over what the encoder gives, a row for each class of the stream.
+
+use clbench_torch::tch::nn::Path;
+use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::{During, Generator};
+use harness_abi::Result;
+use std::ops::Range;
+
+/// What the rows are before anything was learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// All 0.
+    Zeros,
+    /// Weights normal of deviation 0.02, biases 0: timm's.
+    Normal,
+    /// Uniform within ±1/√width, weights and biases: PyTorch's `nn.Linear`.
+    Uniform,
+}
+
+/// A head over all classes of a stream: z = W x + b.
+#[derive(Debug)]
+pub struct Head {
+    /// `[classes, width]`.
+    weight: Tensor,
+    /// `[classes]`.
+    bias: Tensor,
+}
+
+impl Head {
+    /// A head whose parameters are `head.weight` and `head.bias`.
+    ///
+    /// # Errors
+    ///
+    /// If libtorch has no memory left.
+    pub fn new(
+        variables: &Path<'_>,
+        classes: u32,
+        width: i64,
+        init: Init,
+        generator: &mut Generator,
+    ) -> Result<Head> {
+        let device = variables.device();
+        let (rows, most) = (i64::from(classes), 1.0 / (width as f64).sqrt());
+        let (weight, bias) = ([rows, width], [rows]);
+        let none = |shape: &[i64]| Tensor::f_zeros(shape, (Kind::Float, device));
+        let doing = "making the head";
+        let (weight, bias) = match init {
+            Init::Zeros => (none(&weight).during(doing)?, none(&bias).during(doing)?),
+            Init::Normal => (
+                generator.normal_tensor(&weight, 0.02, device)?,
+                none(&bias).during(doing)?,
+            ),
+            Init::Uniform => (
+                generator.uniform_tensor(&weight, -most, most, device)?,
+                generator.uniform_tensor(&bias, -most, most, device)?,
+            ),
+        };
+        let path = variables / "head";
+        Ok(Head {
+            weight: path.var_copy("weight", &weight),
+            bias: path.var_copy("bias", &bias),
+        })
+    }
+
+    /// Logits `[rows, length]` of `x`, `[rows, width]`, for neighbouring classes.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn of_range(&self, x: &Tensor, classes: &Range<i64>) -> Result<Tensor, TchError> {
+        let (first, length) = (classes.start, classes.end - classes.start);
+        let weight = self.weight.f_narrow(0, first, length)?;
+        x.f_linear(&weight, Some(&self.bias.f_narrow(0, first, length)?))
+    }
+
+    /// Logits of `x`, a column for each of those classes.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn of_classes(&self, x: &Tensor, classes: &[i64]) -> Result<Tensor, TchError> {
+        let classes = Tensor::f_from_slice(classes)?.f_to_device(self.weight.device())?;
+        let weight = self.weight.f_index_select(0, &classes)?;
+        x.f_linear(&weight, Some(&self.bias.f_index_select(0, &classes)?))
+    }
+}

@@ -1,0 +1,122 @@
+//! How the parameters are trained: the same numbers for all three methods, with values of their own in each preset.
+
+use clbench_torch::schedule::QuarterCosine;
+use clbench_torch::tch::TchError;
+use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, VarStore};
+use harness_abi::Result;
+use harness_abi::parameters::require;
+use serde::Deserialize;
+
+/// A training. The optimiser is Adam with β 0.9 and 0.999, ε 1e-8 and no weight decay, made anew for every task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Training {
+    /// How often every sample of a task is seen.
+    pub epochs: u32,
+    /// Samples in one step; the last step of an epoch takes what is left.
+    pub batch_size: u32,
+    /// η, the learning rate, as it is used: of codes that scale it by the batch size, the product.
+    pub lr: f64,
+    /// What becomes of it from epoch to epoch.
+    pub schedule: Schedule,
+    /// The length that all gradients together are shortened to where they are longer; 0 leaves them as they are.
+    pub clip_norm: f64,
+}
+
+/// A learning rate from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// The same in all.
+    Constant,
+    /// A quarter of a cosine down to nearly 0; see [`QuarterCosine`].
+    Cosine,
+}
+
+/// What a scenario changes of a preset's training.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Changes {
+    /// [`Training::epochs`], at least 1.
+    pub epochs: Option<u32>,
+    /// [`Training::batch_size`], at least 1.
+    pub batch_size: Option<u32>,
+    /// [`Training::lr`], above 0.
+    pub lr: Option<f64>,
+    /// [`Training::schedule`]: `constant` or `cosine`.
+    pub schedule: Option<Schedule>,
+    /// [`Training::clip_norm`], at least 0.
+    pub clip_norm: Option<f64>,
+}
+
+impl Training {
+    /// GT-RIPL/CODA-Prompt's on ImageNet-R, `configs/imnet-r_prompt.yaml`, of all its methods that learn prompts; on CIFAR-100
+    /// it has 20 epochs.
+    pub const CODA_PROMPT: Training = Training {
+        epochs: 50,
+        batch_size: 128,
+        lr: 0.001,
+        schedule: Schedule::Cosine,
+        clip_norm: 0.0,
+    };
+
+    /// With those changes.
+    pub fn with(self, changes: &Changes) -> Training {
+        Training {
+            epochs: changes.epochs.unwrap_or(self.epochs),
+            batch_size: changes.batch_size.unwrap_or(self.batch_size),
+            lr: changes.lr.unwrap_or(self.lr),
+            schedule: changes.schedule.unwrap_or(self.schedule),
+            clip_norm: changes.clip_norm.unwrap_or(self.clip_norm),
+        }
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    ///
+    /// With the key of the first one that cannot be used, below `training`.
+    pub fn check(&self) -> Result<()> {
+        require(
+            "training.epochs",
+            self.epochs >= 1,
+            "at least 1",
+            self.epochs,
+        )?;
+        require(
+            "training.batch_size",
+            self.batch_size >= 1,
+            "at least 1",
+            self.batch_size,
+        )?;
+        let lr_is_good = self.lr > 0.0 && self.lr.is_finite();
+        require("training.lr", lr_is_good, "above 0", self.lr)?;
+        let clip_is_good = self.clip_norm >= 0.0 && self.clip_norm.is_finite();
+        require(
+            "training.clip_norm",
+            clip_is_good,
+            "at least 0",
+            self.clip_norm,
+        )
+    }
+
+    /// The rate of an epoch, counted from 0.
+    pub fn rate(&self, epoch: u32) -> f64 {
+        match self.schedule {
+            Schedule::Constant => self.lr,
+            Schedule::Cosine => QuarterCosine {
+                lr: self.lr,
+                epochs: self.epochs,
+            }
+            .lr(epoch),
+        }
+    }
+
+    /// A fresh optimiser.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn optimiser(&self, variables: &VarStore) -> Result<Optimizer, TchError> {
+        Adam::default().build(variables, self.lr)
+    }
+}
