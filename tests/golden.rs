@@ -8,6 +8,7 @@ use harness_abi::{BackboneHandle, Host};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
 
 /// The tensors of one file.
 pub struct Golden(Vec<u8>);
@@ -55,16 +56,20 @@ pub fn load(library: &str) -> Loaded {
     Loaded::load(&PluginFile::open(&build().join(library)).unwrap()).unwrap()
 }
 
-/// The tiny CLIP with a fixture's vocabulary, from the plugin's file.
-pub fn tiny_clip(dir: &Dir, fixture: &str) -> BackboneHandle {
-    tiny_clip_folder(dir, fixture);
+/// The CLIP of that folder, from the plugin's file.
+pub fn clip(folder: &Path) -> BackboneHandle {
     let setting = BackboneSetting {
         device: "cpu".into(),
         threads: 1,
-        folder: dir.path("."),
+        folder: folder.into(),
         host: Host::silent(),
     };
     load("libclbench_clip.so")
-        .backbone("clip", &json!({ "path": "tiny-clip" }), &setting)
+        .backbone("clip", &json!({ "path": folder }), &setting)
         .unwrap()
+}
+
+/// The tiny CLIP with a fixture's vocabulary.
+pub fn tiny_clip(dir: &Dir, fixture: &str) -> BackboneHandle {
+    clip(&tiny_clip_folder(dir, fixture))
 }

@@ -7,12 +7,16 @@
 //!
 //! What the same rows cost over all positions of the context is in the benchmark `encoding` of the CLIP plugin.
 
+#[path = "../golden.rs"]
+#[allow(dead_code)]
+mod golden;
+
 use clbench_cgil::generator::vae::{Autoencoders, Posterior, Vae};
 use clbench_cgil::generator::{ClassFeatures, Fitting, Generator as _};
 use clbench_cgil::parameters::{Precision, Prompting, Training};
 use clbench_cgil::prompts::{ClassPrompts, Widths};
 use clbench_cgil::tuning::{Seen, Tuning};
-use clbench_tests::{Dir, build, root, tiny_clip_folder};
+use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
 use clbench_torch::class_texts::text_features;
 use clbench_torch::cosine::unit_rows;
 use clbench_torch::lesson::Lesson;
@@ -21,30 +25,15 @@ use clbench_torch::{Generator, Noise, threads};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use harness::plugin::{Loaded, PluginFile};
-use harness_abi::backbone::BackboneSetting;
+use golden::clip as load_clip;
 use harness_abi::{BackboneHandle, Host};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 const CLASSES: [usize; 3] = [20, 100, 200];
 const BATCH: i64 = 128;
 const SAMPLES_PER_CLASS: usize = 256;
-
-fn backbone(folder: &Path) -> BackboneHandle {
-    let setting = BackboneSetting {
-        device: "cpu".into(),
-        threads: 1,
-        folder: folder.into(),
-        host: Host::silent(),
-    };
-    let file = PluginFile::open(&build().join("libclbench_clip.so")).expect("the plugin's file");
-    Loaded::load(&file)
-        .and_then(|loaded| loaded.backbone("clip", &json!({ "path": folder }), &setting))
-        .expect("a CLIP")
-}
 
 /// The tiny CLIP of the fixtures with its text side blown up to that of ViT-B/32: twelve layers of width 512.
 fn base(dir: &Dir) -> BackboneHandle {
@@ -102,7 +91,7 @@ fn base(dir: &Dir) -> BackboneHandle {
     }
     config["vision_config"]["projection_dim"] = json!(512);
     fs::write(&file, config.to_string()).expect("a config");
-    backbone(&folder)
+    load_clip(&folder)
 }
 
 /// Class names of two words that both tokenizers have.
@@ -113,18 +102,10 @@ fn names(n: usize) -> Vec<String> {
         .collect()
 }
 
-/// The most memory that this process has held since the last reset, in MiB; 0 where the system does not tell.
-fn peak_memory() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    number.unwrap_or(0) / 1024
-}
-
 fn steps(c: &mut Criterion) {
     threads::set(1).expect("one thread");
     let dir = Dir::new();
-    let small = backbone(&root().join("plugins/clip/weights/small"));
+    let small = load_clip(&root().join("plugins/clip/weights/small"));
     for (size, clip) in [("small", small), ("ViT-B-32", base(&dir))] {
         for precision in [Precision::F32, Precision::Bf16] {
             for classes in CLASSES {

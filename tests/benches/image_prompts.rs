@@ -5,7 +5,11 @@
 //! `cargo bench -p clbench-tests --bench image_prompts`. What is compared is one method with another in one run: times of two runs
 //! differ with the machine.
 
-use clbench_tests::{Dir, build, root, tiny_clip_folder};
+#[path = "../golden.rs"]
+#[allow(dead_code)]
+mod golden;
+
+use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
 use clbench_torch::tch::{Device, Kind, Tensor};
 use clbench_torch::{Generator, bridge, images, threads};
 use clbench_visual_prompts::learner::TrainingBatch;
@@ -13,28 +17,13 @@ use clbench_visual_prompts::{CodaPrompt, DualPrompt, L2p, Learner, Method};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
-use harness::plugin::{Loaded, PluginFile};
-use harness_abi::backbone::BackboneSetting;
+use golden::clip as load_clip;
 use harness_abi::{BackboneHandle, Host, Inputs, Setting, Strategy, TensorView};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
 
 const CLASSES: u32 = 100;
 const TASKS: u32 = 10;
-
-fn backbone(folder: &Path) -> BackboneHandle {
-    let setting = BackboneSetting {
-        device: "cpu".into(),
-        threads: 1,
-        folder: folder.into(),
-        host: Host::silent(),
-    };
-    let file = PluginFile::open(&build().join("libclbench_clip.so")).expect("the plugin's file");
-    Loaded::load(&file)
-        .and_then(|loaded| loaded.backbone("clip", &json!({ "path": folder }), &setting))
-        .expect("a CLIP")
-}
 
 /// The tiny CLIP of the fixtures with its image side blown up to ViT-B/32: random weights, twelve layers of width 768, 224 pixels.
 fn base(dir: &Dir) -> BackboneHandle {
@@ -94,20 +83,12 @@ fn base(dir: &Dir) -> BackboneHandle {
         preprocessor["size"] = json!(224);
         preprocessor["crop_size"] = json!(224);
     });
-    backbone(&folder)
-}
-
-/// The most memory that this process has held since the last reset, in MiB; 0 where the system does not tell.
-fn peak_memory() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    number.unwrap_or(0) / 1024
+    load_clip(&folder)
 }
 
 fn steps(c: &mut Criterion) {
     threads::set(1).expect("one thread");
-    let small = backbone(&root().join("plugins/clip/weights/small"));
+    let small = load_clip(&root().join("plugins/clip/weights/small"));
     // The small one has four layers; all else is the presets' own.
     let (dual, coda) = (
         json!({ "expert_layers": [3, 4] }),

@@ -60,6 +60,14 @@ fn cargo_build(more: &[&str]) {
     assert!(status.success(), "the workspace does not build");
 }
 
+/// The most memory that this process has held since the last reset, in MiB; 0 where the system does not tell.
+pub fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    number.unwrap_or(0) / 1024
+}
+
 /// The stand-alone plugin project under `tests/fixtures/plugins/`, built: its file.
 ///
 /// # Panics

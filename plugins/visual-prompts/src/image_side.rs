@@ -1,6 +1,6 @@
 //! What a method needs of a backbone's image side, asked for before anything is trained.
 
-use clbench_torch::images::{CLASS_TOKEN, PROMPT, prefix_site};
+use clbench_torch::images::{CLASS_TOKEN, prefix_site};
 use harness_abi::backbone::BackboneInfo;
 use harness_abi::{Error, Result};
 
@@ -98,9 +98,4 @@ pub fn prefix_sites(info: &BackboneInfo, layers: &[u32], parameter: &str) -> Res
         }
     }
     Ok(layers.iter().map(|layer| prefix_site(layer - 1)).collect())
-}
-
-/// Whether a backbone has the site of tokens beside the patches.
-pub fn takes_tokens(info: &BackboneInfo) -> bool {
-    info.sites.iter().any(|site| site.name == PROMPT)
 }
