@@ -79,8 +79,9 @@ pub struct ClassRange {
     end: u32,
 }
 
-/// A hash of a stream's class names in task order with the boundaries of its tasks, as 64 hexadecimal digits. Two
-/// streams have the same digest if and only if they teach the same names in the same tasks.
+/// A hash of a stream's class names in task order with the boundaries of its tasks, and of the templates that make text of
+/// the names, as 64 hexadecimal digits. Two streams have the same digest if and only if they teach the same names in the same
+/// tasks and call them the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderDigest(String);
@@ -207,20 +208,24 @@ impl Stream {
         &self.order
     }
 
-    /// What makes this stream's class order recognisable. `class_names` are the domain's, by label.
+    /// What makes this stream's class order recognisable. `class_names` are the domain's, by label, and so are the
+    /// `templates`.
     ///
     /// # Panics
     ///
     /// If there are fewer names than classes.
-    pub fn order_digest(&self, class_names: &[String]) -> OrderDigest {
+    pub fn order_digest(&self, class_names: &[String], templates: &[String]) -> OrderDigest {
+        let tasks = self.tasks().map(|task| {
+            let names = self.classes_of(task).iter();
+            let names = names.map(|class| &class_names[self.label_of(class).index()]);
+            names.collect::<Vec<_>>()
+        });
         let mut hasher = blake3::Hasher::new();
-        for task in self.tasks() {
-            let classes = self.classes_of(task);
-            hasher.update(&(classes.len() as u64).to_le_bytes());
-            for class in classes.iter() {
-                let name = &class_names[self.label_of(class).index()];
-                hasher.update(&(name.len() as u64).to_le_bytes());
-                hasher.update(name.as_bytes());
+        for texts in tasks.chain([templates.iter().collect()]) {
+            hasher.update(&(texts.len() as u64).to_le_bytes());
+            for text in texts {
+                hasher.update(&(text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
             }
         }
         OrderDigest(hasher.finalize().to_hex().to_string())
@@ -358,13 +363,14 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_sees_names_order_and_boundaries() {
+    fn the_digest_sees_names_order_boundaries_and_templates() {
         let names: Vec<String> = ["ab", "c", "d"].map(String::from).into();
-        let digest = |tasks, names: &[String]| {
+        let named = |tasks, names: &[String], template: &str| {
             stream(tasks, ClassOrder::Listed, 3)
                 .unwrap()
-                .order_digest(names)
+                .order_digest(names, &[template.to_owned()])
         };
+        let digest = |tasks, names: &[String]| named(tasks, names, "a photo of a {}");
         let digests = [
             digest(Tasks::Sizes(vec![1, 2]), &names),
             digest(Tasks::Sizes(vec![2, 1]), &names),
@@ -377,6 +383,7 @@ mod tests {
                 Tasks::Sizes(vec![1, 2]),
                 &["ab", "d", "c"].map(String::from),
             ),
+            named(Tasks::Sizes(vec![1, 2]), &names, "a drawing of a {}"),
         ];
         for (i, one) in digests.iter().enumerate() {
             for other in &digests[..i] {
