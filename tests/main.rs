@@ -15,3 +15,4 @@ mod quickstart;
 mod run_options;
 mod scenario_errors;
 mod tables;
+mod verify;

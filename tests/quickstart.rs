@@ -41,6 +41,9 @@ fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_n
         assert!(faa("overall", cgil) > faa("overall", "prompt-tuning-joint") - 6.0);
         assert!(means.of("overall", cgil, "forgetting-seen") < 8.0);
     }
+    // A trained head on prompted images: better than one on frozen features, and without a word for a class to come.
+    assert!(faa("overall", "l2p") > faa("overall", "linear-head") + 10.0);
+    assert_eq!(means.get("overall", "l2p", "ci-transfer"), None);
     // Before the last task, longer text features let unseen classes win nearly everywhere.
     assert!(means.of("overall", "cgil-reference", "forgetting-all") < -50.0);
     assert_eq!(
@@ -75,6 +78,7 @@ fn other_weights_are_one_line() {
         "zero-shot",
         "coop",
         "cgil",
+        "l2p",
         "nearest-class-mean",
         "linear-head",
     ] {

@@ -63,6 +63,12 @@ pub enum Command {
         #[command(flatten)]
         plugins: PluginArgs,
     },
+    /// Look at the data of a scenario
+    Data {
+        /// What to do
+        #[command(subcommand)]
+        command: DataCommand,
+    },
     /// Look at plugin files
     Plugin {
         /// What to do
@@ -143,6 +149,22 @@ pub struct PluginArgs {
     /// A folder with plugins, searched before CLBENCH_PLUGIN_PATH and the program's own; repeat it for more
     #[arg(long = "plugin-dir", value_name = "DIR")]
     pub plugin_dirs: Vec<PathBuf>,
+}
+
+/// What to do with data.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Compare each domain with what the scenario expects, decode every image, and look for images in both splits
+    Verify {
+        /// The scenario
+        scenario: PathBuf,
+        /// Only this domain; repeat it for more
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Vec<String>,
+        /// Change a key of the scenario, such as domains.NAME.path=FOLDER; repeat it for more
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<SetOverride>,
+    },
 }
 
 /// What can be listed.

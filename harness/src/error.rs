@@ -6,7 +6,7 @@ use crate::features::FeatureError;
 use crate::matrix::MatrixError;
 use crate::plugin::PluginError;
 use crate::report::ReportError;
-use crate::scenario::ScenarioError;
+use crate::scenario::{Check, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,28 @@ pub enum Error {
         domain: String,
         /// What is wrong.
         error: DomainError,
+    },
+    /// A domain that is another one than the scenario expects.
+    #[error(
+        "domain `{domain}` is not the one that the scenario expects: {} {}, expected {}; `clbench data verify {}` looks closer; \
+         to measure on what is there, change the domain's `expect`",
+        check.what, check.found, check.expected.as_deref().unwrap_or_default(), scenario.display()
+    )]
+    Unexpected {
+        /// Its name.
+        domain: String,
+        /// The scenario's file.
+        scenario: PathBuf,
+        /// What differs.
+        check: Box<Check>,
+    },
+    /// Domains in which `data verify` found something.
+    #[error("{bad} of {total} domains: something is off; what, is marked `OFF` above")]
+    Off {
+        /// How many.
+        bad: usize,
+        /// Of how many.
+        total: usize,
     },
     /// The data changed between planning and running.
     #[error(
@@ -116,9 +138,11 @@ impl Error {
                 _ => ExitCode::Plugin,
             },
             Error::Plugin(_) | Error::Matrix(_) | Error::Protocol { .. } => ExitCode::Plugin,
-            Error::Domain { .. } | Error::DomainChanged { .. } | Error::BackboneChanged { .. } => {
-                ExitCode::Data
-            }
+            Error::Domain { .. }
+            | Error::Unexpected { .. }
+            | Error::Off { .. }
+            | Error::DomainChanged { .. }
+            | Error::BackboneChanged { .. } => ExitCode::Data,
             Error::Child { code, .. } => *code,
             Error::Cells { .. } => ExitCode::Cells,
             Error::Interrupted => ExitCode::Interrupted,

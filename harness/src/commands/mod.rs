@@ -7,8 +7,9 @@ mod ls;
 mod plan;
 mod run;
 mod validate;
+mod verify;
 
-use crate::cli::{Cli, Command, PluginCommand, ScenarioArgs};
+use crate::cli::{Cli, Command, DataCommand, PluginCommand, ScenarioArgs};
 use crate::error::Error;
 use crate::plugin::Registry;
 use crate::scenario::{Scenario, schema};
@@ -31,6 +32,14 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             metrics,
             plugins,
         } => leaderboard::leaderboard(&dirs, format, &metrics, &plugins),
+        Command::Data {
+            command:
+                DataCommand::Verify {
+                    scenario,
+                    domain,
+                    set,
+                },
+        } => verify::verify(&scenario, &domain, &set),
         Command::Plugin {
             command: PluginCommand::Inspect { file },
         } => inspect::inspect(&file),

@@ -26,6 +26,16 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
         counted(domains * strategies * seeds, "cell")
     );
     for domain in &scenario.domains {
+        // A scenario can be checked before its images have been fetched.
+        if let Some(path) = domain.source.path().filter(|path| !path.exists()) {
+            let _ = writeln!(
+                text,
+                "  domain {}: not checked, since its images are not there: {}",
+                domain.name,
+                path.display()
+            );
+            continue;
+        }
         let summary = open(&scenario, domain, Restriction::default())?.summary;
         let _ = writeln!(
             text,

@@ -26,6 +26,7 @@ mod pictures;
 pub mod prepare;
 mod resample;
 mod source;
+pub mod verify;
 
 pub use collection::{Domain, Sample, Split, Summary};
 pub use error::DomainError;

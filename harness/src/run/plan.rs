@@ -5,11 +5,12 @@ use super::child::Child;
 use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
 use super::{Cell, CellBackbone, CellDomain, CellStrategy, Event, Fault, Interrupt, PluginRef};
-use crate::domain::{DomainSource, IdxFiles, Summary};
+use crate::domain::{Domain, DomainSource, IdxFiles, Summary};
 use crate::error::Error;
+use crate::id::Seed;
 use crate::plugin::{Kind, Registry};
 use crate::scenario::{DomainUse, Scenario, SourceSpec};
-use crate::stream::{Stream, StreamError, Tasks};
+use crate::stream::{OrderDigest, Stream, StreamError, Tasks};
 use harness_abi::backbone::BackboneInfo;
 use std::io::{self, Seek};
 use std::num::NonZeroUsize;
@@ -49,11 +50,12 @@ pub struct OpenedDomain {
     pub summary: Summary,
 }
 
-/// Opens a scenario's domain and checks that every seed's stream can be cut from it.
+/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it is what the scenario expects.
+/// A part of it cannot be, so what is restricted is not compared.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or has fewer classes than tasks.
+/// If it cannot be opened, has fewer classes than tasks, or is another one than the scenario expects.
 pub fn open(
     scenario: &Scenario,
     domain: &DomainUse,
@@ -66,14 +68,49 @@ pub fn open(
         restriction.limit,
         restriction.validation,
     )?;
-    for &seed in &scenario.seeds {
-        Stream::new(&domain.stream.spec, opened.classes().len(), seed)
-            .map_err(|error| stream_error(scenario, domain, &error))?;
+    let (orders, summary) = (class_orders(scenario, domain, &opened)?, opened.summary());
+    let mut checks = domain.expect.compare(&summary, &orders).into_iter();
+    if restriction == Restriction::default()
+        && let Some(check) = checks.find(|check| !check.good)
+    {
+        return Err(Error::Unexpected {
+            domain: domain.name.clone(),
+            scenario: scenario.file.clone(),
+            check: Box::new(check),
+        });
     }
-    Ok(OpenedDomain {
-        source,
-        summary: opened.summary(),
-    })
+    Ok(OpenedDomain { source, summary })
+}
+
+/// Opens all of a scenario's domain, whatever the scenario expects of it.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
+    let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
+    open_domain(&domain.name, &source, None, None)
+}
+
+/// The class order of each of the scenario's seeds.
+///
+/// # Errors
+///
+/// If one cannot be made, or the domain has fewer classes than tasks.
+pub fn class_orders(
+    scenario: &Scenario,
+    domain: &DomainUse,
+    opened: &Domain,
+) -> Result<Vec<(Seed, OrderDigest)>, Error> {
+    let digest = |&seed: &Seed| {
+        let stream = Stream::new(&domain.stream.spec, opened.classes().len(), seed)
+            .map_err(|error| stream_error(scenario, domain, &error))?;
+        Ok((
+            seed,
+            stream.order_digest(opened.classes(), &domain.templates),
+        ))
+    };
+    scenario.seeds.iter().map(digest).collect()
 }
 
 fn resolved_source(domain: &DomainUse) -> Result<DomainSource, crate::domain::DomainError> {

@@ -206,6 +206,14 @@ pub enum Problem {
         "the template `{template}` must hold `{{}}`, the place of the class name, exactly once, and holds it {times} times"
     )]
     Template { template: String, times: usize },
+    #[error(
+        "a hash is written in at least 12 and at most 64 digits of 0-9 and a-f, and this is `{found}`; `clbench data verify` prints it"
+    )]
+    Hash { found: String },
+    #[error(
+        "there are {seeds} seeds and {found} class orders; give one for each seed, in the order of `seeds`"
+    )]
+    ClassOrders { found: usize, seeds: usize },
     #[error("the source `{domain_source}` takes no `{key}`; remove it")]
     NotForSource {
         domain_source: &'static str,

@@ -14,6 +14,7 @@
 
 mod deserializer;
 mod error;
+mod expectation;
 mod grid;
 mod lines;
 mod overrides;
@@ -26,6 +27,7 @@ pub mod spec;
 mod tests;
 
 pub use error::{Problem, ScenarioError};
+pub use expectation::{Check, Expectation};
 pub use grid::GridChoice;
 pub use lines::{KeyLines, Origin, Place};
 pub use overrides::{OverrideError, SetOverride};

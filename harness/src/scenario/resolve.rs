@@ -8,7 +8,7 @@ use super::grid;
 use super::lines::{KeyLines, join};
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 use super::spec;
-use super::{ClassOrder, Convention, SeedRef, SourceSpec, StreamSpec, Tasks};
+use super::{ClassOrder, Convention, Expectation, SeedRef, SourceSpec, StreamSpec, Tasks};
 use crate::id::Seed;
 use harness_pictures::Style;
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         ));
     }
     let domains = (spec.domains.into_iter())
-        .map(|(name, domain)| resolver.domain(name, domain, stream.as_ref()))
+        .map(|(name, domain)| resolver.domain(name, domain, stream.as_ref(), &spec.seeds))
         .collect::<Result<Vec<_>, _>>()?;
     resolver.numpy_seeds(&spec.seeds, &domains)?;
     if spec.strategies.is_empty() {
@@ -278,6 +278,7 @@ impl Resolver<'_> {
         name: String,
         written: spec::Domain,
         scenario_stream: Option<&StreamUse>,
+        seeds: &[u64],
     ) -> Result<DomainUse, ScenarioError> {
         let key = join("domains", &name);
         self.entry_name(&key, &name)?;
@@ -317,11 +318,51 @@ impl Resolver<'_> {
                 .cloned()
                 .ok_or_else(|| self.error(&key, Problem::NoStream))?,
         };
+        let expect = self.expectation(&join(&key, "expect"), written.expect, seeds)?;
         Ok(DomainUse {
             name,
             source,
             templates,
             stream,
+            expect,
+        })
+    }
+
+    fn expectation(
+        &self,
+        key: &str,
+        written: Option<spec::Expect>,
+        seeds: &[u64],
+    ) -> Result<Expectation, ScenarioError> {
+        let written = written.unwrap_or_default();
+        let hash = |key: String, hash: String| {
+            let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            match digits && (12..=64).contains(&hash.len()) {
+                true => Ok(hash),
+                false => Err(self.error(&key, Problem::Hash { found: hash })),
+            }
+        };
+        let split = written.split.map(|split| hash(join(key, "split"), split));
+        let class_orders = match written.class_orders {
+            None => Vec::new(),
+            Some(orders) if orders.len() != seeds.len() => {
+                let (found, seeds) = (orders.len(), seeds.len());
+                let key = join(key, "class_orders");
+                return Err(self.error(&key, Problem::ClassOrders { found, seeds }));
+            }
+            Some(orders) => (seeds.iter().zip(orders).enumerate())
+                .map(|(index, (&seed, digest))| {
+                    let key = format!("{}[{index}]", join(key, "class_orders"));
+                    Ok((Seed(seed), hash(key, digest)?))
+                })
+                .collect::<Result<_, ScenarioError>>()?,
+        };
+        Ok(Expectation {
+            train: written.train,
+            test: written.test,
+            split: split.transpose()?,
+            class_orders,
+            shared: written.shared.unwrap_or_default(),
         })
     }
 

@@ -6,7 +6,7 @@ use super::lines::{KeyLines, Origin, Place};
 use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::spec::{Provenance, Regime};
-use super::{GridChoice, StreamSpec};
+use super::{Expectation, GridChoice, StreamSpec};
 use crate::id::Seed;
 use crate::suggest::closest;
 use harness_pictures::Style;
@@ -90,12 +90,24 @@ pub struct DomainUse {
     pub templates: Vec<String>,
     /// How it is cut into tasks.
     pub stream: StreamUse,
+    /// What it must be.
+    pub expect: Expectation,
 }
 
 impl DomainUse {
     /// The path of its entry in the file, `domains.NAME`.
     pub fn key(&self) -> String {
         format!("domains.{}", self.name)
+    }
+}
+
+impl SourceSpec {
+    /// The folder of the images, where they are not part of the program.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            SourceSpec::Digits | SourceSpec::Pictures { .. } => None,
+            SourceSpec::ImageFolder { path } | SourceSpec::Idx { folder: path, .. } => Some(path),
+        }
     }
 }
 

@@ -147,6 +147,26 @@ pub struct Domain {
     pub templates: Option<Vec<String>>,
     /// How this domain is cut into tasks, in place of the scenario's stream.
     pub stream: Option<Stream>,
+    /// What the domain must be. A run on anything else is refused; `clbench data verify` looks closer, and prints what stands here.
+    pub expect: Option<Expect>,
+}
+
+/// What a domain must be; whatever is left out is not checked. With `--limit` or `--validation` nothing is.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Samples to learn from.
+    pub train: Option<u64>,
+    /// Samples to be measured on.
+    pub test: Option<u64>,
+    /// The hash of the ordered list of (file name, class, train or test), or at least its first twelve digits.
+    #[schemars(regex(pattern = r"^[0-9a-f]{12,64}$"))]
+    pub split: Option<String>,
+    /// The digest of each seed's class order, in the order of `seeds`, or at least its first twelve digits.
+    #[schemars(inner(regex(pattern = r"^[0-9a-f]{12,64}$")))]
+    pub class_orders: Option<Vec<String>>,
+    /// Images of the test split that the train split has too, pixel for pixel; default 0. Only `clbench data verify` looks for them.
+    pub shared: Option<u64>,
 }
 
 /// Where a domain's images come from.

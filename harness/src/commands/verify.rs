@@ -1,0 +1,173 @@
+//! `clbench data verify`: are these the images, the split and the class orders that the scenario means?
+
+use super::print;
+use crate::domain::verify::{Findings, examine, per_class};
+use crate::domain::{Domain, Split};
+use crate::error::Error;
+use crate::run::{Interrupt, class_orders, open_whole};
+use crate::scenario::{Check, DomainUse, Scenario, Selection, SetOverride};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// As many are named of the images that something is the matter with.
+const NAMED: usize = 10;
+
+pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Result<(), Error> {
+    let scenario = Scenario::load(path, set)?.select(&Selection {
+        domains: only.to_vec(),
+        ..Selection::default()
+    })?;
+    let interrupt = Interrupt::on_ctrl_c()?;
+    let mut bad = 0;
+    for domain in &scenario.domains {
+        // What is wrong with one domain does not keep the others from being looked at.
+        let (text, good) = match looked_at(&scenario, domain, &interrupt) {
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => (format!("{}: OFF\n  {error}\n", domain.name), false),
+            Ok(found) => found,
+        };
+        bad += usize::from(!good);
+        print(&text)?;
+    }
+    let total = scenario.domains.len();
+    match bad {
+        0 => Ok(()),
+        bad => Err(Error::Off { bad, total }),
+    }
+}
+
+/// The tables of a domain, and whether all is as it must be.
+fn looked_at(
+    scenario: &Scenario,
+    domain: &DomainUse,
+    interrupt: &Interrupt,
+) -> Result<(String, bool), Error> {
+    let opened = open_whole(domain)?;
+    let (summary, orders) = (opened.summary(), class_orders(scenario, domain, &opened)?);
+    let findings = examined(&domain.name, &opened, interrupt)?;
+    let mut checks = domain.expect.compare(&summary, &orders);
+    checks.push(Check::count(
+        "images that do not decode",
+        Some(0),
+        findings.undecodable.len(),
+    ));
+    checks.push(Check::count(
+        "test images that train has too",
+        Some(domain.expect.shared),
+        findings.shared.len(),
+    ));
+    let good = checks.iter().all(|check| check.good);
+    let mut text = format!(
+        "{}: {} classes, {}\n",
+        domain.name,
+        summary.classes.len(),
+        if good { "as expected" } else { "OFF" }
+    );
+    let classes = summary.classes.iter().zip(per_class(&opened)).enumerate();
+    let classes = classes.map(|(label, (name, [train, test]))| {
+        let [label, train, test] = [label, train, test].map(|n| n.to_string());
+        [label, name.clone(), train, test]
+    });
+    let sides = [Side::Right, Side::Left, Side::Right, Side::Right];
+    text += &table(sides, ["label", "class", "train", "test"], classes);
+    text.push('\n');
+    let rows = checks.iter().map(|check| {
+        let verdict = match (check.good, &check.expected) {
+            (false, _) => "OFF",
+            (true, Some(_)) => "good",
+            (true, None) => "",
+        };
+        let expected = check.expected.as_deref().unwrap_or("–");
+        [&check.what, expected, &check.found, verdict].map(str::to_owned)
+    });
+    let sides = [Side::Left, Side::Right, Side::Right, Side::Left];
+    text += &table(sides, ["check", "expected", "found", ""], rows);
+    named(&mut text, &findings);
+    if domain.expect == Default::default() {
+        let orders: Vec<_> = orders.iter().map(|(_, order)| order.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "  nothing is expected of it yet; as it is:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      \
+             class_orders:\n        - {}",
+            summary.n_train,
+            summary.n_test,
+            summary.split_hash.as_str(),
+            orders.join("\n        - ")
+        );
+    }
+    Ok((text, good))
+}
+
+fn examined(name: &str, domain: &Domain, interrupt: &Interrupt) -> Result<Findings, Error> {
+    let images = [Split::Train, Split::Test].map(|split| domain.samples(split).len());
+    let bar = match std::io::stderr().is_terminal() {
+        true => {
+            let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} images  {eta}")
+                .expect("a fixed template");
+            ProgressBar::new(images.iter().sum::<usize>() as u64).with_style(style)
+        }
+        false => ProgressBar::hidden(),
+    };
+    bar.set_message(name.to_owned());
+    let findings = examine(domain, &|| {
+        bar.inc(1);
+        !interrupt.requested()
+    });
+    bar.finish_and_clear();
+    findings.ok_or(Error::Interrupted)
+}
+
+/// Which images they are, as far as that can be read.
+fn named(text: &mut String, findings: &Findings) {
+    let undecodable = findings.undecodable.iter().map(|image| {
+        let (split, sample) = (image.split, &image.sample);
+        format!("does not decode: {split} {sample}: {}", image.error)
+    });
+    let shared = findings.shared.iter().map(|pair| {
+        let (train, test) = (&pair.train, &pair.test);
+        format!("in both splits: train {train} = test {test}")
+    });
+    for mut lines in [
+        undecodable.collect::<Vec<_>>().into_iter(),
+        shared.collect::<Vec<_>>().into_iter(),
+    ] {
+        for line in lines.by_ref().take(NAMED) {
+            let _ = writeln!(text, "  {line}");
+        }
+        if lines.len() > 0 {
+            let _ = writeln!(text, "  … and {} more", lines.len());
+        }
+    }
+}
+
+/// The side that a column's fields stand on.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Rows below a header, two blanks before each column.
+fn table(sides: [Side; 4], header: [&str; 4], rows: impl Iterator<Item = [String; 4]>) -> String {
+    let rows: Vec<_> = [header.map(str::to_owned)]
+        .into_iter()
+        .chain(rows)
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for ((field, side), width) in row.iter().zip(sides).zip(widths) {
+            line += &match side {
+                Side::Left => format!("  {field:<width$}"),
+                Side::Right => format!("  {field:>width$}"),
+            };
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
