@@ -48,6 +48,7 @@ fn help_and_version() {
           plan         Print what `run` would do: a cell per line
           ls           List what there is
           leaderboard  Make tables of the results in one or more run folders
+          data         Look at the data of a scenario
           plugin       Look at plugin files
           schema       Print the JSON Schema of scenarios
           help         Print this message or the help of the given subcommand(s)

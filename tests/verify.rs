@@ -153,7 +153,7 @@ fn images_that_are_not_there() {
     let valid = dir.clbench(["validate", "s.yaml"]).succeeds();
     expect![[r#"
         s.yaml is valid: 2 domains × 1 strategy row × 2 seeds = 4 cells
-          domain sky: not checked, since there is no images
+          domain sky: not checked, since its images are not there: images
           domain near: 10 classes, 1198 train, 599 test, split 6b349533569d
             zero, one, two, three, four, five, six, seven, eight, nine
     "#]]
