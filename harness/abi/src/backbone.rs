@@ -31,7 +31,7 @@ pub trait Backbone: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// If the backbone has no text side, or a text is longer than its context.
+    /// If the backbone has no text side; or if a text is longer than its context and the backbone does not cut it.
     fn encode_texts(&self, _texts: &[&str]) -> Result<Tensor> {
         Err(Error::unsupported("this backbone has no text encoder"))
     }

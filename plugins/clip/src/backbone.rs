@@ -1,9 +1,10 @@
 //! The backbone: a folder in the Hugging Face CLIP layout behind the plugin boundary.
 
 use crate::config::{Config, EndOfText};
-use crate::folder;
+use crate::folder::{self, ClipFolder, Layout};
 use crate::model::vision::PromptEntry;
 use crate::model::{self, PooledModel, VisionModel};
+use crate::open_clip::{OpenClipConfig, Renamed};
 use crate::preprocessor::Preprocessor;
 use crate::rows::Rows;
 use crate::sites::{self, OUTPUTS};
@@ -13,10 +14,10 @@ use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, TchError, Tensor};
 use clbench_torch::{During, device, threads};
 use clbench_transformer::compute::{ComputeType, device_name};
-use clbench_transformer::folder::{Folder, named};
+use clbench_transformer::folder::named;
+use clbench_transformer::hub::Whence;
 use clbench_transformer::recording;
 use clbench_transformer::visual::VisualPrompts;
-use clbench_transformer::weights::Weights;
 use harness_abi::backbone::TextInfo;
 use harness_abi::{
     Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Place, Result, Site,
@@ -37,9 +38,13 @@ const IMAGE_BATCH: u32 = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// The folder with `config.json`, `model.safetensors`, `tokenizer.json` and `preprocessor_config.json`, as Hugging Face
-    /// lays a CLIP out; relative to the scenario.
-    pub path: PathBuf,
+    /// The folder, as [Hugging Face or OpenCLIP](folder) lays a CLIP out; relative to the scenario.
+    pub path: Option<PathBuf>,
+    /// In place of a folder: a model's name on the Hugging Face hub, such as `openai/clip-vit-large-patch14`, which
+    /// `clbench fetch` has brought.
+    pub model: Option<String>,
+    /// The revision of that model, a branch, a tag or a commit; `main` where none is given.
+    pub revision: Option<String>,
     /// What is computed in; prompts, outputs and gradients are f32 in any case.
     #[serde(default)]
     pub dtype: ComputeType,
@@ -92,28 +97,33 @@ impl Backbone for Clip {
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
-        let folder = folder::open(setting.folder.join(&parameters.path))?;
-        let config = Config::open(&folder.file(folder::CONFIG))?;
-        let (text, vision) = (&config.text, &config.vision);
-        let preprocessor =
-            Preprocessor::open(&folder.file(folder::PREPROCESSOR), vision.image_size as u32)?;
-        let tokenizer = Tokenizer::open(&folder.file(folder::TOKENIZER))?;
-        tokenizer.expect_within(text.vocab_size, &folder.file(folder::CONFIG))?;
+        let whence = Whence {
+            path: parameters.path.as_deref(),
+            model: parameters.model.as_deref(),
+            revision: parameters.revision.as_deref(),
+        };
+        let folder = ClipFolder::open(whence.folder(&setting.folder)?)?;
+        let (config, preprocessor) = shape(&folder)?;
+        let text = &config.text;
+        let tokenizer = Tokenizer::open(&folder.tokenizer())?;
+        tokenizer.expect_within(text.vocab_size, &folder.config())?;
         expect_end(&tokenizer, &config, &folder)?;
-        let file = folder.file(folder::WEIGHTS);
-        let mut weights = Weights::open(&file, parameters.dtype.kind(), device)?;
+        let mut weights = folder.weights(parameters.dtype.kind(), device)?;
         let _mode = GradientMode::off();
-        let model = model::Clip::new(&config, &mut weights)?;
+        let model = match folder.layout {
+            Layout::Transformers => model::Clip::new(&config, &mut weights),
+            Layout::OpenClip => model::Clip::new(&config, &mut Renamed::new(&mut weights)),
+        }?;
         let logit_scale = f64::try_from(&model.logit_scale)
             .during("reading `logit_scale`")?
             .exp();
         let pooled = PooledModel::new(model.text, tokenizer.start()).during("the text side")?;
 
         let info = BackboneInfo {
-            name: folder.name(),
-            fingerprint: folder.fingerprint(
+            name: parameters.model.unwrap_or_else(|| folder.folder.name()),
+            fingerprint: folder.folder.fingerprint(
                 &format!("clip-v{VERSION}"),
-                &[folder::CONFIG, folder::TOKENIZER, folder::PREPROCESSOR],
+                &folder.others(),
                 &weights,
             )?,
             embedding_width: config.projection_dim as u32,
@@ -137,6 +147,7 @@ impl Backbone for Clip {
                 tokenizer,
                 text.end_of_text(),
                 text.max_position_embeddings as usize,
+                setting.host,
             ),
             dtype: parameters.dtype,
             device,
@@ -195,16 +206,35 @@ impl Backbone for Clip {
     }
 }
 
+/// What the folder says of the model's shape and of its pictures.
+fn shape(folder: &ClipFolder) -> Result<(Config, Preprocessor)> {
+    match folder.layout {
+        Layout::Transformers => {
+            let config = Config::open(&folder.config())?;
+            let image_size = config.vision.image_size as u32;
+            let preprocessor = Preprocessor::open(&folder.file(folder::PREPROCESSOR), image_size)?;
+            Ok((config, preprocessor))
+        }
+        Layout::OpenClip => {
+            let OpenClipConfig {
+                config,
+                preprocessor,
+            } = OpenClipConfig::open(&folder.config())?;
+            Ok((config, preprocessor))
+        }
+    }
+}
+
 /// Checks that a text's end is where the configuration says that it is pooled: under another id every text would be pooled
 /// at its start, and all would be alike.
-fn expect_end(tokenizer: &Tokenizer, config: &Config, folder: &Folder) -> Result<()> {
+fn expect_end(tokenizer: &Tokenizer, config: &Config, folder: &ClipFolder) -> Result<()> {
     match config.text.end_of_text() {
         EndOfText::Token(id) if id != tokenizer.end() => Err(Error::data(format!(
             "`text_config.eos_token_id` is {id}, but `{END}` has id {} in {}; take both files from one folder",
             tokenizer.end(),
-            named(&folder.file(folder::TOKENIZER))
+            named(folder.tokenizer().vocabulary())
         ))
-        .context(named(&folder.file(folder::CONFIG)))),
+        .context(named(&folder.config()))),
         _ => Ok(()),
     }
 }

@@ -186,7 +186,7 @@ impl Config {
     }
 
     /// Whether there can be such a model.
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let (text, vision) = (&self.text, &self.vision);
         let positive = [
             ("projection_dim", self.projection_dim),

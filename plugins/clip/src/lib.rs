@@ -1,7 +1,7 @@
-//! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the Hugging Face layout.
+//! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the Hugging Face layout or OpenCLIP's.
 //!
 //! A folder is read by the modules that are named after its files: [`config`] (`config.json`), [`tokenizer`] and
-//! [`preprocessor`]; [`folder`] finds them. The [`model`] is transformers' `CLIPModel`, made of whatever a
+//! [`preprocessor`]; [`folder`] finds them, and [`open_clip`] reads those of OpenCLIP. The [`model`] is transformers' `CLIPModel`, made of whatever a
 //! [`source`](clbench_transformer::source) gives it: [`model.safetensors`](clbench_transformer::weights), or variables, so that
 //! pre-training builds the very same one. [`backbone`] puts it behind the plugin boundary, with the prompt [`sites`] through which strategies train.
 //!
@@ -19,6 +19,7 @@ pub mod config;
 pub mod folder;
 mod forward;
 pub mod model;
+pub mod open_clip;
 pub mod packing;
 pub mod preprocessor;
 mod recent;
@@ -33,7 +34,7 @@ pub use clbench_transformer::compute::ComputeType;
 harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {
-        "clip": Clip => "CLIP from a folder in the Hugging Face layout: two encoders, one embedding space, prompts at every layer",
+        "clip": Clip => "CLIP from a folder in the Hugging Face layout or OpenCLIP's: two encoders, one embedding space, prompts at every layer",
     },
     strategies: {},
     metrics: {},

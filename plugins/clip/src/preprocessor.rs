@@ -39,7 +39,7 @@ impl Preprocessor {
             .map_err(|problem| Error::data(problem).context(named(path)))
     }
 
-    fn parse(json: &[u8], image_size: u32) -> Result<Preprocessor, String> {
+    pub(crate) fn parse(json: &[u8], image_size: u32) -> Result<Preprocessor, String> {
         let fields = serde_json::from_slice(json)
             .map(Fields)
             .map_err(|error| format!("it is not a JSON object: {error}"))?;

@@ -8,17 +8,21 @@
 //!
 //! The layouts are CoOp's (Zhou et al., arXiv 2109.01134), where the text is a class name and the suffix a full stop: at the
 //! front, text and suffix are tokenised as one string, elsewhere each by itself.
+//!
+//! A text that is too long for the model loses its last tokens; the end, the context and what is tokenised as a suffix stay. That is
+//! said once, whatever the number of texts.
 
 use crate::config::EndOfText;
 use crate::recent::Request;
 use crate::tokenizer::Tokenizer;
-use harness_abi::{Error, Place, Result};
+use harness_abi::{Error, Host, Level, Place, Result};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many texts are remembered; a class list of every public benchmark fits many times over.
 const REMEMBERED: usize = 1 << 16;
-/// How many characters of a text an error shows.
+/// How many characters of a text a message shows.
 const SHOWN: usize = 60;
 
 /// Lays out rows. Each text is tokenised once, however many calls name it.
@@ -28,6 +32,9 @@ pub(crate) struct Rows {
     end_of_text: EndOfText,
     context_length: usize,
     remembered: Mutex<HashMap<String, Arc<[i64]>>>,
+    host: Host,
+    /// Whether it was said that a text is cut.
+    said: AtomicBool,
 }
 
 /// What stands at a position.
@@ -47,12 +54,19 @@ pub(crate) struct Row {
 }
 
 impl Rows {
-    pub(crate) fn new(tokenizer: Tokenizer, end_of_text: EndOfText, context_length: usize) -> Rows {
+    pub(crate) fn new(
+        tokenizer: Tokenizer,
+        end_of_text: EndOfText,
+        context_length: usize,
+        host: Host,
+    ) -> Rows {
         Rows {
             tokenizer,
             end_of_text,
             context_length,
             remembered: Mutex::default(),
+            host,
+            said: AtomicBool::new(false),
         }
     }
 
@@ -80,44 +94,35 @@ impl Rows {
 
     /// The row of a text with a context of `n` vectors.
     pub(crate) fn row(&self, text: &str, place: Place, n: usize, suffix: &str) -> Result<Row> {
-        let token = |&id: &i64| Slot::Token(id);
-        let context = |range: std::ops::Range<usize>| range.map(Slot::Context);
-        let mut slots = vec![Slot::Token(self.tokenizer.start())];
-        match place {
-            Place::Front => {
-                slots.extend(context(0..n));
-                let together = match suffix {
-                    "" => self.ids(text)?,
-                    suffix => self.ids(&format!("{text}{suffix}"))?,
-                };
-                slots.extend(together.iter().map(token));
-            }
-            Place::Middle => {
-                slots.extend(context(0..n / 2));
-                slots.extend(self.ids(text)?.iter().map(token));
-                slots.extend(context(n / 2..n));
-                slots.extend(self.ids(suffix)?.iter().map(token));
-            }
-            Place::End => {
-                slots.extend(self.ids(text)?.iter().map(token));
-                slots.extend(context(0..n));
-                slots.extend(self.ids(suffix)?.iter().map(token));
-            }
-        }
-        slots.push(Slot::Token(self.tokenizer.end()));
-        if slots.len() > self.context_length {
-            let shown: String = text.chars().take(SHOWN).collect();
-            let cut = if shown.len() < text.len() { "…" } else { "" };
-            let with = match n {
-                0 => "its start and its end".into(),
-                n => format!("its start, its end and a context of {n}"),
+        let (before, mut ids, behind) = match place {
+            Place::Front if suffix.is_empty() => (n, self.ids(text)?, None),
+            Place::Front => (n, self.ids(&format!("{text}{suffix}"))?, None),
+            Place::Middle => (n / 2, self.ids(text)?, Some(self.ids(suffix)?)),
+            Place::End => (0, self.ids(text)?, Some(self.ids(suffix)?)),
+        };
+        let behind = behind.as_deref().unwrap_or_default();
+        // Its start, its end, and what is not to be cut.
+        let others = 2 + n + behind.len();
+        if others + ids.len() > self.context_length {
+            let Some(room) = self.context_length.checked_sub(others) else {
+                return Err(Error::failed(format!(
+                    "a context of {n}, a start, an end and {} tokens behind the text leave no room for it: the model takes {}",
+                    behind.len(),
+                    self.context_length
+                )));
             };
-            return Err(Error::failed(format!(
-                "the text {shown:?}{cut} has {} tokens with {with}; the model takes {}",
-                slots.len(),
-                self.context_length
-            )));
+            self.say_cut(text, n, others + ids.len());
+            ids = ids[..room].into();
         }
+        let token = |&id: &i64| Slot::Token(id);
+        let slots: Vec<Slot> = [Slot::Token(self.tokenizer.start())]
+            .into_iter()
+            .chain((0..before).map(Slot::Context))
+            .chain(ids.iter().map(token))
+            .chain((before..n).map(Slot::Context))
+            .chain(behind.iter().map(token))
+            .chain([Slot::Token(self.tokenizer.end())])
+            .collect();
         // A context's vector has no id: it is never the end of text, and never the largest.
         let ids: Vec<i64> = slots
             .iter()
@@ -130,6 +135,27 @@ impl Rows {
             pooled: self.end_of_text.position(&ids),
             slots,
         })
+    }
+
+    /// Says once that a text is cut.
+    fn say_cut(&self, text: &str, n: usize, tokens: usize) {
+        if self.said.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let shown: String = text.chars().take(SHOWN).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        let with = match n {
+            0 => "its start and its end".into(),
+            n => format!("its start, its end and a context of {n}"),
+        };
+        self.host.log(
+            Level::Warning,
+            &format!(
+                "the text {shown:?}{more} has {tokens} tokens with {with}; the model takes {}, so its last ones are cut off, as \
+                 those of every other text that is too long will be",
+                self.context_length
+            ),
+        );
     }
 
     fn ids(&self, text: &str) -> Result<Arc<[i64]>> {
@@ -155,6 +181,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::TokenizerFiles;
     use crate::tokenizer::{END, START};
     use serde_json::json;
 
@@ -175,7 +202,8 @@ mod tests {
             "model": { "type": "WordLevel", "vocab": vocab, "unk_token": "?" },
         });
         std::fs::write(&file, tokenizer.to_string()).unwrap();
-        Rows::new(Tokenizer::open(&file).unwrap(), end_of_text, 12)
+        let tokenizer = Tokenizer::open(&TokenizerFiles::One(file)).unwrap();
+        Rows::new(tokenizer, end_of_text, 12, Host::silent())
     }
 
     #[test]
@@ -195,6 +223,26 @@ mod tests {
         );
         let bare = rows.row("", Place::Front, 0, "").unwrap();
         assert_eq!((bare.slots, bare.pooled), (vec![S, E], 1));
+    }
+
+    /// The end stays, and the context, and a suffix of its own.
+    #[test]
+    fn a_text_that_is_too_long_loses_its_last_tokens() {
+        let rows = rows(EndOfText::Token(9));
+        let (t, c) = (Slot::Token, Slot::Context);
+        let long = "red apple ".repeat(9);
+        let row = rows.row(&long, Place::Front, 0, "").unwrap();
+        let text = |n| [t(1), t(2)].into_iter().cycle().take(n).collect::<Vec<_>>();
+        assert_eq!(row.slots, [vec![S], text(10), vec![E]].concat());
+        assert_eq!(row.pooled, 11);
+        let row = rows.row(&long, Place::Middle, 4, ".").unwrap();
+        let whole = [vec![S, c(0), c(1)], text(5), vec![c(2), c(3), t(3), E]];
+        assert_eq!(row.slots, whole.concat());
+        let error = rows.row("red", Place::End, 10, ".").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a context of 10, a start, an end and 1 tokens behind the text leave no room for it: the model takes 12"
+        );
     }
 
     #[test]

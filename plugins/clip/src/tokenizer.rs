@@ -1,17 +1,28 @@
-//! Texts into token ids, by the `tokenizer.json` that lies beside the weights.
+//! Texts into token ids, by the `tokenizer.json` that lies beside the weights, or by the `vocab.json` and `merges.txt` that it
+//! was made of.
 //!
-//! The file decides everything between a text and its ids (normalisation, splitting, byte-level BPE); the two tokens
+//! `tokenizer.json` decides everything between a text and its ids (normalisation, splitting, byte-level BPE); of the other two
+//! transformers' `CLIPTokenizer` is made. OpenAI's own tokenizer differs from transformers' where it repairs a text first: it undoes
+//! mojibake (`ftfy`) and unescapes HTML, so that `caf&eacute;` has other ids there. Class names have neither.
+//!
+//! the two tokens
 //! around a text are put there by the text tower, since a learned context stands between them. So a text is encoded here
 //! without them, and neither cut nor padded, whatever the file says of that.
 
+use crate::folder::TokenizerFiles;
 use clbench_transformer::folder::{named, read};
 use harness_abi::{Error, Result};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// The token that a text begins with.
 pub const START: &str = "<|startoftext|>";
 /// The token that a text ends with; the text's embedding is read there.
 pub const END: &str = "<|endoftext|>";
+
+/// What a text is split into before byte pairs are joined: OpenAI's pattern.
+const WORDS: &str =
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// A tokenizer that fits its model.
 #[derive(Debug)]
@@ -23,15 +34,20 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads the file.
+    /// Reads the file, or the two.
     ///
     /// # Errors
     ///
     /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if it is no tokenizer or lacks one of
     /// the two special tokens.
-    pub fn open(path: &Path) -> Result<Tokenizer> {
+    pub fn open(files: &TokenizerFiles) -> Result<Tokenizer> {
+        let path = files.vocabulary();
         let data = |message: String| Error::data(message).context(named(path));
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(read(path)?)
+        let json = match files {
+            TokenizerFiles::One(path) => read(path)?,
+            TokenizerFiles::Two { vocabulary, merges } => joined(vocabulary, merges)?,
+        };
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| data(format!("it is not a tokenizer of Hugging Face's: {error}")))?;
         tokenizer
             .with_truncation(None)
@@ -104,11 +120,57 @@ impl Tokenizer {
     }
 }
 
+/// The `tokenizer.json` that transformers makes of a vocabulary and the merges of its byte pairs.
+fn joined(vocabulary: &Path, merges: &Path) -> Result<Vec<u8>> {
+    let vocab: Map<String, Value> =
+        serde_json::from_slice(&read(vocabulary)?).map_err(|error| {
+            Error::data(format!(
+                "it is no vocabulary, a JSON object of ids: {error}"
+            ))
+            .context(named(vocabulary))
+        })?;
+    let text = String::from_utf8(read(merges)?)
+        .map_err(|_| Error::data("it is no UTF-8 text").context(named(merges)))?;
+    let pairs = (text.lines().enumerate())
+        .filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with("#version")))
+        .map(|(at, line)| match line.split_once(' ') {
+            Some((left, right)) if !right.contains(' ') => Ok(json!([left, right])),
+            _ => Err(Error::data(format!(
+                "line {} is `{line}`, and not two tokens with a blank between them",
+                at + 1
+            ))
+            .context(named(merges))),
+        });
+    let pairs = pairs.collect::<Result<Vec<_>>>()?;
+    let special = |token: &str| {
+        json!({ "id": vocab.get(token), "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": token == START, "special": true })
+    };
+    let added: Vec<_> = [START, END]
+        .into_iter()
+        .filter(|token| vocab.contains_key(*token))
+        .map(special)
+        .collect();
+    let json = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": { "type": "Sequence", "normalizers": [
+            { "type": "NFC" },
+            { "type": "Replace", "pattern": { "Regex": "\\s+" }, "content": " " },
+            { "type": "Lowercase" }] },
+        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+            { "type": "Split", "behavior": "Removed", "invert": true, "pattern": { "Regex": WORDS } },
+            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true }] },
+        "post_processor": null, "decoder": null,
+        "model": { "type": "BPE", "dropout": null, "unk_token": END, "continuing_subword_prefix": "",
+                   "end_of_word_suffix": "</w>", "fuse_unk": false, "vocab": vocab, "merges": pairs },
+    });
+    Ok(json.to_string().into_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use harness_abi::ErrorCode;
-    use serde_json::{Value, json};
 
     /// Byte-level BPE as in CLIP's own file, with a vocabulary of single bytes and one merge.
     fn byte_level() -> Value {
@@ -154,7 +216,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, json).unwrap();
-        let tokenizer = Tokenizer::open(&path);
+        let tokenizer = Tokenizer::open(&TokenizerFiles::One(path));
         (folder, tokenizer)
     }
 

@@ -64,7 +64,9 @@ impl Folder {
         for file in files {
             add(&read(&self.file(file))?);
         }
-        add(weights.bytes());
+        for file in weights.files() {
+            add(file);
+        }
         Ok(format!("{kind}-{}", hasher.finalize().to_hex()))
     }
 }

@@ -1,7 +1,7 @@
 //! What backbones that are transformers on libtorch share: an ordinary library that each of them links in, no plugin of its
 //! own.
 //!
-//! A model is read from a [`folder`] whose [`weights`] answer, as a [`source`] does, for the tensors that it asks for. It is made
+//! A model is read from a [`folder`], which may lie in the [`hub`]'s cache, and whose [`weights`] answer, as a [`source`] does, for the tensors that it asks for. It is made
 //! of [`layer`]s; its image side begins with an [`embedding`] of patches, of pixels that were [normalised](normalisation).
 //! Prompts enter at the [`visual`] sites, and [`recording`] keeps the way back to them. [`compute`] is what a model computes in
 //! and on.
@@ -11,6 +11,7 @@
 pub mod compute;
 pub mod embedding;
 pub mod folder;
+pub mod hub;
 pub mod layer;
 pub mod normalisation;
 pub mod recording;

@@ -1,67 +1,94 @@
-//! `model.safetensors`: a model's tensors, read out of a memory map.
+//! A model's tensors, read out of memory maps: one safetensors file, or several with an index of which has what.
 //!
-//! The file is mapped, its header is checked against its length before anything is read, and each tensor is copied once, to
+//! Each file is mapped, its header is checked against its length before anything is read, and each tensor is copied once, to
 //! the device and in the type that is computed with. What the model does not ask for (`*.position_ids` of early files, say)
 //! is never touched.
 
-use crate::folder::{named, unreadable};
+mod shard;
+
+use crate::folder::{named, read};
 use crate::source::Source;
 use clbench_torch::During;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use harness_abi::{Error, Result};
-use memmap2::Mmap;
-use safetensors::Dtype;
-use safetensors::tensor::Metadata;
-use std::fs::File;
+use safetensors::tensor::TensorInfo;
+use serde::Deserialize;
+use shard::Shard;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The bytes before the header, which say how long it is.
-const LENGTH: usize = 8;
-/// The longest header that the format allows.
-const LONGEST_HEADER: u64 = 100_000_000;
-
-/// The types that weights are stored in.
-const TYPES: [(Dtype, Kind); 4] = [
-    (Dtype::F16, Kind::Half),
-    (Dtype::BF16, Kind::BFloat16),
-    (Dtype::F32, Kind::Float),
-    (Dtype::F64, Kind::Double),
-];
-
-/// A file of weights.
+/// A model's weights.
 #[derive(Debug)]
 pub struct Weights {
+    /// The only file, or the index of several.
     path: PathBuf,
-    map: Mmap,
-    metadata: Metadata,
-    /// Where the tensors' bytes begin.
-    data: usize,
+    shards: Vec<Shard>,
+    /// Which of the shards has a tensor, where an index says so.
+    index: Option<BTreeMap<String, usize>>,
     kind: Kind,
     device: Device,
     /// What says which shape a tensor has.
     shaped_by: &'static str,
 }
 
+/// `model.safetensors.index.json`.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
 impl Weights {
-    /// Maps the file and checks that it is whole. As a [`Source`] it gives tensors of `kind` on `device`; a scalar stays in
-    /// f32, since it is read as a number and not computed with.
+    /// Maps a single file and checks that it is whole. As a [`Source`] it gives tensors of `kind` on `device`; a scalar stays
+    /// in f32, since it is read as a number and not computed with.
     ///
     /// # Errors
     ///
     /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if it cannot be read, is no safetensors
     /// file, or is cut short.
     pub fn open(path: &Path, kind: Kind, device: Device) -> Result<Weights> {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        // SAFETY: the map is only read, and dropped once the model is made. Nothing here writes to the file; a file of
-        // weights that somebody else changes during that time is damaged in any case.
-        let map = unsafe { Mmap::map(&file) }.map_err(|error| unreadable(path, &error))?;
-        let (header, metadata) =
-            header(&map).map_err(|problem| Error::data(problem).context(named(path)))?;
         Ok(Weights {
             path: path.into(),
-            map,
-            metadata,
-            data: LENGTH + header,
+            shards: vec![Shard::open(path)?],
+            index: None,
+            kind,
+            device,
+            shaped_by: "the configuration",
+        })
+    }
+
+    /// Maps all files that an index names, which lie beside it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::open`], for the index and every one of its files.
+    pub fn open_sharded(index: &Path, kind: Kind, device: Device) -> Result<Weights> {
+        let wrong = |problem: String| Error::data(problem).context(named(index));
+        let Index { weight_map } = serde_json::from_slice(&read(index)?)
+            .map_err(|error| wrong(format!("it is no index of safetensors files: {error}")))?;
+        let names: BTreeSet<&String> = weight_map.values().collect();
+        let mut shards = Vec::with_capacity(names.len());
+        for name in &names {
+            // A name and no path: nothing outside the folder is read.
+            if Path::new(name).file_name() != Some(name.as_ref()) {
+                return Err(wrong(format!(
+                    "`weight_map` names `{name}`; the files lie beside the index"
+                )));
+            }
+            let path = index.with_file_name(name);
+            if !path.is_file() {
+                return Err(wrong(format!(
+                    "it names {name} among {} files, and that one is not beside it; fetch it too",
+                    names.len()
+                )));
+            }
+            shards.push(Shard::open(&path)?);
+        }
+        let place: BTreeMap<&String, usize> = names.iter().copied().zip(0..).collect();
+        let index_of = |(tensor, shard): (&String, &String)| (tensor.clone(), place[shard]);
+        Ok(Weights {
+            path: index.into(),
+            index: Some(weight_map.iter().map(index_of).collect()),
+            shards,
             kind,
             device,
             shaped_by: "the configuration",
@@ -78,25 +105,43 @@ impl Weights {
 
     /// The names of all tensors, in alphabetical order.
     pub fn names(&self) -> Vec<String> {
-        let mut names = self.metadata.offset_keys();
+        if let Some(index) = &self.index {
+            return index.keys().cloned().collect();
+        }
+        let of = |shard: &Shard| shard.metadata.offset_keys();
+        let mut names: Vec<String> = self.shards.iter().flat_map(of).collect();
         names.sort_unstable();
         names
     }
 
     /// The shape of a tensor, if there is one of that name.
     pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
-        let info = self.metadata.info(name)?;
+        let (_, info) = self.find(name)?;
         Some(info.shape.iter().map(|&n| n as i64).collect())
+    }
+
+    fn find(&self, name: &str) -> Option<(&Shard, &TensorInfo)> {
+        let shard = self.shard(name)?;
+        Some((shard, shard.metadata.info(name)?))
+    }
+
+    /// The file that has a tensor, or should have it by the index.
+    fn shard(&self, name: &str) -> Option<&Shard> {
+        match &self.index {
+            Some(index) => self.shards.get(*index.get(name)?),
+            None => self.shards.first(),
+        }
     }
 
     /// The error for a tensor, with the file's name.
     pub fn wrong(&self, name: &str, problem: &str) -> Error {
-        Error::data(format!("tensor `{name}` {problem}")).context(named(&self.path))
+        let path = self.shard(name).map_or(self.path.as_path(), Shard::path);
+        Error::data(format!("tensor `{name}` {problem}")).context(named(path))
     }
 
-    /// The whole file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.map
+    /// All bytes, file by file in the order of their names.
+    pub fn files(&self) -> impl Iterator<Item = &[u8]> {
+        self.shards.iter().map(Shard::bytes)
     }
 }
 
@@ -104,86 +149,24 @@ impl Source for Weights {
     fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
         let wrong = |problem: &str| self.wrong(name, problem);
         let expected = format!("by {} it has shape {shape:?}", self.shaped_by);
-        let Some(info) = self.metadata.info(name) else {
+        let Some((shard, info)) = self.find(name) else {
             return Err(wrong(&format!("is missing; {expected}")));
         };
         if self.shape(name).as_deref() != Some(shape) {
             return Err(wrong(&format!("has shape {:?}; {expected}", info.shape)));
         }
-        let Some((_, stored)) = TYPES.iter().find(|(dtype, _)| *dtype == info.dtype) else {
-            return Err(wrong(&format!(
-                "is of {}; weights are of {}",
-                info.dtype,
-                TYPES.map(|(dtype, _)| dtype.to_string()).join(", ")
-            )));
-        };
-        let (from, to) = info.data_offsets;
-        let bytes = &self.map[self.data + from..self.data + to];
+        let stored = Shard::stored(info).map_err(|problem| wrong(&problem))?;
         let kind = if shape.is_empty() {
             Kind::Float
         } else {
             self.kind
         };
-        Tensor::f_from_data_size(bytes, shape, *stored)
+        shard
+            .read(info, stored)
             .and_then(|tensor| tensor.f_to_device(self.device))
             .and_then(|tensor| tensor.f_to_kind(kind))
             .during(&format!("reading tensor `{name}`"))
     }
-}
-
-/// The header's length and what it says, once it is sure that the file has all the bytes that it speaks of.
-fn header(file: &[u8]) -> Result<(usize, Metadata), String> {
-    if file.starts_with(b"version https://git-lfs") {
-        return Err(
-            "it is a pointer of Git LFS, not the weights; `git lfs pull` fetches them".into(),
-        );
-    }
-    let Some((length, rest)) = file.split_first_chunk::<LENGTH>() else {
-        return Err(format!(
-            "its header is cut short: the file has {} bytes",
-            file.len()
-        ));
-    };
-    let length = u64::from_le_bytes(*length);
-    if length > LONGEST_HEADER {
-        return Err(
-            "it is not a safetensors file: it does not begin with the length of a header".into(),
-        );
-    }
-    let length = length as usize;
-    if length > rest.len() {
-        return Err(format!(
-            "its header is cut short: it has {length} bytes, of which {} are there",
-            rest.len()
-        ));
-    }
-    let (header, data) = rest.split_at(length);
-    let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|error| format!("its header is damaged: {error}"))?;
-    let expected = metadata.data_len();
-    if data.len() < expected {
-        let whole = |name: &String| {
-            metadata
-                .info(name)
-                .is_some_and(|info| info.data_offsets.1 <= data.len())
-        };
-        let names = metadata.offset_keys();
-        let first = names.iter().find(|name| !whole(name));
-        return Err(format!(
-            "its data are cut short: by its header they have {expected} bytes, of which {} are there; tensor `{}` is the \
-             first that is not whole",
-            data.len(),
-            first.map_or("", String::as_str)
-        ));
-    }
-    if data.len() > expected {
-        return Err(format!(
-            "its data have {} bytes, {} more than its header speaks of",
-            data.len(),
-            data.len() - expected
-        ));
-    }
-    Ok((length, metadata))
 }
 
 #[cfg(test)]
@@ -289,6 +272,63 @@ mod tests {
             refused("b", &[1, 2]),
             "tiny/model.safetensors: tensor `b` is of I64; weights are of F16, BF16, F32, F64"
         );
+    }
+
+    #[test]
+    fn a_model_in_several_files_is_the_model_and_what_lacks_of_them_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let shard = |name: &str, tensor: &str| {
+            let header =
+                format!(r#"{{"{tensor}":{{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}}}"#);
+            std::fs::write(file(name), written(&header, 8)).unwrap();
+        };
+        shard("m-00001-of-00002.safetensors", "a");
+        shard("m-00002-of-00002.safetensors", "b");
+        let index = file("model.safetensors.index.json");
+        let open = |map: serde_json::Value| {
+            std::fs::write(
+                &index,
+                json!({ "metadata": {}, "weight_map": map }).to_string(),
+            )
+            .unwrap();
+            Weights::open_sharded(&index, Kind::Float, Device::Cpu)
+        };
+        let mut weights = open(
+            json!({ "a": "m-00001-of-00002.safetensors", "b": "m-00002-of-00002.safetensors",
+                                       "c": "m-00002-of-00002.safetensors" }),
+        )
+        .unwrap();
+        assert_eq!(weights.names(), ["a", "b", "c"]);
+        assert_eq!(weights.files().count(), 2);
+        for name in ["a", "b"] {
+            assert_eq!(weights.tensor(name, &[2]).unwrap().size(), [2]);
+        }
+        let mut refused = |name: &str| message(&folder, weights.tensor(name, &[2]).unwrap_err());
+        assert_eq!(
+            refused("c"),
+            "tiny/m-00002-of-00002.safetensors: tensor `c` is missing; by the configuration it has shape [2]"
+        );
+        assert_eq!(
+            refused("d"),
+            "tiny/model.safetensors.index.json: tensor `d` is missing; by the configuration it has shape [2]"
+        );
+        for (name, expected) in [
+            (
+                "m-00003.safetensors",
+                "it names m-00003.safetensors among 1 files, and that one is not beside it; fetch it too",
+            ),
+            (
+                "../m.safetensors",
+                "`weight_map` names `../m.safetensors`; the files lie beside the index",
+            ),
+        ] {
+            let error = open(json!({ "a": name })).unwrap_err();
+            assert_eq!(
+                message(&folder, error),
+                format!("tiny/model.safetensors.index.json: {expected}")
+            );
+        }
     }
 
     #[test]

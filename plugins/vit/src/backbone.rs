@@ -8,6 +8,7 @@ use clbench_torch::tch::{Device, Tensor};
 use clbench_torch::{During, device, threads};
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::{Folder, named};
+use clbench_transformer::hub::Whence;
 use clbench_transformer::normalisation::Normalisation;
 use clbench_transformer::recording;
 use clbench_transformer::visual::{
@@ -38,7 +39,12 @@ const WEIGHTS: &str = "model.safetensors";
 pub struct Parameters {
     /// The folder with `config.json` and `model.safetensors`, as timm lays a model out for the Hugging Face hub; relative to
     /// the scenario.
-    pub path: PathBuf,
+    pub path: Option<PathBuf>,
+    /// In place of a folder: a model's name on that hub, such as `timm/vit_base_patch16_224.augreg_in21k`, which `clbench fetch`
+    /// has brought.
+    pub model: Option<String>,
+    /// The revision of that model, a branch, a tag or a commit; `main` where none is given.
+    pub revision: Option<String>,
     /// What is computed in; prompts, outputs and gradients are f32 in any case.
     #[serde(default)]
     pub dtype: ComputeType,
@@ -101,8 +107,13 @@ impl Backbone for Vit {
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
+        let whence = Whence {
+            path: parameters.path.as_deref(),
+            model: parameters.model.as_deref(),
+            revision: parameters.revision.as_deref(),
+        };
         let folder = Folder::open(
-            setting.folder.join(&parameters.path),
+            whence.folder(&setting.folder)?,
             "a vision transformer in timm's layout",
             &[CONFIG, WEIGHTS],
         )?;
@@ -118,7 +129,7 @@ impl Backbone for Vit {
         let _mode = GradientMode::off();
         let model = VisionTransformer::new(&shape, heads, &mut weights)?;
         let info = BackboneInfo {
-            name: folder.name(),
+            name: parameters.model.unwrap_or_else(|| folder.name()),
             fingerprint: folder.fingerprint(&format!("vit-v{VERSION}"), &[CONFIG], &weights)?,
             embedding_width: shape.width as u32,
             image,

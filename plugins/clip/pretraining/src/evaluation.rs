@@ -58,9 +58,13 @@ pub fn table(folder: &Path, threads: u32) -> Result<String> {
 
 fn open(folder: &Path, threads: u32) -> Result<Clip> {
     let parameters = Parameters {
-        path: folder
-            .canonicalize()
-            .with_context(|| folder.display().to_string())?,
+        path: Some(
+            folder
+                .canonicalize()
+                .with_context(|| folder.display().to_string())?,
+        ),
+        model: None,
+        revision: None,
         dtype: ComputeType::F32,
     };
     let setting = BackboneSetting {

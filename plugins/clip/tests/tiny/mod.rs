@@ -99,11 +99,15 @@ impl TinyClip {
 
     /// The scenario's folder is the one around the model's.
     pub fn setting(&self) -> BackboneSetting {
+        self.setting_for(Host::silent())
+    }
+
+    pub fn setting_for(&self, host: Host) -> BackboneSetting {
         BackboneSetting {
             device: "cpu".into(),
             threads: 1,
             folder: self.0.path().into(),
-            host: Host::silent(),
+            host,
         }
     }
 

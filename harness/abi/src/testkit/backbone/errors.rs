@@ -22,7 +22,10 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
         Some(text) => {
             let words = vec!["a"; text.context_length as usize + 1].join(" ");
             let result = subject.encode_texts(&[&words]);
-            refused("a text longer than its context", None, result, report);
+            // Whether it cuts such a text or refuses it is its own affair.
+            if let Err(error) = result {
+                refused::<()>("a text longer than its context", None, Err(error), report);
+            }
         }
     }
     for site in &subject.info().sites {

@@ -445,15 +445,16 @@ fn answers_and_panics_where_an_error_was_due_are_caught() {
         "given images f32[2, 3, 8, 8] on cpu, the backbone panics: `encode_images`: the plugin panicked in \
          `encode_images`: pixels are bytes",
     );
-    fault!(Truncating {
+    fault!(Overflowing {
         fn texts(&self, toy: &ToyBackbone, texts: &[&str]) -> Result<Tensor> {
-            let texts: Vec<&str> = texts.iter().map(|text| &text[..text.len().min(40)]).collect();
-            toy.encode_texts(&texts)
+            assert!(texts.iter().all(|text| text.len() <= 40), "no room for it");
+            toy.encode_texts(texts)
         }
     });
-    caught::<Truncating>(
+    caught::<Overflowing>(
         Check::Errors,
-        "given a text longer than its context, the backbone accepts it",
+        "given a text longer than its context, the backbone panics: `encode_texts`: the plugin panicked in `encode_texts`: no \
+         room for it",
     );
     fault!(Clumsy {
         fn dropped(&self) {

@@ -1,0 +1,108 @@
+//! The tokenizer of OpenAI's models: the ids of 49 strings by transformers' `CLIPTokenizerFast`, which `tokens.json` has beside
+//! those of OpenAI's own. The public vocabulary is not part of this repository: `CLBENCH_CLIP_VOCABULARY` names a folder with
+//! its `tokenizer.json` and `merges.txt`, or a fetched `openai/clip-vit-base-patch32` has it.
+
+use clbench_clip::folder::TokenizerFiles;
+use clbench_clip::tokenizer::{END, START, Tokenizer};
+use clbench_transformer::hub::Whence;
+use serde::Deserialize;
+use serde_json::{Map, json};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+struct Row {
+    text: String,
+    transformers: Vec<i64>,
+    openai: Vec<i64>,
+}
+
+fn rows() -> Vec<Row> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tokens.json");
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+/// The folder of the vocabulary, where there is one.
+fn vocabulary() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("CLBENCH_CLIP_VOCABULARY") {
+        return Some(folder.into());
+    }
+    let whence = Whence {
+        path: None,
+        model: Some("openai/clip-vit-base-patch32"),
+        revision: None,
+    };
+    let folder = whence.folder(Path::new(".")).ok();
+    let folder = folder.filter(|folder| folder.join("merges.txt").is_file());
+    if folder.is_none() {
+        // Past the capture of a test's output, so that nobody takes it for passed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED the tokenizer's parity: no vocabulary of CLIP's is here; CLBENCH_CLIP_VOCABULARY names its folder"
+        );
+    }
+    folder
+}
+
+/// `vocab.json` as OpenAI's code makes it of the merges: bytes, bytes that end a word, merged pairs, the two special tokens.
+fn vocab(merges: &str) -> Map<String, serde_json::Value> {
+    let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let shown = (0..=255).filter(printable).map(char::from);
+    let hidden = (0..=255).filter(|byte| !printable(byte)).enumerate();
+    let hidden = hidden.map(|(at, _)| char::from_u32(256 + at as u32).unwrap());
+    let bytes: Vec<char> = shown.chain(hidden).collect();
+    let merged = merges.lines().skip(1).filter(|line| !line.is_empty());
+    let tokens = (bytes.iter().map(char::to_string))
+        .chain(bytes.iter().map(|byte| format!("{byte}</w>")))
+        .chain(merged.map(|line| line.replace(' ', "")))
+        .chain([START.to_owned(), END.to_owned()]);
+    tokens
+        .zip(0..)
+        .map(|(token, id)| (token, json!(id)))
+        .collect()
+}
+
+#[test]
+fn ids_are_those_of_transformers_from_one_file_and_from_two() {
+    let Some(folder) = vocabulary() else { return };
+    let two = tempfile::tempdir().unwrap();
+    let merges = two.path().join("merges.txt");
+    fs::copy(folder.join("merges.txt"), &merges).unwrap();
+    let vocab = vocab(&fs::read_to_string(&merges).unwrap());
+    assert_eq!(vocab.len(), 49408);
+    let vocabulary = two.path().join("vocab.json");
+    fs::write(&vocabulary, serde_json::to_vec(&vocab).unwrap()).unwrap();
+    for files in [
+        TokenizerFiles::One(folder.join("tokenizer.json")),
+        TokenizerFiles::Two { vocabulary, merges },
+    ] {
+        let tokenizer = Tokenizer::open(&files).unwrap();
+        assert_eq!((tokenizer.start(), tokenizer.end()), (49406, 49407));
+        for row in rows() {
+            assert_eq!(
+                tokenizer.ids(&row.text).unwrap(),
+                row.transformers,
+                "{:?} from {files:?}",
+                row.text
+            );
+        }
+    }
+}
+
+/// What the documentation says of OpenAI's own tokenizer: it differs in texts that it repairs, and nowhere else.
+#[test]
+fn openais_ids_differ_where_it_repairs_a_text() {
+    let rows = rows();
+    assert_eq!(rows.len(), 49);
+    for row in rows.iter().filter(|row| row.transformers != row.openai) {
+        let html = row.text.contains('&') && row.text.contains(';');
+        let mojibake = row.text.contains(['Ã', 'â', '\u{a0}']);
+        // ftfy also makes plain quotes of curly ones, and unties ligatures and full-width letters.
+        let untied = row
+            .text
+            .chars()
+            .any(|c| matches!(c, '\u{2018}'..='\u{201d}' | 'ﬁ' | 'ﬂ' | '！'..='～'));
+        assert!(html || mojibake || untied, "{:?}", row.text);
+    }
+}
