@@ -97,7 +97,10 @@ fn record(
         domain: DomainPart {
             name: cell.domain.name.clone(),
             split_hash: cell.domain.split_hash.clone(),
-            class_order_digest: stream.order_digest(domain.classes()).as_str().to_owned(),
+            class_order_digest: stream
+                .order_digest(domain.classes(), &cell.domain.templates)
+                .as_str()
+                .to_owned(),
             n_train: domain.samples(Split::Train).len() as u64,
             n_test: domain.samples(Split::Test).len() as u64,
             classes: protocol.classes.iter().map(|c| c.name.clone()).collect(),

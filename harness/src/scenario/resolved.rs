@@ -7,6 +7,7 @@ use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::spec::{Provenance, Regime};
 use super::{GridChoice, StreamSpec};
+use crate::domain::{ClassesFrom, ImageCopy};
 use crate::id::Seed;
 use crate::suggest::closest;
 use harness_pictures::Style;
@@ -109,17 +110,19 @@ pub enum SourceSpec {
         /// How they look.
         style: Style,
     },
-    /// A folder `train/<class>/*`, `test/<class>/*`.
-    ImageFolder {
-        /// The folder.
-        path: PathBuf,
+    /// A copy of published images.
+    Copy {
+        /// Where it is, in which layout, under which list; its own `classes` are not filled in yet.
+        copy: ImageCopy,
+        /// The reference list of classes, where the scenario has one.
+        classes: Option<ClassesFrom>,
     },
     /// The four files of an IDX data set.
     Idx {
         /// The folder that holds them.
         folder: PathBuf,
-        /// The names of the classes by label, where the scenario gives them.
-        classes: Option<Vec<String>>,
+        /// The reference list of classes, where the scenario has one.
+        classes: Option<ClassesFrom>,
     },
 }
 

@@ -79,8 +79,9 @@ pub struct ClassRange {
     end: u32,
 }
 
-/// A hash of a stream's class names in task order with the boundaries of its tasks, as 64 hexadecimal digits. Two
-/// streams have the same digest if and only if they teach the same names in the same tasks.
+/// A hash of a stream's class names in task order with the boundaries of its tasks, and of the templates that make texts of
+/// the names, as 64 hexadecimal digits. Two streams have the same digest if and only if they teach the same names in the same
+/// tasks in the same words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderDigest(String);
@@ -207,21 +208,30 @@ impl Stream {
         &self.order
     }
 
-    /// What makes this stream's class order recognisable. `class_names` are the domain's, by label.
+    /// What makes this stream's class order recognisable. `class_names` are the domain's, by label; `templates` its own, in
+    /// their order.
     ///
     /// # Panics
     ///
     /// If there are fewer names than classes.
-    pub fn order_digest(&self, class_names: &[String]) -> OrderDigest {
+    pub fn order_digest(&self, class_names: &[String], templates: &[String]) -> OrderDigest {
         let mut hasher = blake3::Hasher::new();
+        let text = |hasher: &mut blake3::Hasher, text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
         for task in self.tasks() {
             let classes = self.classes_of(task);
             hasher.update(&(classes.len() as u64).to_le_bytes());
             for class in classes.iter() {
-                let name = &class_names[self.label_of(class).index()];
-                hasher.update(&(name.len() as u64).to_le_bytes());
-                hasher.update(name.as_bytes());
+                text(&mut hasher, &class_names[self.label_of(class).index()]);
             }
+        }
+        // No task has 0 classes, so the templates cannot be taken for one.
+        hasher.update(&0_u64.to_le_bytes());
+        hasher.update(&(templates.len() as u64).to_le_bytes());
+        for template in templates {
+            text(&mut hasher, template);
         }
         OrderDigest(hasher.finalize().to_hex().to_string())
     }
@@ -358,13 +368,15 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_sees_names_order_and_boundaries() {
+    fn the_digest_sees_names_order_boundaries_and_templates() {
         let names: Vec<String> = ["ab", "c", "d"].map(String::from).into();
-        let digest = |tasks, names: &[String]| {
+        let with_templates = |tasks, names: &[String], templates: &[&str]| {
+            let templates: Vec<String> = templates.iter().copied().map(String::from).collect();
             stream(tasks, ClassOrder::Listed, 3)
                 .unwrap()
-                .order_digest(names)
+                .order_digest(names, &templates)
         };
+        let digest = |tasks, names: &[String]| with_templates(tasks, names, &["a {}"]);
         let digests = [
             digest(Tasks::Sizes(vec![1, 2]), &names),
             digest(Tasks::Sizes(vec![2, 1]), &names),
@@ -377,6 +389,9 @@ mod tests {
                 Tasks::Sizes(vec![1, 2]),
                 &["ab", "d", "c"].map(String::from),
             ),
+            with_templates(Tasks::Sizes(vec![1, 2]), &names, &["a {}", "one {}"]),
+            with_templates(Tasks::Sizes(vec![1, 2]), &names, &["one {}", "a {}"]),
+            with_templates(Tasks::Sizes(vec![1, 2]), &names, &["an {}"]),
         ];
         for (i, one) in digests.iter().enumerate() {
             for other in &digests[..i] {
