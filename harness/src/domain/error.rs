@@ -308,7 +308,9 @@ pub enum DomainError {
         path: PathBuf,
     },
     /// An image without a class.
-    #[error("{place}: this image has no class; label it, or lay a list with classes over the copy with `split:`")]
+    #[error(
+        "{place}: this image has no class; label it, or lay a list with classes over the copy with `split:`"
+    )]
     NoLabel {
         /// The image, or its entry in a list.
         place: String,

@@ -41,8 +41,8 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
 /// The image in these bytes, at its own size. `path` is how messages call it: a file, or a part of one.
 pub(super) fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
-    let image = image::load_from_memory_with_format(bytes, format)
-        .map_err(|cause| damaged(path, cause))?;
+    let image =
+        image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
     // The JPEG decoder fills what is missing of a file with grey, which is for viewers.
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, "the file ends inside the image"));

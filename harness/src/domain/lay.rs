@@ -53,7 +53,10 @@ pub(super) fn open(copy: &ImageCopy) -> Result<Contents, DomainError> {
 
     let classes = match reference {
         Some(list) => {
-            let unknown = declared.iter().flatten().find(|tag| list.find(tag).is_none());
+            let unknown = declared
+                .iter()
+                .flatten()
+                .find(|tag| list.find(tag).is_none());
             if let Some(tag) = unknown {
                 return Err(list.unknown(source.display().to_string(), tag));
             }
@@ -263,7 +266,9 @@ enum Found {
 
 impl<'a> Index<'a> {
     fn new(bank: &'a Bank) -> Self {
-        let names: Vec<String> = (bank.images.iter()).map(|image| portable(&image.name)).collect();
+        let names: Vec<String> = (bank.images.iter())
+            .map(|image| portable(&image.name))
+            .collect();
         let mut index = Self {
             bank,
             names,
@@ -283,19 +288,21 @@ impl<'a> Index<'a> {
 
     /// Finds a listed image: `full` is its name, `name` that without the folders that all names have in common.
     fn find(&self, full: &str, name: &str) -> Found {
-        for wanted in [full, name] {
-            match self.whole.get(wanted).map(Vec::as_slice) {
-                Some([only]) => return Found::One(*only),
-                Some([one, other, ..]) => return Found::Several(*one, *other),
-                _ => {}
-            }
+        match self.whole.get(full).map(Vec::as_slice) {
+            Some([only]) => return Found::One(*only),
+            Some([one, other, ..]) => return Found::Several(*one, *other),
+            _ => {}
         }
         let bare = without_image_ending(full).is_none();
         let mut best: Vec<usize> = Vec::new();
         let mut most = 0;
         for &at in self.last.get(last(full)).into_iter().flatten() {
             let own = self.names[at].as_str();
-            let own = if bare { without_image_ending(own).unwrap_or(own) } else { own };
+            let own = if bare {
+                without_image_ending(own).unwrap_or(own)
+            } else {
+                own
+            };
             if !(ends_in(own, name) || ends_in(full, own)) {
                 continue;
             }
@@ -317,7 +324,11 @@ impl<'a> Index<'a> {
 
     /// An image that someone who looks for `name` may mean, in words.
     fn nearest(&self, name: &str) -> Option<String> {
-        let stem = |name: &str| without_image_ending(last(name)).unwrap_or(last(name)).to_owned();
+        let stem = |name: &str| {
+            without_image_ending(last(name))
+                .unwrap_or(last(name))
+                .to_owned()
+        };
         let wanted = stem(name);
         let at = self.names.iter().position(|own| stem(own) == wanted)?;
         Some(self.bank.images[at].name.clone())

@@ -116,7 +116,11 @@ impl Listing {
                 let bytes = read(file, stamp)?;
                 let zhou: Zhou = serde_json::from_slice(&bytes).map_err(|error| {
                     let form = r#"{"train": [[file, label, class name], …], "test": […]}"#;
-                    bad(file, error.to_string(), &format!("give a list of the form {form}"))
+                    bad(
+                        file,
+                        error.to_string(),
+                        &format!("give a list of the form {form}"),
+                    )
                 })?;
                 let val_split = match val {
                     ValidationPart::Unused => None,
@@ -189,7 +193,11 @@ impl Listing {
             _ => return Err(unknown(file)),
         };
         if data.len() != targets.len() {
-            let problem = format!("{} files in `data`, {} classes in `targets`", data.len(), targets.len());
+            let problem = format!(
+                "{} files in `data`, {} classes in `targets`",
+                data.len(),
+                targets.len()
+            );
             return Err(bad(file, problem, "copy the list again"));
         }
         for (index, (name, class)) in data.into_iter().zip(targets).enumerate() {
@@ -262,6 +270,8 @@ fn read(file: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
 /// A name as every system writes it.
 pub(super) fn portable(name: &str) -> String {
     let parts = name.split(['/', '\\']);
-    let parts: Vec<&str> = parts.filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = parts
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     parts.join("/")
 }

@@ -39,7 +39,5 @@ pub use classes::{ClassEntry, ClassKey, ClassesFrom};
 pub use collection::{Domain, Sample, Split, Summary};
 pub use error::DomainError;
 pub use hash::{SplitHash, Stamp};
-pub use layout::{
-    Columns, ImageCopy, LabelTables, Layout, Shards, SplitList, ValidationPart,
-};
+pub use layout::{Columns, ImageCopy, LabelTables, Layout, Shards, SplitList, ValidationPart};
 pub use source::{DomainSource, IdxFiles};

@@ -179,7 +179,10 @@ impl<'de> Deserialize<'de> for SplitForms {
 }
 
 /// The schema of a type that is a path or something longer.
-fn path_or(generator: &mut SchemaGenerator, longer: &[fn(&mut SchemaGenerator) -> Schema]) -> Schema {
+fn path_or(
+    generator: &mut SchemaGenerator,
+    longer: &[fn(&mut SchemaGenerator) -> Schema],
+) -> Schema {
     let mut forms = vec![json!({"type": "string", "minLength": 1})];
     forms.extend(longer.iter().map(|schema| schema(generator).to_value()));
     json_schema!({"oneOf": forms})

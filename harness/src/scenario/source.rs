@@ -179,11 +179,7 @@ fn folder(
 }
 
 /// The files of a source that is cut into shards.
-fn shards(
-    resolver: &Resolver<'_>,
-    key: &str,
-    location: Location,
-) -> Result<Shards, ScenarioError> {
+fn shards(resolver: &Resolver<'_>, key: &str, location: Location) -> Result<Shards, ScenarioError> {
     let each = |split: &str, Files(files): Files| {
         let key = join(key, split);
         resolver.entries(&key, &files, "name a file, or a pattern")?;

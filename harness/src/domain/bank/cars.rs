@@ -33,7 +33,11 @@ pub(super) fn open(root: &Path) -> Result<Bank, DomainError> {
         });
     };
     let annotations = [
-        (Split::Train, devkit.join("cars_train_annos.mat"), "cars_train"),
+        (
+            Split::Train,
+            devkit.join("cars_train_annos.mat"),
+            "cars_train",
+        ),
         (Split::Test, test, "cars_test"),
     ];
     let mut images = Vec::new();
@@ -91,7 +95,10 @@ fn annotated(
 ) -> Result<Vec<(String, usize)>, DomainError> {
     let mat = load(path, stamp)?;
     let Some(Value::Structs(annotations)) = mat.variable("annotations") else {
-        return Err(bad(path, "there is no struct array `annotations`".to_owned()));
+        return Err(bad(
+            path,
+            "there is no struct array `annotations`".to_owned(),
+        ));
     };
     let [file, class] = ["fname", "class"].map(|field| annotations.field(field));
     let (Some(file), Some(class)) = (file, class) else {

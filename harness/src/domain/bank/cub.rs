@@ -24,8 +24,8 @@ pub(super) fn open(root: &Path) -> Result<Bank, DomainError> {
     let labels = Numbered::read(root.join("image_class_labels.txt"), &mut stamp)?;
     let splits = Numbered::read(root.join("train_test_split.txt"), &mut stamp)?;
     for other in [&labels, &splits] {
-        if let Some((line, id, _)) = (other.lines.iter())
-            .find(|(_, id, _)| !images.by_id.contains_key(id))
+        if let Some((line, id, _)) =
+            (other.lines.iter()).find(|(_, id, _)| !images.by_id.contains_key(id))
         {
             let problem = format!("there is no image {id} in {}", images.path.display());
             return Err(other.bad(*line, problem));
@@ -103,7 +103,8 @@ impl Numbered {
             if file.by_id.insert(id.to_owned(), file.lines.len()).is_some() {
                 return Err(file.bad(number, format!("the number {id} comes a second time")));
             }
-            file.lines.push((number, id.to_owned(), said.trim().to_owned()));
+            file.lines
+                .push((number, id.to_owned(), said.trim().to_owned()));
         }
         Ok(file)
     }

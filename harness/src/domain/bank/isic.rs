@@ -69,7 +69,8 @@ pub(super) fn open(root: &Path, labels: Option<&LabelTables>) -> Result<Bank, Do
                 Some([only]) => *only,
                 Some([one, other, ..]) => {
                     let (one, other) = (&names[*one], &names[*other]);
-                    let problem = format!("the image `{id}` is there twice, as `{one}` and `{other}`");
+                    let problem =
+                        format!("the image `{id}` is there twice, as `{one}` and `{other}`");
                     return Err(bad(problem, "remove one of the two"));
                 }
                 _ => {
@@ -79,7 +80,8 @@ pub(super) fn open(root: &Path, labels: Option<&LabelTables>) -> Result<Bank, Do
             };
             if let Some((other, line)) = seen.insert(id.clone(), (path.clone(), line)) {
                 let other = other.display();
-                let problem = format!("the image `{id}` has a label already, in {other}: line {line}");
+                let problem =
+                    format!("the image `{id}` has a label already, in {other}: line {line}");
                 return Err(bad(problem, "give it one label"));
             }
             paths.push(root.join(&names[at]));
@@ -105,7 +107,11 @@ fn published(root: &Path) -> Result<Vec<(Option<Split>, PathBuf)>, DomainError> 
     let found = files::below(root, &known)?;
     let all = |wanted: &dyn Fn(&str) -> bool| -> Vec<PathBuf> {
         let named = |path: &&String| wanted(path.rsplit('/').next().unwrap_or(path));
-        found.iter().filter(named).map(|path| root.join(path)).collect()
+        found
+            .iter()
+            .filter(named)
+            .map(|path| root.join(path))
+            .collect()
     };
     let (train, test) = (all(&|name| name == TRAIN), all(&|name| name == TEST));
     let metadata = all(&|name| METADATA.contains(&name));
@@ -120,7 +126,10 @@ fn published(root: &Path) -> Result<Vec<(Option<Split>, PathBuf)>, DomainError> 
             let problem = if list.is_empty() {
                 format!("neither {TRAIN} nor {} is there", METADATA[0])
             } else {
-                format!("which table has the labels is not clear: {}", crate::suggest::list(list))
+                format!(
+                    "which table has the labels is not clear: {}",
+                    crate::suggest::list(list)
+                )
             };
             Err(DomainError::Format {
                 place: root.display().to_string(),

@@ -158,8 +158,8 @@ struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = (self.bytes.split_at_checked(n))
-            .ok_or_else(|| "the file is cut short".to_owned())?;
+        let (taken, rest) =
+            (self.bytes.split_at_checked(n)).ok_or_else(|| "the file is cut short".to_owned())?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -303,7 +303,9 @@ impl<'a> Bytes<'a> {
         };
         let bad = || "a text with a character that does not exist".to_owned();
         if kind == element::UTF32 {
-            let characters = units.into_iter().map(|unit| char::from_u32(unit).ok_or_else(bad));
+            let characters = units
+                .into_iter()
+                .map(|unit| char::from_u32(unit).ok_or_else(bad));
             return characters.collect();
         }
         let units: Vec<u16> = units.into_iter().map(|unit| unit as u16).collect();

@@ -60,11 +60,7 @@ struct Block {
 
 type BlockKey = (u32, usize);
 
-pub(super) fn open(
-    shards: &Shards,
-    columns: &Columns,
-    listed: bool,
-) -> Result<Bank, DomainError> {
+pub(super) fn open(shards: &Shards, columns: &Columns, listed: bool) -> Result<Bank, DomainError> {
     let found = shards::find(shards, "parquet", listed)?;
     let mut stamp = StampBuilder::new();
     let mut images = Vec::new();
@@ -84,7 +80,10 @@ pub(super) fn open(
             (None, Some(classes)) => declared = Some((shard.path.clone(), classes)),
             (Some((first, known)), Some(classes)) if *known != classes => {
                 return Err(file.bad(
-                    format!("its class names are others than those of {}", first.display()),
+                    format!(
+                        "its class names are others than those of {}",
+                        first.display()
+                    ),
                     "give files of one data set",
                 ));
             }
@@ -100,7 +99,11 @@ pub(super) fn open(
             };
             let nth = rows_of.next(shard.split);
             let name = path.filter(|path| !path.is_empty()).map_or_else(
-                || shard.split.map_or(nth.to_string(), |split| format!("{split}/{nth}")),
+                || {
+                    shard
+                        .split
+                        .map_or(nth.to_string(), |split| format!("{split}/{nth}"))
+                },
                 |path| path.replace('\\', "/"),
             );
             store.rows.push((number, row as u32));
@@ -183,7 +186,10 @@ impl<'a> Opened<'a> {
         }
         let reader = SerializedFileReader::new(file).map_err(|error| DomainError::Format {
             place: path.display().to_string(),
-            problem: format!("no parquet file, or one that is cut short ({})", said(&error)),
+            problem: format!(
+                "no parquet file, or one that is cut short ({})",
+                said(&error)
+            ),
             mend: "copy it again".to_owned(),
         })?;
         Ok(Self { path, reader })
@@ -225,7 +231,10 @@ impl<'a> Opened<'a> {
                 _ => "neither whole numbers nor text",
             };
             let problem = format!("the column `{name}` holds {holds}");
-            return self.bad(problem, &format!("name another one, as in `columns: {{{key}: …}}`"));
+            return self.bad(
+                problem,
+                &format!("name another one, as in `columns: {{{key}: …}}`"),
+            );
         }
         let hint = hint(name, fields.iter().map(|field| field.name()));
         self.bad(
@@ -292,7 +301,10 @@ impl<'a> Opened<'a> {
                 place: format!("{}: row {row}", self.path.display()),
                 problem: match names {
                     Some(names) => {
-                        format!("the label {label} is none of the file's {} classes", names.len())
+                        format!(
+                            "the label {label} is none of the file's {} classes",
+                            names.len()
+                        )
                     }
                     None => format!("the label {label} is no class"),
                 },
@@ -356,11 +368,18 @@ impl<'a> Opened<'a> {
 
     /// The names of a `ClassLabel` column, in Hugging Face's metadata.
     fn class_names(&self, label: &str) -> Option<Vec<String>> {
-        let metadata = self.reader.metadata().file_metadata().key_value_metadata()?;
+        let metadata = self
+            .reader
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()?;
         let entry = metadata.iter().find(|entry| entry.key == "huggingface")?;
         let json: serde_json::Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
         let names = json["info"]["features"][label]["names"].as_array()?;
-        names.iter().map(|name| name.as_str().map(String::from)).collect()
+        names
+            .iter()
+            .map(|name| name.as_str().map(String::from))
+            .collect()
     }
 
     /// The image bytes of a block, copied out of the pages that they share.
@@ -409,7 +428,11 @@ fn said(error: &ParquetError) -> String {
 
 impl ParquetImages {
     /// The block that holds a row, and the row's place in it.
-    fn block(&self, file: u32, row: usize) -> Result<(Arc<Vec<Option<Vec<u8>>>>, usize), DomainError> {
+    fn block(
+        &self,
+        file: u32,
+        row: usize,
+    ) -> Result<(Arc<Vec<Option<Vec<u8>>>>, usize), DomainError> {
         let ParquetFile {
             path,
             bytes,
@@ -453,7 +476,8 @@ impl ImageStore for ParquetImages {
             Some(bytes) => image_file::decode_bytes(Path::new(&self.place(number)), bytes),
             None => Err(DomainError::Format {
                 place: self.place(number),
-                problem: "the row has no image bytes (its image may lie outside the file)".to_owned(),
+                problem: "the row has no image bytes (its image may lie outside the file)"
+                    .to_owned(),
                 mend: "give files with the images in them".to_owned(),
             }),
         }

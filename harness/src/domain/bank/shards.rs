@@ -29,11 +29,7 @@ enum Word {
 
 /// The shards in order: those of the train split in natural order, then those of the test split, then, under a list, all
 /// others.
-pub(super) fn find(
-    shards: &Shards,
-    ending: &str,
-    listed: bool,
-) -> Result<Vec<Shard>, DomainError> {
+pub(super) fn find(shards: &Shards, ending: &str, listed: bool) -> Result<Vec<Shard>, DomainError> {
     let found = match shards {
         Shards::PerSplit { train, test } => {
             let mut found = Vec::new();
@@ -100,7 +96,10 @@ fn matching(path: &Path, ending: &str) -> Result<Vec<PathBuf>, DomainError> {
         mend,
     };
     let none = || {
-        let (problem, mend) = (format!("no .{ending} file is there"), "check the domain's `path`");
+        let (problem, mend) = (
+            format!("no .{ending} file is there"),
+            "check the domain's `path`",
+        );
         Err(bad(problem, mend.to_owned()))
     };
     if path.is_dir() {
@@ -150,7 +149,9 @@ fn matching(path: &Path, ending: &str) -> Result<Vec<PathBuf>, DomainError> {
         return none();
     }
     let folder = path.parent().unwrap_or(path);
-    let names = paths.iter().map(|path| path.strip_prefix(folder).unwrap_or(path));
+    let names = paths
+        .iter()
+        .map(|path| path.strip_prefix(folder).unwrap_or(path));
     let names: Vec<String> = names.map(|name| name.display().to_string()).collect();
     check_complete(folder, &names)?;
     Ok(paths)
@@ -287,7 +288,11 @@ mod tests {
 
     #[test]
     fn a_shard_that_its_siblings_count_must_be_there() {
-        let names = ["train-00000-of-00003.tar", "train-00002-of-00003.tar", "test.tar"];
+        let names = [
+            "train-00000-of-00003.tar",
+            "train-00002-of-00003.tar",
+            "test.tar",
+        ];
         assert_eq!(
             found(&folder(&names), "", false).unwrap_err(),
             "DIR/train-00001-of-00003.tar: this shard is missing: of 3 there are 2; copy it again"
@@ -298,10 +303,8 @@ mod tests {
     fn a_shard_of_no_split_needs_a_list() {
         let folder = folder(&["00000.tar"]);
         assert_eq!(found(&folder, "", true).unwrap(), ["- 00000.tar"]);
-        assert!(
-            found(&folder, "", false)
-                .unwrap_err()
-                .starts_with("DIR/00000.tar: its name does not say whether it is train or test; write")
-        );
+        assert!(found(&folder, "", false).unwrap_err().starts_with(
+            "DIR/00000.tar: its name does not say whether it is train or test; write"
+        ));
     }
 }

@@ -46,11 +46,7 @@ struct Parts {
     labels: [Option<Tag>; 3],
 }
 
-pub(super) fn open(
-    shards: &Shards,
-    columns: &Columns,
-    listed: bool,
-) -> Result<Bank, DomainError> {
+pub(super) fn open(shards: &Shards, columns: &Columns, listed: bool) -> Result<Bank, DomainError> {
     let found = shards::find(shards, "tar", listed)?;
     let field = columns.label.as_deref().unwrap_or("label");
     let mut stamp = StampBuilder::new();
@@ -133,7 +129,9 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
         }
         let file_name = name.rsplit('/').next().unwrap_or(&name);
         // The key ends at the first dot of the file's name.
-        let Some((stem, ending)) = file_name.split_once('.').filter(|(stem, _)| !stem.is_empty())
+        let Some((stem, ending)) = file_name
+            .split_once('.')
+            .filter(|(stem, _)| !stem.is_empty())
         else {
             continue;
         };

@@ -1,4 +1,4 @@
-use crate::domain::{Domain, DomainError, DomainSource, IdxFiles, Split};
+use crate::domain::{ClassEntry, Domain, DomainError, DomainSource, IdxFiles, Split};
 use crate::id::Label;
 use flate2::Compression;
 use flate2::write::GzEncoder;
