@@ -46,7 +46,6 @@ pub(super) struct Tag {
 /// A list of classes in which tags are looked up.
 pub(super) struct ClassList {
     names: Vec<String>,
-    /// Classes without a key.
     by_name: HashMap<String, Label>,
     by_text: HashMap<String, Label>,
     by_number: HashMap<u64, Label>,
@@ -135,10 +134,9 @@ impl ClassList {
             by_place: true,
         };
         for (label, entry) in (0..).map(Label).zip(entries) {
+            list.by_name.insert(entry.name.clone(), label);
             match &entry.key {
-                None => {
-                    list.by_name.insert(entry.name.clone(), label);
-                }
+                None => {}
                 Some(ClassKey::Text(text)) => {
                     list.by_place &= text.parse::<u64>().is_err();
                     list.by_text.insert(text.clone(), label);
@@ -237,13 +235,12 @@ impl ClassList {
     pub(super) fn find(&self, tag: &Tag) -> Option<Label> {
         let by_number = |number: u64| self.by_number.get(&number).copied();
         match (&tag.text, tag.number) {
+            // A key counts for more than a name; a folder called `7` has the key 7.
             (Some(text), number) => number
+                .or_else(|| text.parse().ok())
+                .filter(|_| !self.by_text.contains_key(text))
                 .and_then(by_number)
-                .or_else(|| self.find_text(text))
-                .or_else(|| {
-                    // A folder called `7` under the key 7.
-                    by_number(text.parse().ok().filter(|_| number.is_none())?)
-                }),
+                .or_else(|| self.find_text(text)),
             (None, Some(number)) if self.by_place => {
                 let label = u32::try_from(number).ok()?;
                 ((label as usize) < self.names.len()).then_some(Label(label))
@@ -255,7 +252,7 @@ impl ClassList {
         }
     }
 
-    /// The class whose key, or whose name where it has none, is this text.
+    /// The class whose key or name is this text; [`check`] has seen to it that no name is another class's key.
     pub(super) fn find_text(&self, text: &str) -> Option<Label> {
         let found = self.by_text.get(text).or_else(|| self.by_name.get(text));
         found.copied()
@@ -300,14 +297,26 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
                 format!("two classes are called `{name}`, the {first}. and the {second}."),
             ));
         }
-        let key = entry.key.as_ref().map(ClassKey::to_string);
-        let key = key.unwrap_or_else(|| entry.name.clone());
-        if let Some(first) = keys.insert(key.clone(), at) {
-            let first = &entries[first].name;
-            let name = &entry.name;
+        if let Some(key) = entry.key.as_ref().map(ClassKey::to_string)
+            && let Some(first) = keys.insert(key.clone(), at)
+        {
+            let (first, name) = (&entries[first].name, &entry.name);
             return Err((
                 at,
                 format!("the classes `{first}` and `{name}` have one key, `{key}`"),
+            ));
+        }
+    }
+    // A copy or a list may use either, so they must not be taken for each other.
+    for (at, entry) in entries.iter().enumerate() {
+        let other = keys.get(&entry.name).filter(|&&other| other != at);
+        if let Some(other) = other.map(|&other| &entries[other])
+            && matches!(other.key, Some(ClassKey::Text(_)))
+        {
+            let (name, other) = (&entry.name, &other.name);
+            return Err((
+                at,
+                format!("`{name}` is a class's name, and the key of the class `{other}`"),
             ));
         }
     }
@@ -368,7 +377,7 @@ impl ClassesFrom {
     pub fn entries(&self) -> Result<Vec<ClassEntry>, DomainError> {
         match self {
             Self::Scenario(entries) => Ok(entries.clone()),
-            Self::File(path) => read(path),
+            Self::File(path) => read(&std::path::absolute(path).unwrap_or_else(|_| path.clone())),
         }
     }
 }
@@ -476,8 +485,8 @@ mod tests {
             entry("7", None),
         ];
         assert_eq!(found(&list, &Tag::text("n02165456")), Some(0));
-        // With a key, the name is no longer what the copy says.
-        assert_eq!(found(&list, &Tag::text("ladybug")), None);
+        // Published lists use names where copies use keys.
+        assert_eq!(found(&list, &Tag::text("ladybug")), Some(0));
         assert_eq!(found(&list, &Tag::text("jeep")), Some(1));
         assert_eq!(found(&list, &Tag::number(1)), Some(1));
         assert_eq!(found(&list, &Tag::number(3)), None);
@@ -556,8 +565,15 @@ mod tests {
         assert_eq!(
             message(&[entry("crane", None), entry("bird", text("crane"))]),
             (
+                0,
+                "`crane` is a class's name, and the key of the class `bird`".to_owned()
+            )
+        );
+        assert_eq!(
+            message(&[entry("crane", text("c")), entry("bird", text("c"))]),
+            (
                 1,
-                "the classes `crane` and `bird` have one key, `crane`".to_owned()
+                "the classes `crane` and `bird` have one key, `c`".to_owned()
             )
         );
     }

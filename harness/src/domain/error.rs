@@ -267,8 +267,8 @@ pub enum DomainError {
     },
     /// A class that is not in the reference list.
     #[error(
-        "{place}: the class `{class}` is none of `classes`{hint}; add it there, with `key: {class}` if its name is \
-         another, or to `leave_out`"
+        "{place}: the class `{class}` is none of `classes`; add it there, with `key: {class}` if its name is another, or \
+         to `leave_out`{hint}"
     )]
     UnknownClass {
         /// Where an image has it.

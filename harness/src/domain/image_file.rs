@@ -115,8 +115,10 @@ fn unreadable(path: &Path, cause: std::io::Error) -> DomainError {
 }
 
 fn damaged(path: &Path, cause: impl ToString) -> DomainError {
+    // Some decoders' words end in a line break.
+    let cause = cause.to_string();
     DomainError::DamagedImage {
         path: path.to_owned(),
-        cause: cause.to_string(),
+        cause: cause.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }

@@ -68,7 +68,7 @@ impl Mat {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         if bytes.starts_with(b"MATLAB 7.3") || bytes.get(1..4) == Some(b"HDF") {
             return Err(
-                "this is a MATLAB 7.3 (HDF5) file; save it with `save(…, '-v7')`, the form that was published"
+                "this is a MATLAB 7.3 (HDF5) file, and those that were published are of version 5"
                     .to_owned(),
             );
         }

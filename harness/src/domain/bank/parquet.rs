@@ -238,8 +238,8 @@ impl<'a> Opened<'a> {
         }
         let hint = hint(name, fields.iter().map(|field| field.name()));
         self.bad(
-            format!("there is no column `{name}`{hint}"),
-            &format!("name it with `columns: {{{key}: …}}`"),
+            format!("there is no column `{name}`"),
+            &format!("name it with `columns: {{{key}: …}}`{hint}"),
         )
     }
 

@@ -47,9 +47,16 @@ impl Table {
         let columns = reader.headers().map_err(bad)?.iter().map(String::from);
         let columns = columns.collect();
         let mut rows = Vec::new();
+        let (mut line, mut counted) = (1, 0);
         for record in reader.records() {
             let fields = record.map_err(bad)?;
-            let line = fields.position().map_or(0, csv::Position::line);
+            // The reader's own count lags where lines end in two bytes: it may stand between the two.
+            let at = fields.position().map_or(0, |position| position.byte()) as usize;
+            let breaks = bytes[at..].iter().take_while(|byte| b"\r\n".contains(byte));
+            let start = at + breaks.count();
+            let passed = bytes[counted..start].iter();
+            line += passed.filter(|&&byte| byte == b'\n').count() as u64;
+            counted = start;
             rows.push(Row { line, fields });
         }
         let path = path.to_owned();
@@ -78,8 +85,8 @@ impl Table {
             let hint = hint(name, self.columns.iter().map(String::as_str));
             DomainError::Format {
                 place: format!("{}: line 1", self.path.display()),
-                problem: format!("there is no column `{name}`{hint}"),
-                mend: "the first line names the columns".to_owned(),
+                problem: format!("there is no column `{name}`"),
+                mend: format!("call one of the columns so{hint}"),
             }
         })
     }

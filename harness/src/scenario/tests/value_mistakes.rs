@@ -340,9 +340,9 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, classes: [a, {name: b, key: a}]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes[1]: the classes `a` and `b` have one key, `a`; give each class a name and a key of its own
+            scenarios/test.yaml:6: domains.digits.classes[0]: `a` is a class's name, and the key of the class `b`; give each class a name and a key of its own
                 6 |   digits: {source: cub, path: x, classes: [a, {name: b, key: a}]}
-                  |                                               ^
+                  |                                            ^
         "#]],
     );
     change(
