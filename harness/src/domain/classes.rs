@@ -5,36 +5,18 @@
 //! key or name, its bare numbers by place, unless the list gives numbers as keys. Without one, the copy's own order is all
 //! there is.
 
+mod entry;
+
+use super::copy_error::CopyError;
 use super::error::DomainError;
 use super::natural_order;
 use crate::id::Label;
-use crate::suggest::hint;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use crate::suggest::{closest, hint};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// An entry of a reference list of classes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClassEntry {
-    /// The class's name.
-    pub name: String,
-    /// What the copy on disk calls it, where that is not its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<ClassKey>,
-}
-
-/// What a copy on disk calls a class.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum ClassKey {
-    /// A folder's name, or a label that is text.
-    Text(String),
-    /// A label that is a number.
-    Number(u64),
-}
+pub use entry::{ClassEntry, ClassKey, ClassesFrom, check};
 
 /// A class as a copy or a list speaks of it: by its text, its number, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -46,6 +28,8 @@ pub(super) struct Tag {
 /// A list of classes in which tags are looked up.
 pub(super) struct ClassList {
     names: Vec<String>,
+    /// What copies call the classes.
+    keys: Vec<String>,
     by_name: HashMap<String, Label>,
     by_text: HashMap<String, Label>,
     by_number: HashMap<u64, Label>,
@@ -114,20 +98,12 @@ impl From<ClassKey> for Tag {
     }
 }
 
-impl fmt::Display for ClassKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
 impl ClassList {
     /// A reference list, whose entries [`check`] has found to be in order.
     pub(super) fn new(entries: &[ClassEntry]) -> Self {
         let mut list = Self {
             names: entries.iter().map(|entry| entry.name.clone()).collect(),
+            keys: entries.iter().map(ClassEntry::called).collect(),
             by_name: HashMap::new(),
             by_text: HashMap::new(),
             by_number: HashMap::new(),
@@ -258,127 +234,30 @@ impl ClassList {
         found.copied()
     }
 
+    /// All words that mean a class.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().chain(&self.names).map(String::as_str)
+    }
+
     /// What to do about a tag that means none of the classes.
     pub(super) fn unknown(&self, place: String, tag: &Tag) -> DomainError {
         if tag.text.is_none() && self.by_place {
             let (label, classes) = (tag.to_string(), self.names.len());
-            return DomainError::NumberOfNoClass {
+            return CopyError::NumberOfNoClass {
                 place,
                 label,
                 classes,
-            };
+            }
+            .into();
         }
         let class = tag.to_string();
-        let keys = self.by_name.keys().chain(self.by_text.keys());
-        let mut keys: Vec<&str> = keys.map(String::as_str).collect();
-        keys.sort_unstable();
-        // The whole list would be no help.
-        let hint = if keys.len() <= 20 || crate::suggest::closest(&class, keys.clone()).is_some() {
-            hint(&class, keys)
-        } else {
-            String::new()
+        let hint = match closest(&class, self.words()) {
+            Some(word) => format!("; did you mean `{word}`?"),
+            // The whole list would be no help.
+            None if self.keys.len() > 20 => String::new(),
+            None => hint(&class, self.keys.iter().map(String::as_str)),
         };
-        DomainError::UnknownClass { place, class, hint }
-    }
-}
-
-/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong, and with which entry.
-pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
-    let mut names = HashMap::new();
-    let mut keys = HashMap::new();
-    for (at, entry) in entries.iter().enumerate() {
-        if entry.name.trim().is_empty() {
-            return Err((at, "a class has no name".to_owned()));
-        }
-        if let Some(first) = names.insert(&entry.name, at) {
-            let (name, first, second) = (&entry.name, first + 1, at + 1);
-            return Err((
-                at,
-                format!("two classes are called `{name}`, the {first}. and the {second}."),
-            ));
-        }
-        if let Some(key) = entry.key.as_ref().map(ClassKey::to_string)
-            && let Some(first) = keys.insert(key.clone(), at)
-        {
-            let (first, name) = (&entries[first].name, &entry.name);
-            return Err((
-                at,
-                format!("the classes `{first}` and `{name}` have one key, `{key}`"),
-            ));
-        }
-    }
-    // A copy or a list may use either, so they must not be taken for each other.
-    for (at, entry) in entries.iter().enumerate() {
-        let other = keys.get(&entry.name).filter(|&&other| other != at);
-        if let Some(other) = other.map(|&other| &entries[other])
-            && matches!(other.key, Some(ClassKey::Text(_)))
-        {
-            let (name, other) = (&entry.name, &other.name);
-            return Err((
-                at,
-                format!("`{name}` is a class's name, and the key of the class `{other}`"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text, one name a line.
-pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
-    let bad = |problem: String| DomainError::Format {
-        place: path.display().to_string(),
-        problem,
-        mend: "give a list of class names, or of `{name: …, key: …}`".to_owned(),
-    };
-    let text = fs::read_to_string(path).map_err(|cause| DomainError::Unreadable {
-        path: path.to_owned(),
-        cause,
-    })?;
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    let entries: Vec<ClassEntry> = match extension.map(str::to_lowercase).as_deref() {
-        Some("yaml" | "yml") => {
-            serde_yaml::from_str(&text).map_err(|error| bad(error.to_string()))?
-        }
-        Some("json") => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
-        Some("txt") => (text.lines().map(str::trim_end))
-            .map(|name| ClassEntry {
-                name: name.to_owned(),
-                key: None,
-            })
-            .collect(),
-        _ => {
-            return Err(bad(
-                "neither .yaml, .json nor .txt, so its form is unknown".to_owned()
-            ));
-        }
-    };
-    if entries.is_empty() {
-        return Err(bad("the list of classes is empty".to_owned()));
-    }
-    check(&entries).map_err(|(_, problem)| DomainError::Format {
-        place: path.display().to_string(),
-        problem,
-        mend: "give each class a name and a key of its own".to_owned(),
-    })?;
-    Ok(entries)
-}
-
-/// Where the reference list of a scenario stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClassesFrom {
-    /// In the scenario itself.
-    Scenario(Vec<ClassEntry>),
-    /// In a file of its own.
-    File(PathBuf),
-}
-
-impl ClassesFrom {
-    /// The list; a relative path starts in the current folder.
-    pub fn entries(&self) -> Result<Vec<ClassEntry>, DomainError> {
-        match self {
-            Self::Scenario(entries) => Ok(entries.clone()),
-            Self::File(path) => read(&std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-        }
+        CopyError::UnknownClass { place, class, hint }.into()
     }
 }
 
@@ -388,193 +267,5 @@ pub(super) fn distinct<'a>(tags: impl Iterator<Item = &'a Tag>) -> impl Iterator
     tags.filter(move |&tag| seen.insert(tag))
 }
 
-impl<'de> Deserialize<'de> for ClassEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EntryVisitor;
-
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Keyed {
-            name: String,
-            key: Option<ClassKey>,
-        }
-
-        impl<'de> Visitor<'de> for EntryVisitor {
-            type Value = ClassEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "a class name (text; numbers and `yes` in quotes) or `{name: …, key: …}`",
-                )
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<ClassEntry, E> {
-                Ok(ClassEntry {
-                    name: name.to_owned(),
-                    key: None,
-                })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassEntry, A::Error> {
-                let Keyed { name, key } = Keyed::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(ClassEntry { name, key })
-            }
-        }
-
-        deserializer.deserialize_any(EntryVisitor)
-    }
-}
-
-impl Serialize for ClassKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Number(number) => serializer.serialize_u64(*number),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ClassKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-
-        impl Visitor<'_> for KeyVisitor {
-            type Value = ClassKey;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("what the copy calls the class: text or a whole number")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<ClassKey, E> {
-                Ok(ClassKey::Text(text.to_owned()))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<ClassKey, E> {
-                Ok(ClassKey::Number(number))
-            }
-        }
-
-        deserializer.deserialize_any(KeyVisitor)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(name: &str, key: impl Into<Option<ClassKey>>) -> ClassEntry {
-        ClassEntry {
-            name: name.to_owned(),
-            key: key.into(),
-        }
-    }
-
-    fn text(key: &str) -> ClassKey {
-        ClassKey::Text(key.to_owned())
-    }
-
-    fn found(entries: &[ClassEntry], tag: &Tag) -> Option<u32> {
-        ClassList::new(entries).find(tag).map(|label| label.0)
-    }
-
-    #[test]
-    fn words_are_looked_up_and_bare_numbers_are_places() {
-        let list = [
-            entry("ladybug", text("n02165456")),
-            entry("jeep", None),
-            entry("7", None),
-        ];
-        assert_eq!(found(&list, &Tag::text("n02165456")), Some(0));
-        // Published lists use names where copies use keys.
-        assert_eq!(found(&list, &Tag::text("ladybug")), Some(0));
-        assert_eq!(found(&list, &Tag::text("jeep")), Some(1));
-        assert_eq!(found(&list, &Tag::number(1)), Some(1));
-        assert_eq!(found(&list, &Tag::number(3)), None);
-        // A word counts for more than the number that the copy gives it.
-        assert_eq!(found(&list, &Tag::numbered(0, "jeep")), Some(1));
-        assert_eq!(found(&list, &Tag::numbered(0, "car")), None);
-    }
-
-    #[test]
-    fn number_keys_replace_places() {
-        let list = [
-            entry("ladybug", ClassKey::Number(1)),
-            entry("jeep", ClassKey::Number(0)),
-            entry("kite", text("2")),
-        ];
-        for tag in [Tag::number(1), Tag::text("1"), Tag::numbered(1, "beetle")] {
-            assert_eq!(found(&list, &tag), Some(0));
-        }
-        assert_eq!(found(&list, &Tag::number(2)), Some(2));
-        assert_eq!(found(&list[..2], &Tag::number(2)), None);
-    }
-
-    #[test]
-    fn without_a_list_numbers_order_names() {
-        let derived = |tags: &[Tag]| {
-            ClassList::derived(Path::new("COPY"), None, tags.iter().cloned())
-                .map(ClassList::into_names)
-                .map_err(|error| error.to_string())
-        };
-        let names = |names: &[&str]| Ok(names.iter().copied().map(String::from).collect());
-        let tag = Tag::numbered;
-        assert_eq!(
-            derived(&[tag(2, "b"), tag(0, "c"), tag(1, "a")]),
-            names(&["c", "a", "b"])
-        );
-        assert_eq!(
-            derived(&["100", "9", "b"].map(Tag::text)),
-            names(&["9", "100", "b"])
-        );
-        assert_eq!(derived(&[1, 0].map(Tag::number)), names(&["0", "1"]));
-        for (tags, message) in [
-            (
-                vec![tag(3, "crane"), tag(7, "crane")],
-                "COPY: class names have `crane` twice (for 3 and 7); give one name per class, each of its own",
-            ),
-            (
-                vec![tag(3, "crane"), tag(3, "kite")],
-                "COPY: class names call 3 both `crane` and `kite`; give one name per class, each of its own",
-            ),
-            (
-                [0, 2].map(Tag::number).to_vec(),
-                "COPY: class `1` has no train samples; add some, or remove the class",
-            ),
-            (
-                vec![Tag::number(0), Tag::text("a")],
-                "COPY: class names lack one for label 0; give one name per class, each of its own",
-            ),
-        ] {
-            assert_eq!(derived(&tags), Err(message.to_owned()));
-        }
-    }
-
-    #[test]
-    fn two_classes_of_one_name_or_key_are_refused() {
-        let message = |entries: &[ClassEntry]| check(entries).unwrap_err();
-        assert_eq!(
-            message(&[
-                entry("crane", text("bird")),
-                entry("crane", text("machine"))
-            ]),
-            (
-                1,
-                "two classes are called `crane`, the 1. and the 2.".to_owned()
-            )
-        );
-        assert_eq!(
-            message(&[entry("crane", None), entry("bird", text("crane"))]),
-            (
-                0,
-                "`crane` is a class's name, and the key of the class `bird`".to_owned()
-            )
-        );
-        assert_eq!(
-            message(&[entry("crane", text("c")), entry("bird", text("c"))]),
-            (
-                1,
-                "the classes `crane` and `bird` have one key, `c`".to_owned()
-            )
-        );
-    }
-}
+mod tests;

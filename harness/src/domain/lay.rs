@@ -12,6 +12,7 @@
 use super::bank::{self, Bank, without_image_ending};
 use super::classes::{ClassList, Tag, distinct};
 use super::collection::{Contents, Sample, Split};
+use super::copy_error::CopyError;
 use super::error::DomainError;
 use super::hash::StampBuilder;
 use super::layout::ImageCopy;
@@ -39,10 +40,11 @@ pub(super) fn open(copy: &ImageCopy) -> Result<Contents, DomainError> {
     for key in &copy.leave_out {
         let used = drafts.iter().any(|draft| draft.tag.is(key));
         if !used && !declared.is_some_and(|tags| tags.iter().any(|tag| tag.is(key))) {
-            return Err(DomainError::NothingToLeaveOut {
+            return Err(CopyError::NothingToLeaveOut {
                 path: source.to_owned(),
                 class: key.to_string(),
-            });
+            }
+            .into());
         }
     }
     drafts.retain(|draft| !left_out(&draft.tag));
@@ -127,14 +129,16 @@ fn as_it_is(bank: &Bank) -> Result<Vec<Draft>, DomainError> {
     let mut drafts = Vec::with_capacity(bank.images.len());
     for (number, image) in bank.images.iter().enumerate() {
         let Some(split) = image.split else {
-            return Err(DomainError::NoSplit {
+            return Err(CopyError::NoSplit {
                 path: bank.path.clone(),
-            });
+            }
+            .into());
         };
         let Some(tag) = &image.tag else {
-            return Err(DomainError::NoLabel {
+            return Err(CopyError::NoLabel {
                 place: bank.store.place(number),
-            });
+            }
+            .into());
         };
         drafts.push(Draft {
             name: portable(&image.name),
@@ -168,23 +172,25 @@ fn laid(
                 continue;
             }
             Found::Several(one, other) => {
-                return Err(DomainError::AmbiguousImage {
+                return Err(CopyError::AmbiguousImage {
                     place: listing.place(entry),
                     name: entry.name.clone(),
                     one: bank.store.place(one),
                     other: bank.store.place(other),
-                });
+                }
+                .into());
             }
         };
         if let Some(first) = taken.insert(image, number) {
             let first = &listing.entries[first];
-            return Err(DomainError::ListedTwice {
+            return Err(CopyError::ListedTwice {
                 place: listing.place(entry),
                 name: entry.name.clone(),
                 image: bank.store.place(image),
                 first: listing.place(first),
                 first_name: first.name.clone(),
-            });
+            }
+            .into());
         }
         let own = bank.images[image].tag.as_ref();
         let tag = match (&entry.tag, own) {
@@ -194,9 +200,10 @@ fn laid(
             }
             (None, Some(own)) => own.clone(),
             (None, None) => {
-                return Err(DomainError::NoLabel {
+                return Err(CopyError::NoLabel {
                     place: listing.place(entry),
-                });
+                }
+                .into());
             }
         };
         drafts.push(Draft {
@@ -209,14 +216,15 @@ fn laid(
     }
     match missing[..] {
         [] => Ok(drafts),
-        [first, ..] => Err(DomainError::MissingImages {
+        [first, ..] => Err(CopyError::MissingImages {
             place: listing.place(first),
             name: first.name.clone(),
             hint: index.nearest(&first.name),
             path: bank.path.clone(),
             missing: missing.len(),
             listed: listing.entries.len(),
-        }),
+        }
+        .into()),
     }
 }
 
@@ -242,12 +250,13 @@ fn check_agreement(
         return Ok(());
     }
     let name = |label: crate::id::Label| reference.names()[label.index()].clone();
-    Err(DomainError::ClassesDisagree {
+    Err(CopyError::ClassesDisagree {
         place: listing.place(entry),
         listed: name(listed),
         image: bank.store.place(image),
         owned: name(owned),
-    })
+    }
+    .into())
 }
 
 /// The images of a bank by the last part of their name.

@@ -21,6 +21,7 @@ mod bank;
 mod class_wise;
 pub mod classes;
 mod collection;
+mod copy_error;
 mod digits;
 mod error;
 mod hash;
@@ -37,6 +38,7 @@ mod source;
 
 pub use classes::{ClassEntry, ClassKey, ClassesFrom};
 pub use collection::{Domain, Sample, Split, Summary};
+pub use copy_error::CopyError;
 pub use error::DomainError;
 pub use hash::{SplitHash, Stamp};
 pub use layout::{Columns, ImageCopy, LabelTables, Layout, Shards, SplitList, ValidationPart};

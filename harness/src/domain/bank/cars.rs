@@ -10,7 +10,7 @@ use crate::domain::classes::Tag;
 use crate::domain::collection::Split;
 use crate::domain::error::DomainError;
 use crate::domain::hash::StampBuilder;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const TEST_LABELS: &str = "cars_test_annos_withlabels.mat";
 
@@ -71,13 +71,13 @@ fn bad(path: &Path, problem: String) -> DomainError {
     }
 }
 
-fn load(path: &PathBuf, stamp: &mut StampBuilder) -> Result<Mat, DomainError> {
+fn load(path: &Path, stamp: &mut StampBuilder) -> Result<Mat, DomainError> {
     let bytes = read(path, stamp)?;
     Mat::parse(&bytes).map_err(|problem| bad(path, problem))
 }
 
 /// `class_names`, a cell array of texts.
-fn class_names(path: &PathBuf, stamp: &mut StampBuilder) -> Result<Vec<String>, DomainError> {
+fn class_names(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<String>, DomainError> {
     let mat = load(path, stamp)?;
     let Some(Value::Cells(cells)) = mat.variable("class_names") else {
         return Err(bad(path, "there is no cell array `class_names`".to_owned()));
@@ -89,7 +89,7 @@ fn class_names(path: &PathBuf, stamp: &mut StampBuilder) -> Result<Vec<String>, 
 
 /// `annotations`, an array of structs with `fname` and `class`: file and class, from 1.
 fn annotated(
-    path: &PathBuf,
+    path: &Path,
     names: &[String],
     stamp: &mut StampBuilder,
 ) -> Result<Vec<(String, usize)>, DomainError> {

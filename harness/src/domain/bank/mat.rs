@@ -218,9 +218,7 @@ impl<'a> Bytes<'a> {
                 let length = self.numbers()?;
                 let length = length.first().map_or(0, |&length| length as usize);
                 let names = self.element()?.1.bytes;
-                let fields: Vec<String> = (names.chunks(length.max(1)))
-                    .map(|name| until_zero(name))
-                    .collect();
+                let fields: Vec<String> = (names.chunks(length.max(1))).map(until_zero).collect();
                 let mut elements = Vec::new();
                 // Without fields an element takes no bytes, and any count would do.
                 for _ in 0..if fields.is_empty() { 0 } else { count } {

@@ -86,7 +86,7 @@ impl Table {
             DomainError::Format {
                 place: format!("{}: line 1", self.path.display()),
                 problem: format!("there is no column `{name}`"),
-                mend: format!("call one of the columns so{hint}"),
+                mend: format!("name the right column so{hint}"),
             }
         })
     }
