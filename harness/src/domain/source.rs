@@ -111,10 +111,14 @@ mod tests {
                             name: "jeep".into(),
                             key: Some(ClassKey::Number(7)),
                         },
+                        ClassEntry {
+                            name: "kite".into(),
+                            key: None,
+                        },
                     ]),
                     ..ImageCopy::of(Layout::ImageFolder { path: "/d".into() })
                 }),
-                r#"{"copy":{"layout":{"image-folder":{"path":"/d"}},"split":{"one":{"file":"/d/s.json","val":"unused"}},"classes":[{"name":"ladybug","key":"n02165456"},{"name":"jeep","key":7}]}}"#,
+                r#"{"copy":{"layout":{"image-folder":{"path":"/d"}},"split":{"one":{"file":"/d/s.json","val":"unused"}},"classes":[{"name":"ladybug","key":"n02165456"},{"name":"jeep","key":7},"kite"]}}"#,
             ),
             (
                 DomainSource::Idx(files),

@@ -3,6 +3,7 @@
 use crate::domain::error::DomainError;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::HashMap;
 use std::fmt;
@@ -10,12 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// An entry of a reference list of classes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassEntry {
     /// The class's name.
     pub name: String,
     /// What the copy on disk calls it, where that is not its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<ClassKey>,
 }
 
@@ -145,6 +145,19 @@ pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
         mend: "give each class a name and a key of its own".to_owned(),
     })?;
     Ok(entries)
+}
+
+/// In the short form, where it has one.
+impl Serialize for ClassEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(key) = &self.key else {
+            return serializer.serialize_str(&self.name);
+        };
+        let mut entry = serializer.serialize_struct("ClassEntry", 2)?;
+        entry.serialize_field("name", &self.name)?;
+        entry.serialize_field("key", key)?;
+        entry.end()
+    }
 }
 
 impl<'de> Deserialize<'de> for ClassEntry {
