@@ -8,6 +8,7 @@ mod digits;
 mod domains;
 mod golden;
 mod l2p_vit;
+mod layouts;
 mod leaderboard;
 mod misbehaviour;
 mod plugins;

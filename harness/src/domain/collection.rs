@@ -3,9 +3,9 @@
 use super::class_wise;
 use super::digits;
 use super::error::DomainError;
-use super::folder;
 use super::hash::{SplitHash, Stamp};
 use super::idx;
+use super::lay;
 use super::pictures;
 use super::source::DomainSource;
 use crate::id::Label;
@@ -97,13 +97,13 @@ impl fmt::Display for Split {
 }
 
 impl Domain {
-    /// Opens and checks a domain. Every file is looked at, but images of an image folder are read up to their header
-    /// only; damage behind it comes to light in [`image`](Self::image).
+    /// Opens and checks a domain. Every file is looked at, but image files are read up to their header only, and images
+    /// inside archives not at all; damage to them comes to light in [`image`](Self::image).
     pub fn open(source: &DomainSource) -> Result<Self, DomainError> {
         let contents = match source {
             DomainSource::Digits => digits::open(),
             DomainSource::Pictures { style } => pictures::open(*style),
-            DomainSource::ImageFolder { path } => folder::open(path)?,
+            DomainSource::Copy(copy) => lay::open(copy)?,
             DomainSource::Idx(files) => idx::open(files)?,
         };
         let Contents {

@@ -2,6 +2,7 @@
 //! to mend it.
 
 use super::collection::Split;
+use super::copy_error::CopyError;
 use std::path::PathBuf;
 
 /// A domain that cannot be used.
@@ -191,6 +192,19 @@ pub enum DomainError {
         /// What is wrong with them.
         problem: String,
     },
+    /// A file that is not of its format, or that cannot be what it says.
+    #[error("{place}: {problem}; {mend}")]
+    Format {
+        /// The file, and where in it.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        mend: String,
+    },
+    /// A copy of images that does not go with its list or with the reference list of classes.
+    #[error(transparent)]
+    Copy(Box<CopyError>),
     /// A share that leaves nothing on one side.
     #[error("a validation fraction of {fraction}: give a number between 0 and 1, such as 0.2")]
     ValidationFraction {
@@ -206,6 +220,12 @@ pub enum DomainError {
         /// The class.
         class: String,
     },
+}
+
+impl From<CopyError> for DomainError {
+    fn from(error: CopyError) -> Self {
+        Self::Copy(Box::new(error))
+    }
 }
 
 /// What a wrong magic number gives away.

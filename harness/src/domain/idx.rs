@@ -3,6 +3,7 @@
 //! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits are held in memory
 //! as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
 
+use super::classes::{ClassEntry, ClassList, Tag};
 use super::collection::{Contents, ImageStore, Sample, Split};
 use super::error::DomainError;
 use super::hash::StampBuilder;
@@ -58,7 +59,7 @@ pub(super) fn open(files: &IdxFiles) -> Result<Contents, DomainError> {
     check_counts(&files.test_images, &test, &files.test_labels, &test_labels)?;
 
     let classes = match &files.classes {
-        Some(names) => checked_names(&files.train_labels, names)?,
+        Some(entries) => checked(&files.train_labels, entries)?,
         None => {
             let highest = train_labels
                 .iter()
@@ -66,29 +67,30 @@ pub(super) fn open(files: &IdxFiles) -> Result<Contents, DomainError> {
                 .max()
                 .copied()
                 .unwrap_or(0);
-            (0..=highest).map(|label| label.to_string()).collect()
+            let entries: Vec<ClassEntry> = (0..=highest)
+                .map(|label| ClassEntry {
+                    name: label.to_string(),
+                    key: None,
+                })
+                .collect();
+            ClassList::new(&entries)
         }
     };
-    let splits = [
-        (Split::Train, &files.train_labels, &train_labels),
-        (Split::Test, &files.test_labels, &test_labels),
-    ];
-    for (split, path, labels) in splits {
-        check_labels(split, path, labels, &classes)?;
-    }
-    let samples = |split: Split, labels: &[u8], first: usize| -> Vec<Sample> {
-        let labels = labels.iter().enumerate();
-        let sample = |(index, &label): (usize, &u8)| Sample {
+    let train_labels = looked_up(Split::Train, &files.train_labels, &train_labels, &classes)?;
+    let test_labels = looked_up(Split::Test, &files.test_labels, &test_labels, &classes)?;
+    let samples = |split: Split, labels: Vec<Label>, first: usize| -> Vec<Sample> {
+        let labels = labels.into_iter().enumerate();
+        let sample = |(index, label): (usize, Label)| Sample {
             name: format!("{split}/{index}"),
-            label: Label(label.into()),
+            label,
             image: first + index,
         };
         labels.map(sample).collect()
     };
     Ok(Contents {
-        train: samples(Split::Train, &train_labels, 0),
-        test: samples(Split::Test, &test_labels, train.n),
-        classes,
+        train: samples(Split::Train, train_labels, 0),
+        test: samples(Split::Test, test_labels, train.n),
+        classes: classes.into_names(),
         images: Box::new(Images { train, test }),
         stamp: stamp.finish(),
     })
@@ -215,48 +217,55 @@ fn check_counts(
     })
 }
 
-fn checked_names(path: &Path, names: &[String]) -> Result<Vec<String>, DomainError> {
+fn checked(path: &Path, entries: &[ClassEntry]) -> Result<ClassList, DomainError> {
     let bad = |problem| {
         Err(DomainError::ClassNames {
             path: path.to_owned(),
             problem,
         })
     };
-    if names.is_empty() {
+    if entries.is_empty() {
         return bad("are an empty list".to_owned());
     }
-    for (at, name) in names.iter().enumerate() {
-        if names[..at].contains(name) {
+    for (at, ClassEntry { name, .. }) in entries.iter().enumerate() {
+        if entries[..at].iter().any(|other| other.name == *name) {
             return bad(format!("have `{name}` twice"));
         }
     }
-    Ok(names.to_owned())
+    Ok(ClassList::new(entries))
 }
 
-/// Every label has a class, and every class has a label.
-fn check_labels(
+/// The classes of a file of labels. Every label has a class, and every class has a label.
+fn looked_up(
     split: Split,
     path: &Path,
     labels: &[u8],
-    classes: &[String],
-) -> Result<(), DomainError> {
-    let mut has_samples = vec![false; classes.len()];
+    classes: &ClassList,
+) -> Result<Vec<Label>, DomainError> {
+    let names = classes.names();
+    let mut has_samples = vec![false; names.len()];
+    let mut found = Vec::with_capacity(labels.len());
     for (index, &label) in labels.iter().enumerate() {
-        let Some(has_samples) = has_samples.get_mut(usize::from(label)) else {
+        let tag = Tag::number(label.into());
+        let Some(class) = classes.find(&tag) else {
+            if !classes.by_place() {
+                return Err(classes.unknown(format!("{}: index {index}", path.display()), &tag));
+            }
             let (path, label) = (path.to_owned(), label.into());
             return Err(DomainError::LabelOutOfRange {
                 path,
                 index,
                 label,
-                classes: classes.len(),
+                classes: names.len(),
             });
         };
-        *has_samples = true;
+        has_samples[class.index()] = true;
+        found.push(class);
     }
     match has_samples.iter().position(|has_samples| !has_samples) {
-        None => Ok(()),
+        None => Ok(found),
         Some(label) => {
-            let (path, class) = (path.to_owned(), classes[label].clone());
+            let (path, class) = (path.to_owned(), names[label].clone());
             Err(DomainError::ClassWithoutSamples { path, class, split })
         }
     }

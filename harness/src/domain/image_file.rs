@@ -35,11 +35,16 @@ pub(super) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
 /// The image at its own size.
 pub(super) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
     let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
-    let format = format(path, &bytes)?;
-    let image = image::load_from_memory_with_format(&bytes, format)
-        .map_err(|cause| damaged(path, cause))?;
+    decode_bytes(path, &bytes)
+}
+
+/// The image in these bytes, at its own size. `path` is how messages call it: a file, or a part of one.
+pub(super) fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
+    let format = format(path, bytes)?;
+    let image =
+        image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
     // The JPEG decoder fills what is missing of a file with grey, which is for viewers.
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(&bytes) {
+    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, "the file ends inside the image"));
     }
     Ok(image.into_rgb8())
@@ -110,8 +115,10 @@ fn unreadable(path: &Path, cause: std::io::Error) -> DomainError {
 }
 
 fn damaged(path: &Path, cause: impl ToString) -> DomainError {
+    // Some decoders' words end in a line break.
+    let cause = cause.to_string();
     DomainError::DamagedImage {
         path: path.to_owned(),
-        cause: cause.to_string(),
+        cause: cause.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }

@@ -1,7 +1,9 @@
 //! Where a domain's images are, as the resolved scenario says it.
 
+use super::classes::ClassEntry;
 use super::error::DomainError;
 use super::idx;
+use super::layout::ImageCopy;
 use harness_pictures::Style;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -17,11 +19,8 @@ pub enum DomainSource {
         /// How they look.
         style: Style,
     },
-    /// A folder with `train/<class>/` and `test/<class>/`, each full of PNG and JPEG files.
-    ImageFolder {
-        /// The folder that holds `train` and `test`.
-        path: PathBuf,
-    },
+    /// A copy of published images, in one of several layouts, perhaps under a list.
+    Copy(ImageCopy),
     /// Four files in the format of MNIST, plain or gzipped.
     Idx(IdxFiles),
 }
@@ -38,15 +37,15 @@ pub struct IdxFiles {
     pub test_images: PathBuf,
     /// Labels of the test split.
     pub test_labels: PathBuf,
-    /// Names of the classes, by label; without them the labels themselves are the names.
-    pub classes: Option<Vec<String>>,
+    /// The classes in the order of their labels; without them the numbers in the files are the names.
+    pub classes: Option<Vec<ClassEntry>>,
 }
 
 impl IdxFiles {
     /// The four files of a folder under the names that MNIST gave them (`train-images-idx3-ubyte`,
     /// `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`), each as it is or, where that is
     /// missing, with `.gz` behind it.
-    pub fn in_folder(folder: &Path, classes: Option<Vec<String>>) -> Result<Self, DomainError> {
+    pub fn in_folder(folder: &Path, classes: Option<Vec<ClassEntry>>) -> Result<Self, DomainError> {
         if !folder.is_dir() {
             return Err(DomainError::NoFolder {
                 path: folder.to_owned(),
@@ -76,6 +75,8 @@ fn plain_or_gzipped(folder: &Path, name: &'static str) -> Result<PathBuf, Domain
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::{Layout, SplitList, ValidationPart};
+    use super::super::{ClassEntry, ClassKey};
     use super::*;
 
     #[test]
@@ -96,8 +97,28 @@ mod tests {
                 r#"{"pictures":{"style":"sketch"}}"#,
             ),
             (
-                DomainSource::ImageFolder { path: "/d".into() },
-                r#"{"image-folder":{"path":"/d"}}"#,
+                DomainSource::Copy(ImageCopy {
+                    split: Some(SplitList::One {
+                        file: "/d/s.json".into(),
+                        val: ValidationPart::Unused,
+                    }),
+                    classes: Some(vec![
+                        ClassEntry {
+                            name: "ladybug".into(),
+                            key: Some(ClassKey::Text("n02165456".into())),
+                        },
+                        ClassEntry {
+                            name: "jeep".into(),
+                            key: Some(ClassKey::Number(7)),
+                        },
+                        ClassEntry {
+                            name: "kite".into(),
+                            key: None,
+                        },
+                    ]),
+                    ..ImageCopy::of(Layout::ImageFolder { path: "/d".into() })
+                }),
+                r#"{"copy":{"layout":{"image-folder":{"path":"/d"}},"split":{"one":{"file":"/d/s.json","val":"unused"}},"classes":[{"name":"ladybug","key":"n02165456"},{"name":"jeep","key":7},"kite"]}}"#,
             ),
             (
                 DomainSource::Idx(files),

@@ -5,7 +5,7 @@ use super::child::Child;
 use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
 use super::{Cell, CellBackbone, CellDomain, CellStrategy, Event, Fault, Interrupt, PluginRef};
-use crate::domain::{Domain, DomainSource, IdxFiles, Summary};
+use crate::domain::{ClassesFrom, Domain, DomainSource, IdxFiles, Summary};
 use crate::error::Error;
 use crate::id::Seed;
 use crate::plugin::{Kind, Registry};
@@ -114,15 +114,22 @@ pub fn class_orders(
 }
 
 fn resolved_source(domain: &DomainUse) -> Result<DomainSource, crate::domain::DomainError> {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let entries = |classes: &Option<ClassesFrom>| match classes {
+        Some(classes) => classes.entries().map(Some),
+        None => Ok(None),
+    };
     Ok(match &domain.source {
         SourceSpec::Digits => DomainSource::Digits,
         SourceSpec::Pictures { style } => DomainSource::Pictures { style: *style },
-        SourceSpec::ImageFolder { path } => DomainSource::ImageFolder {
-            path: absolute(path),
-        },
         SourceSpec::Idx { folder, classes } => {
-            DomainSource::Idx(IdxFiles::in_folder(&absolute(folder), classes.clone())?)
+            DomainSource::Idx(IdxFiles::in_folder(&absolute(folder), entries(classes)?)?)
+        }
+        SourceSpec::Copy { copy, classes } => {
+            let mut copy = copy.clone();
+            copy.change_paths(absolute);
+            copy.classes = entries(classes)?;
+            DomainSource::Copy(copy)
         }
     })
 }

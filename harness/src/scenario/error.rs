@@ -294,9 +294,10 @@ impl de::Error for Problem {
             "domains" => "at least one, as in `domains: {digits: {source: digits}}`",
             "strategies" => "at least one, as in `strategies: {nearest-class-mean: {}}`",
             "source" => {
-                "`source: digits`, `source: pictures`, `source: image-folder` or `source: idx`"
+                "one of `digits`, `pictures`, `image-folder`, `idx`, `file-list`, `parquet`, `webdataset`, `cub`, `cars`, `isic`, as in `source: digits`"
             }
             "style" => "`style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`",
+            "split" => "the list of the images, as in `split: lists/split.json`",
             "path" => "the folder of the images, as in `path: data/flowers`",
             _ => "it",
         };

@@ -12,6 +12,7 @@
 //!
 //! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how to mend it.
 
+mod copy;
 mod deserializer;
 mod error;
 mod expectation;
@@ -22,6 +23,7 @@ mod resolve;
 mod resolved;
 mod schema;
 mod selection;
+mod source;
 pub mod spec;
 #[cfg(test)]
 mod tests;

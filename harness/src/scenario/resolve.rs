@@ -7,10 +7,10 @@ use super::error::{Problem, ScenarioError};
 use super::grid;
 use super::lines::{KeyLines, join};
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
+use super::source::Written;
 use super::spec;
-use super::{ClassOrder, Convention, Expectation, SeedRef, SourceSpec, StreamSpec, Tasks};
+use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
 use crate::id::Seed;
-use harness_pictures::Style;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -77,12 +77,12 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
     })
 }
 
-struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     lines: &'a KeyLines,
 }
 
 impl Resolver<'_> {
-    fn error(&self, key: &str, problem: Problem) -> ScenarioError {
+    pub(super) fn error(&self, key: &str, problem: Problem) -> ScenarioError {
         self.lines.error(key, problem)
     }
 
@@ -132,7 +132,7 @@ impl Resolver<'_> {
     }
 
     /// Checks that a list has entries, all different.
-    fn entries<T: std::fmt::Display>(
+    pub(super) fn entries<T: std::fmt::Display>(
         &self,
         key: &str,
         entries: &[T],
@@ -285,17 +285,17 @@ impl Resolver<'_> {
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
         }
-        if let Some(classes) = &written.classes {
-            let mend = "list the names, or remove the key";
-            self.entries(&join(&key, "classes"), classes, mend)?;
+        let source = Written {
+            source: written.source,
+            path: written.path,
+            split: written.split,
+            classes: written.classes,
+            leave_out: written.leave_out,
+            columns: written.columns,
+            labels: written.labels,
+            style: written.style,
         }
-        let source = self.source(
-            &key,
-            written.source,
-            written.path,
-            written.classes,
-            written.style,
-        )?;
+        .resolve(self, &key)?;
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
@@ -363,55 +363,6 @@ impl Resolver<'_> {
             split: split.transpose()?,
             class_orders,
             shared: written.shared.unwrap_or_default(),
-        })
-    }
-
-    fn source(
-        &self,
-        key: &str,
-        source: spec::Source,
-        path: Option<String>,
-        classes: Option<Vec<String>>,
-        style: Option<Style>,
-    ) -> Result<SourceSpec, ScenarioError> {
-        let word = match source {
-            spec::Source::Digits => "digits",
-            spec::Source::Pictures => "pictures",
-            spec::Source::ImageFolder => "image-folder",
-            spec::Source::Idx => "idx",
-        };
-        let stray = |stray: &'static str| {
-            let problem = Problem::NotForSource {
-                domain_source: word,
-                key: stray,
-            };
-            Err(self.error(&join(key, stray), problem))
-        };
-        let missing =
-            |missing: &'static str| self.error(key, serde::de::Error::missing_field(missing));
-        let path = self.path(&join(key, "path"), path)?;
-        let of_files = matches!(source, spec::Source::ImageFolder | spec::Source::Idx);
-        if path.is_some() && !of_files {
-            return stray("path");
-        }
-        if classes.is_some() && source != spec::Source::Idx {
-            return stray("classes");
-        }
-        if style.is_some() && source != spec::Source::Pictures {
-            return stray("style");
-        }
-        Ok(match source {
-            spec::Source::Digits => SourceSpec::Digits,
-            spec::Source::Pictures => SourceSpec::Pictures {
-                style: style.ok_or_else(|| missing("style"))?,
-            },
-            spec::Source::ImageFolder => SourceSpec::ImageFolder {
-                path: path.ok_or_else(|| missing("path"))?,
-            },
-            spec::Source::Idx => SourceSpec::Idx {
-                folder: path.ok_or_else(|| missing("path"))?,
-                classes,
-            },
         })
     }
 
@@ -528,9 +479,14 @@ impl Resolver<'_> {
         }
     }
 
-    /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
+    /// A path that may be missing.
     fn path(&self, key: &str, written: Option<String>) -> Result<Option<PathBuf>, ScenarioError> {
-        let Some(path) = written else { return Ok(None) };
+        let path = written.map(|written| self.written_path(key, written));
+        path.transpose()
+    }
+
+    /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
+    pub(super) fn written_path(&self, key: &str, path: String) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
                 key,
@@ -550,10 +506,10 @@ impl Resolver<'_> {
                     },
                 )
             })?;
-            return Ok(Some(home.join(below_home)));
+            return Ok(home.join(below_home));
         }
         let folder = self.lines.file().parent().unwrap_or(Path::new(""));
-        Ok(Some(folder.join(path)))
+        Ok(folder.join(path))
     }
 }
 

@@ -7,6 +7,7 @@ use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::spec::{Provenance, Regime};
 use super::{Expectation, GridChoice, StreamSpec};
+use crate::domain::{ClassesFrom, ImageCopy};
 use crate::id::Seed;
 use crate::suggest::closest;
 use harness_pictures::Style;
@@ -106,7 +107,8 @@ impl SourceSpec {
     pub fn path(&self) -> Option<&Path> {
         match self {
             SourceSpec::Digits | SourceSpec::Pictures { .. } => None,
-            SourceSpec::ImageFolder { path } | SourceSpec::Idx { folder: path, .. } => Some(path),
+            SourceSpec::Copy { copy, .. } => Some(copy.layout.root()),
+            SourceSpec::Idx { folder, .. } => Some(folder),
         }
     }
 }
@@ -121,17 +123,19 @@ pub enum SourceSpec {
         /// How they look.
         style: Style,
     },
-    /// A folder `train/<class>/*`, `test/<class>/*`.
-    ImageFolder {
-        /// The folder.
-        path: PathBuf,
+    /// A copy of published images.
+    Copy {
+        /// Where it is, in which layout, under which list; its own `classes` are not filled in yet.
+        copy: ImageCopy,
+        /// The reference list of classes, where the scenario has one.
+        classes: Option<ClassesFrom>,
     },
     /// The four files of an IDX data set.
     Idx {
         /// The folder that holds them.
         folder: PathBuf,
-        /// The names of the classes by label, where the scenario gives them.
-        classes: Option<Vec<String>>,
+        /// The reference list of classes, where the scenario has one.
+        classes: Option<ClassesFrom>,
     },
 }
 

@@ -1,4 +1,4 @@
-use crate::domain::{Domain, DomainError, DomainSource, IdxFiles, Split};
+use crate::domain::{ClassEntry, Domain, DomainError, DomainSource, IdxFiles, Split};
 use crate::id::Label;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -36,7 +36,11 @@ fn small() -> TempDir {
 }
 
 fn open_named(folder: &Path, classes: Option<&[&str]>) -> Result<Domain, DomainError> {
-    let classes = classes.map(|names| names.iter().copied().map(String::from).collect());
+    let entry = |&name: &&str| ClassEntry {
+        name: name.to_owned(),
+        key: None,
+    };
+    let classes = classes.map(|names| names.iter().map(entry).collect());
     Domain::open(&DomainSource::Idx(IdxFiles::in_folder(folder, classes)?))
 }
 

@@ -166,11 +166,11 @@ fn keys() {
     );
     change(
         "source: digits",
-        "source: digits, split: test",
+        "source: digits, flavour: test",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: unknown key `split`; the choices are `source`, `path`, `classes`, `style`, `templates`, `stream`
-                6 |   digits: {source: digits, split: test}
-                  |                            ^^^^^
+            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `path`, `split`, `classes`, `leave_out`, `columns`, `labels`, `style`, `templates`, `stream`
+                6 |   digits: {source: digits, flavour: test}
+                  |                            ^^^^^^^
         "#]],
     );
     change(
@@ -272,7 +272,7 @@ fn keys() {
         "{source: digits}",
         "{}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add `source: digits`, `source: pictures`, `source: image-folder` or `source: idx`
+            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add one of `digits`, `pictures`, `image-folder`, `idx`, `file-list`, `parquet`, `webdataset`, `cub`, `cars`, `isic`, as in `source: digits`
                 6 |   digits: {}
                   |   ^^^^^^
         "#]],

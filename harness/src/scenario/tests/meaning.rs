@@ -1,6 +1,10 @@
 //! What a file means.
 
 use super::{GOOD, parse, parse_with, shown};
+use crate::domain::{
+    ClassEntry, ClassKey, ClassesFrom, Columns, ImageCopy, LabelTables, Layout, Shards, SplitList,
+    ValidationPart,
+};
 use crate::id::Seed;
 use crate::scenario::{
     ClassOrder, Convention, Provenance, Regime, Scenario, SeedRef, Selection, SourceSpec, Tasks,
@@ -52,6 +56,13 @@ strategies:
   fixed: {backbones: [], provenance: published}
 metrics: [faa, bwt]
 ";
+
+fn entry(name: &str, key: Option<ClassKey>) -> ClassEntry {
+    ClassEntry {
+        name: name.to_owned(),
+        key,
+    }
+}
 
 fn names(scenario: &Scenario) -> Vec<&str> {
     scenario
@@ -113,8 +124,11 @@ fn every_key_arrives_in_the_order_of_the_file() {
     let home = std::env::home_dir().unwrap();
     assert_eq!(
         zoo.source,
-        SourceSpec::ImageFolder {
-            path: home.join("zoo")
+        SourceSpec::Copy {
+            copy: ImageCopy::of(Layout::ImageFolder {
+                path: home.join("zoo")
+            }),
+            classes: None,
         }
     );
     assert_eq!(zoo.stream.key, "domains.zoo.stream");
@@ -138,7 +152,10 @@ fn every_key_arrives_in_the_order_of_the_file() {
         clothes.source,
         SourceSpec::Idx {
             folder: PathBuf::from("/usr/share/clothes"),
-            classes: Some(vec!["T-shirt".to_owned(), "Trouser".to_owned()]),
+            classes: Some(ClassesFrom::Scenario(vec![
+                entry("T-shirt", None),
+                entry("Trouser", None),
+            ])),
         }
     );
     assert_eq!(clothes.templates, ["a photo of a {}, a kind of clothing"]);
@@ -323,4 +340,95 @@ fn no_beginning_of_a_file_panics() {
     for end in 0..FULL.len() {
         let _ = parse(&FULL[..end]);
     }
+}
+
+#[test]
+fn copies_of_images_in_short_and_in_long_form() {
+    let source = |written: &str| {
+        let text = GOOD.replace("{source: digits}", written);
+        let mut scenario = parse(&text).unwrap();
+        match scenario.domains.remove(0).source {
+            SourceSpec::Copy { copy, classes } => (copy, classes),
+            other => panic!("{other:?} is no copy"),
+        }
+    };
+    let here = |path: &str| PathBuf::from("scenarios").join(path);
+    let of = |layout| (ImageCopy::of(layout), None);
+
+    let (path, columns) = (here("cub"), Columns::default());
+    assert_eq!(source("{source: cub, path: cub}"), of(Layout::Cub { path }));
+    let path = here("cars");
+    assert_eq!(
+        source("{source: cars, path: cars}"),
+        of(Layout::Cars { path })
+    );
+    let shards = Shards::Under(here("d/*.tar"));
+    assert_eq!(
+        source("{source: webdataset, path: d/*.tar}"),
+        of(Layout::Webdataset { shards, columns })
+    );
+    let columns = Columns {
+        image: Some("img".to_owned()),
+        label: Some("fine_label".to_owned()),
+    };
+    let shards = Shards::PerSplit {
+        train: vec![here("a.parquet"), here("b.parquet")],
+        test: vec![here("t-*.parquet")],
+    };
+    let written = "
+    source: parquet
+    path: {train: [a.parquet, b.parquet], test: t-*.parquet}
+    columns: {image: img, label: fine_label}";
+    assert_eq!(source(written), of(Layout::Parquet { shards, columns }));
+
+    let written = "
+    source: isic
+    path: isic
+    labels: {train: a.csv, test: b.csv}
+    leave_out: [NV, 3]
+    split: {file: s.csv, val: train}
+    classes: classes.txt";
+    let layout = Layout::Isic {
+        path: here("isic"),
+        labels: Some(LabelTables::PerSplit {
+            train: here("a.csv"),
+            test: here("b.csv"),
+        }),
+    };
+    let copy = ImageCopy {
+        layout,
+        split: Some(SplitList::One {
+            file: here("s.csv"),
+            val: ValidationPart::Train,
+        }),
+        classes: None,
+        leave_out: vec![ClassKey::Text("NV".to_owned()), ClassKey::Number(3)],
+    };
+    let classes = Some(ClassesFrom::File(here("classes.txt")));
+    assert_eq!(source(written), (copy, classes));
+
+    let written = "
+    source: file-list
+    path: r
+    split: {train: a.yaml, test: b.yaml}
+    classes: [{name: ladybug, key: n02165456}, {name: jeep, key: 7}, kite]";
+    let copy = ImageCopy {
+        split: Some(SplitList::PerSplit {
+            train: here("a.yaml"),
+            test: here("b.yaml"),
+        }),
+        ..ImageCopy::of(Layout::FileList { path: here("r") })
+    };
+    let classes = vec![
+        entry("ladybug", Some(ClassKey::Text("n02165456".to_owned()))),
+        entry("jeep", Some(ClassKey::Number(7))),
+        entry("kite", None),
+    ];
+    assert_eq!(
+        source(written),
+        (copy, Some(ClassesFrom::Scenario(classes)))
+    );
+    let (copy, _) = source("{source: image-folder, path: r, split: s.json}");
+    let (file, val) = (here("s.json"), ValidationPart::Unused);
+    assert_eq!(copy.split, Some(SplitList::One { file, val }));
 }

@@ -313,7 +313,7 @@ fn domains() {
         "source: digits",
         "source: imagenet",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are `digits`, `pictures`, `image-folder`, `idx`
+            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are `digits`, `pictures`, `image-folder`, `idx`, `file-list`, `parquet`, `webdataset`, `cub`, `cars`, `isic`
                 6 |   digits: {source: imagenet}
                   |            ^^^^^^
         "#]],
@@ -338,11 +338,146 @@ fn domains() {
     );
     change(
         "source: digits",
-        "source: image-folder, path: x, classes: [a]",
+        "source: cub, path: x, classes: [a, {name: b, key: a}]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes: the source `image-folder` takes no `classes`; remove it
-                6 |   digits: {source: image-folder, path: x, classes: [a]}
-                  |                                           ^^^^^^^
+            scenarios/test.yaml:6: domains.digits.classes[0]: `a` is a class's name, and the key of the class `b`; give each class a name and a key of its own
+                6 |   digits: {source: cub, path: x, classes: [a, {name: b, key: a}]}
+                  |                                            ^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: image-folder, path: {train: a, test: b}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.path: expected the folder that `image-folder` reads, found a mapping
+                6 |   digits: {source: image-folder, path: {train: a, test: b}}
+                  |                                  ^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: parquet, path: {train: a}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.path: the key `test` is missing; add it
+                6 |   digits: {source: parquet, path: {train: a}}
+                  |                             ^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: parquet, path: 3",
+        expect![[r#"
+        scenarios/test.yaml:6: domains.digits.path: expected a path, or `{train: …, test: …}`, found the whole number 3
+            6 |   digits: {source: parquet, path: 3}
+              |                             ^^^^
+    "#]],
+    );
+    change(
+        "source: digits",
+        "source: webdataset, path: x, columns: {image: png}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.columns.image: the source `webdataset` takes no `columns.image`; remove it
+                6 |   digits: {source: webdataset, path: x, columns: {image: png}}
+                  |                                                   ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: webdataset, path: {train: [], test: b}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.path.train: must not be empty; name a file, or a pattern
+                6 |   digits: {source: webdataset, path: {train: [], test: b}}
+                  |                                       ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: file-list, path: x",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: the key `split` is missing; add the list of the images, as in `split: lists/split.json`
+                6 |   digits: {source: file-list, path: x}
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: idx, path: x, split: s.json",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.split: the source `idx` takes no `split`; remove it
+                6 |   digits: {source: idx, path: x, split: s.json}
+                  |                                  ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, split: {train: a.yaml}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.split: a list is one file, `{file: split.json, val: unused}`, or one for each split, `{train: train.yaml, test: test.yaml}`
+                6 |   digits: {source: cub, path: x, split: {train: a.yaml}}
+                  |                                  ^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, split: {file: a.json, val: test}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.split.val: unknown value `test`; the choices are `unused`, `train`
+                6 |   digits: {source: cub, path: x, split: {file: a.json, val: test}}
+                  |                                                        ^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, labels: a.csv",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.labels: the source `cub` takes no `labels`; remove it
+                6 |   digits: {source: cub, path: x, labels: a.csv}
+                  |                                  ^^^^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: isic, path: x, leave_out: [NV, NV]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.leave_out[1]: `NV` is listed twice; keep one of the two
+                6 |   digits: {source: isic, path: x, leave_out: [NV, NV]}
+                  |                                                   ^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, classes: [a, 3]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes[1]: expected a class name (text; numbers and `yes` in quotes) or `{name: …, key: …}`, found the whole number 3
+                6 |   digits: {source: cub, path: x, classes: [a, 3]}
+                  |                                               ^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, classes: [{key: 3}]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes[0]: the key `name` is missing; add it
+                6 |   digits: {source: cub, path: x, classes: [{key: 3}]}
+                  |                                            ^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, classes: [{name: a, kay: 3}]",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes[0].kay: unknown key `kay`; did you mean `key`?
+                6 |   digits: {source: cub, path: x, classes: [{name: a, kay: 3}]}
+                  |                                                      ^^^
+        "#]],
+    );
+    change(
+        "source: digits",
+        "source: cub, path: x, classes: 3",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.classes: expected a list of classes, or a file that holds it, found the whole number 3
+                6 |   digits: {source: cub, path: x, classes: 3}
+                  |                                  ^^^^^^^
         "#]],
     );
     change(

@@ -1,4 +1,4 @@
-use crate::domain::{Domain, DomainError, DomainSource, Split};
+use crate::domain::{Domain, DomainError, DomainSource, ImageCopy, Layout, Split};
 use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use std::fs;
 use std::path::Path;
@@ -21,9 +21,9 @@ fn small() -> TempDir {
 }
 
 fn open(folder: &Path) -> Result<Domain, DomainError> {
-    Domain::open(&DomainSource::ImageFolder {
+    Domain::open(&DomainSource::Copy(ImageCopy::of(Layout::ImageFolder {
         path: folder.to_owned(),
-    })
+    })))
 }
 
 /// The message of the error with the folder's own path left out.

@@ -1,0 +1,231 @@
+//! A reference list of classes as it is written: in the scenario, or in a file of its own.
+
+use crate::domain::error::DomainError;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// An entry of a reference list of classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassEntry {
+    /// The class's name.
+    pub name: String,
+    /// What the copy on disk calls it, where that is not its name.
+    pub key: Option<ClassKey>,
+}
+
+/// What a copy on disk calls a class.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ClassKey {
+    /// A folder's name, or a label that is text.
+    Text(String),
+    /// A label that is a number.
+    Number(u64),
+}
+
+/// Where the reference list of a scenario stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClassesFrom {
+    /// In the scenario itself.
+    Scenario(Vec<ClassEntry>),
+    /// In a file of its own.
+    File(PathBuf),
+}
+
+impl ClassesFrom {
+    /// The list; a relative path starts in the current folder.
+    pub fn entries(&self) -> Result<Vec<ClassEntry>, DomainError> {
+        match self {
+            Self::Scenario(entries) => Ok(entries.clone()),
+            Self::File(path) => read(&std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        }
+    }
+}
+
+impl ClassEntry {
+    /// What copies call the class.
+    pub(super) fn called(&self) -> String {
+        match &self.key {
+            Some(key) => key.to_string(),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ClassKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong, and with which entry.
+pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
+    let mut names = HashMap::new();
+    let mut keys = HashMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        if entry.name.trim().is_empty() {
+            return Err((at, "a class has no name".to_owned()));
+        }
+        if let Some(first) = names.insert(&entry.name, at) {
+            let (name, first, second) = (&entry.name, first + 1, at + 1);
+            return Err((
+                at,
+                format!("two classes are called `{name}`, the {first}. and the {second}."),
+            ));
+        }
+        if let Some(key) = entry.key.as_ref().map(ClassKey::to_string)
+            && let Some(first) = keys.insert(key.clone(), at)
+        {
+            let (first, name) = (&entries[first].name, &entry.name);
+            return Err((
+                at,
+                format!("the classes `{first}` and `{name}` have one key, `{key}`"),
+            ));
+        }
+    }
+    // A copy or a list may use either, so they must not be taken for each other.
+    for (at, entry) in entries.iter().enumerate() {
+        let other = keys.get(&entry.name).filter(|&&other| other != at);
+        if let Some(other) = other.map(|&other| &entries[other])
+            && matches!(other.key, Some(ClassKey::Text(_)))
+        {
+            let (name, other) = (&entry.name, &other.name);
+            return Err((
+                at,
+                format!("`{name}` is a class's name, and the key of the class `{other}`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text, one name a line.
+pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
+    let bad = |problem: String| DomainError::Format {
+        place: path.display().to_string(),
+        problem,
+        mend: "give a list of class names, or of `{name: …, key: …}`".to_owned(),
+    };
+    let text = fs::read_to_string(path).map_err(|cause| DomainError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let entries: Vec<ClassEntry> = match extension.map(str::to_lowercase).as_deref() {
+        Some("yaml" | "yml") => {
+            serde_yaml::from_str(&text).map_err(|error| bad(error.to_string()))?
+        }
+        Some("json") => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
+        Some("txt") => (text.lines().map(str::trim_end))
+            .map(|name| ClassEntry {
+                name: name.to_owned(),
+                key: None,
+            })
+            .collect(),
+        _ => {
+            return Err(bad(
+                "neither .yaml, .json nor .txt, so its form is unknown".to_owned()
+            ));
+        }
+    };
+    if entries.is_empty() {
+        return Err(bad("the list of classes is empty".to_owned()));
+    }
+    check(&entries).map_err(|(_, problem)| DomainError::Format {
+        place: path.display().to_string(),
+        problem,
+        mend: "give each class a name and a key of its own".to_owned(),
+    })?;
+    Ok(entries)
+}
+
+/// In the short form, where it has one.
+impl Serialize for ClassEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(key) = &self.key else {
+            return serializer.serialize_str(&self.name);
+        };
+        let mut entry = serializer.serialize_struct("ClassEntry", 2)?;
+        entry.serialize_field("name", &self.name)?;
+        entry.serialize_field("key", key)?;
+        entry.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntryVisitor;
+
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Keyed {
+            name: String,
+            key: Option<ClassKey>,
+        }
+
+        impl<'de> Visitor<'de> for EntryVisitor {
+            type Value = ClassEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a class name (text; numbers and `yes` in quotes) or `{name: …, key: …}`",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<ClassEntry, E> {
+                Ok(ClassEntry {
+                    name: name.to_owned(),
+                    key: None,
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassEntry, A::Error> {
+                let Keyed { name, key } = Keyed::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(ClassEntry { name, key })
+            }
+        }
+
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+impl Serialize for ClassKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_u64(*number),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = ClassKey;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("what the copy calls the class: text or a whole number")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<ClassKey, E> {
+                Ok(ClassKey::Text(text.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<ClassKey, E> {
+                Ok(ClassKey::Number(number))
+            }
+        }
+
+        deserializer.deserialize_any(KeyVisitor)
+    }
+}

@@ -1,0 +1,934 @@
+//! Copies of published images, end to end: every layout, written by the tools that real copies are written with
+//! (`fixtures/layouts/make.py`), gives a leaderboard; a published split gives the same results over any of them; and what is
+//! broken in a copy is named, with exit code 4.
+
+use crate::tables::{files, rows};
+use clbench_tests::{Dir, nearest_class_mean, root};
+use expect_test::{Expect, expect};
+use std::fs;
+use std::path::Path;
+
+/// A scenario of two tasks on one domain.
+fn scenario(domain: &str) -> String {
+    format!(
+        "seeds: [1]\n\
+         stream: {{tasks: 2, class_order: {{numpy: 3}}}}\n\
+         domains: {{sky: {{{domain}}}}}\n\
+         backbones: {{pixels: {{parameters: {{size: 4}}}}}}\n\
+         strategies: {{nearest-class-mean: {{plugin: {}}}}}\n",
+        nearest_class_mean().display()
+    )
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (
+            entry.as_ref().unwrap().path(),
+            to.join(entry.unwrap().file_name()),
+        );
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// A folder with copies of fixtures and a scenario over them.
+fn prepared(fixtures: &[&str], domain: &str) -> Dir {
+    let dir = Dir::new();
+    for fixture in fixtures {
+        copy(
+            &root().join("tests/fixtures/layouts").join(fixture),
+            &dir.path(fixture),
+        );
+    }
+    dir.write("s.yaml", scenario(domain));
+    dir
+}
+
+/// Runs the scenario; the final average accuracy.
+fn accuracy(dir: &Dir) -> String {
+    dir.clbench(["run", "s.yaml"]).succeeds();
+    let rows = rows(&dir.path("results/runs/s/leaderboard.csv"));
+    let faa = rows
+        .iter()
+        .find(|row| row["domain"] == "sky" && row["metric"] == "faa");
+    faa.unwrap()["mean"].clone()
+}
+
+/// What `validate` says of the domain, and the accuracy.
+fn said(fixtures: &[&str], domain: &str) -> String {
+    let dir = prepared(fixtures, domain);
+    let validated = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
+    let lines = validated.lines().skip(1).map(str::trim);
+    let domain: String = lines.map(|line| format!("{line}\n")).collect();
+    format!("{domain}accuracy {}\n", accuracy(&dir))
+}
+
+fn runs(fixtures: &[&str], domain: &str, expected: Expect) {
+    expected.assert_eq(&said(fixtures, domain));
+}
+
+const CLASSES: &str = "classes: lists/classes.yaml";
+
+/// Three forms of one list.
+#[test]
+fn file_lists() {
+    let [zhou, csv, coda] = [
+        "lists/split_zhou_Sky.json",
+        "lists/split.csv",
+        "{train: lists/sky_train.yaml, test: lists/sky_test.yaml}",
+    ]
+    .map(|split| {
+        let domain = format!("source: file-list, path: folder, split: {split}, {CLASSES}");
+        said(&["folder", "lists"], &domain)
+    });
+    expect![[r#"
+        domain sky: 4 classes, 12 train, 8 test, split 1d1cf39af2fc
+        noon, night, dawn, dusk
+        accuracy 87.500000
+    "#]]
+    .assert_eq(&zhou);
+    assert_eq!((&zhou, &zhou), (&csv, &coda));
+}
+
+#[test]
+fn a_list_without_a_reference_list() {
+    // CoOp's has names and numbers of its own.
+    runs(
+        &["folder", "lists"],
+        "source: image-folder, path: folder, split: {file: lists/split_zhou_Sky.json, val: train}",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 1d1cf39af2fc
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+    // Names alone stand in natural order.
+    runs(
+        &["folder", "lists"],
+        "source: image-folder, path: folder, split: lists/split.csv",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split a93c98219f98
+            n01, n02, n03, n04
+            accuracy 87.500000
+        "#]],
+    );
+    // CODA-Prompt's has numbers alone.
+    runs(
+        &["folder", "lists"],
+        "source: file-list, path: folder, split: {train: lists/sky_train.yaml, test: lists/sky_test.yaml}",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split a7e9fb338693
+            0, 1, 2, 3
+            accuracy 87.500000
+        "#]],
+    );
+}
+
+#[test]
+fn parquet() {
+    runs(
+        &["parquet"],
+        "source: parquet, path: parquet/data",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 23d6a3e5934e
+            n01, n02, n03, n04
+            accuracy 87.500000
+        "#]],
+    );
+    runs(
+        &["parquet", "lists"],
+        &format!(
+            "source: parquet, {CLASSES}, path: {{train: parquet/data/train-*.parquet, test: \
+             [parquet/data/test-00000-of-00001.parquet]}}"
+        ),
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 95f851e21c1e
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+    runs(
+        &["parquet"],
+        "source: parquet, path: parquet/renamed, columns: {image: img, label: fine_label}, classes: [noon, night, dawn, dusk]",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split dca56b3e5548
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+}
+
+#[test]
+fn webdataset() {
+    runs(
+        &["webdataset"],
+        "source: webdataset, path: webdataset, classes: [noon, night, dawn, dusk]",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 1d1cf39af2fc
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+}
+
+#[test]
+fn cub() {
+    runs(
+        &["cub"],
+        "source: cub, path: cub/CUB_200_2011",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split a477bf6b2763
+            001.Dawn_sky, 002.Dusk_sky, 003.Night_sky, 004.Noon_sky
+            accuracy 87.500000
+        "#]],
+    );
+    runs(
+        &["cub"],
+        "source: cub, path: cub/CUB_200_2011, classes: [{name: noon, key: 4}, {name: night, key: 003.Night_sky}, \
+         {name: dawn, key: 001.Dawn_sky}, {name: dusk, key: 002.Dusk_sky}]",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 01abf17ec40e
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+}
+
+#[test]
+fn cars() {
+    runs(
+        &["cars"],
+        "source: cars, path: cars",
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 2a6c54cdcb83
+            Noon Sky 2012, Night Sky 2012, Dawn Sky 2012, Dusk Sky 2012
+            accuracy 87.500000
+        "#]],
+    );
+}
+
+#[test]
+fn isic() {
+    let classes = "leave_out: [NV], classes: [{name: noon, key: MEL}, {name: night, key: BCC}, {name: dawn, key: AKIEC}, \
+                   {name: dusk, key: BKL}]";
+    runs(
+        &["isic"],
+        &format!("source: isic, path: isic, {classes}"),
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 592f9fdabfaf
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+    // HAM10000's metadata writes the same classes in small letters and knows no split.
+    let classes = classes
+        .replace("NV", "nv")
+        .replace("MEL", "mel")
+        .replace("BCC", "bcc");
+    let classes = classes.replace("AKIEC", "akiec").replace("BKL", "bkl");
+    runs(
+        &["isic", "lists"],
+        &format!(
+            "source: isic, path: isic, labels: lists/ham_metadata.csv, split: lists/ham_split.csv, {classes}"
+        ),
+        expect![[r#"
+            domain sky: 4 classes, 12 train, 8 test, split 359cc355ce12
+            noon, night, dawn, dusk
+            accuracy 87.500000
+        "#]],
+    );
+}
+
+/// A mistake that `validate` and `run` find on opening: one message, exit code 4, nothing begun.
+fn refused(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: Expect) {
+    let dir = prepared(fixtures, domain);
+    damage(&dir);
+    let validated = dir.clbench(["validate", "s.yaml"]).outcome();
+    message.assert_eq(&validated.stderr);
+    assert_eq!((validated.code, validated.stdout.as_str()), (4, ""));
+    let run = dir.clbench(["run", "s.yaml"]).outcome();
+    assert_eq!((run.code, run.stderr), (4, validated.stderr));
+    assert_eq!(files(&dir.path("results")), [""; 0]);
+}
+
+/// Damage inside an image, which is found when that is decoded: one message, exit code 4, no record.
+fn fails(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: Expect) {
+    let dir = prepared(fixtures, domain);
+    damage(&dir);
+    dir.clbench(["validate", "s.yaml"]).succeeds();
+    let run = dir.clbench(["run", "s.yaml"]).outcome();
+    message.assert_eq(run.stderr.lines().next().unwrap_or_default());
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""));
+    assert_eq!(
+        files(&dir.path("results/runs/s")),
+        ["features.log", "plan.jsonl", "run.json"]
+    );
+}
+
+/// Changes a file's bytes.
+fn edit(dir: &Dir, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = dir.path(file);
+    let mut bytes = fs::read(&path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+/// Changes the first occurrence of a text in a file.
+fn replace(dir: &Dir, file: &str, from: &str, to: &str) {
+    edit(dir, file, |bytes| {
+        let text = String::from_utf8(std::mem::take(bytes)).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        *bytes = text.replacen(from, to, 1).into_bytes();
+    });
+}
+
+/// Cuts a file short.
+fn cut(dir: &Dir, file: &str, by: usize) {
+    edit(dir, file, |bytes| bytes.truncate(bytes.len() - by));
+}
+
+/// Overwrites the last bytes of the JPEG image that begins first behind `from`: it then ends inside its data.
+fn spoil_jpeg(bytes: &mut [u8], from: usize) {
+    let find = |bytes: &[u8], wanted: &[u8]| {
+        let mut windows = bytes.windows(wanted.len());
+        windows.position(|window| window == wanted).unwrap()
+    };
+    let start = from + find(&bytes[from..], b"\xff\xd8\xff");
+    let end = start + find(&bytes[start..], b"\xff\xd9");
+    bytes[end - 20..end + 2].fill(0);
+}
+
+#[test]
+fn broken_lists() {
+    let refused = |split: &str, damage: fn(&Dir), message| {
+        let domain = format!("source: file-list, path: folder, split: {split}, {CLASSES}");
+        refused(&["folder", "lists"], &domain, damage, message);
+    };
+    let json = "lists/split_zhou_Sky.json";
+    let csv = "lists/split.csv";
+    let yaml = "{train: lists/sky_train.yaml, test: lists/sky_test.yaml}";
+    // A missing file; a missing folder; a missing list.
+    refused(
+        json,
+        |dir| fs::remove_file(dir.path("folder/n01/night_4.jpg")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split_zhou_Sky.json: test[5]: there is no image `n01/night_4.jpg` below DIR/folder; copy what is missing, or give the list that belongs to this copy
+        "#]],
+    );
+    refused(
+        yaml,
+        |dir| fs::remove_dir_all(dir.path("folder")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/folder: there is no such folder; check the domain's `path`, or put the files there
+        "#]],
+    );
+    refused(
+        csv,
+        |dir| fs::remove_file(dir.path("lists/split.csv")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: cannot be read: No such file or directory (os error 2)
+        "#]],
+    );
+    // Another ending; two images of one name; one image twice.
+    refused(
+        json,
+        |dir| {
+            let path = dir.path("folder/n01/night_4.jpg");
+            fs::rename(&path, path.with_extension("png")).unwrap();
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split_zhou_Sky.json: test[5]: there is no image `n01/night_4.jpg` below DIR/folder (there is `n01/night_4.png`); copy what is missing, or give the list that belongs to this copy
+        "#]],
+    );
+    refused(
+        csv,
+        |dir| {
+            fs::create_dir(dir.path("folder/old")).unwrap();
+            copy(&dir.path("folder/n01"), &dir.path("folder/old/n01"));
+            fs::create_dir(dir.path("folder/new")).unwrap();
+            fs::rename(dir.path("folder/n01"), dir.path("folder/new/n01")).unwrap();
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 5: `n01/night_0.jpg` may be DIR/folder/new/n01/night_0.jpg as well as DIR/folder/old/n01/night_0.jpg; write more of its folders in the list, or remove one of the two
+        "#]],
+    );
+    refused(
+        csv,
+        |dir| replace(dir, "lists/split.csv", "night_4.jpg", "night_3.jpg"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 19: `n01/night_3.jpg` is DIR/folder/n01/night_3.jpg, as is `n01/night_3.jpg` (DIR/lists/split.csv: line 18); list every image once
+        "#]],
+    );
+    // A label of no class; an empty class; two classes of one name.
+    refused(
+        csv,
+        |dir| replace(dir, "lists/split.csv", ",n01,", ",n07,"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 5: the class `n07` is none of `classes`; add it there, with `key: n07` if its name is another, or to `leave_out`; did you mean `n04`?
+        "#]],
+    );
+    refused(
+        yaml,
+        |dir| replace(dir, "lists/sky_test.yaml", "targets:\n- ", "targets:\n- 1"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/sky_test.yaml: data[0]: the label 13, but there are 4 classes (0 to 3); name all classes, or mend the label
+        "#]],
+    );
+    refused(
+        csv,
+        |dir| {
+            dir.write("lists/classes.yaml", "[noon, night, dawn, dusk]");
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 2: the class `n04` is none of `classes`; add it there, with `key: n04` if its name is another, or to `leave_out`; the choices are `noon`, `night`, `dawn`, `dusk`
+        "#]],
+    );
+    refused(
+        yaml,
+        |dir| {
+            dir.write("lists/classes.yaml", "[noon, night, dawn, dusk, fog]");
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/lists/sky_train.yaml: class `fog` has no train samples; add some, or remove the class
+        "#]],
+    );
+    refused(
+        csv,
+        |dir| replace(dir, "lists/classes.yaml", "name: dusk", "name: dawn"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/classes.yaml: two classes are called `dawn`, the 3. and the 4.; give each class a name and a key of its own
+        "#]],
+    );
+    refused(
+        yaml,
+        |dir| replace(dir, "lists/classes.yaml", "- name: noon", "- nom: noon"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/classes.yaml: .[0]: unknown field `nom`, expected `name` or `key` at line 1 column 3; give a list of class names, or of `{name: …, key: …}`
+        "#]],
+    );
+    // Lists that are none.
+    refused(
+        csv,
+        |dir| replace(dir, "lists/split.csv", "file,class", "path,class"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 1: there is no column `file`; name the right column so; the choices are `path`, `class`, `split`
+        "#]],
+    );
+    refused(
+        csv,
+        |dir| replace(dir, "lists/split.csv", ",train", ",training"),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 2: the split is `training`; write `train`, `val` or `test`
+        "#]],
+    );
+    refused(
+        json,
+        |dir| cut(dir, "lists/split_zhou_Sky.json", 9),
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split_zhou_Sky.json: EOF while parsing a list at line 104 column 9; give a list of the form {"train": [[file, label, class name], …], "test": […]}
+        "#]],
+    );
+    refused(
+        yaml,
+        |dir| cut(dir, "lists/sky_test.yaml", 4),
+        expect![[r#"
+        error: domain `sky`: DIR/lists/sky_test.yaml: 8 files in `data`, 7 classes in `targets`; copy the list again
+    "#]],
+    );
+    refused(
+        "lists/sky_test.yaml",
+        |_| {},
+        expect![[r#"
+        error: domain `sky`: DIR/lists/sky_test.yaml: a YAML list holds one split; write `split: {train: …, test: …}` with a file for each
+    "#]],
+    );
+}
+
+#[test]
+fn a_list_that_belongs_to_another_copy() {
+    let domain = format!("source: image-folder, path: folder, split: lists/split.csv, {CLASSES}");
+    refused(
+        &["folder", "lists"],
+        &domain,
+        |dir| {
+            replace(
+                dir,
+                "lists/split.csv",
+                "n01/night_4.jpg,n01",
+                "n01/night_4.jpg,n02",
+            )
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 19: the list says `dusk`, but DIR/folder/n01/night_4.jpg is of the class `night`; give the list that belongs to this copy, or mend `classes`
+        "#]],
+    );
+    // Nothing is left out that is not there.
+    refused(
+        &["folder", "lists"],
+        &format!("{domain}, leave_out: [n05]"),
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: `leave_out` names the class `n05`, which no image has; remove it there, or mend its name
+        "#]],
+    );
+    // What nobody lists must be left out by name.
+    refused(
+        &["isic"],
+        "source: isic, path: isic, classes: [{name: noon, key: MEL}, {name: night, key: BCC}, {name: dawn, key: AKIEC}, \
+         {name: dusk, key: BKL}]",
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/isic: the class `NV` is none of `classes`; add it there, with `key: NV` if its name is another, or to `leave_out`; the choices are `MEL`, `BCC`, `AKIEC`, `BKL`
+        "#]],
+    );
+}
+
+#[test]
+fn broken_images_in_folders() {
+    let domain = format!("source: file-list, path: folder, split: lists/split.csv, {CLASSES}");
+    refused(
+        &["folder", "lists"],
+        &domain,
+        |dir| edit(dir, "folder/n02/dusk_3.jpg", Vec::clear),
+        expect![[r#"
+            error: domain `sky`: DIR/folder/n02/dusk_3.jpg: the file is empty; copy it again, or delete it
+        "#]],
+    );
+    fails(
+        &["folder", "lists"],
+        &domain,
+        |dir| cut(dir, "folder/n02/dusk_3.jpg", 10),
+        expect![
+            "error: domain `sky`: DIR/folder/n02/dusk_3.jpg: damaged image (the file ends inside the image); copy it again, or delete it"
+        ],
+    );
+}
+
+#[test]
+fn broken_parquet() {
+    let domain = "source: parquet, path: parquet/data";
+    let refused =
+        |domain: &str, damage: fn(&Dir), message| refused(&["parquet"], domain, damage, message);
+    let test = "parquet/data/test-00000-of-00001.parquet";
+    refused(
+        &format!("{domain}, columns: {{image: img}}"),
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: there is no column `img`; name it with `columns: {image: …}`; the choices are `image`, `label`
+        "#]],
+    );
+    refused(
+        &format!("{domain}, columns: {{image: labels}}"),
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: there is no column `labels`; name it with `columns: {image: …}`; did you mean `label`?
+        "#]],
+    );
+    refused(
+        &format!("{domain}, columns: {{label: image}}"),
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: the column `image` holds neither whole numbers nor text; name another one, as in `columns: {label: …}`
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| cut(dir, "parquet/data/test-00000-of-00001.parquet", 100),
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data/test-00000-of-00001.parquet: no parquet file, or one that is cut short (Parquet error: Invalid Parquet file. Corrupt footer); copy it again
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| edit(dir, "parquet/data/test-00000-of-00001.parquet", Vec::clear),
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data/test-00000-of-00001.parquet: the file is empty; copy it again, or delete it
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| fs::remove_file(dir.path("parquet/data/train-00001-of-00002.parquet")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data/train-00001-of-00002.parquet: this shard is missing: of 2 there are 1; copy it again
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| fs::remove_file(dir.path("parquet/data/test-00000-of-00001.parquet")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data: class `n01` has no test samples; add some, or remove the class
+        "#]],
+    );
+    refused(
+        &format!(
+            "{domain}, classes: [{{name: noon, key: n04}}, {{name: night, key: n01}}, {{name: dawn, key: n03}}]"
+        ),
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/data: the class `n02` is none of `classes`; add it there, with `key: n02` if its name is another, or to `leave_out`; did you mean `n04`?
+        "#]],
+    );
+    fails(
+        &["parquet"],
+        domain,
+        |dir| edit(dir, test, |bytes| spoil_jpeg(bytes, 0)),
+        expect![
+            "error: domain `sky`: DIR/parquet/data/test-00000-of-00001.parquet: row 0 (dusk_3.jpg): damaged image (the file ends inside the image); copy it again, or delete it"
+        ],
+    );
+}
+
+#[test]
+fn broken_tar_shards() {
+    let domain = "source: webdataset, path: webdataset, classes: [noon, night, dawn, dusk]";
+    let refused =
+        |domain: &str, damage: fn(&Dir), message| refused(&["webdataset"], domain, damage, message);
+    // Inside an image; behind a member; inside a header.
+    refused(
+        domain,
+        |dir| {
+            edit(dir, "webdataset/train-000001.tar", |bytes| {
+                bytes.truncate(900)
+            })
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/train-000001.tar: the archive is cut short inside `n03/dawn_0.jpg`, of whose 651 bytes 388 are there; copy it again
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| {
+            edit(dir, "webdataset/train-000001.tar", |bytes| {
+                bytes.truncate(1536)
+            })
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/train-000001.tar: the archive is cut short: the mark of its end is missing; copy it again
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| {
+            edit(dir, "webdataset/train-000001.tar", |bytes| {
+                bytes.truncate(1600)
+            })
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/train-000001.tar: damaged tar archive (failed to read entire block); copy it again
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| edit(dir, "webdataset/test-000000.tar", Vec::clear),
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/test-000000.tar: the file is empty; copy it again, or delete it
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| {
+            edit(dir, "webdataset/test-000000.tar", |bytes| {
+                bytes.splice(..2, [0x1f, 0x8b]);
+            });
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/test-000000.tar: this file is gzipped, so no image in it can be reached by itself; unpack it (`gunzip`); the images in it are packed already
+        "#]],
+    );
+    refused(
+        domain,
+        |dir| {
+            let path = dir.path("webdataset/test-000000.tar");
+            fs::rename(path, dir.path("webdataset/shard-0.tar")).unwrap();
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/shard-0.tar: its name does not say whether it is train or test; write `path: {train: …, test: …}`, or lay a list over the copy with `split:`
+        "#]],
+    );
+    refused(
+        "source: webdataset, path: webdataset, classes: [noon, night, dawn]",
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/webdataset/train-000000.tar: n02/dusk_2.jpg: the label 3, but there are 3 classes (0 to 2); name all classes, or mend the label
+        "#]],
+    );
+    fails(
+        &["webdataset"],
+        domain,
+        |dir| {
+            edit(dir, "webdataset/test-000000.tar", |bytes| {
+                spoil_jpeg(bytes, 0)
+            })
+        },
+        expect![
+            "error: domain `sky`: DIR/webdataset/test-000000.tar: n02/dusk_3.jpg: damaged image (the file ends inside the image); copy it again, or delete it"
+        ],
+    );
+}
+
+#[test]
+fn broken_cub() {
+    let refused = |damage: fn(&Dir), message| {
+        refused(
+            &["cub"],
+            "source: cub, path: cub/CUB_200_2011",
+            damage,
+            message,
+        );
+    };
+    refused(
+        |dir| {
+            fs::remove_file(dir.path("cub/CUB_200_2011/images/003.Night_sky/night_4.jpg")).unwrap()
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/cub/CUB_200_2011/images/003.Night_sky/night_4.jpg: cannot be read: No such file or directory (os error 2)
+        "#]],
+    );
+    refused(
+        |dir| fs::remove_file(dir.path("cub/CUB_200_2011/classes.txt")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/cub/CUB_200_2011/classes.txt: cannot be read: No such file or directory (os error 2)
+        "#]],
+    );
+    refused(
+        |dir| {
+            replace(
+                dir,
+                "cub/CUB_200_2011/image_class_labels.txt",
+                "\n7 2",
+                "\n7 9",
+            )
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/cub/CUB_200_2011/image_class_labels.txt: line 7: DIR/cub/CUB_200_2011/classes.txt says nothing of 9; copy the text files again
+        "#]],
+    );
+    refused(
+        |dir| {
+            replace(
+                dir,
+                "cub/CUB_200_2011/train_test_split.txt",
+                "\n7 ",
+                "\n77 ",
+            )
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/cub/CUB_200_2011/train_test_split.txt: line 7: there is no image 77 in DIR/cub/CUB_200_2011/images.txt; copy the text files again
+        "#]],
+    );
+    refused(
+        |dir| {
+            replace(
+                dir,
+                "cub/CUB_200_2011/classes.txt",
+                "002.Dusk_sky",
+                "001.Dawn_sky",
+            )
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/cub/CUB_200_2011: class names have `001.Dawn_sky` twice (for 1 and 2); give one name per class, each of its own
+        "#]],
+    );
+}
+
+#[test]
+fn broken_cars() {
+    let refused =
+        |damage: fn(&Dir), message| refused(&["cars"], "source: cars, path: cars", damage, message);
+    refused(
+        |dir| fs::remove_file(dir.path("cars/cars_train/00003.jpg")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/cars/cars_train/00003.jpg: cannot be read: No such file or directory (os error 2)
+        "#]],
+    );
+    refused(
+        |dir| fs::remove_file(dir.path("cars/cars_test_annos_withlabels.mat")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/cars/devkit/cars_test_annos_withlabels.mat: this file is missing; cars_test_annos.mat, which comes with the images, has no labels; put it there
+        "#]],
+    );
+    refused(
+        |dir| cut(dir, "cars/cars_test_annos_withlabels.mat", 50),
+        expect![[r#"
+            error: domain `sky`: DIR/cars/cars_test_annos_withlabels.mat: the file is cut short; copy the devkit again
+        "#]],
+    );
+    refused(
+        |dir| cut(dir, "cars/devkit/cars_train_annos.mat", 50),
+        expect![[r#"
+            error: domain `sky`: DIR/cars/devkit/cars_train_annos.mat: the file is cut short; copy the devkit again
+        "#]],
+    );
+    refused(
+        |dir| {
+            let test = dir.path("cars/cars_test_annos_withlabels.mat");
+            fs::copy(test, dir.path("cars/devkit/cars_meta.mat")).unwrap();
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/cars/devkit/cars_meta.mat: there is no cell array `class_names`; copy the devkit again
+        "#]],
+    );
+    refused(
+        |dir| {
+            dir.write(
+                "cars/devkit/cars_meta.mat",
+                format!("MATLAB 7.3 MAT-file{:200}", ""),
+            );
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/cars/devkit/cars_meta.mat: this is a MATLAB 7.3 (HDF5) file, and those that were published are of version 5; copy the devkit again
+        "#]],
+    );
+}
+
+#[test]
+fn broken_isic() {
+    let domain = "source: isic, path: isic, leave_out: [NV]";
+    let refused = |damage: fn(&Dir), message| refused(&["isic"], domain, damage, message);
+    refused(
+        |dir| fs::remove_file(dir.path("isic/ISIC2018_Task3_Test_Input/ISIC_0000013.jpg")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 3: there is no image `ISIC_0000013` below DIR/isic; copy it again
+        "#]],
+    );
+    refused(
+        |dir| {
+            let from = dir.path("isic/ISIC2018_Task3_Test_Input/ISIC_0000013.jpg");
+            fs::copy(from, dir.path("isic/ISIC_0000013.png")).unwrap();
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 3: the image `ISIC_0000013` is there twice, as `ISIC2018_Task3_Test_Input/ISIC_0000013.jpg` and `ISIC_0000013.png`; remove one of the two
+        "#]],
+    );
+    refused(
+        |dir| {
+            replace(
+                dir,
+                "isic/ISIC2018_Task3_Test_GroundTruth.csv",
+                "1.0",
+                "0.0",
+            )
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 2: `ISIC_0000012` has 0 classes marked with 1.0; mark one
+        "#]],
+    );
+    refused(
+        |dir| {
+            replace(
+                dir,
+                "isic/ISIC2018_Task3_Test_GroundTruth.csv",
+                "image,",
+                "id,",
+            )
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 1: there is no column `image`; name the right column so; the choices are `id`, `MEL`, `NV`, `BCC`, `AKIEC`, `BKL`
+        "#]],
+    );
+    refused(
+        |dir| fs::remove_file(dir.path("isic/ISIC2018_Task3_Test_GroundTruth.csv")).unwrap(),
+        expect![[r#"
+            error: domain `sky`: DIR/isic: this copy does not say which images are train and which test; lay a list over it with `split:`
+        "#]],
+    );
+    refused(
+        |dir| {
+            fs::remove_file(dir.path("isic/ISIC2018_Task3_Test_GroundTruth.csv")).unwrap();
+            fs::remove_file(dir.path("isic/ISIC2018_Task3_Training_GroundTruth.csv")).unwrap();
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/isic: neither ISIC2018_Task3_Training_GroundTruth.csv nor HAM10000_metadata.csv is there; name the table with `labels:`, or one for each split with `labels: {train: …, test: …}`
+        "#]],
+    );
+}
+
+/// Whatever a published split is laid over, and in whichever form it was published: the same split hash, class order and
+/// numbers, to the byte.
+#[test]
+fn one_split_over_every_copy() {
+    let copies = [
+        "source: file-list, path: folder",
+        "source: image-folder, path: folder",
+        "source: parquet, path: parquet/data",
+        "source: parquet, path: 'parquet/data/*.parquet'",
+        "source: webdataset, path: webdataset",
+    ];
+    let dir = prepared(&["folder", "parquet", "webdataset", "lists"], copies[0]);
+    let published = rows(&dir.path("lists/split.csv"));
+    let names = ["noon", "night", "dawn", "dusk"];
+    let keys = ["n04", "n01", "n03", "n02"];
+    let mut known = Vec::new();
+    for seed in 0..4 {
+        // Another split: every class's images in another order, the first to the train split, the last to the test split.
+        let order = harness::stream::shuffled(published.len(), seed);
+        let images = order
+            .iter()
+            .map(|&at| (&published[at]["file"], &published[at]["class"]));
+        let mut split: [Vec<(&str, usize)>; 2] = Default::default();
+        let mut seen = [0; 4];
+        for (file, class) in images {
+            let label = keys.iter().position(|key| key == class).unwrap();
+            seen[label] += 1;
+            split[usize::from(seen[label] > 2 + seed as usize % 2)].push((file, label));
+        }
+        let mut csv = "file,class,split\n".to_owned();
+        for (part, word) in split.iter().zip(["train", "test"]) {
+            let lines = part
+                .iter()
+                .map(|(file, label)| format!("./sky/{file},{},{word}\n", keys[*label]));
+            csv.extend(lines);
+            let data: Vec<String> = part
+                .iter()
+                .map(|(file, _)| format!("/mnt/sky/{file}"))
+                .collect();
+            let targets: Vec<usize> = part.iter().map(|(_, label)| *label).collect();
+            let yaml = serde_json::json!({"data": data, "targets": targets});
+            dir.write(&format!("lists/{word}.yaml"), yaml.to_string());
+        }
+        dir.write("lists/own.csv", csv);
+        let zhou = |part: &Vec<(&str, usize)>| -> Vec<serde_json::Value> {
+            let entry =
+                |&(file, label): &(&str, usize)| serde_json::json!([file, label, names[label]]);
+            part.iter().map(entry).collect()
+        };
+        // CoOp's calls the classes by their names.
+        let zhou =
+            serde_json::json!({"train": zhou(&split[0]), "val": [], "test": zhou(&split[1])});
+        dir.write("lists/own.json", zhou.to_string());
+        let lists = [
+            (CLASSES, "lists/own.csv"),
+            (CLASSES, "{train: lists/train.yaml, test: lists/test.yaml}"),
+            ("classes: [noon, night, dawn, dusk]", "lists/own.json"),
+        ];
+        let mut first = None;
+        for (copy, (classes, list)) in copies
+            .iter()
+            .flat_map(|copy| lists.map(|list| (copy, list)))
+        {
+            dir.write(
+                "s.yaml",
+                scenario(&format!("{copy}, split: {list}, {classes}")),
+            );
+            dir.clbench(["run", "s.yaml"]).succeeds();
+            let numbers = fs::read_to_string(dir.path("results/runs/s/accuracy.csv")).unwrap();
+            let first = first.get_or_insert_with(|| numbers.clone());
+            assert_eq!(first, &numbers, "seed {seed}, {list} over {copy}");
+            fs::remove_dir_all(dir.path("results")).unwrap();
+        }
+        known.push(first.unwrap());
+    }
+    // Another split is another hash.
+    let hashes: Vec<&str> = known
+        .iter()
+        .filter_map(|csv| csv.lines().nth(1)?.split(',').nth(2))
+        .collect();
+    for (at, hash) in hashes.iter().enumerate() {
+        assert!(!hashes[..at].contains(hash), "{hashes:?}");
+    }
+}
