@@ -11,6 +11,7 @@ mod l2p_vit;
 mod leaderboard;
 mod misbehaviour;
 mod plugins;
+mod preprocessing;
 mod quickstart;
 mod run_options;
 mod scenario_errors;
