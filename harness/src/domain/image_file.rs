@@ -58,8 +58,8 @@ pub(super) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
 /// The image that a file of these bytes holds, at its own size; `path` is what messages call it.
 pub(super) fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
-    let image = image::load_from_memory_with_format(bytes, format)
-        .map_err(|cause| damaged(path, cause))?;
+    let image =
+        image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
     // The JPEG decoder fills what is missing of a file with grey, which is for viewers.
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, "the file ends inside the image"));
@@ -72,9 +72,7 @@ pub(super) fn decode_bytes(bytes: &[u8], path: &Path) -> Result<RgbImage, Domain
         }
         DynamicImage::ImageLumaA16(image) => rgb(&image, |LumaA([grey, _])| [upper(grey); 3]),
         DynamicImage::ImageRgb16(image) => rgb(&image, |Rgb(values)| values.map(upper)),
-        DynamicImage::ImageRgba16(image) => {
-            rgb(&image, |Rgba([r, g, b, _])| [r, g, b].map(upper))
-        }
+        DynamicImage::ImageRgba16(image) => rgb(&image, |Rgba([r, g, b, _])| [r, g, b].map(upper)),
         other => other.into_rgb8(),
     })
 }

@@ -9,9 +9,10 @@
 //! message that names the file. Nothing that cannot be used is skipped.
 //!
 //! One file per kind of source (`digits`, `pictures`, `folder`, `idx`), each of which turns what it has into [`Sample`]s
-//! and an image store; what all share is in `collection`, and [`prepare`] brings an image to the size that a backbone
-//! reads.
+//! and an image store; what all share is in `collection`. [`prepare`] brings an image to the size that a backbone
+//! reads, [`ahead`] does so on all cores.
 
+pub mod ahead;
 pub mod augment;
 mod class_wise;
 mod collection;
