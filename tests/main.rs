@@ -4,6 +4,7 @@ mod augmentation;
 mod cached_outputs;
 mod commands;
 mod coop_parity;
+mod device;
 mod digits;
 mod domains;
 mod golden;

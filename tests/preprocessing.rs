@@ -1,10 +1,12 @@
 //! Images of every kind that data sets hold, against what Pillow makes of them: read from an image folder, converted to
 //! RGB, resized, cropped. The fixtures' README says how they were made.
 
-use clbench_tests::root;
+use clbench_tests::{Dir, nearest_class_mean, root};
+use harness::domain::ahead::ahead;
 use harness::domain::prepare::prepare;
 use harness::domain::{Domain, DomainSource, Split};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
+use image::{GrayImage, Luma};
 use std::fs;
 use std::path::Path;
 
@@ -93,4 +95,64 @@ fn every_kind_of_image_becomes_what_pillow_makes_of_it() {
             "{name}: {found:?}, {allowed:?} allowed"
         );
     }
+}
+
+#[test]
+fn on_all_cores_images_are_what_they_are_one_by_one() {
+    let fixtures = root().join("tests/fixtures/preprocessing");
+    let folder = tempfile::tempdir().unwrap();
+    let domain = domain(&fixtures.join("sources"), folder.path());
+    let spec = ImageInfo {
+        height: 48,
+        width: 40,
+        resize: Resize::ShortestEdgeThenCrop(56),
+        filter: Filter::Bicubic,
+    };
+    let images = domain.samples(Split::Train).len();
+    let prepared = |image: usize| {
+        // Each several times, so that every core has some.
+        let image = domain.image(Split::Train, image % images).unwrap();
+        prepare(&image, &spec)
+    };
+    let one_by_one: Vec<_> = (0..4 * images).map(prepared).collect();
+    let together: Vec<_> = ahead(4 * images, 8, prepared, Iterator::collect);
+    assert!(together == one_by_one);
+}
+
+/// Of two damaged images the first is named, however many are decoded at once.
+#[test]
+fn the_first_image_that_cannot_be_decoded_ends_the_run() {
+    let dir = Dir::new();
+    for (class, level) in [("day", 200), ("night", 20)] {
+        for (split, n) in [("train", 60), ("test", 3)] {
+            let folder = dir.path(&format!("images/{split}/{class}"));
+            fs::create_dir_all(&folder).unwrap();
+            for i in 0..n {
+                let picture = GrayImage::from_pixel(40, 30, Luma([level + i]));
+                picture.save(folder.join(format!("{i}.jpg"))).unwrap();
+            }
+        }
+    }
+    for i in [41, 43] {
+        let path = dir.path(&format!("images/train/night/{i}.jpg"));
+        let bytes = fs::read(&path).unwrap();
+        fs::write(path, &bytes[..bytes.len() - 2]).unwrap();
+    }
+    dir.write(
+        "s.yaml",
+        format!(
+            "seeds: [1]\n\
+             stream: {{tasks: 2}}\n\
+             domains: {{sky: {{source: image-folder, path: images}}}}\n\
+             backbones: {{pixels: {{parameters: {{size: 4}}}}}}\n\
+             strategies: {{nearest-class-mean: {{plugin: {}}}}}\n",
+            nearest_class_mean().display()
+        ),
+    );
+    let outcome = dir.clbench(["run", "s.yaml"]).outcome();
+    assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    let expected = "domain `sky`: DIR/images/train/night/41.jpg: damaged image (the file ends inside the image); copy it \
+                    again, or delete it";
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("43.jpg"), "{}", outcome.stderr);
 }

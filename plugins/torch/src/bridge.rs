@@ -208,6 +208,15 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_to_the_device_that_it_is_on_is_a_copy() {
+        let values = [1_u8, 2, 3];
+        let view = TensorView::new(&values, &[3]).unwrap();
+        let copy = copy_to(view, Device::Cpu).unwrap();
+        assert_ne!(copy.data_ptr(), view.data());
+        assert_eq!(Vec::<u8>::try_from(copy).unwrap(), values);
+    }
+
+    #[test]
     fn every_type_crosses_both_ways() {
         for (dtype, kind) in TYPES {
             let inside = Tensor::from_slice(&[1_i64, 2, 3]).to_kind(kind);
