@@ -10,7 +10,8 @@
 //! full size.
 //!
 //! How many threads there are moves no number: each image is worked on alone, as it would be without them. They are as many
-//! as the machine has cores for this process, whatever `threads` says in a scenario, which is about the numerics of models.
+//! as the machine has cores for this process, whatever `threads` says in a scenario, which is about the numerics of models. Cells
+//! that run side by side and train on images share these cores; features are computed before them, one set at a time.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

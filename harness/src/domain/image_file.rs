@@ -13,8 +13,9 @@
 //! Pillow's doing, and so what published numbers were measured on; whoever has such images scales them to 8 bits first.
 //!
 //! PNG images are Pillow's to the bit. JPEG leaves rounding to the decoder: beside libjpeg's, values differ by 1 at most
-//! where colours are stored at full size; where they are stored at half size, as in most photographs, by 3 at most and 0.3
-//! on average, and in the last row and column, whose neighbours outside the image libjpeg does not look at, by up to 9.
+//! where colours are stored at full size and the quality is usual. Where colours are stored at half size, as in most
+//! photographs, they differ by 3 at most and less than 0.5 on average, in the last row and column, whose neighbours outside the
+//! image libjpeg does not look at, by up to 9, and in images of a few pixels by more.
 
 use super::error::DomainError;
 use image::{
