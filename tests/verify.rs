@@ -1,7 +1,7 @@
 //! `clbench data verify`: what a scenario expects of its domains, and what is found there.
 
 use crate::tables::files;
-use clbench_tests::{Dir, nearest_class_mean};
+use clbench_tests::{Dir, nearest_class_mean, root};
 use expect_test::expect;
 use image::{Rgb, RgbImage};
 use std::fs;
@@ -158,4 +158,25 @@ fn images_that_are_not_there() {
             zero, one, two, three, four, five, six, seven, eight, nine
     "#]]
     .assert_eq(&valid.stdout);
+}
+
+/// Those whose images have to be fetched, too.
+#[test]
+fn every_scenario_that_ships_is_valid() {
+    let mut valid = 0;
+    for folder in ["scenarios", "scenarios/paper"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "yaml")
+            {
+                let dir = Dir::new();
+                let args = ["validate".as_ref(), path.as_os_str()];
+                dir.clbench(args).succeeds();
+                valid += 1;
+            }
+        }
+    }
+    assert!(valid >= 11, "{valid}");
 }

@@ -27,7 +27,7 @@ pub trait Backbone: Send + Sync + Sized + 'static {
     /// What the model is. Asked once, after it was made.
     fn info(&self) -> BackboneInfo;
 
-    /// Embeds texts: `[texts, embedding width]`, projected, not normalised. No gradient.
+    /// Embeds texts: `[texts, embedding width]`, projected, not normalised, on the CPU. No gradient.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ pub trait Backbone: Send + Sync + Sized + 'static {
     }
 
     /// Embeds images, u8 `[images, 3, height, width]`, prepared as [`BackboneInfo::image`] says:
-    /// `[images, embedding width]`, projected, not normalised. No gradient.
+    /// `[images, embedding width]`, projected, not normalised, on the CPU, where the host reads them. No gradient.
     ///
     /// # Errors
     ///
@@ -47,7 +47,8 @@ pub trait Backbone: Send + Sync + Sized + 'static {
     /// Encodes with prompts put in at named sites, and keeps the way back to each of them.
     ///
     /// `sites` are copied on entry (the caller may reuse their memory); the gradient mode is the backbone's own for
-    /// the time of the call.
+    /// the time of the call. Without sites there is nothing to learn, and outputs are on the CPU, where the host reads them;
+    /// with sites they are where the backbone computes.
     ///
     /// # Errors
     ///

@@ -74,6 +74,18 @@ pub enum Layout {
     },
 }
 
+impl ImageCopy {
+    /// A copy that says all of itself.
+    pub fn plain(layout: Layout) -> ImageCopy {
+        ImageCopy {
+            layout,
+            split: None,
+            classes: None,
+            leave_out: Vec::new(),
+        }
+    }
+}
+
 impl Layout {
     /// Where the copy lies: its folder, or that of its first files as far as it is no pattern.
     pub fn root(&self) -> &Path {

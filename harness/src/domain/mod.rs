@@ -14,8 +14,9 @@
 //! split, laid over a folder, a parquet file or a tar archive, gives the same samples, names, labels and split hash.
 //!
 //! What is no such copy has a file of its own (`digits`, `pictures`, `idx`). All of them end in [`Sample`]s and an image store
-//! (`collection`), and [`prepare`] brings an image to the size that a backbone reads.
+//! (`collection`); [`prepare`] brings an image to the size that a backbone reads, [`ahead`] does so on all cores.
 
+pub mod ahead;
 pub mod augment;
 mod bank;
 mod class_wise;

@@ -3,12 +3,24 @@
 //! A backbone says once what size it reads and how images get there ([`ImageInfo`]); all images of a run then go
 //! through [`prepare`]. Values stay bytes: scaling to 0…1 and a model's mean and deviation are the backbone's own
 //! business, so that a cached image serves every backbone of one size.
+//!
+//! # Whose rounding
+//!
+//! That of torchvision on a Pillow image, `Resize(n, BICUBIC)` and `CenterCrop(n)`, which OpenAI's CLIP, CoOp, OpenCLIP
+//! and timm use, and so most published numbers. transformers' `CLIPImageProcessor` resizes to the same sizes (the longer side
+//! is cut off to a whole number) and then differs in two things. It cuts at half of what is too much, rounded down, where
+//! torchvision rounds to the nearest even number: of 3, 7, 11, … pixels too many one less is cut off at the left or the top.
+//! And where it runs on torchvision's tensors, its default since version 5, their bicubic filter rounds otherwise than
+//! Pillow's.
+//!
+//! Images are converted to RGB before they are resized, as transformers does. OpenAI's transform converts afterwards, which is
+//! the same for RGB and grey; but an image with a palette, or of black and white alone, is then resized to the nearest pixel,
+//! one with transparency in premultiplied colours, and one of CMYK in its inks.
 
-use super::resample;
+use super::resample::{self, Part};
 use harness_abi::backbone::{ImageInfo, Resize};
+use image::RgbImage;
 use image::imageops;
-use image::{GenericImageView, RgbImage};
-use std::borrow::Cow;
 
 /// The pixels of `image` as `spec` wants them, plane after plane: `[3, height, width]`.
 ///
@@ -21,15 +33,17 @@ pub fn prepare(image: &RgbImage, spec: &ImageInfo) -> Vec<u8> {
         Resize::ShortestEdge => covering(from, (width, height)),
         Resize::ShortestEdgeThenCrop(edge) => covering(from, (width.max(edge), height.max(edge))),
     };
-    let resized = match from == to {
-        true => Cow::Borrowed(image),
-        false => Cow::Owned(resample::resize(image, to.0, to.1, spec.filter)),
+    let part = Part {
+        left: middle(to.0 - width),
+        top: middle(to.1 - height),
+        width,
+        height,
     };
-    if to == (width, height) {
-        return planes(&*resized);
+    if from == to {
+        let cut = imageops::crop_imm(image, part.left, part.top, width, height);
+        return planes(&cut.to_image());
     }
-    let (left, top) = (middle(to.0 - width), middle(to.1 - height));
-    planes(&*imageops::crop_imm(&*resized, left, top, width, height))
+    planes(&resample::resize(image, to, spec.filter, part))
 }
 
 /// The size to which an image is resized to cover a target: one side fits, the other is cut off to a whole number.
@@ -51,14 +65,11 @@ fn middle(surplus: u32) -> u32 {
 }
 
 /// `[height, width, 3]` to `[3, height, width]`.
-fn planes(image: &impl GenericImageView<Pixel = image::Rgb<u8>>) -> Vec<u8> {
-    let (width, height) = image.dimensions();
-    let size = width as usize * height as usize;
-    let mut planes = vec![0; 3 * size];
-    for (at, (_, _, pixel)) in image.pixels().enumerate() {
-        for (channel, &value) in pixel.0.iter().enumerate() {
-            planes[channel * size + at] = value;
-        }
+fn planes(image: &RgbImage) -> Vec<u8> {
+    let (pixels, _) = image.as_raw().as_chunks::<3>();
+    let mut planes = Vec::with_capacity(3 * pixels.len());
+    for channel in 0..3 {
+        planes.extend(pixels.iter().map(|pixel| pixel[channel]));
     }
     planes
 }
@@ -100,7 +111,7 @@ mod tests {
         // 7 wide, 2 high, to 2×2: no resizing, 5 columns too many, round(2.5) = 2 of them on the left.
         let image = pattern(7, 2);
         let pixels = prepare(&image, &spec(2, 2, Resize::ShortestEdge, Filter::Bicubic));
-        let expected = planes(&*imageops::crop_imm(&image, 2, 0, 2, 2));
+        let expected = planes(&imageops::crop_imm(&image, 2, 0, 2, 2).to_image());
         assert_eq!(pixels, expected);
     }
 
@@ -111,8 +122,13 @@ mod tests {
         let cropped = |edge| spec(32, 32, Resize::ShortestEdgeThenCrop(edge), Filter::Bicubic);
         for (from, to, at) in [((64, 48), (48, 36), (8, 2)), ((32, 32), (36, 36), (2, 2))] {
             let image = pattern(from.0, from.1);
-            let scaled = resample::resize(&image, to.0, to.1, Filter::Bicubic);
-            let expected = planes(&*imageops::crop_imm(&scaled, at.0, at.1, 32, 32));
+            let part = Part {
+                left: at.0,
+                top: at.1,
+                width: 32,
+                height: 32,
+            };
+            let expected = planes(&resample::resize(&image, to, Filter::Bicubic, part));
             assert_eq!(prepare(&image, &cropped(36)), expected, "{from:?}");
         }
         // An edge of the wanted size, or a shorter one, is no way farther.

@@ -7,12 +7,29 @@
 
 use harness_abi::backbone::Filter;
 use image::RgbImage;
+use std::ops::Range;
 
 /// Bits behind the point of a weight: 32 less 8 for the byte and 2 for the overshoot.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
-/// The image at another size, as `Image.resize((width, height), filter)` of Pillow gives it.
-pub(super) fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) -> RgbImage {
+/// A part of an image, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) left: u32,
+    pub(super) top: u32,
+    pub(super) width: u32,
+    pub(super) height: u32,
+}
+
+/// A part of the image at another size: `Image.resize((width, height), filter)` of Pillow, of which that part is cut out.
+/// What lies outside the part is not computed, so that a strip a thousand times as long as it is high costs no more than a
+/// square.
+pub(super) fn resize(
+    image: &RgbImage,
+    (width, height): (u32, u32),
+    filter: Filter,
+    part: Part,
+) -> RgbImage {
     let kernel: Kernel = match filter {
         Filter::Bicubic => Kernel {
             support: 2.0,
@@ -22,24 +39,52 @@ pub(super) fn resize(image: &RgbImage, width: u32, height: u32, filter: Filter) 
             support: 1.0,
             weight: linear,
         },
-        Filter::Nearest => return nearest(image, width, height),
+        Filter::Nearest => return nearest(image, (width, height), part),
     };
-    let mut image = image.clone();
-    if image.width() != width {
-        let windows = kernel.windows(image.width(), width);
-        image = RgbImage::from_fn(width, image.height(), |x, y| {
-            let window = &windows[x as usize];
-            window.sum(|at| image.get_pixel(at, y).0)
-        });
+    let columns = part.left..part.left + part.width;
+    let rows = part.top..part.top + part.height;
+    let columns = (image.width() != width).then(|| kernel.windows(image.width(), width, columns));
+    let rows = (image.height() != height).then(|| kernel.windows(image.height(), height, rows));
+    // The rows of the image that something is made of.
+    let (first, end) = match &rows {
+        Some(windows) => (windows[0].first, windows[windows.len() - 1].end()),
+        None => (part.top, part.top + part.height),
+    };
+    let length = 3 * part.width as usize;
+    let mut narrowed = vec![0; (end - first) as usize * length];
+    let image_rows = image.as_raw().chunks_exact(3 * image.width() as usize);
+    for (row, made) in image_rows
+        .skip(first as usize)
+        .zip(narrowed.chunks_exact_mut(length))
+    {
+        match &columns {
+            Some(windows) => {
+                let (row, _) = row.as_chunks();
+                let (made, _) = made.as_chunks_mut();
+                for (window, pixel) in windows.iter().zip(made) {
+                    *pixel = window.pixel(row);
+                }
+            }
+            None => made.copy_from_slice(&row[3 * part.left as usize..][..length]),
+        }
     }
-    if image.height() != height {
-        let windows = kernel.windows(image.height(), height);
-        image = RgbImage::from_fn(width, height, |x, y| {
-            let window = &windows[y as usize];
-            window.sum(|at| image.get_pixel(x, at).0)
-        });
+    let Some(windows) = &rows else {
+        return rgb(part, narrowed);
+    };
+    let mut resized = vec![0; windows.len() * length];
+    let mut sums = vec![0; length];
+    for (window, made) in windows.iter().zip(resized.chunks_exact_mut(length)) {
+        let rows = &narrowed[(window.first - first) as usize * length..];
+        window.row(rows, &mut sums);
+        for (byte, sum) in made.iter_mut().zip(&sums) {
+            *byte = rounded(*sum);
+        }
     }
-    image
+    rgb(part, resized)
+}
+
+fn rgb(part: Part, bytes: Vec<u8>) -> RgbImage {
+    RgbImage::from_raw(part.width, part.height, bytes).expect("three bytes for each pixel")
 }
 
 /// A filter: its weights by distance, none beyond `support`.
@@ -55,8 +100,8 @@ struct Window {
 }
 
 impl Kernel {
-    /// One window for each of `to` pixels, on a side of `from` pixels.
-    fn windows(&self, from: u32, to: u32) -> Vec<Window> {
+    /// One window for each pixel of a part of `to` pixels, on a side of `from` pixels.
+    fn windows(&self, from: u32, to: u32, part: Range<u32>) -> Vec<Window> {
         let scale = f64::from(from) / f64::from(to);
         // A shrinking image needs a wider filter, or it would alias.
         let widening = scale.max(1.0);
@@ -77,20 +122,43 @@ impl Kernel {
                     .collect(),
             }
         };
-        (0..to).map(window).collect()
+        part.map(window).collect()
     }
 }
 
+/// Half of the last digit that is kept, so that cutting off rounds.
+const HALF: i32 = 1 << (PRECISION_BITS - 1);
+
 impl Window {
-    fn sum(&self, pixel: impl Fn(u32) -> [u8; 3]) -> image::Rgb<u8> {
-        let mut sums = [1 << (PRECISION_BITS - 1); 3];
-        for (at, weight) in (self.first..).zip(&self.weights) {
-            for (sum, value) in sums.iter_mut().zip(pixel(at)) {
+    /// The pixel behind the last one.
+    fn end(&self) -> u32 {
+        self.first + self.weights.len() as u32
+    }
+
+    /// The pixel that the window makes of a row.
+    fn pixel(&self, row: &[[u8; 3]]) -> [u8; 3] {
+        let mut sums = [HALF; 3];
+        for (pixel, weight) in row[self.first as usize..].iter().zip(&self.weights) {
+            for (sum, &value) in sums.iter_mut().zip(pixel) {
                 *sum += i32::from(value) * weight;
             }
         }
-        image::Rgb(sums.map(|sum: i32| (sum >> PRECISION_BITS).clamp(0, 255) as u8))
+        sums.map(rounded)
     }
+
+    /// The sums of the row that the window makes of rows, of which the first is its own first one.
+    fn row(&self, rows: &[u8], sums: &mut [i32]) {
+        sums.fill(HALF);
+        for (row, weight) in rows.chunks_exact(sums.len()).zip(&self.weights) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                *sum += i32::from(value) * weight;
+            }
+        }
+    }
+}
+
+fn rounded(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
 fn fixed_point(weight: f64) -> i32 {
@@ -115,28 +183,29 @@ fn linear(distance: f64) -> f64 {
     (1.0 - distance.abs()).max(0.0)
 }
 
-fn nearest(image: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let columns = nearest_pixels(image.width(), width);
-    let rows = nearest_pixels(image.height(), height);
-    RgbImage::from_fn(width, height, |x, y| {
-        *image.get_pixel(columns[x as usize], rows[y as usize])
+fn nearest(image: &RgbImage, (width, height): (u32, u32), part: Part) -> RgbImage {
+    let columns = nearest_pixels(image.width(), width, part.left + part.width);
+    let rows = nearest_pixels(image.height(), height, part.top + part.height);
+    RgbImage::from_fn(part.width, part.height, |x, y| {
+        let (x, y) = ((part.left + x) as usize, (part.top + y) as usize);
+        *image.get_pixel(columns[x], rows[y])
     })
 }
 
 /// Steps are added up, as Pillow adds them: where a centre falls between two pixels, rounding decides which one it is.
-fn nearest_pixels(from: u32, to: u32) -> Vec<u32> {
+fn nearest_pixels(from: u32, to: u32, end: u32) -> Vec<u32> {
     let step = f64::from(from) / f64::from(to);
     let centres = std::iter::successors(Some(step * 0.5), |centre| Some(centre + step));
     centres
         .map(|centre| (centre as u32).min(from - 1))
-        .take(to as usize)
+        .take(end as usize)
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
+    use image::{Rgb, imageops};
 
     /// Another value for every pixel and channel, with hard edges.
     fn pattern(width: u32, height: u32) -> RgbImage {
@@ -167,8 +236,29 @@ mod tests {
                 .iter()
                 .map(|value| value.parse().unwrap())
                 .collect();
-            let resized = resize(&pattern(from_width, from_height), width, height, filter);
-            assert_eq!(resized.into_raw(), expected, "{}", fields[..5].join(" "));
+            let image = pattern(from_width, from_height);
+            let whole = Part {
+                left: 0,
+                top: 0,
+                width,
+                height,
+            };
+            let resized = resize(&image, (width, height), filter, whole);
+            assert_eq!(resized.as_raw(), &expected, "{}", fields[..5].join(" "));
+            // A part is that part of the whole.
+            let part = Part {
+                left: width / 3,
+                top: height / 4,
+                width: width.div_ceil(2),
+                height: height.div_ceil(3),
+            };
+            let cut = imageops::crop_imm(&resized, part.left, part.top, part.width, part.height);
+            assert_eq!(
+                resize(&image, (width, height), filter, part),
+                cut.to_image(),
+                "{}",
+                fields[..5].join(" ")
+            );
             cases += 1;
         }
         assert_eq!(cases, 18);

@@ -1,6 +1,7 @@
 //! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others that a strategy reads.
 
 use super::{CellBackbone, Event, Events, Interrupt};
+use crate::domain::ahead::{self, ahead};
 use crate::domain::prepare::prepare;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
@@ -36,9 +37,6 @@ pub struct Embedder<'a> {
     /// Whether to stop.
     pub interrupt: &'a Interrupt,
 }
-
-/// What is computed of a batch: its rows of each output. The outer error is an image's, the inner one the backbone's.
-type Computed = Result<harness_abi::Result<Vec<Block>>, Error>;
 
 impl Embedder<'_> {
     /// Opens or computes the embeddings of all samples, and these other outputs. What is missing of them is computed in
@@ -92,22 +90,32 @@ impl Embedder<'_> {
             // The backbone says how wide an output is with its first batch, and must keep to it.
             let mut widths: Vec<_> = missing.iter().map(|key| key.width).collect();
             let mut done = 0;
-            for batch in samples.chunks(info.image_batch.max(1) as usize) {
-                self.interrupt.check()?;
-                let blocks = self
-                    .blocks(&handle, missing, &widths, batch)?
-                    .map_err(|error| Error::from(failed(error)))?;
-                push(&blocks)
-                    .map_err(|error| Error::Internal(format!("writing features: {error}")))?;
-                widths = blocks.iter().map(|block| Some(block.width)).collect();
-                done += batch.len();
-                self.events.send(&Event::Progress {
-                    phase: "image".into(),
-                    done: done as u64,
-                    total: samples.len() as u64,
-                });
-            }
-            Ok(())
+            let batch_size = info.image_batch.max(1) as usize;
+            let pixels =
+                |at: usize| pixels(self.domain, self.domain_name, &info.image, samples[at]);
+            ahead(samples.len(), 2 * batch_size, pixels, |mut pixels| {
+                for batch in samples.chunks(batch_size) {
+                    self.interrupt.check()?;
+                    let images = pixels
+                        .by_ref()
+                        .take(batch.len())
+                        .collect::<Result<_, _>>()?;
+                    let images = image_batch(&info.image, images)?;
+                    let blocks = self
+                        .blocks(&handle, missing, &widths, batch, &images)
+                        .map_err(|error| Error::from(failed(error)))?;
+                    push(&blocks)
+                        .map_err(|error| Error::Internal(format!("writing features: {error}")))?;
+                    widths = blocks.iter().map(|block| Some(block.width)).collect();
+                    done += batch.len();
+                    self.events.send(&Event::Progress {
+                        phase: "image".into(),
+                        done: done as u64,
+                        total: samples.len() as u64,
+                    });
+                }
+                Ok(())
+            })
         };
         let found = self
             .store
@@ -127,8 +135,8 @@ impl Embedder<'_> {
         missing: &[&FeatureKey],
         widths: &[Option<usize>],
         batch: &[(Split, usize)],
-    ) -> Computed {
-        let images = image_batch(self.domain, self.domain_name, &handle.info().image, batch)?;
+        images: &Tensor,
+    ) -> harness_abi::Result<Vec<Block>> {
         let block = |(key, tensor, width): (&FeatureKey, Tensor, Option<usize>)| {
             let (what, view) = (named(&key.output), tensor.view());
             if view.shape().len() != 2 {
@@ -155,11 +163,10 @@ impl Embedder<'_> {
             }
         };
         let names: Vec<&str> = missing.iter().map(|key| key.output.as_str()).collect();
-        Ok(encoded(handle, &images, &names).and_then(|tensors| {
-            let each = missing.iter().copied().zip(tensors).zip(widths);
-            each.map(|((key, tensor), &width)| block((key, tensor, width)))
-                .collect()
-        }))
+        let tensors = encoded(handle, images, &names)?;
+        let each = missing.iter().copied().zip(tensors).zip(widths);
+        each.map(|((key, tensor), &width)| block((key, tensor, width)))
+            .collect()
     }
 }
 
@@ -197,21 +204,37 @@ fn named(output: &str) -> String {
     }
 }
 
-/// Some images as a backbone takes them: u8 `[batch, 3, height, width]`.
-pub(super) fn image_batch(
+/// Some images as a backbone takes them: u8 `[batch, 3, height, width]`. They are decoded on all cores.
+pub(super) fn images(
     domain: &Domain,
     domain_name: &str,
     spec: &ImageInfo,
     samples: &[(Split, usize)],
 ) -> Result<Tensor, Error> {
-    let (height, width) = (spec.height as usize, spec.width as usize);
-    let mut pixels = Vec::with_capacity(samples.len() * 3 * height * width);
-    for &(split, index) in samples {
-        let image = domain
-            .image(split, index)
-            .map_err(Error::domain(domain_name))?;
-        pixels.extend(prepare(&image, spec));
-    }
-    let shape = [samples.len() as i64, 3, height as i64, width as i64];
-    Tensor::from_vec(pixels, &shape).map_err(|error| Error::Internal(error.to_string()))
+    let pixels = |at: usize| pixels(domain, domain_name, spec, samples[at]);
+    image_batch(spec, ahead::all(samples.len(), pixels)?)
+}
+
+/// One image as a backbone takes it: u8 `[3, height, width]`.
+fn pixels(
+    domain: &Domain,
+    domain_name: &str,
+    spec: &ImageInfo,
+    (split, index): (Split, usize),
+) -> Result<Vec<u8>, Error> {
+    let image = domain
+        .image(split, index)
+        .map_err(Error::domain(domain_name))?;
+    Ok(prepare(&image, spec))
+}
+
+/// A batch of such images.
+fn image_batch(spec: &ImageInfo, pixels: Vec<Vec<u8>>) -> Result<Tensor, Error> {
+    let shape = [
+        pixels.len() as i64,
+        3,
+        spec.height.into(),
+        spec.width.into(),
+    ];
+    Tensor::from_vec(pixels.concat(), &shape).map_err(|error| Error::Internal(error.to_string()))
 }

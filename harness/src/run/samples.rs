@@ -2,9 +2,10 @@
 //! them.
 
 use super::Embedded;
-use super::embed::image_batch;
+use super::embed;
+use crate::domain::ahead;
 use crate::domain::augment::{AugmentKey, augment};
-use crate::domain::{Domain, Split};
+use crate::domain::{Domain, DomainError, Split};
 use crate::features::{EMBEDDING, Features};
 use crate::stream::Augmentation;
 use harness_abi::foreign::SampleSource;
@@ -87,7 +88,7 @@ impl SampleSource for LentSamples<'_> {
             .into_iter()
             .map(|index| (self.split, index))
             .collect();
-        image_batch(self.domain, self.domain_name, spec, &samples)
+        embed::images(self.domain, self.domain_name, spec, &samples)
             .map_err(|error| Error::data(error.to_string()))
     }
 
@@ -101,20 +102,18 @@ impl SampleSource for LentSamples<'_> {
             return self.images(backbone, rows);
         }
         let spec = &self.backbone(backbone)?.handle.info().image;
-        let mut pixels = Vec::new();
-        for index in self.indices_of(rows)? {
-            let image = self
-                .domain
-                .image(self.split, index)
-                .map_err(|error| Error::data(error.to_string()))?;
+        let indices = self.indices_of(rows)?;
+        let pixels = ahead::all(indices.len(), |at| {
+            let image = self.domain.image(self.split, indices[at])?;
             let key = AugmentKey {
                 seed: self.seed,
-                sample: index as u64,
+                sample: indices[at] as u64,
                 draw,
             };
-            pixels.extend(augment(&image, spec, key));
-        }
+            Ok(augment(&image, spec, key))
+        })
+        .map_err(|error: DomainError| Error::data(error.to_string()))?;
         let (height, width) = (i64::from(spec.height), i64::from(spec.width));
-        Tensor::from_vec(pixels, &[rows.len() as i64, 3, height, width])
+        Tensor::from_vec(pixels.concat(), &[rows.len() as i64, 3, height, width])
     }
 }

@@ -18,12 +18,14 @@ use clbench_transformer::folder::named;
 use clbench_transformer::hub::Whence;
 use clbench_transformer::recording;
 use clbench_transformer::visual::VisualPrompts;
+use clbench_transformer::work::Work;
 use harness_abi::backbone::TextInfo;
 use harness_abi::{
     Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Place, Result, Site,
     TensorView,
 };
 use serde::Deserialize;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,8 +33,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const VERSION: u32 = 2;
 /// How many texts are encoded at once.
 const TEXT_BATCH: usize = 256;
-/// How many images are liked at once: enough to keep a processor busy, few enough for a small one.
-const IMAGE_BATCH: u32 = 64;
+/// How many images are encoded at once where no scenario says: enough to keep a processor busy, few enough for a small one.
+pub const BATCH: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// What a scenario can set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -41,13 +43,21 @@ pub struct Parameters {
     /// The folder, as [Hugging Face or OpenCLIP](folder) lays a CLIP out; relative to the scenario.
     pub path: Option<PathBuf>,
     /// In place of a folder: a model's name on the Hugging Face hub, such as `openai/clip-vit-large-patch14`, which
-    /// `clbench fetch` has brought.
+    /// lies in the hub's cache.
     pub model: Option<String>,
     /// The revision of that model, a branch, a tag or a commit; `main` where none is given.
     pub revision: Option<String>,
     /// What is computed in; prompts, outputs and gradients are f32 in any case.
     #[serde(default)]
     pub dtype: ComputeType,
+    /// How many images are encoded at once, 64 by default; fewer take less memory. A strategy that trains on images has a
+    /// batch size of its own.
+    #[serde(default = "batch")]
+    pub batch: NonZeroU32,
+}
+
+fn batch() -> NonZeroU32 {
+    BATCH
 }
 
 /// CLIP.
@@ -138,7 +148,7 @@ impl Backbone for Clip {
             dtype: parameters.dtype.name().into(),
             sites: sites::all(&config),
             outputs: OUTPUTS.map(String::from).into(),
-            image_batch: IMAGE_BATCH,
+            image_batch: parameters.batch.get(),
         };
         Ok(Clip {
             info,
@@ -171,7 +181,7 @@ impl Backbone for Clip {
         for rows in rows.chunks(TEXT_BATCH) {
             embeddings.push(self.texts().encode(rows)?.embedding);
         }
-        recording::embeddings(Tensor::f_cat(&embeddings, 0))
+        recording::embeddings(&Tensor::f_cat(&embeddings, 0).during("the embeddings")?)
     }
 
     fn encode_images(&self, images: TensorView<'_>) -> Result<harness_abi::Tensor> {
@@ -179,14 +189,13 @@ impl Backbone for Clip {
         let pixels = self.pixels(images)?;
         let rows = pixels.size()[0];
         if rows == 0 {
-            return recording::embeddings(self.no_embeddings());
+            return recording::embeddings(&self.no_embeddings().during("the embeddings")?);
         }
         let encoded =
             self.vision()
                 .encode(&pixels, &VisualPrompts::default(), PromptEntry::default());
-        recording::embeddings(Ok(encoded
-            .during(&format!("encoding {rows} images"))?
-            .embedding))
+        let encoded = Work::Images(rows).during("encoding", encoded)?;
+        recording::embeddings(&encoded.embedding)
     }
 
     fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {

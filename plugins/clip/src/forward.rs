@@ -8,6 +8,7 @@ use clbench_torch::During;
 use clbench_transformer::compute::ComputeType;
 use clbench_transformer::recording::{self, Leaf};
 use clbench_transformer::visual::PromptPosition;
+use clbench_transformer::work::Work;
 use harness_abi::{Error, Forward, Place, Result, Site, TensorView, parameters};
 use serde::Deserialize;
 
@@ -49,23 +50,22 @@ impl Clip {
             (self.dtype.kind(), self.device),
             |site| sites::misplaced(&self.config, site, "images"),
         )?;
-        let doing = format!("encoding {rows} images");
+        let work = Work::Images(rows);
         let vision = self.vision();
-        let encoded = vision
-            .encode(&pixels, &prompts, options.prompt_entry)
-            .during(&doing)?;
+        let encoded = vision.encode(&pixels, &prompts, options.prompt_entry);
+        let encoded = work.during("encoding", encoded)?;
         let outputs = wanted
             .iter()
             .map(|&name| {
                 let output = match name {
-                    TOKENS => vision.tokens(&encoded.last).during(&doing)?,
+                    TOKENS => work.during("encoding", vision.tokens(&encoded.last))?,
                     CLASS_TOKEN => encoded.class_token.shallow_clone(),
                     _ => encoded.embedding.shallow_clone(),
                 };
                 Ok((name.to_owned(), output))
             })
             .collect::<Result<_>>()?;
-        recording::forward(outputs, leaves)
+        recording::forward(work, outputs, leaves)
     }
 
     pub(crate) fn forward_texts(
@@ -117,6 +117,10 @@ impl Clip {
             };
             (name.to_owned(), output.shallow_clone())
         });
-        recording::forward(outputs.collect(), leaves)
+        recording::forward(
+            Work::Texts(row_text.len() as i64),
+            outputs.collect(),
+            leaves,
+        )
     }
 }

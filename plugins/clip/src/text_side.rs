@@ -7,7 +7,10 @@ use crate::rows::Row;
 use clbench_torch::During;
 use clbench_torch::tch::Tensor;
 use clbench_transformer::compute::ComputeType;
+use clbench_transformer::work::Work;
 use harness_abi::Result;
+
+const ENCODING: &str = "encoding";
 
 /// The text side, and what is kept between its calls.
 #[derive(Debug)]
@@ -53,10 +56,10 @@ impl TextSide {
     /// Encodes rows that have no context and will hardly come again, in the backbone's own precision.
     pub(crate) fn encode(&self, rows: &[Row]) -> Result<PooledTexts> {
         let (_, model) = &self.models.own;
-        model
+        let encoded = model
             .lay_out(&Packing::new(rows, 0))
-            .and_then(|layout| model.encode(&layout, None))
-            .during(&encoding(rows.len()))
+            .and_then(|layout| model.encode(&layout, None));
+        Work::Texts(rows.len() as i64).during(ENCODING, encoded)
     }
 
     /// Encodes the rows of a request, with their contexts `[rows, n, width]` where they have one. `rows` lays them out, and
@@ -67,21 +70,17 @@ impl TextSide {
         rows: impl FnOnce() -> Result<Vec<Row>>,
         context: Option<&Tensor>,
     ) -> Result<PooledTexts> {
-        let doing = encoding(request.row_text.len());
+        let work = Work::Texts(request.row_text.len() as i64);
         let model = self.models.of(request.precision)?;
         self.layouts.with(
             request,
             || {
                 let packing = Packing::new(&rows()?, request.n);
-                let layout = model.lay_out(&packing).during(&doing)?;
+                let layout = work.during(ENCODING, model.lay_out(&packing))?;
                 let bytes = layout.bytes();
                 Ok((layout, bytes))
             },
-            |layout| model.encode(layout, context).during(&doing),
+            |layout| work.during(ENCODING, model.encode(layout, context)),
         )
     }
-}
-
-fn encoding(rows: usize) -> String {
-    format!("encoding {rows} rows of text")
 }

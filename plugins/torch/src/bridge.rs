@@ -2,7 +2,7 @@
 //!
 //! | | copies | shares memory |
 //! |---|---|---|
-//! | in, from a view | [`copy_in`] | [`borrow_in`] |
+//! | in, from a view | [`copy_in`], [`copy_to`] a device | [`borrow_in`] |
 //! | out, to an owned tensor | [`copy_out`] | [`move_out`] |
 //!
 //! The two that share are `unsafe`, because a [`tch::Tensor`] is a counted reference: any number of shallow clones can
@@ -17,7 +17,7 @@ use crate::error::During;
 use harness_abi::{DType, Error, Result, TensorView};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Every type that both sides have.
 const TYPES: [(DType, Kind); 6] = [
@@ -82,6 +82,28 @@ pub fn copy_in(view: TensorView<'_>) -> Result<Tensor> {
     let mut copy = Tensor::f_empty(view.shape(), options).during(&doing())?;
     copy.f_copy_(&borrowed).during(&doing())?;
     Ok(copy)
+}
+
+/// A copy, row-major, on that device.
+///
+/// From the CPU to a GPU it goes by way of pinned memory, and the call returns before the bytes are there: what is computed
+/// of them on the GPU waits for them, the CPU does not.
+///
+/// # Errors
+///
+/// As for [`copy_in`], or where the device is not there.
+pub fn copy_to(view: TensorView<'_>, device: Device) -> Result<Tensor> {
+    let doing = || format!("copying {view:?} to {device:?}");
+    if !(view.device().is_cpu() && device.is_cuda()) {
+        return copy_in(view)?.f_to_device(device).during(&doing());
+    }
+    // SAFETY: the borrowed tensor is read once, here, and dropped before the view is.
+    let borrowed = unsafe { borrow_in(view) }?;
+    let pinned = borrowed.f_internal_pin_memory(device).during(&doing())?;
+    // libtorch keeps pinned memory until the copy from it is done, dropped or not.
+    pinned
+        .f_to_dtype_layout((pinned.kind(), device), true, true)
+        .during(&doing())
 }
 
 /// A tensor over memory that is somebody else's, for as long as it is lent.
@@ -171,7 +193,6 @@ pub unsafe fn move_out(tensor: Tensor) -> Result<harness_abi::Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     #[test]
     fn what_goes_in_comes_out_bit_for_bit() {
@@ -184,6 +205,15 @@ mod tests {
         let outside = copy_out(&inside).unwrap();
         let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(outside.view().as_slice().unwrap()), bits(&values));
+    }
+
+    #[test]
+    fn a_copy_to_the_device_that_it_is_on_is_a_copy() {
+        let values = [1_u8, 2, 3];
+        let view = TensorView::new(&values, &[3]).unwrap();
+        let copy = copy_to(view, Device::Cpu).unwrap();
+        assert_ne!(copy.data_ptr(), view.data());
+        assert_eq!(Vec::<u8>::try_from(copy).unwrap(), values);
     }
 
     #[test]

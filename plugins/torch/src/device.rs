@@ -1,7 +1,7 @@
 //! Devices: what a scenario's `device` means, and what is said where it is not there.
 
 use harness_abi::{Error, Result};
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, utils};
 
 /// The device that a scenario names: `cpu`, `cuda` (the first one) or `cuda:N`.
 ///
@@ -13,10 +13,14 @@ pub fn named(name: &str) -> Result<Device> {
     if name == "cpu" {
         return Ok(Device::Cpu);
     }
-    among(name, usize::try_from(Cuda::device_count()).unwrap_or(0))
+    among(
+        name,
+        utils::has_cuda().then(|| usize::try_from(Cuda::device_count()).unwrap_or(0)),
+    )
 }
 
-fn among(name: &str, cuda_devices: usize) -> Result<Device> {
+/// `cuda_devices` is how many libtorch sees, where it is built for CUDA.
+fn among(name: &str, cuda_devices: Option<usize>) -> Result<Device> {
     let index = match name.split_once(':') {
         None if name == "cpu" => return Ok(Device::Cpu),
         None if name == "cuda" => Some(0),
@@ -27,11 +31,15 @@ fn among(name: &str, cuda_devices: usize) -> Result<Device> {
         (None, _) => Err(Error::unsupported(format!(
             "`device: {name}` is no device; there are `cpu`, `cuda` and `cuda:N`, N from 0"
         ))),
-        (Some(_), 0) => Err(Error::unsupported(format!(
-            "device `{name}` was asked for, but libtorch sees no CUDA device; use `device: cpu`, or a machine with a \
-             CUDA device and a libtorch built for CUDA"
+        (Some(_), None) => Err(Error::unsupported(format!(
+            "device `{name}` was asked for, but this libtorch is built for the CPU alone; use `device: cpu`, or set \
+             CLBENCH_LIBTORCH to the `lib` folder of the same version built for CUDA, such as that of a Python `torch`"
         ))),
-        (Some(index), there) if index >= there => Err(Error::unsupported(format!(
+        (Some(_), Some(0)) => Err(Error::unsupported(format!(
+            "device `{name}` was asked for, but libtorch sees no CUDA device; use `device: cpu`, or a machine where \
+             `nvidia-smi` lists one (CUDA_VISIBLE_DEVICES may hide it)"
+        ))),
+        (Some(index), Some(there)) if index >= there => Err(Error::unsupported(format!(
             "device `{name}` was asked for, but libtorch sees {there} CUDA device(s), the last of them `cuda:{}`",
             there - 1
         ))),
@@ -78,24 +86,29 @@ mod tests {
     #[test]
     fn names_are_devices_or_say_what_to_write() {
         assert_eq!(named("cpu").unwrap(), Device::Cpu);
-        assert_eq!(among("cuda", 2).unwrap(), Device::Cuda(0));
-        assert_eq!(among("cuda:1", 2).unwrap(), Device::Cuda(1));
+        assert_eq!(among("cuda", Some(2)).unwrap(), Device::Cuda(0));
+        assert_eq!(among("cuda:1", Some(2)).unwrap(), Device::Cuda(1));
         let message = |name, there| among(name, there).unwrap_err().to_string();
         assert_eq!(
-            message("gpu", 1),
+            message("gpu", Some(1)),
             "`device: gpu` is no device; there are `cpu`, `cuda` and `cuda:N`, N from 0"
         );
         assert_eq!(
-            message("cuda:x", 1),
-            message("gpu", 1).replace("gpu", "cuda:x")
+            message("cuda:x", None),
+            message("gpu", Some(1)).replace("gpu", "cuda:x")
         );
         assert_eq!(
-            message("cuda:1", 0),
-            "device `cuda:1` was asked for, but libtorch sees no CUDA device; use `device: cpu`, or a machine with a CUDA \
-             device and a libtorch built for CUDA"
+            message("cuda:1", Some(0)),
+            "device `cuda:1` was asked for, but libtorch sees no CUDA device; use `device: cpu`, or a machine where \
+             `nvidia-smi` lists one (CUDA_VISIBLE_DEVICES may hide it)"
         );
         assert_eq!(
-            message("cuda:2", 2),
+            message("cuda", None),
+            "device `cuda` was asked for, but this libtorch is built for the CPU alone; use `device: cpu`, or set \
+             CLBENCH_LIBTORCH to the `lib` folder of the same version built for CUDA, such as that of a Python `torch`"
+        );
+        assert_eq!(
+            message("cuda:2", Some(2)),
             "device `cuda:2` was asked for, but libtorch sees 2 CUDA device(s), the last of them `cuda:1`"
         );
     }

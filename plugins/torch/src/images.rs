@@ -1,10 +1,11 @@
 //! A differentiable image call: images with prompts go in, an output that libtorch's autograd knows comes out; see
 //! [`prompted`](crate::prompted) for how.
 
+use crate::During;
 use crate::device;
 use crate::prompted::{Call, Prompted, Prompts};
 use harness_abi::{BackboneHandle, Inputs, Result, TensorView};
-use tch::{Device, Tensor};
+use tch::{Device, TchError, Tensor};
 
 /// The site of tokens between an image's class token and its patches, `[images, n, width]`.
 pub const PROMPT: &str = "visual.prompt";
@@ -54,18 +55,44 @@ impl PromptedImages {
         self.with_images(images, output, |call| call.encode(prompts))
     }
 
-    /// An output of images with prompts, when nothing is to be learned from it.
+    /// An output of images with prompts, when nothing is to be learned from it: as many images at once as the backbone likes.
     ///
     /// # Errors
     ///
-    /// As for [`encode`](Self::encode).
+    /// As for [`encode`](Self::encode), or where the images are not u8 on the CPU.
     pub fn output(
         &self,
         images: TensorView<'_>,
         prompts: &Prompts<'_>,
         output: &str,
     ) -> Result<Tensor> {
-        self.with_images(images, output, |call| call.output(prompts))
+        let shape = images.shape();
+        let rows = shape.first().copied().unwrap_or_default();
+        let at_once = i64::from(self.backbone.info().image_batch.max(1));
+        if rows <= at_once {
+            return self.with_images(images, output, |call| call.output(prompts));
+        }
+        let pixels = images.as_slice::<u8>()?;
+        let of_image = pixels.len() / rows as usize;
+        let doing = "parting a batch of images";
+        let outputs = (0..rows).step_by(at_once as usize).map(|start| {
+            let length = at_once.min(rows - start);
+            let pixels = &pixels[start as usize * of_image..][..length as usize * of_image];
+            let shape = [&[length], &shape[1..]].concat();
+            let prompts = prompts
+                .iter()
+                .map(|(site, prompt)| Ok((*site, prompt.f_narrow(0, start, length)?)))
+                .collect::<Result<Vec<_>, TchError>>()
+                .during(doing)?;
+            let prompts: Vec<_> = prompts
+                .iter()
+                .map(|(site, prompt)| (*site, prompt))
+                .collect();
+            self.with_images(TensorView::new(pixels, &shape)?, output, |call| {
+                call.output(&prompts)
+            })
+        });
+        Tensor::f_cat(&outputs.collect::<Result<Vec<_>>>()?, 0).during(doing)
     }
 
     fn with_images<T>(
@@ -158,5 +185,30 @@ mod tests {
             (slope - expected).abs() < 1e-4 * expected.abs(),
             "{slope}, by autograd {expected}"
         );
+    }
+    #[test]
+    fn more_images_than_the_backbone_likes_go_in_parts_each_with_its_own_prompts() {
+        let backbone = ToyBackbone::handle();
+        let rows = 2 * i64::from(backbone.info().image_batch) + 3;
+        let images = PromptedImages::new(&backbone, b"").unwrap();
+        let mut generator = Generator::new(4, "images", 0);
+        let pixels: Vec<u8> = (0..rows * 3 * 8 * 8)
+            .map(|_| generator.below(256) as u8)
+            .collect();
+        let prompts = generator
+            .normal_tensor(&[rows, 3, 8], 0.5, Device::Cpu)
+            .unwrap();
+        let output = |first: usize, length: i64| {
+            let shape = [length, 3, 8, 8];
+            let pixels = &pixels[first * 3 * 8 * 8..][..length as usize * 3 * 8 * 8];
+            let own = prompts.narrow(0, first as i64, length);
+            let view = TensorView::new(pixels, &shape).unwrap();
+            images.output(view, &[(PROMPT, &own)], CLASS_TOKEN).unwrap()
+        };
+        let all = output(0, rows);
+        assert_eq!(all.size(), [rows, 16]);
+        for row in 0..rows {
+            assert_eq!(all.narrow(0, row, 1), output(row as usize, 1), "{row}");
+        }
     }
 }

@@ -10,7 +10,9 @@ pub enum ComputeType {
     /// 32 bits, whatever the file's type.
     #[default]
     F32,
-    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits.
+    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits. Weights and what goes
+    /// from one layer to the next are bfloat16. Norms, the softmax of an attention and the sums of products are f32 inside
+    /// libtorch's operations, and so are pixels until they are normalised, prompts, their gradients, and outputs.
     Bf16,
 }
 

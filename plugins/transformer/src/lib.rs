@@ -4,7 +4,7 @@
 //! A model is read from a [`folder`], which may lie in the [`hub`]'s cache, and whose [`weights`] answer, as a [`source`] does, for the tensors that it asks for. It is made
 //! of [`layer`]s; its image side begins with an [`embedding`] of patches, of pixels that were [normalised](normalisation).
 //! Prompts enter at the [`visual`] sites, and [`recording`] keeps the way back to them. [`compute`] is what a model computes in
-//! and on.
+//! and on, [`work`] what messages call it, and what they say where memory runs out.
 //!
 //! What a file calls a tensor, and what only one family of models has, is that family's plugin's own.
 
@@ -18,3 +18,4 @@ pub mod recording;
 pub mod source;
 pub mod visual;
 pub mod weights;
+pub mod work;

@@ -2,8 +2,9 @@
 //!
 //! The host scales and crops pictures; this is the rest of a model's preprocessing, and every model has numbers of its own.
 
+use crate::work::Work;
+use clbench_torch::bridge;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
-use clbench_torch::{During, bridge};
 use harness_abi::{DType, Error, Result, TensorView};
 
 /// How bytes become numbers.
@@ -56,9 +57,11 @@ impl Normalisation {
                 images.dtype()
             )));
         }
-        bridge::copy_in(images)?
-            .f_to_device(device)
-            .and_then(|pixels| self.apply(&pixels)?.f_to_kind(kind))
-            .during("normalising images")
+        // As bytes, a quarter of what they become.
+        let pixels = bridge::copy_to(images, device)?;
+        let normalised = self
+            .apply(&pixels)
+            .and_then(|pixels| pixels.f_to_kind(kind));
+        Work::Images(images.shape()[0]).during("normalising", normalised)
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! A prompt is copied on entry, as a leaf in f32 whatever the model computes in, so that its caller may reuse the memory.
 //! The way back goes to these leaves alone: the weights are frozen.
+//!
+//! Where a call has no prompt there is no way back, and its outputs go to the CPU: they are the host's, which reads memory and
+//! no GPU. Those of a call with prompts stay where the model is, for the strategy's loss.
 
+use crate::work::Work;
 use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::{During, bridge};
@@ -78,12 +82,12 @@ pub fn expect_sound(
     Ok(())
 }
 
-/// The outputs of a call, copied for the boundary in f32, and the way from them back to the leaves.
+/// The outputs of a call on that work, copied for the boundary in f32, and the way from them back to the leaves.
 ///
 /// # Errors
 ///
 /// What libtorch reports.
-pub fn forward(outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
+pub fn forward(work: Work, outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
     let outputs = outputs
         .into_iter()
         .map(|(name, output)| {
@@ -94,29 +98,38 @@ pub fn forward(outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forw
     Ok(Forward {
         outputs: outputs
             .iter()
-            .map(|(_, output)| bridge::copy_out(output))
+            .map(|(_, output)| match leaves.is_empty() {
+                true => to_host(output),
+                false => bridge::copy_out(output),
+            })
             .collect::<Result<_>>()?,
-        pullback: Pullback::new(move |gradients| pull(&outputs, &leaves, gradients)),
+        pullback: Pullback::new(move |gradients| pull(work, &outputs, &leaves, gradients)),
     })
 }
 
-/// Embeddings that no gradient is asked of, as they leave, in f32.
+/// Embeddings that no gradient is asked of, as they leave: in f32, on the CPU.
 ///
 /// # Errors
 ///
-/// What libtorch reports, and what it had reported.
-pub fn embeddings(made: Result<Tensor, TchError>) -> Result<harness_abi::Tensor> {
-    let made = made.and_then(|made| made.f_to_kind(Kind::Float));
-    bridge::copy_out(&made.during("the embeddings")?)
+/// What libtorch reports.
+pub fn embeddings(made: &Tensor) -> Result<harness_abi::Tensor> {
+    to_host(&made.f_to_kind(Kind::Float).during("the embeddings")?)
+}
+
+/// A copy on the CPU.
+fn to_host(output: &Tensor) -> Result<harness_abi::Tensor> {
+    let there = output.f_to_device(Device::Cpu);
+    bridge::copy_out(&there.during("bringing an output to the CPU")?)
 }
 
 /// The gradients of Σ ⟨output, its gradient⟩ with respect to the leaves.
 fn pull(
+    work: Work,
     outputs: &[(String, Tensor)],
     leaves: &[Leaf],
     gradients: &OutputGradients<'_>,
 ) -> Result<Vec<(String, harness_abi::Tensor)>> {
-    let doing = "taking the way back";
+    let doing = "taking the way back of";
     let _mode = GradientMode::on();
     let mut loss: Option<Tensor> = None;
     for (at, (name, gradient)) in gradients.iter().enumerate() {
@@ -137,20 +150,19 @@ fn pull(
         let gradient = floats(&what, *gradient, output.device())?;
         let product = output
             .f_mul(&gradient)
-            .and_then(|product| product.f_sum(Kind::Float))
-            .during(doing)?;
+            .and_then(|product| product.f_sum(Kind::Float));
+        let product = work.during(doing, product)?;
         loss = Some(match loss {
             None => product,
-            Some(loss) => loss.f_add(&product).during(doing)?,
+            Some(loss) => work.during(doing, loss.f_add(&product))?,
         });
     }
     let pulled = match loss {
         _ if leaves.is_empty() => Vec::new(),
-        None => leaves
-            .iter()
-            .map(|leaf| leaf.prompt.f_zeros_like())
-            .collect::<Result<_, _>>()
-            .during(doing)?,
+        None => {
+            let zeros = leaves.iter().map(|leaf| leaf.prompt.f_zeros_like());
+            work.during(doing, zeros.collect::<Result<_, _>>())?
+        }
         Some(loss) if !loss.requires_grad() => {
             return Err(Error::failed(
                 "the call recorded nothing on the way from its prompts to its outputs",
@@ -158,7 +170,8 @@ fn pull(
         }
         Some(loss) => {
             let prompts: Vec<&Tensor> = leaves.iter().map(|leaf| &leaf.prompt).collect();
-            Tensor::f_run_backward(&[&loss], &prompts, false, false).during(doing)?
+            let pulled = Tensor::f_run_backward(&[&loss], &prompts, false, false);
+            work.during(doing, pulled)?
         }
     };
     leaves

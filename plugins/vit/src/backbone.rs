@@ -15,18 +15,20 @@ use clbench_transformer::visual::{
     KV, OUTPUTS, PROMPT, PromptPosition, TOKENS, VisualPrompts, VisualSites,
 };
 use clbench_transformer::weights::Weights;
+use clbench_transformer::work::Work;
 use harness_abi::{
     Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Result, Site, TensorView,
     parameters,
 };
 use serde::Deserialize;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Moves when the same folder gives other numbers.
 const VERSION: u32 = 1;
-/// How many images are liked at once: enough to keep a processor busy, few enough for a small one.
-const IMAGE_BATCH: u32 = 64;
+/// How many images are encoded at once where no scenario says: enough to keep a processor busy, few enough for a small one.
+const BATCH: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// The architecture, and how a picture becomes pixel values.
 const CONFIG: &str = "config.json";
@@ -40,14 +42,22 @@ pub struct Parameters {
     /// The folder with `config.json` and `model.safetensors`, as timm lays a model out for the Hugging Face hub; relative to
     /// the scenario.
     pub path: Option<PathBuf>,
-    /// In place of a folder: a model's name on that hub, such as `timm/vit_base_patch16_224.augreg_in21k`, which `clbench fetch`
-    /// has brought.
+    /// In place of a folder: a model's name on that hub, such as `timm/vit_base_patch16_224.augreg_in21k`, which lies in
+    /// the hub's cache.
     pub model: Option<String>,
     /// The revision of that model, a branch, a tag or a commit; `main` where none is given.
     pub revision: Option<String>,
     /// What is computed in; prompts, outputs and gradients are f32 in any case.
     #[serde(default)]
     pub dtype: ComputeType,
+    /// How many images are encoded at once, 64 by default; fewer take less memory. A strategy that trains on images has a
+    /// batch size of its own.
+    #[serde(default = "batch")]
+    pub batch: NonZeroU32,
+}
+
+fn batch() -> NonZeroU32 {
+    BATCH
 }
 
 /// What a caller of `forward` may choose.
@@ -139,7 +149,7 @@ impl Backbone for Vit {
             dtype: parameters.dtype.name().into(),
             sites: sites(&shape).all(),
             outputs: OUTPUTS.map(String::from).into(),
-            image_batch: IMAGE_BATCH,
+            image_batch: parameters.batch.get(),
         };
         Ok(Vit {
             info,
@@ -161,13 +171,14 @@ impl Backbone for Vit {
         let rows = pixels.size()[0];
         if rows == 0 {
             let options = (self.dtype.kind(), self.device);
-            return recording::embeddings(Tensor::f_zeros([0, self.shape.width], options));
+            let none = Tensor::f_zeros([0, self.shape.width], options);
+            return recording::embeddings(&none.during("the embeddings")?);
         }
         let model = self.model();
         let encoded = model
             .encode(&pixels, &VisualPrompts::default())
             .and_then(|encoded| model.class_token(&encoded));
-        recording::embeddings(Ok(encoded.during(&format!("encoding {rows} images"))?))
+        recording::embeddings(&Work::Images(rows).during("encoding", encoded)?)
     }
 
     fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {
@@ -186,9 +197,9 @@ impl Backbone for Vit {
             (self.dtype.kind(), self.device),
             |site| self.misplaced(site),
         )?;
-        let doing = format!("encoding {rows} images");
+        let work = Work::Images(rows);
         let model = self.model();
-        let encoded = model.encode(&pixels, &prompts).during(&doing)?;
+        let encoded = work.during("encoding", model.encode(&pixels, &prompts))?;
         let outputs = wanted
             .iter()
             .map(|&name| {
@@ -197,9 +208,9 @@ impl Backbone for Vit {
                     // Nothing projects it: the class token is the embedding.
                     _ => model.class_token(&encoded),
                 };
-                Ok((name.to_owned(), output.during(&doing)?))
+                Ok((name.to_owned(), work.during("encoding", output)?))
             })
             .collect::<Result<_>>()?;
-        recording::forward(outputs, leaves)
+        recording::forward(work, outputs, leaves)
     }
 }

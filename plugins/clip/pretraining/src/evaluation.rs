@@ -5,6 +5,7 @@
 
 use crate::batches::channels_first;
 use anyhow::{Context, Result};
+use clbench_clip::backbone::BATCH;
 use clbench_clip::{Clip, ComputeType, Parameters};
 use clbench_torch::bridge;
 use clbench_torch::cosine::unit_rows;
@@ -66,6 +67,7 @@ fn open(folder: &Path, threads: u32) -> Result<Clip> {
         model: None,
         revision: None,
         dtype: ComputeType::F32,
+        batch: BATCH,
     };
     let setting = BackboneSetting {
         device: "cpu".into(),

@@ -1,0 +1,86 @@
+//! What a scenario says of the device and of how much is computed on it at once: told before anything runs, or of no effect on
+//! the results.
+
+use crate::tables::{files, rows};
+use clbench_tests::{Dir, root};
+
+/// Zero-shot and a linear head on the small CLIP.
+fn scenario(dir: &Dir, name: &str, device: &str, more: &str) {
+    let weights = root().join("plugins/clip/weights/small");
+    dir.write(
+        name,
+        format!(
+            "seeds: [1]\n\
+             device: {device}\n\
+             stream: {{tasks: 5}}\n\
+             domains: {{digits: {{source: digits}}}}\n\
+             backbones: {{clip: {{parameters: {{path: {}{more}}}}}}}\n\
+             strategies: {{zero-shot: {{}}, linear: {{use: linear-head, parameters: {{epochs: 2}}}}}}\n",
+            weights.display()
+        ),
+    );
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_told_before_anything_runs() {
+    let dir = Dir::new();
+    // No machine has so many.
+    scenario(&dir, "s.yaml", "cuda:99", "");
+    let outcome = dir.clbench(["run", "s.yaml"]).outcome();
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    let expected = "error: plugin BUILD/libclbench_clip.so: backbone `clip`: device `cuda:99` was asked for, but ";
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+    let cause = [
+        "this libtorch is built for the CPU alone; use `device: cpu`, or set CLBENCH_LIBTORCH to the `lib` folder",
+        "libtorch sees no CUDA device; use `device: cpu`, or a machine where `nvidia-smi` lists one",
+        "CUDA device(s), the last of them `cuda:",
+    ];
+    assert!(
+        cause.iter().any(|cause| outcome.stderr.contains(cause)),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(files(&dir.path("results")), [""; 0]);
+}
+
+#[test]
+fn how_many_images_are_encoded_at_once_is_a_parameter_and_changes_no_result() {
+    let dir = Dir::new();
+    let accuracies = ["", ", batch: 7"].map(|batch| {
+        let name = if batch.is_empty() { "usual" } else { "small" };
+        scenario(&dir, &format!("{name}.yaml"), "cpu", batch);
+        // Each with features of its own.
+        dir.clbench([
+            "run",
+            &format!("{name}.yaml"),
+            "--limit",
+            "20",
+            "--out",
+            name,
+        ])
+        .env("CLBENCH_CACHE", dir.path(&format!("cache-{name}")))
+        .succeeds();
+        rows(&dir.path(&format!("{name}/accuracy.csv")))
+            .iter()
+            .map(|row| {
+                [
+                    "strategy",
+                    "after_task",
+                    "on_task",
+                    "seen_correct",
+                    "all_correct",
+                ]
+                .map(|c| row[c].clone())
+            })
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(accuracies[0], accuracies[1]);
+    assert!(accuracies[0].len() > 10);
+
+    scenario(&dir, "none.yaml", "cpu", ", batch: 0");
+    let outcome = dir.clbench(["run", "none.yaml"]).outcome();
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    let expected =
+        "backbones.clip.parameters.batch: invalid value: integer `0`, expected a nonzero u32";
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+}
