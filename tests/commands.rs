@@ -112,9 +112,9 @@ fn ls() {
         coda-prompt    CODA-Prompt: prompts mixed of components by attention, a share of them for each task                  BUILD/libclbench_visual_prompts.so
     "#]].assert_eq(&stdout(&["ls", "strategies"]));
     expect![[r#"
-        clip    CLIP from a folder in the Hugging Face layout: two encoders, one embedding space, prompts at every layer  BUILD/libclbench_clip.so
-        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone                          BUILD/libclbench_pixels.so
-        vit     A plain vision transformer from a folder in timm's layout: images only, prompts at every layer            BUILD/libclbench_vit.so
+        clip    CLIP from a folder in the Hugging Face layout or OpenCLIP's: two encoders, one embedding space, prompts at every layer  BUILD/libclbench_clip.so
+        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone                                        BUILD/libclbench_pixels.so
+        vit     A plain vision transformer from a folder in timm's layout: images only, prompts at every layer                          BUILD/libclbench_vit.so
     "#]].assert_eq(&stdout(&["ls", "backbones"]));
     expect![[r#"
         faa                               final average accuracy: mean over the tasks of the accuracy after the last task               BUILD/libclbench_metrics.so
