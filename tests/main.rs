@@ -7,6 +7,7 @@ mod coop_parity;
 mod device;
 mod digits;
 mod domains;
+mod fetch;
 mod golden;
 mod l2p_vit;
 mod layouts;

@@ -69,6 +69,12 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
+    /// Bring what is needed onto this machine; nothing else touches the network
+    Fetch {
+        /// What to bring
+        #[command(subcommand)]
+        command: FetchCommand,
+    },
     /// Look at plugin files
     Plugin {
         /// What to do
@@ -164,6 +170,20 @@ pub enum DataCommand {
         /// Change a key of the scenario, such as domains.NAME.path=FOLDER; repeat it for more
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<SetOverride>,
+    },
+}
+
+/// What to bring onto this machine.
+#[derive(Debug, Subcommand)]
+pub enum FetchCommand {
+    /// The weights of a CLIP or an ImageNet ViT from the Hugging Face hub, into the hub's own cache (HF_HOME, HF_HUB_CACHE)
+    Model {
+        /// Its name on the hub, such as openai/clip-vit-large-patch14
+        #[arg(value_name = "MODEL")]
+        model: String,
+        /// A branch, a tag or a commit [default: main]
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
     },
 }
 

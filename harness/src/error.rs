@@ -3,6 +3,7 @@
 use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::features::FeatureError;
+use crate::hub::HubError;
 use crate::matrix::MatrixError;
 use crate::plugin::PluginError;
 use crate::report::ReportError;
@@ -91,6 +92,9 @@ pub enum Error {
         /// How.
         what: String,
     },
+    /// A model that cannot be fetched.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// Records and tables.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -143,6 +147,8 @@ impl Error {
             | Error::Off { .. }
             | Error::DomainChanged { .. }
             | Error::BackboneChanged { .. } => ExitCode::Data,
+            Error::Hub(HubError::Name(_) | HubError::Revision(_)) => ExitCode::Usage,
+            Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,
             Error::Cells { .. } => ExitCode::Cells,
             Error::Interrupted => ExitCode::Interrupted,

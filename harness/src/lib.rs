@@ -15,7 +15,7 @@
 //! 8. [`report`]: cell records become CSV files and a leaderboard.
 //!
 //! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says when something is
-//! wrong, [`suggest`] its "did you mean", [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
+//! wrong, [`hub`] where weights come from, [`suggest`] its "did you mean", [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
 
 pub mod atomic;
 pub mod cache;
@@ -25,6 +25,7 @@ pub mod domain;
 pub mod error;
 pub mod exit_code;
 pub mod features;
+pub mod hub;
 pub mod id;
 pub mod matrix;
 pub mod metric;

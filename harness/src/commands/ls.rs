@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::plugin::{Kind, Registry};
 
 /// Sources of domains: `source:` in a scenario.
-const DOMAINS: [(&str, &str); 4] = [
+const DOMAINS: [(&str, &str); 10] = [
     (
         "digits",
         "1,797 handwritten digits, 8×8, that are part of the program",
@@ -17,8 +17,23 @@ const DOMAINS: [(&str, &str); 4] = [
     ),
     (
         "image-folder",
-        "a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`",
+        "a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`, or any folders and a `split`",
     ),
+    (
+        "file-list",
+        "PNG and JPEG files in any folders, and a `split` that says all of them: JSON, YAML or CSV; `path`",
+    ),
+    (
+        "parquet",
+        "parquet files as Hugging Face writes them; `path`, `columns`",
+    ),
+    (
+        "webdataset",
+        "tar shards of images with .cls, .json or .txt beside them; `path`",
+    ),
+    ("cub", "the folder of CUB-200-2011; `path`"),
+    ("cars", "Cars-196 with its .mat annotations; `path`"),
+    ("isic", "ISIC 2018 or HAM10000, a folder and a CSV; `path`"),
     (
         "idx",
         "a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`",

@@ -1,6 +1,7 @@
 //! One file per command: from arguments to the library and back to what the user reads.
 
 mod children;
+mod fetch;
 mod inspect;
 mod leaderboard;
 mod ls;
@@ -9,7 +10,7 @@ mod run;
 mod validate;
 mod verify;
 
-use crate::cli::{Cli, Command, DataCommand, PluginCommand, ScenarioArgs};
+use crate::cli::{Cli, Command, DataCommand, FetchCommand, PluginCommand, ScenarioArgs};
 use crate::error::Error;
 use crate::plugin::Registry;
 use crate::scenario::{Scenario, schema};
@@ -40,6 +41,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                     set,
                 },
         } => verify::verify(&scenario, &domain, &set),
+        Command::Fetch {
+            command: FetchCommand::Model { model, revision },
+        } => fetch::model(&model, revision.as_deref()),
         Command::Plugin {
             command: PluginCommand::Inspect { file },
         } => inspect::inspect(&file),

@@ -1,6 +1,6 @@
 //! Encodes what a file holds with the CLIP of a folder, through the plugin boundary: for the comparison in `tests/parity`.
 //!
-//! `encode FOLDER INPUTS OUTPUTS`, with `threads` as libtorch takes them from `OMP_NUM_THREADS`. `INPUTS` is a safetensors file
+//! `encode FOLDER INPUTS OUTPUTS`, on as many threads as `OMP_NUM_THREADS` says. `INPUTS` is a safetensors file
 //! with `images`, u8 `[n, 3, side, side]`, and texts as `FOLDER`'s tokenizer reads them, one a line, in `INPUTS.txt`. Each line
 //! on standard input, `images` or `texts`, is answered with the seconds that it took. At the end of the input both outputs, as
 //! last computed and not normalised, are written to `OUTPUTS` as `images` and `texts`, f32 `[n, dim]`.
@@ -21,10 +21,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [folder, inputs, outputs] = arguments.as_slice() else {
         return Err("usage: encode FOLDER INPUTS OUTPUTS".into());
     };
+    let clip = testkit::backbone_handle::<Clip>(&json!({ "path": folder }))?;
+    // After the testkit, whose settings say one thread.
     if let Ok(n) = env::var("OMP_NUM_THREADS") {
         threads::set(n.parse()?)?;
     }
-    let clip = testkit::backbone_handle::<Clip>(&json!({ "path": folder }))?;
     let tensors = Tensor::read_safetensors(inputs)?;
     let (_, images) = tensors
         .iter()

@@ -1,7 +1,7 @@
 //! Models by their names on the Hugging Face hub, where they have been fetched: a look into the cache, never the network.
 //!
-//! The cache is the one that Python's `huggingface_hub` fills (`hf download openai/clip-vit-large-patch14`): `models--org--name` with the commit of each
-//! revision in `refs/` and that commit's files in `snapshots/`. It lies where `HF_HUB_CACHE` says, else in `hub` below `HF_HOME`, else
+//! The cache is the one that `clbench fetch model openai/clip-vit-large-patch14` fills, and Python's `huggingface_hub` too: `models--org--name` with
+//! the commit of each revision in `refs/` and that commit's files in `snapshots/`. It lies where `HF_HUB_CACHE` says, else in `hub` below `HF_HOME`, else
 //! in `~/.cache/huggingface/hub`.
 
 use crate::folder::named;
@@ -104,7 +104,7 @@ fn snapshot(cache: &Path, model: &str, revision: Option<&str>) -> Result<PathBuf
     }
     let option = revision.map_or_else(String::new, |revision| format!(" --revision {revision}"));
     Err(Error::data(format!(
-        "the model `{model}` is not there at revision `{named_revision}`; `hf download {model}{option}` of Python's huggingface_hub brings it"
+        "the model `{model}` is not there at revision `{named_revision}`; `clbench fetch model {model}{option}` brings it"
     ))
     .context(named(&repository)))
 }
@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(error.code(), ErrorCode::DATA);
         assert_eq!(
             message(error),
-            "cache/models--openai--clip: the model `openai/clip` is not there at revision `v2`; `hf download openai/clip \
-             --revision v2` of Python's huggingface_hub brings it"
+            "cache/models--openai--clip: the model `openai/clip` is not there at revision `v2`; `clbench fetch \
+             model openai/clip --revision v2` brings it"
         );
         for name in ["", "../etc", "a/b/c", "a b"] {
             let error = snapshot(cache.path(), name, None).unwrap_err();

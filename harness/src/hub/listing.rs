@@ -1,0 +1,197 @@
+//! What the hub says that a model has, and what of it a backbone reads.
+
+use serde::Deserialize;
+
+/// A revision of a model: the hub's `/api/models/NAME/revision/REVISION?blobs=true`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listing {
+    /// The commit that the revision names.
+    #[serde(rename = "sha")]
+    pub(super) commit: String,
+    #[serde(rename = "siblings")]
+    files: Vec<RepoFile>,
+}
+
+/// A file of it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RepoFile {
+    /// Its path in the model's repository.
+    #[serde(rename = "rfilename")]
+    pub name: String,
+    /// Its bytes; a mirror may not say.
+    pub size: Option<u64>,
+    /// git's own id of it.
+    #[serde(rename = "blobId")]
+    id: Option<String>,
+    /// For a large file.
+    lfs: Option<Lfs>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Lfs {
+    sha256: String,
+}
+
+impl RepoFile {
+    /// What the cache calls its content.
+    pub(super) fn blob(&self) -> Option<&str> {
+        let name = self.sha256().or(self.id.as_deref())?;
+        let plain = name.chars().all(|c| c.is_ascii_hexdigit());
+        (plain && !name.is_empty()).then_some(name)
+    }
+
+    /// The SHA-256 of its content, in hexadecimal digits, for a large file.
+    pub(super) fn sha256(&self) -> Option<&str> {
+        self.lfs.as_ref().map(|lfs| lfs.sha256.as_str())
+    }
+}
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+const PREPROCESSOR: &str = "preprocessor_config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
+
+impl Listing {
+    /// The files that the backbones `clip` and `vit` read: configuration, tokenizer, preprocessing, and weights as safetensors; small
+    /// files first. A model that has its weights in transformers' layout and in OpenCLIP's is taken in the first.
+    ///
+    /// # Errors
+    ///
+    /// What it has not.
+    pub(super) fn wanted(&self) -> Result<Vec<RepoFile>, String> {
+        let has = |name: &str| self.files.iter().any(|file| file.name == name);
+        let shard = |name: &str| name.starts_with("model-") && name.ends_with(".safetensors");
+        let (beside, weights): (&[&str], Box<dyn Fn(&str) -> bool>) = if has(CONFIG) && has(WEIGHTS)
+        {
+            (&[CONFIG, PREPROCESSOR], Box::new(|name| name == WEIGHTS))
+        } else if has(CONFIG) && has(WEIGHTS_INDEX) {
+            (&[CONFIG, PREPROCESSOR, WEIGHTS_INDEX], Box::new(shard))
+        } else if has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) {
+            (
+                &[OPEN_CLIP_CONFIG],
+                Box::new(|name| name == OPEN_CLIP_WEIGHTS),
+            )
+        } else {
+            return Err(self.lacks());
+        };
+        let tokenizer: &[&str] = match has(TOKENIZER) {
+            true => &[TOKENIZER],
+            false => &TOKENIZER_PARTS,
+        };
+        let mut wanted: Vec<_> = [beside, tokenizer]
+            .concat()
+            .iter()
+            .filter_map(|name| self.files.iter().find(|file| file.name == *name))
+            .collect();
+        wanted.extend(self.files.iter().filter(|file| weights(&file.name)));
+        Ok(wanted.into_iter().cloned().collect())
+    }
+
+    fn lacks(&self) -> String {
+        let pickled = self
+            .files
+            .iter()
+            .find(|file| !file.name.contains('/') && file.name.ends_with(".bin"));
+        match pickled {
+            Some(pickled) => format!(
+                "has weights as {} alone; pickled weights run code when they are opened and are not read: where its discussions offer \
+                 a conversion to safetensors, take that one (`--revision refs/pr/N`), or save it as safetensors yourself and name the \
+                 folder as `path`",
+                pickled.name
+            ),
+            None => format!(
+                "is no model that is read: it has neither `{CONFIG}` with `{WEIGHTS}` nor `{OPEN_CLIP_CONFIG}` with `{OPEN_CLIP_WEIGHTS}`"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn listing(names: &[&str]) -> Listing {
+        let files: Vec<_> = names
+            .iter()
+            .map(|name| json!({ "rfilename": name }))
+            .collect();
+        serde_json::from_value(json!({ "sha": "c0ffee", "siblings": files })).unwrap()
+    }
+
+    fn wanted(names: &[&str]) -> Vec<String> {
+        let wanted = listing(names).wanted().unwrap();
+        wanted.into_iter().map(|file| file.name).collect()
+    }
+
+    #[test]
+    fn of_a_model_come_the_files_that_are_read_and_no_others() {
+        let openai = [
+            ".gitattributes",
+            "README.md",
+            "config.json",
+            "flax_model.msgpack",
+            "merges.txt",
+            "model.safetensors",
+            "onnx/model.safetensors",
+            "preprocessor_config.json",
+            "pytorch_model.bin",
+            "tokenizer.json",
+            "vocab.json",
+        ];
+        assert_eq!(
+            wanted(&openai),
+            [
+                "config.json",
+                "preprocessor_config.json",
+                "tokenizer.json",
+                "model.safetensors"
+            ]
+        );
+        assert_eq!(
+            wanted(&[
+                "config.json",
+                "model-00001-of-00002.safetensors",
+                "model-00002-of-00002.safetensors",
+                "model.fp16-00001-of-00001.safetensors",
+                "model.safetensors.index.json",
+                "vocab.json",
+                "merges.txt",
+            ]),
+            [
+                "config.json",
+                "model.safetensors.index.json",
+                "vocab.json",
+                "merges.txt",
+                "model-00001-of-00002.safetensors",
+                "model-00002-of-00002.safetensors"
+            ]
+        );
+        // A configuration without its weights would make the folder look like transformers'.
+        assert_eq!(
+            wanted(&[
+                "config.json",
+                "open_clip_config.json",
+                "open_clip_model.safetensors",
+                "open_clip_pytorch_model.bin",
+                "tokenizer.json",
+            ]),
+            [
+                "open_clip_config.json",
+                "tokenizer.json",
+                "open_clip_model.safetensors"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_model_without_safetensors_is_refused() {
+        let lacks = |names: &[&str]| listing(names).wanted().unwrap_err();
+        assert!(lacks(&["config.json", "pytorch_model.bin"]).contains("pytorch_model.bin alone"));
+        assert!(lacks(&["README.md"]).contains("neither `config.json`"));
+    }
+}

@@ -1,0 +1,377 @@
+//! `clbench fetch model` against a hub on this machine that speaks the real one's endpoints: the list of a model's files, redirects of
+//! large ones to a store, ranges.
+
+use crate::tables::rows;
+use clbench_tests::{Dir, Outcome, Run, root};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+const WEIGHTS: &str = "model.safetensors";
+/// What a backbone reads of it.
+const READ: [&str; 4] = [
+    "config.json",
+    WEIGHTS,
+    "preprocessor_config.json",
+    "tokenizer.json",
+];
+
+/// A hub with the model `org/small`, the small CLIP that ships.
+struct Hub {
+    address: String,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    files: BTreeMap<String, Vec<u8>>,
+    /// What was asked for: path, range, token.
+    asked: Mutex<Vec<String>>,
+    /// So many transfers of the weights break off half way.
+    cuts: AtomicUsize,
+    /// So many bring other bytes.
+    damages: AtomicUsize,
+}
+
+impl Hub {
+    fn start() -> Hub {
+        Hub::with(&READ)
+    }
+
+    /// With these files; what the small CLIP has not, nobody is to read.
+    fn with(names: &[&str]) -> Hub {
+        let folder = root().join("plugins/clip/weights/small");
+        let content = |name: &str| fs::read(folder.join(name)).unwrap_or(b"unread".into());
+        let files = names.iter().map(|name| (name.to_string(), content(name)));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let hub = Hub {
+            address: format!("http://{}", listener.local_addr().unwrap()),
+            state: Arc::new(State {
+                files: files.collect(),
+                ..State::default()
+            }),
+        };
+        let (address, state) = (hub.address.clone(), hub.state.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                // A client that leaves early is what some tests are about.
+                let _ = state.answer(&address, stream);
+            }
+        });
+        hub
+    }
+
+    /// What was asked for since the last call.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.asked.lock().unwrap())
+    }
+
+    fn call<'a>(&self, dir: &'a Dir, args: &[&str]) -> Run<'a> {
+        let proxies = ["http_proxy", "https_proxy", "all_proxy"];
+        let run = dir
+            .clbench([&["fetch", "model"], args].concat())
+            .env("HF_HOME", dir.path("hf"))
+            .env("HF_ENDPOINT", &self.address)
+            .without_env("HF_HUB_CACHE")
+            .without_env("HF_TOKEN");
+        proxies.iter().fold(run, |run, name| {
+            run.without_env(name).without_env(&name.to_uppercase())
+        })
+    }
+}
+
+impl State {
+    /// git's id of a small file, here any; of a large one the SHA-256.
+    fn etag(&self, name: &str) -> String {
+        let hash = format!("{:x}", Sha256::digest(&self.files[name]));
+        match name == WEIGHTS {
+            true => hash,
+            false => hash[..40].into(),
+        }
+    }
+
+    fn listing(&self) -> String {
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|(name, content)| match name == WEIGHTS {
+                true => json!({
+                    "rfilename": name, "size": content.len(), "blobId": "f".repeat(40),
+                    "lfs": { "sha256": self.etag(name), "size": content.len(), "pointerSize": 134 },
+                }),
+                false => {
+                    json!({ "rfilename": name, "size": content.len(), "blobId": self.etag(name) })
+                }
+            })
+            .collect();
+        json!({ "id": "org/small", "sha": COMMIT, "siblings": files }).to_string()
+    }
+
+    fn answer(&self, address: &str, mut stream: TcpStream) -> std::io::Result<()> {
+        let mut lines = BufReader::new(stream.try_clone()?).lines();
+        let request = lines.next().unwrap_or(Ok(String::new()))?;
+        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut headers = BTreeMap::new();
+        for line in lines {
+            let line = line?;
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            headers.insert(name.to_lowercase(), value.to_owned());
+        }
+        let header = |name: &str| headers.get(name).map_or("", String::as_str);
+        let (range, token) = (header("range"), header("authorization"));
+        self.asked
+            .lock()
+            .unwrap()
+            .push(format!("{path} {range} {token}").trim_end().to_owned());
+        let mut reply = |status: &str, more: &str, body: &[u8], send: usize| {
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{more}\r\n",
+                body.len()
+            )?;
+            stream.write_all(&body[..send])
+        };
+        if path == "/api/models/org/small/revision/main?blobs=true" {
+            let body = self.listing();
+            return reply("200 OK", "", body.as_bytes(), body.len());
+        }
+        if path.starts_with("/api/models/org/private/") {
+            return reply("401 Unauthorized", "", b"", 0);
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let Some(content) = self.files.get(name) else {
+            return reply("404 Not Found", "", b"", 0);
+        };
+        let etag = self.etag(name);
+        let commit = format!("X-Repo-Commit: {COMMIT}\r\n");
+        if path == format!("/org/small/resolve/{COMMIT}/{name}") && name == WEIGHTS {
+            let more = format!(
+                "{commit}X-Linked-Etag: \"{etag}\"\r\nLocation: {address}/store/{name}\r\n"
+            );
+            return reply("302 Found", &more, b"", 0);
+        }
+        let (from, to) = range
+            .strip_prefix("bytes=")
+            .and_then(|range| range.split_once('-'))
+            .unwrap_or(("0", ""));
+        let from: usize = from.parse().unwrap();
+        let to = to.parse().map_or(content.len(), |last: usize| last + 1);
+        let mut part = content[from..to].to_vec();
+        let takes = |counter: &AtomicUsize| {
+            let left = |n: usize| n.checked_sub(1);
+            let relaxed = Ordering::Relaxed;
+            name == WEIGHTS
+                && part.len() > 1
+                && counter.fetch_update(relaxed, relaxed, left).is_ok()
+        };
+        let (cut, damaged) = (takes(&self.cuts), takes(&self.damages));
+        if damaged {
+            part[7] ^= 1;
+        }
+        let more = format!(
+            "{commit}ETag: \"{etag}\"\r\nContent-Range: bytes {from}-{}/{}\r\n",
+            to - 1,
+            content.len()
+        );
+        let send = if cut { part.len() / 2 } else { part.len() };
+        reply("206 Partial Content", &more, &part, send)
+    }
+}
+
+fn repository(dir: &Dir) -> PathBuf {
+    dir.path("hf/hub/models--org--small")
+}
+
+/// Of what was asked for, the files.
+fn files(asked: Vec<String>) -> Vec<String> {
+    let mut asked = asked;
+    asked.retain(|line| !line.starts_with("/api/"));
+    asked
+}
+
+fn refused(outcome: &Outcome, hub: &Hub) -> String {
+    assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    outcome.stderr.replace(&hub.address, "HUB")
+}
+
+#[test]
+fn a_model_is_brought_once_and_run_by_its_name() {
+    let hub = Hub::with(
+        &[
+            &READ[..],
+            &["README.md", "pytorch_model.bin", "onnx/model.onnx"],
+        ]
+        .concat(),
+    );
+    let dir = Dir::new();
+    let first = hub
+        .call(&dir, &["org/small"])
+        .env("HF_TOKEN", "secret")
+        .succeeds();
+    let folder = repository(&dir).join("snapshots").join(COMMIT);
+    let said = first.stdout.replace(COMMIT, "COMMIT");
+    let (place, rest) = said.split_once(": ").unwrap();
+    assert_eq!(place, "DIR/hf/hub/models--org--small/snapshots/COMMIT");
+    assert!(rest.starts_with("4 files, "), "{rest}");
+    assert!(rest.ends_with(
+        " MiB, all transferred\nin a scenario, among the parameters of a backbone:\n  model: org/small\n  revision: COMMIT\n"
+    ), "{rest}");
+    assert_eq!(first.stderr.lines().count(), 4, "{}", first.stderr);
+    let asked = hub.asked();
+    assert!(asked[0].ends_with("Bearer secret"), "{}", asked[0]);
+    // The files that are read; none that is pickled, none that nobody asks for.
+    let mut there: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    there.sort();
+    assert_eq!(there, READ);
+    for name in &there {
+        assert_eq!(
+            fs::read(folder.join(name)).unwrap(),
+            hub.state.files[name],
+            "{name}"
+        );
+    }
+    // As huggingface_hub lays it out, and nothing beside.
+    assert_eq!(
+        fs::read_to_string(repository(&dir).join("refs/main")).unwrap(),
+        COMMIT
+    );
+    assert_eq!(
+        fs::read_dir(repository(&dir).join("refs")).unwrap().count(),
+        1
+    );
+    assert_eq!(
+        fs::read_dir(repository(&dir).join("blobs"))
+            .unwrap()
+            .count(),
+        4
+    );
+
+    let again = hub.call(&dir, &["org/small"]).succeeds();
+    assert!(
+        again.stdout.contains("all there already"),
+        "{}",
+        again.stdout
+    );
+    assert_eq!(files(hub.asked()), [""; 0]);
+    // A new commit that has the same contents: they are linked, not brought.
+    fs::remove_dir_all(repository(&dir).join("snapshots")).unwrap();
+    hub.call(&dir, &["org/small"]).succeeds();
+    assert_eq!(files(hub.asked()), [""; 0]);
+
+    dir.write(
+        "by-name.yaml",
+        "seeds: [1992]\nstream: {tasks: 5, class_order: {numpy: seed}}\ndomains: {digits: {source: digits}}\n\
+         backbones: {clip: {parameters: {model: org/small}}}\nstrategies: {zero-shot: {}}\n",
+    );
+    dir.clbench(["run", "by-name.yaml", "--limit", "3", "--out", "out"])
+        .env("HF_HOME", dir.path("hf"))
+        .without_env("HF_HUB_CACHE")
+        .succeeds();
+    assert!(!rows(&dir.path("out/accuracy.csv")).is_empty());
+    assert_eq!(hub.asked(), [""; 0]);
+}
+
+#[test]
+fn a_transfer_that_breaks_off_goes_on_where_it_ended() {
+    let hub = Hub::start();
+    let dir = Dir::new();
+    let content = &hub.state.files[WEIGHTS];
+    // In the same call …
+    hub.state.cuts.store(1, Ordering::Relaxed);
+    hub.call(&dir, &["org/small"]).succeeds();
+    let half = content.len() / 2;
+    let resumed = format!("/store/{WEIGHTS} bytes={half}-");
+    assert!(hub.asked().contains(&resumed));
+    let weights = repository(&dir)
+        .join("snapshots")
+        .join(COMMIT)
+        .join(WEIGHTS);
+    assert_eq!(&fs::read(&weights).unwrap(), content);
+    // … and in a later one, where the first was ended by force.
+    let blob = fs::canonicalize(&weights).unwrap();
+    fs::remove_file(&blob).unwrap();
+    fs::write(blob.with_extension("part"), &content[..1000]).unwrap();
+    hub.call(&dir, &["org/small"]).succeeds();
+    assert!(
+        hub.asked()
+            .contains(&format!("/store/{WEIGHTS} bytes=1000-"))
+    );
+    assert_eq!(&fs::read(&weights).unwrap(), content);
+}
+
+#[test]
+fn what_came_damaged_is_not_kept() {
+    let hub = Hub::start();
+    let dir = Dir::new();
+    hub.state.damages.store(1, Ordering::Relaxed);
+    let outcome = hub.call(&dir, &["org/small"]).outcome();
+    let said = refused(&outcome, &hub);
+    assert!(
+        said.contains("error: model.safetensors of `org/small` came damaged (SHA-256 "),
+        "{said}"
+    );
+    assert!(
+        said.ends_with(" and was removed; fetch it again\n"),
+        "{said}"
+    );
+    // No name points to what is not whole.
+    assert!(!repository(&dir).join("refs/main").exists());
+    hub.call(&dir, &["org/small"]).succeeds();
+    let weights = repository(&dir)
+        .join("snapshots")
+        .join(COMMIT)
+        .join(WEIGHTS);
+    assert_eq!(fs::read(weights).unwrap(), hub.state.files[WEIGHTS]);
+}
+
+#[test]
+fn what_cannot_be_fetched_says_why() {
+    let mut hub = Hub::start();
+    let dir = Dir::new();
+    let said = |args: &[&str]| refused(&hub.call(&dir, args).outcome(), &hub);
+    assert_eq!(
+        said(&["org/none"]),
+        "error: HUB has no model `org/none` at revision `main`\n"
+    );
+    assert_eq!(
+        said(&["org/small", "--revision", "v9"]),
+        "error: HUB has no model `org/small` at revision `v9`\n"
+    );
+    assert_eq!(
+        said(&["org/private"]),
+        "error: HUB has no public model `org/private` (status 401): check the name; if it is private, or its terms are to be accepted \
+         first, set `HF_TOKEN` to the token of an account that may read it\n"
+    );
+    let outcome = hub.call(&dir, &["../small"]).outcome();
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    // Nobody listens there.
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    hub.address = format!("http://{free}");
+    let said = refused(&hub.call(&dir, &["org/small"]).outcome(), &hub);
+    assert!(said.starts_with("error: HUB: "), "{said}");
+    assert!(said.contains("`HF_ENDPOINT`"), "{said}");
+
+    let hub = Hub::with(&["config.json", "pytorch_model.bin"]);
+    let said = refused(&hub.call(&dir, &["org/small"]).outcome(), &hub);
+    assert!(
+        said.starts_with(
+            "error: `org/small` at revision `main` has weights as pytorch_model.bin alone; "
+        ),
+        "{said}"
+    );
+}
