@@ -65,16 +65,12 @@ impl Listing {
     pub(super) fn wanted(&self) -> Result<Vec<RepoFile>, String> {
         let has = |name: &str| self.files.iter().any(|file| file.name == name);
         let shard = |name: &str| name.starts_with("model-") && name.ends_with(".safetensors");
-        let (beside, weights): (&[&str], Box<dyn Fn(&str) -> bool>) = if has(CONFIG) && has(WEIGHTS)
-        {
-            (&[CONFIG, PREPROCESSOR], Box::new(|name| name == WEIGHTS))
+        let (beside, weights): (&[&str], fn(&str) -> bool) = if has(CONFIG) && has(WEIGHTS) {
+            (&[CONFIG, PREPROCESSOR], |name| name == WEIGHTS)
         } else if has(CONFIG) && has(WEIGHTS_INDEX) {
-            (&[CONFIG, PREPROCESSOR, WEIGHTS_INDEX], Box::new(shard))
+            (&[CONFIG, PREPROCESSOR, WEIGHTS_INDEX], shard)
         } else if has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) {
-            (
-                &[OPEN_CLIP_CONFIG],
-                Box::new(|name| name == OPEN_CLIP_WEIGHTS),
-            )
+            (&[OPEN_CLIP_CONFIG], |name| name == OPEN_CLIP_WEIGHTS)
         } else {
             return Err(self.lacks());
         };

@@ -242,7 +242,7 @@ impl Perceptron {
     fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         let inner = self.first.forward(x)?;
         let inner = match self.activation {
-            Activation::QuickGelu => inner.f_mul(&inner.f_mul_scalar(1.702)?.f_sigmoid()?)?,
+            Activation::QuickGelu => inner.f_mul(&inner.f_mul_scalar(1.702)?.f_sigmoid_()?)?,
             Activation::Gelu => inner.f_gelu("none")?,
         };
         self.second.forward(&inner)
