@@ -34,14 +34,14 @@ fn run(dir: &Dir, name: &str, out: &str) -> (Vec<(String, Value)>, Vec<String>, 
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .map(|path| {
             let record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-            let row = record["strategy"]["row"].as_str().unwrap().to_owned();
+            let row = record["cell"]["strategy"]["row"].as_str().unwrap().to_owned();
             (row, record)
         })
         .collect();
     records.sort_by(|a, b| a.0.cmp(&b.0));
     let ids = records
         .iter()
-        .map(|(_, record)| record["id"].as_str().unwrap().to_owned())
+        .map(|(_, record)| record["cell"]["id"].as_str().unwrap().to_owned())
         .collect();
     let matrices = records
         .into_iter()

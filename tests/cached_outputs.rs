@@ -139,12 +139,12 @@ fn a_cells_line_alone_is_enough_to_have_what_it_reads() {
         "only in its parameters: {text}"
     );
     let line = dir.write("line.json", line);
-    dir.clbench(["cell", "--cells", "cells"])
+    dir.clbench(["cell", "--out", "alone"])
         .input(&line)
         .succeeds();
     assert_eq!(features(&dir, "cache").len(), 2);
     assert!(
-        files(&dir.path("cells"))
+        files(&dir.path("alone/cells"))
             .iter()
             .any(|name| name.ends_with(".json"))
     );

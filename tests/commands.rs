@@ -222,9 +222,9 @@ fn cells_that_run_by_themselves_have_the_results_of_the_run() {
     assert_eq!(plan.lines().count(), 2);
     for line in plan.lines() {
         let input = dir.write("line.json", line);
-        let alone = dir.clbench(["cell", "--cells", "alone/cells"]);
+        let alone = dir.clbench(["cell", "--out", "alone"]);
         alone.input(&input).succeeds();
-        let id = serde_json::from_str::<Value>(line).unwrap()["id"].clone();
+        let id = serde_json::from_str::<Value>(line).unwrap()["cell"]["id"].clone();
         let record = |folder: &str| {
             let path = format!("{folder}/cells/{}.json", id.as_str().unwrap());
             fs::read_to_string(dir.path(&path)).unwrap()
@@ -278,34 +278,11 @@ fn leaderboard() {
         [1] cannot score unseen classes
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
     "#]].assert_eq(&leaderboard(&["--format", "table"]));
-    expect![[r#"
-        **digits**
-
-        | # | strategy | keeps | faa % ↑ | average-incremental-accuracy % ↑ | ci-transfer % ↑ | forgetting-seen points ↓ | forgetting-all points ↓ |
-        |--:|:--|:--|--:|--:|--:|--:|--:|
-        | 1 | nearest-class-mean | statistics | **88.82 ± 0.01** | **94.01 ± 0.08** | – (1) | **4.49 ± 0.42** | – (1) |
-
-        **Bold**: best; (1) cannot score unseen classes.  
-        5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
-    "#]].assert_eq(&leaderboard(&["--format", "markdown"]));
-    expect![[r#"
-        \begin{table}
-        \centering
-        \caption{digits}
-        \begin{tabular}{rllrrrrr}
-        \toprule
-        \# & strategy & keeps & faa \% $\uparrow$ & average-incremental-accuracy \% $\uparrow$ & ci-transfer \% $\uparrow$ & forgetting-seen points $\downarrow$ & forgetting-all points $\downarrow$ \\
-        \midrule
-        1 & nearest-class-mean & statistics & \textbf{88.82 $\pm$ 0.01} & \textbf{94.01 $\pm$ 0.08} & --\textsuperscript{1} & \textbf{4.49 $\pm$ 0.42} & --\textsuperscript{1} \\
-        \bottomrule
-        \end{tabular}
-
-        \footnotesize
-        Bold: best.
-        \textsuperscript{1}~cannot score unseen classes.
-        5 tasks; seeds 1992, 1996; mean $\pm$ standard deviation over seeds; split 6b349533569d.
-        \end{table}
-    "#]].assert_eq(&leaderboard(&["--format", "latex"]));
+    // What the other forms look like, their own tests say.
+    for (format, begin) in [("markdown", "**digits**\n"), ("latex", "\\begin{table}\n")] {
+        let text = leaderboard(&["--format", format]);
+        assert!(text.starts_with(begin) && text.contains("88.82"), "{text}");
+    }
     expect![[r#"
         digits
         #  strategy            keeps             bwt-seen             faa
@@ -380,6 +357,46 @@ fn leaderboard() {
         name a folder that `clbench run` has written, such as `results/runs/<scenario>`
     "#]]
     .assert_eq(&nothing.stderr);
+}
+
+#[test]
+fn a_scenario_chooses_what_ranks_and_what_is_shown() {
+    let dir = Dir::new();
+    let ncm = "strategies: {nearest-class-mean: ";
+    let shrunk = "strategies: {shrunk: {use: nearest-class-mean, parameters: {shrinkage: 1000}, plugin: PLUGIN}, nearest-class-mean: ";
+    let shrunk = shrunk.replace("PLUGIN", nearest_class_mean().to_str().unwrap());
+    let two_rows = scenario().replace(ncm, &shrunk);
+    let chosen = "rank_by: forgetting-seen\ncolumns: [forgetting-seen, faa]\n";
+    dir.write("chosen.yaml", format!("{chosen}{two_rows}"));
+    let chosen = dir.clbench(["run", "chosen.yaml"]).succeeds().stdout;
+    expect![[r#"
+        ?
+    "#]]
+    .assert_eq(&chosen);
+    let leaderboard = |more: &[&str]| {
+        let args = [&["leaderboard", "results/runs/chosen"], more].concat();
+        dir.clbench(args).outcome()
+    };
+    assert_eq!(leaderboard(&[]).stdout, chosen);
+    let by_faa = leaderboard(&["--rank-by", "faa", "--metric", "faa"]).stdout;
+    assert!(by_faa.contains("1  nearest-class-mean"), "{by_faa}");
+
+    dir.write("usual.yaml", two_rows);
+    dir.clbench(["run", "usual.yaml"]).succeeds();
+    let both = leaderboard(&["results/runs/usual"]);
+    assert_eq!(both.code, 2);
+    expect![[r#"
+        error: the scenarios of `results/runs/chosen` and `results/runs/usual` rank by different metrics; choose with `--rank-by NAME`
+    "#]]
+    .assert_eq(&both.stderr);
+
+    dir.write("wrong.yaml", format!("rank_by: fa\n{}", scenario()));
+    let wrong = dir.clbench(["run", "wrong.yaml"]).outcome();
+    assert_eq!(wrong.code, 2);
+    expect![[r#"
+        ?
+    "#]]
+    .assert_eq(&wrong.stderr);
 }
 
 fn scenarios() -> Vec<String> {

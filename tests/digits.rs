@@ -80,7 +80,7 @@ fn running_again_does_only_what_is_missing() {
     fs::write(&ncm[1], cut).unwrap();
     let joint = &records("linear-head-joint")[2];
     let mut record: serde_json::Value = serde_json::from_str(&read(joint)).unwrap();
-    record["strategy"]["plugin_hash"] = "0".repeat(64).into();
+    record["cell"]["strategy"]["plugin"]["hash"] = "0".repeat(64).into();
     fs::write(joint, record.to_string()).unwrap();
 
     let third = run(&dir, "out", &[]);

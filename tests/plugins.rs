@@ -228,7 +228,7 @@ fn a_file_that_has_changed_since_the_plan_is_not_loaded() {
         patched(good(), summary, "the mean feature of any class "),
     );
     let outcome = dir
-        .clbench(["cell", "--cells", "out"])
+        .clbench(["cell", "--out", "out"])
         .input(&line)
         .outcome();
     assert_eq!(outcome.code, 3);

@@ -119,7 +119,7 @@ fn less_data_is_another_split() {
     let tested = names.map(|out| sum(&after_last(&dir, out), "n"));
     // 599 test images; 3 of each of 10 classes; a quarter of each class's share of 1,198 training images.
     assert_eq!(tested, [599, 30, 300, 30]);
-    let learned = names.map(|out| records(&dir, out)[0]["domain"]["n_train"].clone());
+    let learned = names.map(|out| records(&dir, out)[0]["stream"]["domains"][0]["n_train"].clone());
     assert_eq!(learned, [1198, 30, 898, 30].map(Value::from));
     let splits: BTreeSet<_> = names
         .iter()
@@ -151,8 +151,8 @@ fn parameters_and_other_keys() {
         ],
     );
     let record = &records(&dir, "set")[0];
-    assert_eq!(record["strategy"]["parameters"]["shrinkage"], 100);
-    assert_eq!(record["domain"]["task_sizes"], Value::from([5, 5]));
+    assert_eq!(record["cell"]["strategy"]["parameters"]["shrinkage"], 100);
+    assert_eq!(record["stream"]["task_sizes"], Value::from([5, 5]));
     let settings = |out: &str| {
         let rows = rows(&dir.path(&format!("{out}/metrics.csv")));
         combinations(&rows, ["settings"])
@@ -270,7 +270,7 @@ fn order(dir: &Dir, class_order: &str, seed: &str) -> Vec<usize> {
         "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
     ];
     let record = records(dir, &out).remove(0);
-    let classes = record["domain"]["classes"].as_array().unwrap();
+    let classes = record["stream"]["classes"].as_array().unwrap();
     classes
         .iter()
         .map(|class| names.iter().position(|name| class == name).unwrap())

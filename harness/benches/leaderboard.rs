@@ -2,15 +2,20 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::id::{ClassId, Seed, TaskId};
-use harness::matrix::{AccuracyMatrices, AfterTask, Scorer};
-use harness::report::{
-    BackbonePart, CellRecord, Costs, DomainPart, Leaderboard, MetricInfo, MetricSet, RECORD_FORMAT,
-    Regime, StrategyPart, WallSeconds, load,
+use harness::metric::{Choice, MetricInfo, MetricSet};
+use harness::plugin::PluginId;
+use harness::report::Leaderboard;
+use harness::results::{
+    AccuracyMatrices, AfterTask, Cell, CellBackbone, CellDomain, CellRecord, CellStrategy,
+    CellStream, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT, RunFolder, WallSeconds, load,
 };
-use harness::stream::Augmentation;
+use harness::run::Scorer;
+use harness::scenario::Regime;
+use harness::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
+use harness_abi::Declaration;
 use harness_abi::Matrix;
+use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::path::Path;
 
 /// 10 domains × 100 strategies × 10 seeds, each of 10 tasks of 2 classes.
 const DOMAINS: u64 = 10;
@@ -49,7 +54,7 @@ fn matrices(seed: u64) -> AccuracyMatrices {
                 .add(index, &logits, ClassId(class))
                 .expect("finite logits of the right width");
         }
-        matrices.set_row(&tally).expect("ten images per task");
+        tally.write_to(&mut matrices).expect("ten images per task");
     }
     matrices
 }
@@ -58,52 +63,76 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
     let hash = |what: &str| blake3::hash(what.as_bytes()).to_hex().to_string();
     let row = format!("strategy-{strategy}");
     let domain = format!("domain-{domain}");
+    let plugin = |name: &str| PluginId {
+        name: name.into(),
+        version: "0.1.0".into(),
+        hash: hash(&format!("{name} file")),
+    };
     CellRecord {
         format: RECORD_FORMAT,
-        id: format!("{domain}-{row}-s{seed}-{}", &hash(&row)[..12]),
-        scenario: "bench".into(),
-        domain: DomainPart {
-            split_hash: hash(&domain),
+        checksum: None,
+        cell: Cell {
+            id: format!("{domain}-{row}-s{seed}-{}", &hash(&row)[..12]),
+            scenario: "bench".into(),
+            stream: CellStream {
+                name: domain.clone(),
+                domains: vec![CellDomain {
+                    split_hash: hash(&domain),
+                    name: domain.clone(),
+                    templates: vec!["a photo of a {}".into()],
+                }],
+                spec: StreamSpec {
+                    tasks: Tasks::Count(TASKS),
+                    class_order: ClassOrder::Listed,
+                    augmentation: Augmentation::None,
+                },
+                limit: None,
+                validation: None,
+            },
+            backbones: vec![CellBackbone {
+                name: "clip".into(),
+                use_: "clip".into(),
+                plugin: plugin("clip"),
+                parameters: serde_json::json!({}),
+                fingerprint: hash("clip weights"),
+                dtype: "f32".into(),
+            }],
+            strategy: CellStrategy {
+                label: None,
+                use_: "strategy".into(),
+                plugin: plugin("strategies"),
+                regime: Regime::Sequential,
+                parameters: serde_json::json!({"epochs": 5, "learning_rate": 0.03, "row": row}),
+                row,
+                provenance: None,
+                trials: None,
+            },
+            seed: Seed(seed),
+            threads: 1,
+            device: "cpu".into(),
+        },
+        stream: LearnedStream {
+            domains: vec![LearnedDomain {
+                content_digest: None,
+                n_train: 1000,
+                n_test: 100,
+            }],
             class_order_digest: hash(&format!("{domain}{seed}")),
-            name: domain,
-            n_train: 1000,
-            n_test: 100,
             classes: (0..2 * TASKS)
                 .map(|class| format!("class {class}"))
                 .collect(),
+            class_domains: Vec::new(),
             task_sizes: vec![2; TASKS as usize],
-            augmentation: Augmentation::None,
-            limit: None,
-            validation: None,
         },
-        backbones: vec![BackbonePart {
-            name: "clip".into(),
-            plugin: "clip".into(),
-            plugin_version: "0.1.0".into(),
-            plugin_hash: hash("clip file"),
-            fingerprint: hash("clip weights"),
-        }],
-        strategy: StrategyPart {
-            name: "strategy".into(),
-            plugin: "strategies".into(),
-            plugin_version: "0.1.0".into(),
-            plugin_hash: hash("strategies file"),
-            regime: Regime::Sequential,
-            parameters: serde_json::json!({"epochs": 5, "learning_rate": 0.03, "row": row}),
-            row,
-            provenance: None,
-            trials: None,
-            keeps: vec![],
+        declaration: Declaration {
             scores_unseen: true,
-            batch_dependent: false,
             trainable_parameters: 10_000,
-            adaptation: None,
+            ..Declaration::default()
         },
-        seed: Seed(seed),
-        threads: 1,
-        device: "cpu".into(),
-        dtype: "f32".into(),
+        versions: BTreeMap::new(),
         matrices: matrices(seed),
+        classes: None,
+        scalars: Vec::new(),
         costs: Costs {
             wall_seconds: WallSeconds {
                 features: 1.25,
@@ -114,21 +143,20 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
             peak_memory_bytes: Some(500_000_000),
             optimiser_steps: 5_000,
             state_bytes: 40_000,
+            checkpoints: None,
         },
     }
 }
 
-fn write_records(dir: &Path) {
+fn write_records(folder: &RunFolder) {
     // Written plainly: a record's own way to disk waits for the disk, ten thousand times.
-    let cells = dir.join("cells");
-    std::fs::create_dir(&cells).expect("a fresh folder");
+    folder.create().expect("a fresh folder");
     for domain in 0..DOMAINS {
         for strategy in 0..STRATEGIES {
             for seed in 0..SEEDS {
                 let record = record(domain, strategy, seed);
                 let json = serde_json::to_vec(&record).expect("a record serialises");
-                std::fs::write(cells.join(format!("{}.json", record.id)), json)
-                    .expect("disk space");
+                std::fs::write(folder.record(&record.cell.id), json).expect("disk space");
             }
         }
     }
@@ -136,8 +164,8 @@ fn write_records(dir: &Path) {
 
 fn leaderboard(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    write_records(dir.path());
-    let dirs = [dir.path().to_owned()];
+    let folders = [RunFolder::new(dir.path())];
+    write_records(&folders[0]);
     let metrics = Faa([MetricInfo {
         name: "faa".into(),
         unit: "%".into(),
@@ -146,9 +174,9 @@ fn leaderboard(criterion: &mut Criterion) {
         summary: "final average accuracy".into(),
     }]);
     let build = || {
-        let records = load(&dirs).expect("good records");
+        let records = load(&folders).expect("good records");
         assert_eq!(records.len() as u64, DOMAINS * STRATEGIES * SEEDS);
-        Leaderboard::build(&records, &metrics, None).expect("a leaderboard")
+        Leaderboard::build(&records, &metrics, &Choice::default(), None).expect("a leaderboard")
     };
     let mut group = criterion.benchmark_group("leaderboard");
     group.sample_size(10);

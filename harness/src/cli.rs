@@ -2,9 +2,10 @@
 
 use crate::id::Seed;
 use crate::plugin::SearchPath;
-use crate::report::Format;
+use crate::report::export::{self, EXPORTS, Export};
 use crate::run::Restriction;
 use crate::scenario::{Selection, SetOverride};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -54,11 +55,14 @@ pub enum Command {
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
         /// The form
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        #[arg(long, value_parser = export_parser(), default_value = EXPORTS[0].name())]
+        format: &'static dyn Export,
         /// A metric to show; repeat it for more
         #[arg(long = "metric", value_name = "NAME")]
         metrics: Vec<String>,
+        /// The metric to rank by
+        #[arg(long, value_name = "NAME")]
+        rank_by: Option<String>,
         /// Where plugins are.
         #[command(flatten)]
         plugins: PluginArgs,
@@ -92,9 +96,9 @@ pub enum Command {
     /// Run the cell whose line of JSON is on standard input
     #[command(hide = true)]
     Cell {
-        /// The folder for its record
-        #[arg(long)]
-        cells: PathBuf,
+        /// The run's folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Write a run's tables (a process of `run`)
     #[command(hide = true)]
@@ -236,6 +240,13 @@ impl ScenarioArgs {
             validation: self.validation,
         }
     }
+}
+
+/// The names of the forms, from where they are registered.
+fn export_parser() -> impl TypedValueParser<Value = &'static dyn Export> {
+    let values = EXPORTS.map(|export| PossibleValue::new(export.name()).help(export.summary()));
+    PossibleValuesParser::new(values)
+        .map(|name| export::by_name(&name).expect("only these names are let through"))
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

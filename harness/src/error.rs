@@ -4,9 +4,11 @@ use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::features::FeatureError;
 use crate::hub::HubError;
-use crate::matrix::MatrixError;
+use crate::metric::MetricError;
 use crate::plugin::PluginError;
 use crate::report::ReportError;
+use crate::results::ResultsError;
+use crate::run::ScoreError;
 use crate::scenario::{Check, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
@@ -83,7 +85,7 @@ pub enum Error {
     },
     /// Logits that cannot be scored.
     #[error(transparent)]
-    Matrix(#[from] MatrixError),
+    Score(#[from] ScoreError),
     /// A strategy breaks the protocol.
     #[error("strategy `{strategy}`: {what}")]
     Protocol {
@@ -95,7 +97,13 @@ pub enum Error {
     /// A model that cannot be fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// Records and tables.
+    /// What a run folder holds.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// Metrics.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// Tables.
     #[error(transparent)]
     Report(#[from] ReportError),
     /// A file of ours.
@@ -141,7 +149,7 @@ impl Error {
                 ErrorCode::CANCELLED => ExitCode::Interrupted,
                 _ => ExitCode::Plugin,
             },
-            Error::Plugin(_) | Error::Matrix(_) | Error::Protocol { .. } => ExitCode::Plugin,
+            Error::Plugin(_) | Error::Score(_) | Error::Protocol { .. } => ExitCode::Plugin,
             Error::Domain { .. }
             | Error::Unexpected { .. }
             | Error::Off { .. }
@@ -152,15 +160,20 @@ impl Error {
             Error::Child { code, .. } => *code,
             Error::Cells { .. } => ExitCode::Cells,
             Error::Interrupted => ExitCode::Interrupted,
+            Error::Results(error) => match error {
+                ResultsError::NoCells { .. }
+                | ResultsError::RunFile { .. }
+                | ResultsError::Format { .. } => ExitCode::Usage,
+                ResultsError::Damaged { .. } => ExitCode::Data,
+                ResultsError::Io { .. } => ExitCode::Internal,
+            },
+            Error::Metric(error) | Error::Report(ReportError::Metric(error)) => match error {
+                MetricError::Unknown { .. } => ExitCode::Usage,
+                MetricError::Failed { .. } => ExitCode::Plugin,
+            },
             Error::Report(error) => match error {
-                ReportError::NoCells { .. }
-                | ReportError::UnknownMetric { .. }
-                | ReportError::Format { .. } => ExitCode::Usage,
-                ReportError::Damaged { .. }
-                | ReportError::Ambiguous { .. }
-                | ReportError::ClassOrder { .. } => ExitCode::Data,
-                ReportError::Metric { .. } => ExitCode::Plugin,
-                ReportError::Io { .. } => ExitCode::Internal,
+                ReportError::Ambiguous { .. } | ReportError::ClassOrder { .. } => ExitCode::Data,
+                ReportError::Metric(_) | ReportError::Unwritten { .. } => ExitCode::Internal,
             },
             Error::File { .. } | Error::Internal(_) => ExitCode::Internal,
         }

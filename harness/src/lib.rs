@@ -8,11 +8,12 @@
 //! 3. [`stream`]: a domain cut into an ordered list of tasks by a class order.
 //! 4. [`plugin`]: backbones, strategies and metrics come from plugin files. One is read before it is trusted, and loaded
 //!    only where it is called; how it is called is the crate [`harness_abi`]'s.
-//! 5. [`run`]: the plan of all cells (domain × strategy × seed), each run in a process of its own: teach a task, take
-//!    the state, forget the rest, predict. The features of frozen backbones come from [`features`], computed once.
-//! 6. [`matrix`]: after every task, how many test images of every task are right, among which candidates.
-//! 7. [`metric`]: plugins' functions of these matrices.
-//! 8. [`report`]: cell records become CSV files and a leaderboard.
+//! 5. [`features`]: what frozen backbones make of a domain, computed once and kept.
+//! 6. [`run`]: the plan of all cells (stream × strategy × seed), each run in a process of its own: teach a task, take
+//!    the state, forget the rest, predict, and count what was right.
+//! 7. [`results`]: the run folder, with a record of what each cell has left behind.
+//! 8. [`metric`]: plugins' functions of the counts in a record.
+//! 9. [`report`]: records become CSV files and a leaderboard.
 //!
 //! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says when something is
 //! wrong, [`hub`] where weights come from, [`suggest`] its "did you mean", [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
@@ -27,10 +28,10 @@ pub mod exit_code;
 pub mod features;
 pub mod hub;
 pub mod id;
-pub mod matrix;
 pub mod metric;
 pub mod plugin;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod scenario;
 pub mod stream;

@@ -1,12 +1,13 @@
 //! The processes that `run` starts.
 
-use super::run::RunFile;
 use crate::error::Error;
 use crate::features::FeatureStore;
-use crate::metric::PluginMetrics;
+use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::PluginFile;
-use crate::report::{CellRecord, Format, Leaderboard, Plan, write_all};
-use crate::run::{Cell, Event, Events, Fault, FeatureRequest, Interrupt, Opened, probe, run_cell};
+use crate::report::export::TERMINAL;
+use crate::report::{Coverage, Leaderboard, write_tables};
+use crate::results::{ResultsError, RunFolder};
+use crate::run::{Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell};
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::path::Path;
@@ -24,58 +25,55 @@ pub(super) fn probe() -> Result<(), Error> {
 pub(super) fn embed() -> Result<(), Error> {
     child(|events, interrupt| {
         let request: FeatureRequest = request()?;
-        let opened = Opened::open(&request.cell, events, interrupt)?;
-        let (cell, outputs) = (&request.cell, &request.outputs);
+        let FeatureRequest { job, outputs } = &request;
+        let opened = Opened::open(job, events, interrupt)?;
         opened
-            .embed(cell, outputs, &store()?, events, interrupt)
+            .embed(job, outputs, &store()?, events, interrupt)
             .map(drop)
     })
 }
 
-pub(super) fn cell(cells: &Path) -> Result<(), Error> {
+pub(super) fn cell(out: &Path) -> Result<(), Error> {
     child(|events, interrupt| {
-        let cell = Cell::parse(&input()?)?;
-        std::fs::create_dir_all(cells).map_err(Error::file(cells))?;
-        run_cell(&cell, cells, &store()?, events, interrupt)
+        let job = Job::parse(&input()?)?;
+        let folder = RunFolder::new(out);
+        folder.create()?;
+        run_cell(&job, &folder, &store()?, events, interrupt)
     })
 }
 
 /// Writes the CSVs of the run's own cells, in its order, and answers with its leaderboard.
 pub(super) fn report(dir: &Path) -> Result<(), Error> {
     child(|events, _| {
-        if let Some(leaderboard) = written_tables(dir)? {
-            let table = leaderboard.render(Format::Table, &[])?;
-            events.send(&Event::Answer(table.into()));
+        if let Some(leaderboard) = written_tables(&RunFolder::new(dir))? {
+            events.send(&Event::Answer(TERMINAL.write(&leaderboard).into()));
         }
         Ok(())
     })
 }
 
-fn written_tables(dir: &Path) -> Result<Option<Leaderboard>, Error> {
-    let run = RunFile::read(dir)?
-        .ok_or_else(|| Error::Usage(format!("{} is not a run's folder", dir.display())))?;
+/// The leaderboard; `None` if no cell has left a record.
+fn written_tables(folder: &RunFolder) -> Result<Option<Leaderboard>, Error> {
+    let run = folder.run_file()?.ok_or_else(|| {
+        Error::Usage(format!("{} is not a run's folder", folder.path().display()))
+    })?;
     let metrics = run
         .metrics
         .iter()
         .map(|(name, plugin)| Ok((name.clone(), PluginFile::open(&plugin.file)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let metrics = PluginMetrics::load(&metrics)?;
-    let mut records = Vec::new();
-    for id in &run.cells {
-        let path = dir.join("cells").join(format!("{id}.json"));
-        // A cell that failed has none.
-        if path.exists() {
-            records.push(CellRecord::read(&path)?);
-        }
-    }
-    if records.is_empty() {
-        return Ok(None);
-    }
-    let plan = Plan {
+    let records = match folder.records() {
+        Err(ResultsError::NoCells { .. }) => return Ok(None),
+        records => records?,
+    };
+    let choice = Choice::of(&run);
+    let coverage = Coverage {
         domains: run.domains,
         seeds: run.seeds,
     };
-    Ok(Some(write_all(dir, &records, &metrics, Some(&plan))?))
+    let leaderboard = write_tables(folder, &records, &metrics, &choice, Some(&coverage))?;
+    Ok(Some(leaderboard))
 }
 
 /// Runs a process's work; an error is told to the parent, and written to the log.

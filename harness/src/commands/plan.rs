@@ -15,12 +15,12 @@ pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
         args.save_predictions,
         &interrupt,
     )?;
-    let cells = || plan.cells.iter().map(|planned| &planned.cell);
-    let width = cells().map(|cell| cell.id.len()).max();
+    let jobs = || plan.cells.iter().map(|planned| &planned.job);
+    let width = jobs().map(|job| job.cell.id.len()).max();
     let width = width.unwrap_or_default();
-    let lines = cells().map(|cell| match json {
-        true => serde_json::to_string(cell).expect("plain data") + "\n",
-        false => format!("{:<width$}  {}\n", cell.id, cell.title()),
+    let lines = jobs().map(|job| match json {
+        true => job.line() + "\n",
+        false => format!("{:<width$}  {}\n", job.cell.id, job.cell.title()),
     });
     print(&lines.collect::<String>())
 }

@@ -1,54 +1,20 @@
 //! `clbench run`: plan, compute, gather, print.
 
 use super::{print, resolve};
-use crate::atomic;
 use crate::cli::RunArgs;
 use crate::error::Error;
-use crate::id::Seed;
 use crate::metric::PluginMetrics;
-use crate::run::{Interrupt, Plan, PluginRef, execute, report_in_child};
+use crate::plugin::{Kind, PluginRef, Registry};
+use crate::results::{RUN_FORMAT, RunFile, RunFolder};
+use crate::run::{Child, Event, Interrupt, Plan, execute};
 use crate::scenario::Scenario;
-use serde::{Deserialize, Serialize};
-use std::fs;
-use std::path::{Path, PathBuf};
-
-/// What a run folder says of the run that it belongs to: `run.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct RunFile {
-    pub format: u32,
-    pub scenario: String,
-    pub description: Option<String>,
-    pub domains: Vec<String>,
-    pub seeds: Vec<Seed>,
-    pub strategies: Vec<String>,
-    pub metrics: Vec<(String, PluginRef)>,
-    /// The cells' ids, in the order of the tables.
-    pub cells: Vec<String>,
-}
-
-impl RunFile {
-    pub(super) const NAME: &str = "run.json";
-
-    /// The run file of a folder, where there is one.
-    pub(super) fn read(dir: &Path) -> Result<Option<RunFile>, Error> {
-        let path = dir.join(Self::NAME);
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-                Error::Usage(format!(
-                    "{} cannot be read ({error}); delete it, or run the scenario again",
-                    path.display()
-                ))
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::file(&path)(error)),
-        }
-    }
-}
+use std::fs::File;
+use std::path::PathBuf;
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
     let (scenario, registry) = resolve(&args.scenario)?;
-    let metrics = PluginMetrics::find(&registry, scenario.metrics.as_deref())?;
+    let metrics = metrics(&scenario, &registry)?;
     let plan = Plan::make(
         &scenario,
         &registry,
@@ -57,57 +23,78 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &interrupt,
     )?;
     interrupt.check()?;
-    let out = match &args.out {
+    let folder = RunFolder::new(match &args.out {
         Some(out) => out.clone(),
         None => PathBuf::from("results/runs").join(&scenario.name),
-    };
-    fs::create_dir_all(&out).map_err(Error::file(&out))?;
-    let metrics: Vec<_> = metrics
-        .iter()
-        .map(|(name, file)| (name.clone(), PluginRef::from(file)))
-        .collect();
-    write_plan(&out, &scenario, &plan, metrics)?;
-    let cells = execute(&plan, &out, args.jobs, &interrupt);
+    });
+    folder.create()?;
+    let lines = plan.cells.iter().map(|planned| planned.job.line() + "\n");
+    folder.write_plan(
+        &run_file(scenario, &plan, metrics),
+        &lines.collect::<String>(),
+    )?;
+    let cells = execute(&plan, &folder, args.jobs, &interrupt);
     match cells {
         // What is there is worth a table, even if some cells failed.
         Ok(()) | Err(Error::Cells { .. }) => {
-            if let Some(leaderboard) = report_in_child(&out, &interrupt)? {
+            if let Some(leaderboard) = report_in_child(&folder, &interrupt)? {
                 print(&leaderboard)?;
             }
-            eprintln!("results are in {}", out.display());
+            eprintln!("results are in {}", folder.path().display());
             cells
         }
         other => other,
     }
 }
 
-/// Leaves the resolved scenario beside the results: `run.json`, and the cells as `plan --json` prints them.
-fn write_plan(
-    out: &Path,
-    scenario: &Scenario,
-    plan: &Plan,
-    metrics: Vec<(String, PluginRef)>,
-) -> Result<(), Error> {
-    let run_file = RunFile {
-        format: 1,
-        scenario: scenario.name.clone(),
-        description: scenario.description.clone(),
-        domains: scenario.domains.iter().map(|d| d.name.clone()).collect(),
-        seeds: scenario.seeds.clone(),
-        strategies: scenario.strategies.iter().map(|s| s.name.clone()).collect(),
+/// The metrics to compute, and who offers each; those that rank or are shown must be among them.
+fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, PluginRef)>, Error> {
+    let found = PluginMetrics::find(registry, scenario.metrics.as_deref())?;
+    for (key, name) in scenario.chosen_metrics() {
+        if let Err(error) = registry.find(Kind::Metric, name, None) {
+            return Err(scenario.key_error(&key, error.to_string()).into());
+        }
+    }
+    let files = found.iter();
+    Ok(files
+        .map(|(name, file)| (name.clone(), PluginRef::from(file)))
+        .collect())
+}
+
+fn run_file(scenario: Scenario, plan: &Plan, metrics: Vec<(String, PluginRef)>) -> RunFile {
+    let cells = plan.cells.iter();
+    RunFile {
+        format: RUN_FORMAT,
+        scenario: scenario.name,
+        description: scenario.description,
+        domains: scenario.domains.into_iter().map(|d| d.name).collect(),
+        seeds: scenario.seeds,
+        strategies: scenario.strategies.into_iter().map(|s| s.name).collect(),
         metrics,
-        cells: plan.cells.iter().map(|p| p.cell.id.clone()).collect(),
+        rank_by: scenario.rank_by,
+        columns: scenario.columns,
+        cells: cells.map(|planned| planned.job.cell.id.clone()).collect(),
+    }
+}
+
+/// Has a process write the tables of the run folder; gives the leaderboard, if any cell has its record.
+fn report_in_child(folder: &RunFolder, interrupt: &Interrupt) -> Result<Option<String>, Error> {
+    interrupt.check()?;
+    let path = folder.report_log();
+    let log = File::create(&path).map_err(Error::file(&path))?;
+    let mut table = None;
+    let child = Child {
+        args: &["report"],
+        paths: &[folder.path()],
+        input: "",
+        threads: 1,
+        log,
     };
-    let json = serde_json::to_string_pretty(&run_file).expect("plain data") + "\n";
-    let write = |name: &str, text: &str| {
-        let path = out.join(name);
-        atomic::write(&path, text.as_bytes()).map_err(Error::file(&path))
-    };
-    write(RunFile::NAME, &json)?;
-    let lines: String = plan
-        .cells
-        .iter()
-        .map(|planned| serde_json::to_string(&planned.cell).expect("plain data") + "\n")
-        .collect();
-    write("plan.jsonl", &lines)
+    let ended = child.run(interrupt, &mut |event| {
+        if let Event::Answer(answer) = event {
+            table = answer.as_str().map(str::to_owned);
+        }
+    });
+    ended.map_err(|error| error.with_log(&path))?;
+    Ok(table)
 }

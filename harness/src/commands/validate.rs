@@ -63,6 +63,8 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
                 .metrics
                 .iter()
                 .flatten()
+                .chain(&scenario.rank_by)
+                .chain(scenario.columns.iter().flatten())
                 .map(|metric| (Kind::Metric, metric, None)),
         );
     let mut unchecked = Vec::new();

@@ -1,6 +1,7 @@
-//! What made a number: the columns that every row of every CSV begins with.
+//! What made a number: every row of every CSV begins with it.
 
-use super::CellRecord;
+use crate::results::{CellBackbone, CellRecord};
+use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use serde::Serialize;
 
@@ -37,79 +38,42 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The columns' names; the domain's stands second.
-    pub(super) const HEADER: [&'static str; 13] = [
-        "scenario",
-        "domain",
-        "split_hash",
-        "class_order_digest",
-        "backbone",
-        "backbone_fingerprint",
-        "backbone_plugin_hash",
-        "strategy",
-        "method",
-        "plugin",
-        "plugin_version",
-        "plugin_hash",
-        "settings",
-    ];
-
     /// Of one cell or of several, in the order of their seeds.
     pub fn of(cells: &[&CellRecord]) -> Self {
-        let per_backbone = |field: fn(&super::BackbonePart) -> &str| {
-            move |cell: &CellRecord| -> String {
-                cell.backbones
-                    .iter()
-                    .map(field)
-                    .collect::<Vec<_>>()
-                    .join("+")
+        let per_backbone = |field: fn(&CellBackbone) -> &str| {
+            move |record: &CellRecord| -> String {
+                let backbones = record.cell.backbones.iter();
+                backbones.map(field).collect::<Vec<_>>().join("+")
             }
         };
         Self {
-            scenario: names(cells, |cell| cell.scenario.clone()),
-            split_hash: hashes(cells, |cell| cell.domain.split_hash.clone()),
-            class_order_digest: hashes(cells, |cell| cell.domain.class_order_digest.clone()),
+            scenario: names(cells, |record| record.cell.scenario.clone()),
+            split_hash: hashes(cells, |record| {
+                record.cell.stream.domain().split_hash.clone()
+            }),
+            class_order_digest: hashes(cells, |record| record.stream.class_order_digest.clone()),
             backbone: names(cells, per_backbone(|b| &b.name)),
             backbone_fingerprint: hashes(cells, per_backbone(|b| &b.fingerprint)),
-            backbone_plugin_hash: hashes(cells, per_backbone(|b| &b.plugin_hash)),
-            strategy: names(cells, |cell| cell.strategy.row.clone()),
-            method: names(cells, |cell| cell.strategy.name.clone()),
-            plugin: names(cells, |cell| cell.strategy.plugin.clone()),
-            plugin_version: names(cells, |cell| cell.strategy.plugin_version.clone()),
-            plugin_hash: hashes(cells, |cell| cell.strategy.plugin_hash.clone()),
+            backbone_plugin_hash: hashes(cells, per_backbone(|b| &b.plugin.hash)),
+            strategy: names(cells, |record| record.cell.strategy.row.clone()),
+            method: names(cells, |record| record.cell.strategy.use_.clone()),
+            plugin: names(cells, |record| record.cell.strategy.plugin.name.clone()),
+            plugin_version: names(cells, |record| record.cell.strategy.plugin.version.clone()),
+            plugin_hash: hashes(cells, |record| record.cell.strategy.plugin.hash.clone()),
             settings: hashes(cells, settings),
         }
-    }
-
-    /// The columns' values.
-    pub(super) fn fields<'a>(&'a self, domain: &'a str) -> [&'a str; 13] {
-        [
-            &self.scenario,
-            domain,
-            &self.split_hash,
-            &self.class_order_digest,
-            &self.backbone,
-            &self.backbone_fingerprint,
-            &self.backbone_plugin_hash,
-            &self.strategy,
-            &self.method,
-            &self.plugin,
-            &self.plugin_version,
-            &self.plugin_hash,
-            &self.settings,
-        ]
     }
 }
 
 /// Twelve hex digits for all that moves a cell's numbers apart from domain and seed.
 ///
 /// What a strategy merely declares (what it keeps, its number of parameters) follows from it and is left out.
-pub(super) fn settings(cell: &CellRecord) -> String {
+pub(super) fn settings(record: &CellRecord) -> String {
     #[derive(Serialize)]
     struct Settings<'a> {
         method: &'a str,
         plugin_hash: &'a str,
-        regime: super::Regime,
+        regime: Regime,
         parameters: &'a serde_json::Value,
         backbones: Vec<[&'a str; 3]>,
         threads: u32,
@@ -118,21 +82,22 @@ pub(super) fn settings(cell: &CellRecord) -> String {
         #[serde(skip_serializing_if = "Augmentation::is_none")]
         augmentation: Augmentation,
     }
+    let cell = &record.cell;
     let strategy = &cell.strategy;
     let settings = Settings {
-        method: &strategy.name,
-        plugin_hash: &strategy.plugin_hash,
+        method: &strategy.use_,
+        plugin_hash: &strategy.plugin.hash,
         regime: strategy.regime,
         parameters: &strategy.parameters,
         backbones: cell
             .backbones
             .iter()
-            .map(|b| [&*b.name, &*b.plugin_hash, &*b.fingerprint])
+            .map(|b| [&*b.name, &*b.plugin.hash, &*b.fingerprint])
             .collect(),
         threads: cell.threads,
         device: &cell.device,
-        dtype: &cell.dtype,
-        augmentation: cell.domain.augmentation,
+        dtype: cell.dtype(),
+        augmentation: cell.stream.spec.augmentation,
     };
     let json =
         serde_json::to_string(&settings).expect("strings, numbers and JSON values serialise");

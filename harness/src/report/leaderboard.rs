@@ -1,199 +1,69 @@
 //! The leaderboard: means over seeds and domains, and who stands where.
 
-use super::metric::compute_all;
+use super::ReportError;
+use super::coverage::Coverage;
 use super::rank::judged;
 use super::row::{Row, Source};
 use super::section;
-use super::{
-    CellRecord, Identity, Keeps, MetricInfo, MetricSet, Provenance, Regime, ReportError, Summary,
-};
-use crate::id::Seed;
-use crate::stream::Augmentation;
-use std::fmt;
-
-/// The domains and seeds that were to be run: a strategy that lacks one has no overall mean and no rank.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
-    /// Names of the domains.
-    pub domains: Vec<String>,
-    /// The seeds.
-    pub seeds: Vec<Seed>,
-}
+use super::standing::Section;
+use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
+use crate::results::CellRecord;
 
 /// All strategies against each other, per domain and over domains.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leaderboard {
-    /// The metrics, in the order of [`Entry::scores`].
+    /// The metrics, in the order of [`Entry::scores`](super::Entry::scores).
     pub metrics: Vec<MetricInfo>,
+    /// The indices of the metrics that tables show.
+    pub columns: Vec<usize>,
     /// The domains in the order of the records, then the means over domains.
     pub sections: Vec<Section>,
 }
 
-/// Strategies that can be compared with each other.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Section {
-    /// What the numbers are about.
-    pub scope: Scope,
-    /// Samples per class, where `--limit` was given.
-    pub limit: Option<u64>,
-    /// The part of the training data that was tested on, where `--validation` was given.
-    pub validation: Option<f64>,
-    /// One per strategy, in the order of the records.
-    pub entries: Vec<Entry>,
-}
-
-/// What the numbers of a section are about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// One domain.
-    Domain {
-        /// Its name.
-        name: String,
-        /// Hash of its split.
-        split_hash: String,
-        /// Number of tasks.
-        tasks: usize,
-    },
-    /// The mean over domains, of each seed first.
-    Overall {
-        /// Their names.
-        domains: Vec<String>,
-    },
-}
-
-impl Scope {
-    /// The domain's name, or `overall`.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Domain { name, .. } => name,
-            Self::Overall { .. } => "overall",
-        }
-    }
-}
-
-/// One strategy in a section.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// The strategy's row, and what tells it from others of that name in the section.
-    pub label: String,
-    /// What made the numbers.
-    pub identity: Identity,
-    /// Sequential, or the joint upper bound.
-    pub regime: Regime,
-    /// What became of the images that it was trained on, where something did; one per way that its cells have.
-    pub augmentations: Vec<Augmentation>,
-    /// What it keeps of past data.
-    pub keeps: Vec<Keeps>,
-    /// How it departs from the method as published.
-    pub adaptation: Option<String>,
-    /// Whether it can score classes that it has not learned yet.
-    pub scores_unseen: bool,
-    /// Whether its prediction for an image depends on the batch.
-    pub batch_dependent: bool,
-    /// The most that any of its cells has.
-    pub trainable_parameters: u64,
-    /// Where its parameters come from.
-    pub provenance: Option<Provenance>,
-    /// How many settings were tried.
-    pub trials: Option<u32>,
-    /// The seeds that it was run with.
-    pub seeds: Vec<Seed>,
-    /// Its place.
-    pub standing: Standing,
-    /// One per metric.
-    pub scores: Vec<Score>,
-}
-
-/// An entry's place among the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// From 1; equals share a rank, and the next one counts them.
-    Ranked(u32),
-    /// A joint run: no competitor.
-    UpperBound,
-    /// It lacks something that the others have.
-    Incomplete(String),
-    /// The metric that ranks has no value.
-    Unranked,
-}
-
-/// An entry's result in one metric.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Score {
-    /// Over the entry's seeds.
-    Measured {
-        /// Mean and spread.
-        summary: Summary,
-        /// Whether no competitor of the section is better.
-        best: bool,
-    },
-    /// There is none.
-    Absent(Absence),
-}
-
-/// Why there is no value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Absence {
-    /// A joint run learns once: nothing is yet to come, nothing can be forgotten.
-    Joint,
-    /// The metric needs predictions among classes that the strategy has not seen.
-    CannotScoreUnseen,
-    /// The accuracy matrix lacks an entry that the metric needs.
-    Undefined,
-    /// No mean over domains is possible.
-    Incomplete(String),
-}
-
-impl fmt::Display for Absence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Joint => "not defined for a joint run",
-            Self::CannotScoreUnseen => "cannot score unseen classes",
-            Self::Undefined => "not defined on this stream",
-            Self::Incomplete(reason) => reason,
-        })
-    }
-}
-
 impl Leaderboard {
-    /// Computes the metrics of every record and sums them up. Without a plan, what the records of a scenario cover together is taken for
-    /// it.
+    /// Computes the metrics of every record and sums them up. Without a coverage, what the records of a
+    /// scenario cover together is taken for it.
+    ///
+    /// # Errors
+    ///
+    /// If a metric cannot be computed, a chosen one is not there, or records contradict each other.
     pub fn build(
         records: &[CellRecord],
         metrics: &dyn MetricSet,
-        plan: Option<&Plan>,
+        choice: &Choice,
+        coverage: Option<&Coverage>,
     ) -> Result<Self, ReportError> {
-        Self::from_values(
-            records,
-            metrics.infos(),
-            &compute_all(records, metrics)?,
-            plan,
-        )
+        let values = evaluate(records, metrics)?;
+        Self::of_values(records, metrics.infos(), &values, choice, coverage)
     }
 
-    pub(super) fn from_values(
+    /// The same of values that are there.
+    pub(super) fn of_values(
         records: &[CellRecord],
         metrics: &[MetricInfo],
         values: &[Vec<Option<f64>>],
-        plan: Option<&Plan>,
+        choice: &Choice,
+        coverage: Option<&Coverage>,
     ) -> Result<Self, ReportError> {
+        let rank_by = choice.rank_by(metrics)?;
+        let columns = choice.columns(metrics)?;
         let source = Source {
             records,
             metrics,
             values,
         };
-        let (units, places) = section::sort(records, plan)?;
+        let (units, places) = section::sort(records, coverage)?;
         let rows: Vec<Vec<Row<'_>>> = places
             .iter()
             .map(|place| source.rows(place))
             .collect::<Result<_, _>>()?;
         let domains = rows.iter().map(|rows| source.domain(rows, &units));
-        let sections: Vec<Section> = domains.chain(source.overall(&rows, &units)).collect();
+        let sections = domains.chain(source.overall(&rows, &units));
         Ok(Self {
             metrics: metrics.to_vec(),
+            columns,
             sections: sections
-                .into_iter()
-                .map(|section| judged(section, metrics))
+                .map(|section| judged(section, metrics, rank_by))
                 .collect(),
         })
     }
@@ -201,11 +71,15 @@ impl Leaderboard {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{blind, joint, metrics, record};
+    use super::super::standing::{Absence, Entry, Score, Standing};
     use super::*;
+    use crate::id::Seed;
+    use crate::metric::fixture::metrics;
+    use crate::results::fixture::{blind, joint, record};
+    use std::num::NonZeroUsize;
 
     fn build(records: &[CellRecord]) -> Leaderboard {
-        Leaderboard::build(records, &metrics(), None).unwrap()
+        Leaderboard::build(records, &metrics(), &Choice::default(), None).unwrap()
     }
 
     /// Label, standing and mean FAA of each entry.
@@ -305,11 +179,12 @@ mod tests {
             ]
         );
         // What was planned and failed everywhere is lacking too.
-        let plan = Plan {
+        let coverage = Coverage {
             domains: ["near", "far", "lost"].map(String::from).to_vec(),
             seeds: vec![Seed(1), Seed(2), Seed(3)],
         };
-        let board = Leaderboard::build(&records, &metrics(), Some(&plan)).unwrap();
+        let board =
+            Leaderboard::build(&records, &metrics(), &Choice::default(), Some(&coverage)).unwrap();
         assert_eq!(standings(&board.sections[0])[0].1, lacks("lacks seed 3"));
         assert_eq!(
             standings(&board.sections[2])[0].1,
@@ -320,8 +195,8 @@ mod tests {
     #[test]
     fn another_split_is_another_section() {
         let mut limited = record("digits", "b", 1, [99, 99]);
-        limited.domain.split_hash = "small-split".into();
-        limited.domain.limit = Some(5);
+        limited.cell.stream.domains[0].split_hash = "small-split".into();
+        limited.cell.stream.limit = NonZeroUsize::new(5);
         let board = build(&[record("digits", "a", 1, [80, 80]), limited]);
         assert_eq!(names(&board), ["digits", "digits", "overall", "overall"]);
         assert_eq!(
@@ -332,14 +207,14 @@ mod tests {
             standings(&board.sections[1]),
             [("b", Standing::Ranked(1), Some(99.0))]
         );
-        assert_eq!(board.sections[1].limit, Some(5));
+        assert_eq!(board.sections[1].limit, NonZeroUsize::new(5));
     }
 
     #[test]
     fn two_scenarios_meet_where_they_learned_the_same_stream() {
         let other = |mut record: CellRecord, order: &str| {
-            record.scenario = "other".into();
-            record.domain.class_order_digest = order.into();
+            record.cell.scenario = "other".into();
+            record.stream.class_order_digest = order.into();
             record
         };
         let first = record("digits", "a", 1, [80, 80]);
@@ -361,7 +236,7 @@ mod tests {
     #[test]
     fn other_settings_are_another_row() {
         let mut longer = record("digits", "a", 2, [90, 90]);
-        longer.strategy.parameters = serde_json::json!({"epochs": 50});
+        longer.cell.strategy.parameters = serde_json::json!({"epochs": 50});
         let board = build(&[record("digits", "a", 1, [80, 80]), longer]);
         let rows = standings(&board.sections[0]);
         assert_eq!(rows.len(), 2, "never one mean over both");
@@ -376,7 +251,7 @@ mod tests {
     fn contradictions_are_errors() {
         let message = |second: &CellRecord| {
             let records = [record("digits", "a", 1, [80, 80]), second.clone()];
-            Leaderboard::build(&records, &metrics(), None)
+            Leaderboard::build(&records, &metrics(), &Choice::default(), None)
                 .unwrap_err()
                 .to_string()
         };
@@ -386,7 +261,7 @@ mod tests {
              a strategy's result does not depend on its seed alone; delete one of the two records, or find out why they differ"
         );
         let mut reversed = record("digits", "b", 1, [80, 80]);
-        reversed.domain.class_order_digest = "reversed".into();
+        reversed.stream.class_order_digest = "reversed".into();
         assert_eq!(
             message(&reversed),
             "cells `digits-a-s1-0123456789ab` and `digits-b-s1-0123456789ab` of scenario `quick` share domain, split and seed 1, but not \
@@ -395,23 +270,23 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_that_gives_nan_is_an_error_that_names_the_cell() {
-        struct Broken(Vec<MetricInfo>);
-        impl MetricSet for Broken {
-            fn infos(&self) -> &[MetricInfo] {
-                &self.0
-            }
-            fn compute(&self, _: &CellRecord) -> Result<Vec<Option<f64>>, String> {
-                Ok(vec![Some(f64::NAN)])
-            }
-        }
-        let broken = Broken(metrics().infos()[..1].to_vec());
-        let records = [record("digits", "a", 1, [80, 80])];
-        assert_eq!(
-            Leaderboard::build(&records, &broken, None)
-                .unwrap_err()
-                .to_string(),
-            "metric `faa` of cell `digits-a-s1-0123456789ab`: NaN is not a number; a value that is not defined must be absent"
-        );
+    fn a_chosen_metric_ranks() {
+        let records = [
+            record("digits", "forgets", 1, [80, 99]),
+            record("digits", "keeps", 1, [90, 80]),
+        ];
+        let ranks = |choice: &Choice| {
+            let board = Leaderboard::build(&records, &metrics(), choice, None).unwrap();
+            let entries = board.sections[0].entries.iter();
+            entries.map(|e| e.standing.clone()).collect::<Vec<_>>()
+        };
+        use Standing::Ranked;
+        assert_eq!(ranks(&Choice::default()), [Ranked(1), Ranked(2)]);
+        // Lower is better.
+        let by_forgetting = Choice {
+            rank_by: Some("forgetting-seen".into()),
+            columns: Vec::new(),
+        };
+        assert_eq!(ranks(&by_forgetting), [Ranked(2), Ranked(1)]);
     }
 }

@@ -1,11 +1,16 @@
 //! Who stands where: ranks and best values.
 
-use super::{Entry, MetricInfo, RANKED_BY, Score, Section, Standing};
+use super::standing::{Entry, Score, Section, Standing};
+use crate::metric::MetricInfo;
 
-/// Ranks the competitors and marks the best values among them.
+/// Ranks the competitors by the metric with this index, and marks the best values among them.
 ///
 /// Values that print the same in the CSV are equal: the order in which a mean was summed must not decide a rank.
-pub(super) fn judged(mut section: Section, metrics: &[MetricInfo]) -> Section {
+pub(super) fn judged(
+    mut section: Section,
+    metrics: &[MetricInfo],
+    rank_by: Option<usize>,
+) -> Section {
     let competes = |entry: &Entry| entry.standing == Standing::Unranked;
     for (index, metric) in metrics.iter().enumerate() {
         let keys: Vec<Option<i64>> = section
@@ -27,7 +32,7 @@ pub(super) fn judged(mut section: Section, metrics: &[MetricInfo]) -> Section {
             }
         }
     }
-    if let Some(index) = metrics.iter().position(|metric| metric.name == RANKED_BY) {
+    if let Some(index) = rank_by {
         let keys: Vec<Option<i64>> = section
             .entries
             .iter()

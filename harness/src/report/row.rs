@@ -1,11 +1,14 @@
 //! The rows of a leaderboard: cells of one strategy that differ in their seeds alone, and their sums over seeds and domains.
 
+use super::coverage::Coverage;
+use super::identity::{self, Identity};
 use super::section::{Place, Unit};
-use super::{
-    Absence, CellRecord, Entry, Identity, MetricInfo, Plan, Regime, ReportError, Scope, Score,
-    Section, Standing, Summary, identity,
-};
+use super::standing::{Absence, Entry, Scope, Score, Section, Standing};
+use super::statistics::Summary;
 use crate::id::Seed;
+use crate::metric::MetricInfo;
+use crate::results::CellRecord;
+use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use harness_abi::Matrix;
 use std::collections::BTreeMap;
@@ -28,13 +31,14 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// The rows of a place, in the order of the records.
-    pub(super) fn rows(&self, place: &Place) -> Result<Vec<Row<'a>>, ReportError> {
+    pub(super) fn rows(&self, place: &Place) -> Result<Vec<Row<'a>>, super::ReportError> {
         let mut rows: Vec<Row<'a>> = Vec::new();
         let mut row_of = BTreeMap::new();
         for &(unit, index) in &place.members {
             let record = &self.records[index];
-            let name = record.strategy.row.as_str();
-            let backbones: Vec<&str> = record.backbones.iter().map(|b| b.name.as_str()).collect();
+            let cell = &record.cell;
+            let name = cell.strategy.row.as_str();
+            let backbones: Vec<&str> = cell.backbones.iter().map(|b| b.name.as_str()).collect();
             let settings = identity::settings(record);
             let key = (unit, name, backbones.clone(), settings.clone());
             let row = *row_of.entry(key).or_insert_with(|| {
@@ -47,10 +51,10 @@ impl<'a> Source<'a> {
                 });
                 rows.len() - 1
             });
-            let kept = *rows[row].cells.entry(record.seed).or_insert(index);
+            let kept = *rows[row].cells.entry(cell.seed).or_insert(index);
             if !self.records[kept].same_result(record) {
-                let id = record.id.clone();
-                return Err(ReportError::Ambiguous { id });
+                let id = cell.id.clone();
+                return Err(super::ReportError::Ambiguous { id });
             }
         }
         Ok(rows)
@@ -59,22 +63,22 @@ impl<'a> Source<'a> {
     /// The section of a place with these rows.
     pub(super) fn domain(&self, rows: &[Row<'a>], units: &[Unit<'_>]) -> Section {
         let entry = |row: &Row<'a>| {
-            let lacking = lacking_seeds(row, &units[row.unit].plan);
+            let lacking = lacking_seeds(row, &units[row.unit].coverage);
             let scores = (0..self.metrics.len()).map(|metric| {
                 let values = row.cells.values().map(|&cell| self.values[cell][metric]);
                 self.score(metric, row, values.collect())
             });
             self.entry(label(row, rows, units), &[row], lacking, scores.collect())
         };
-        let domain = &self.first(&rows[0]).domain;
+        let CellRecord { cell, stream, .. } = self.first(&rows[0]);
         Section {
             scope: Scope::Domain {
-                name: domain.name.clone(),
-                split_hash: domain.split_hash.clone(),
-                tasks: domain.task_sizes.len(),
+                name: cell.stream.name.clone(),
+                split_hash: cell.stream.domain().split_hash.clone(),
+                tasks: stream.task_sizes.len(),
             },
-            limit: domain.limit,
-            validation: domain.validation,
+            limit: cell.stream.limit,
+            validation: cell.stream.validation,
             entries: rows.iter().map(entry).collect(),
         }
     }
@@ -91,7 +95,7 @@ impl<'a> Source<'a> {
             }
         }
         let section = |(covered, members): (Vec<usize>, Vec<usize>)| {
-            let first = |place: usize| &self.first(&places[place][0]).domain;
+            let first = |place: usize| &self.first(&places[place][0]).cell.stream;
             let domains: Vec<String> = covered.iter().map(|&p| first(p).name.clone()).collect();
             // The first row of each strategy stands for all that it has in these places.
             let mut heads: Vec<&Row<'a>> = Vec::new();
@@ -109,7 +113,7 @@ impl<'a> Source<'a> {
                 };
                 let found: Vec<Vec<&Row<'a>>> = covered.iter().map(of_head).collect();
                 let label = label(head, heads.iter().copied(), units);
-                self.overall_entry(label, &found, &domains, &units[head.unit].plan)
+                self.overall_entry(label, &found, &domains, &units[head.unit].coverage)
             });
             Section {
                 limit: first(covered[0]).limit,
@@ -127,10 +131,10 @@ impl<'a> Source<'a> {
         label: String,
         found: &[Vec<&Row<'a>>],
         domains: &[String],
-        plan: &Plan,
+        coverage: &Coverage,
     ) -> Entry {
         let obstacle = || -> Option<String> {
-            if let Some(missing) = plan.domains.iter().find(|name| !domains.contains(name)) {
+            if let Some(missing) = coverage.domains.iter().find(|name| !domains.contains(name)) {
                 return Some(format!("lacks domain {missing}"));
             }
             for (rows, domain) in found.iter().zip(domains) {
@@ -140,7 +144,7 @@ impl<'a> Source<'a> {
                 match rows[..] {
                     [] => return Some(format!("lacks domain {domain}")),
                     [row] => {
-                        if let Some(lacking) = lacking_seeds(row, plan) {
+                        if let Some(lacking) = lacking_seeds(row, coverage) {
                             return Some(format!("{lacking} of {domain}"));
                         }
                     }
@@ -176,11 +180,13 @@ impl<'a> Source<'a> {
                 best: false,
             };
         }
-        let strategy = &self.first(row).strategy;
+        let first = self.first(row);
         let matrix = self.metrics[metric].matrix;
-        Score::Absent(if strategy.regime == Regime::Joint {
+        Score::Absent(if first.cell.strategy.regime == Regime::Joint {
             Absence::Joint
-        } else if !strategy.scores_unseen && matches!(matrix, Some(Matrix::All | Matrix::Task)) {
+        } else if !first.declaration.scores_unseen
+            && matches!(matrix, Some(Matrix::All | Matrix::Task))
+        {
             Absence::CannotScoreUnseen
         } else {
             Absence::Undefined
@@ -199,13 +205,16 @@ impl<'a> Source<'a> {
             .flat_map(|row| row.cells.values())
             .map(|&cell| &self.records[cell])
             .collect();
-        let strategy = &self.first(rows[0]).strategy;
-        let mut seeds: Vec<Seed> = cells.iter().map(|cell| cell.seed).collect();
+        let CellRecord {
+            cell, declaration, ..
+        } = self.first(rows[0]);
+        let strategy = &cell.strategy;
+        let mut seeds: Vec<Seed> = cells.iter().map(|record| record.cell.seed).collect();
         seeds.sort();
         seeds.dedup();
         let mut augmentations: Vec<Augmentation> = cells
             .iter()
-            .map(|cell| cell.domain.augmentation)
+            .map(|record| record.cell.stream.spec.augmentation)
             .filter(|augmentation| !augmentation.is_none())
             .collect();
         augmentations.dedup();
@@ -214,13 +223,15 @@ impl<'a> Source<'a> {
             identity: Identity::of(&cells),
             regime: strategy.regime,
             augmentations,
-            keeps: strategy.keeps.clone(),
-            adaptation: strategy.adaptation.clone(),
-            scores_unseen: strategy.scores_unseen,
-            batch_dependent: cells.iter().any(|cell| cell.strategy.batch_dependent),
+            keeps: declaration.keeps.clone(),
+            adaptation: declaration.adaptation.clone(),
+            scores_unseen: declaration.scores_unseen,
+            batch_dependent: cells
+                .iter()
+                .any(|record| record.declaration.batch_dependent),
             trainable_parameters: cells
                 .iter()
-                .map(|cell| cell.strategy.trainable_parameters)
+                .map(|record| record.declaration.trainable_parameters)
                 .max()
                 .unwrap_or_default(),
             provenance: strategy.provenance,
@@ -250,8 +261,8 @@ fn same_row(one: &Row<'_>, other: &Row<'_>) -> bool {
     (one.unit, one.name, &one.backbones) == (other.unit, other.name, &other.backbones)
 }
 
-fn lacking_seeds(row: &Row<'_>, plan: &Plan) -> Option<String> {
-    let lacking: Vec<String> = plan
+fn lacking_seeds(row: &Row<'_>, coverage: &Coverage) -> Option<String> {
+    let lacking: Vec<String> = coverage
         .seeds
         .iter()
         .filter(|seed| !row.cells.contains_key(seed))

@@ -3,15 +3,17 @@
 //! Cells share a section if they learned the same tasks of the same split in the same class order. A class order may follow the seed, so
 //! it is compared seed by seed.
 
-use super::{CellRecord, Plan, ReportError};
+use super::ReportError;
+use super::coverage::Coverage;
 use crate::id::Seed;
+use crate::results::CellRecord;
 use std::collections::BTreeMap;
 
-/// The cells that one plan has made: of one scenario, under the same `--limit` and `--validation`.
+/// The cells that one run has made: of one scenario, under the same `--limit` and `--validation`.
 pub(super) struct Unit<'a> {
     pub(super) scenario: &'a str,
     /// The domains and seeds that a strategy needs for a place among the others.
-    pub(super) plan: Plan,
+    pub(super) coverage: Coverage,
     members: Vec<usize>,
 }
 
@@ -21,36 +23,36 @@ pub(super) struct Place {
     pub(super) members: Vec<(usize, usize)>,
 }
 
-/// Sorts records into units, and these into places. Without a given plan, a unit's plan is what its records cover together.
+/// Sorts records into units, and these into places. Unless it is given, a unit's coverage is what its records cover together.
 pub(super) fn sort<'a>(
     records: &'a [CellRecord],
-    plan: Option<&Plan>,
+    coverage: Option<&Coverage>,
 ) -> Result<(Vec<Unit<'a>>, Vec<Place>), ReportError> {
     let mut units: Vec<Unit<'a>> = Vec::new();
     let mut unit_of = BTreeMap::new();
     for (index, record) in records.iter().enumerate() {
-        let domain = &record.domain;
+        let cell = &record.cell;
         let key = (
-            &record.scenario,
-            domain.limit,
-            domain.validation.map(f64::to_bits),
+            &cell.scenario,
+            cell.stream.limit,
+            cell.stream.validation.map(f64::to_bits),
         );
         let unit = *unit_of.entry(key).or_insert_with(|| {
             units.push(Unit {
-                scenario: &record.scenario,
-                plan: plan.cloned().unwrap_or_default(),
+                scenario: &cell.scenario,
+                coverage: coverage.cloned().unwrap_or_default(),
                 members: Vec::new(),
             });
             units.len() - 1
         });
         let unit = &mut units[unit];
         unit.members.push(index);
-        if plan.is_none() {
-            if !unit.plan.domains.contains(&domain.name) {
-                unit.plan.domains.push(domain.name.clone());
+        if coverage.is_none() {
+            if !unit.coverage.domains.contains(&cell.stream.name) {
+                unit.coverage.domains.push(cell.stream.name.clone());
             }
-            if !unit.plan.seeds.contains(&record.seed) {
-                unit.plan.seeds.push(record.seed);
+            if !unit.coverage.seeds.contains(&cell.seed) {
+                unit.coverage.seeds.push(cell.seed);
             }
         }
     }
@@ -58,7 +60,7 @@ pub(super) fn sort<'a>(
     let mut places: Vec<Place> = Vec::new();
     let mut places_of: BTreeMap<Base<'a>, Vec<usize>> = BTreeMap::new();
     for (unit_index, unit) in units.iter_mut().enumerate() {
-        unit.plan.seeds.sort();
+        unit.coverage.seeds.sort();
         for (base, members) in by_base(records, &unit.members) {
             let orders = class_orders(records, &members, unit.scenario)?;
             let candidates = places_of.entry(base).or_default();
@@ -90,8 +92,9 @@ type Base<'a> = (&'a str, &'a str, &'a [u32]);
 fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, Vec<usize>)> {
     let mut groups: Vec<(Base<'a>, Vec<usize>)> = Vec::new();
     for &member in members {
-        let domain = &records[member].domain;
-        let base: Base<'a> = (&domain.name, &domain.split_hash, &domain.task_sizes);
+        let CellRecord { cell, stream, .. } = &records[member];
+        let domain = cell.stream.domain();
+        let base: Base<'a> = (&domain.name, &domain.split_hash, &stream.task_sizes);
         match groups.iter_mut().find(|(other, _)| *other == base) {
             Some((_, group)) => group.push(member),
             None => groups.push((base, vec![member])),
@@ -108,18 +111,18 @@ fn class_orders(
 ) -> Result<BTreeMap<Seed, String>, ReportError> {
     let mut first_of: BTreeMap<Seed, &CellRecord> = BTreeMap::new();
     for record in members.iter().map(|&member| &records[member]) {
-        let first = first_of.entry(record.seed).or_insert(record);
-        if first.domain.class_order_digest != record.domain.class_order_digest {
+        let first = first_of.entry(record.cell.seed).or_insert(record);
+        if first.stream.class_order_digest != record.stream.class_order_digest {
             return Err(ReportError::ClassOrder {
-                first: first.id.clone(),
-                second: record.id.clone(),
+                first: first.cell.id.clone(),
+                second: record.cell.id.clone(),
                 scenario: scenario.to_owned(),
-                seed: record.seed,
+                seed: record.cell.seed,
             });
         }
     }
     let digest =
-        |(seed, record): (Seed, &CellRecord)| (seed, record.domain.class_order_digest.clone());
+        |(seed, record): (Seed, &CellRecord)| (seed, record.stream.class_order_digest.clone());
     Ok(first_of.into_iter().map(digest).collect())
 }
 

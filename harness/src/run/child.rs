@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::{env, thread};
 
 /// A process to start.
-pub(super) struct Child<'a> {
+pub struct Child<'a> {
     /// The hidden subcommand and its arguments.
     pub args: &'a [&'a str],
     /// Further arguments that are paths.
@@ -30,11 +30,7 @@ impl Child<'_> {
     /// # Errors
     ///
     /// What the process reported before it ended, or how it ended if it could not.
-    pub(super) fn run(
-        self,
-        interrupt: &Interrupt,
-        hear: &mut dyn FnMut(Event),
-    ) -> Result<(), Error> {
+    pub fn run(self, interrupt: &Interrupt, hear: &mut dyn FnMut(Event)) -> Result<(), Error> {
         let internal = |error: std::io::Error| Error::Internal(format!("a child process: {error}"));
         let threads = self.threads.to_string();
         let mut command = Command::new(env::current_exe().map_err(internal)?);

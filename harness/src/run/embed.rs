@@ -1,12 +1,13 @@
 //! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others that a strategy reads.
 
-use super::{CellBackbone, Event, Events, Interrupt};
+use super::{Event, Events, Interrupt};
 use crate::domain::ahead::{self, ahead};
 use crate::domain::prepare::prepare;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::features::{Block, EMBEDDING, FeatureKey, FeatureStore, Features};
 use crate::plugin::{Kind, Loaded};
+use crate::results::CellBackbone;
 use harness_abi::backbone::{ImageInfo, Inputs};
 use harness_abi::{BackboneHandle, Tensor};
 use std::collections::BTreeMap;

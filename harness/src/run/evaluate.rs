@@ -1,17 +1,16 @@
 //! One row of the accuracy matrices: every test image, predicted once.
 
 use super::samples::LentSamples;
+use super::score::Scorer;
 use super::{Embedded, Interrupt};
-use crate::atomic::PendingFile;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
-use crate::matrix::{AccuracyMatrices, AfterTask, Scorer};
 use crate::plugin::{Kind, Loaded};
+use crate::results::{AccuracyMatrices, AfterTask, PredictionWriter};
 use crate::stream::Augmentation;
 use crate::stream::{Stream, shuffled};
 use harness_abi::Class;
 use harness_abi::foreign::ForeignStrategy;
-use std::path::{Path, PathBuf};
 
 /// Images of all tasks are mixed, in this seed's order: a batch says nothing about its images' task.
 const ORDER_SEED: u64 = 0;
@@ -63,67 +62,10 @@ impl Evaluation<'_> {
                 let truth = self.stream.class_of(samples[index].label);
                 tally.add(&samples[index].name, logits, truth)?;
                 if let Some(writer) = predictions.as_deref_mut() {
-                    writer.write(after, &samples[index].name, truth.0, logits)?;
+                    writer.write(after, &samples[index].name, truth, logits)?;
                 }
             }
         }
-        Ok(matrices.set_row(&tally)?)
-    }
-}
-
-/// `--save-predictions`: a CSV of row, sample, class id and the logits over the classes in stream order.
-pub(super) struct PredictionWriter {
-    csv: csv::Writer<PendingFile>,
-    path: PathBuf,
-    classes: usize,
-}
-
-impl PredictionWriter {
-    /// A file that will be at `path`.
-    pub(super) fn create(path: &Path, classes: &[Class]) -> Result<PredictionWriter, Error> {
-        let mut writer = PredictionWriter {
-            csv: csv::Writer::from_writer(PendingFile::create(path).map_err(Error::file(path))?),
-            path: path.to_owned(),
-            classes: classes.len(),
-        };
-        let header = ["after_task", "sample", "class"]
-            .into_iter()
-            .map(str::to_owned);
-        let logits = classes.iter().map(|class| format!("logit_{}", class.id));
-        writer.record(header.chain(logits))?;
-        Ok(writer)
-    }
-
-    fn write(
-        &mut self,
-        after: AfterTask,
-        sample: &str,
-        class: u32,
-        logits: &[f32],
-    ) -> Result<(), Error> {
-        let fields = [after.to_string(), sample.to_owned(), class.to_string()].into_iter();
-        // Classes that the strategy cannot score yet have no logit.
-        let missing = self.classes - logits.len();
-        let logits = logits.iter().map(f32::to_string);
-        self.record(
-            fields
-                .chain(logits)
-                .chain(std::iter::repeat_n(String::new(), missing)),
-        )
-    }
-
-    fn record(&mut self, fields: impl Iterator<Item = String>) -> Result<(), Error> {
-        self.csv
-            .write_record(fields)
-            .map_err(|error| Error::Internal(format!("writing predictions: {error}")))
-    }
-
-    /// Puts the file at its place.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        let file = self
-            .csv
-            .into_inner()
-            .map_err(|error| Error::Internal(format!("writing predictions: {error}")))?;
-        file.commit().map_err(Error::file(&self.path))
+        Ok(tally.write_to(matrices)?)
     }
 }

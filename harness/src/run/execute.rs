@@ -1,39 +1,38 @@
 //! Carrying a plan out: what is missing, each cell in a process of its own, several at a time.
 
 use super::child::Child;
-use super::process::{predictions_path, record_path};
 use super::show::Show;
-use super::{Cell, CellBackbone, Event, FeatureRequest, Interrupt, Plan, Planned};
+use super::{FeatureRequest, Interrupt, Job, Plan, Planned};
 use crate::error::Error;
-use crate::report::CellRecord;
+use crate::results::{Cell, CellBackbone, ResultsError, RunFolder};
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// How many cells run at a time (`-j`).
-pub type Jobs = NonZeroUsize;
-
-/// Runs what is missing in the run folder `out`.
+/// Runs what is missing in the run folder, so many cells at a time.
 ///
 /// # Errors
 ///
 /// [`Error::Cells`] if some cells failed (each has been shown), [`Error::Interrupted`] after Ctrl-C, or what keeps the
 /// run from starting.
-pub fn execute(plan: &Plan, out: &Path, jobs: Jobs, interrupt: &Interrupt) -> Result<(), Error> {
-    let cells = out.join("cells");
-    fs::create_dir_all(&cells).map_err(Error::file(&cells))?;
+pub fn execute(
+    plan: &Plan,
+    folder: &RunFolder,
+    at_a_time: NonZeroUsize,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
+    folder.create()?;
     let (mut missing, mut notes) = (Vec::new(), Vec::new());
     for planned in &plan.cells {
-        match standing(&cells, &planned.cell) {
-            Standing::Done => {}
-            Standing::Missing => missing.push(planned),
-            Standing::Stale(why) => {
-                let title = planned.cell.title();
+        match found(folder, &planned.job) {
+            Found::Done => {}
+            Found::Missing => missing.push(planned),
+            Found::Stale(why) => {
+                let title = planned.job.cell.title();
                 notes.push(format!("{title}: {why}; running it again"));
                 missing.push(planned);
             }
@@ -43,9 +42,9 @@ pub fn execute(plan: &Plan, out: &Path, jobs: Jobs, interrupt: &Interrupt) -> Re
     notes.iter().for_each(|note| show.say(note));
     let done = plan.cells.len() - missing.len();
     show.already(done);
-    compute_features(&missing, out, &show, interrupt)?;
-    let missing: Vec<&Cell> = missing.iter().map(|planned| &planned.cell).collect();
-    let failed = run_cells(&missing, &cells, done, jobs, &show, interrupt);
+    compute_features(&missing, folder, &show, interrupt)?;
+    let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
+    let failed = run_cells(&missing, folder, done, at_a_time, &show, interrupt);
     drop(show);
     interrupt.check()?;
     if failed > 0 {
@@ -57,49 +56,48 @@ pub fn execute(plan: &Plan, out: &Path, jobs: Jobs, interrupt: &Interrupt) -> Re
     Ok(())
 }
 
-enum Standing {
+/// What of a cell is in the run folder.
+enum Found {
     Done,
     Missing,
-    Stale(String),
+    Stale(&'static str),
 }
 
 /// Whether a cell's record is there, whole, and made by the same plugin files.
-fn standing(cells: &Path, cell: &Cell) -> Standing {
-    let path = record_path(cells, cell);
-    if !path.exists() {
-        return Standing::Missing;
-    }
-    let record = match CellRecord::read(&path) {
-        Ok(record) => record,
-        Err(_) => return Standing::Stale("its record is damaged".into()),
+fn found(folder: &RunFolder, job: &Job) -> Found {
+    let cell = &job.cell;
+    let record = match folder.read_record(&cell.id) {
+        Ok(Some(record)) => record,
+        Ok(None) => return Found::Missing,
+        Err(ResultsError::Format { .. }) => return Found::Stale("its record has another format"),
+        Err(_) => return Found::Stale("its record is damaged"),
     };
-    let planned = cell.backbones.iter().map(|b| &b.plugin.hash);
-    let made = record.backbones.iter().map(|b| &b.plugin_hash);
-    if !planned.eq(made) || record.strategy.plugin_hash != cell.strategy.plugin.hash {
-        return Standing::Stale("its record was made by another plugin file".into());
+    if !cell.plugins().eq(record.cell.plugins()) {
+        return Found::Stale("its record was made by another plugin file");
     }
-    if cell.save_predictions && !predictions_path(cells, cell).exists() {
-        return Standing::Stale("its predictions were not saved".into());
+    if job.save_predictions && !folder.predictions(&cell.id).exists() {
+        return Found::Stale("its predictions were not saved");
     }
-    Standing::Done
+    Found::Done
 }
 
 /// Computes every set of features that the cells need, before the first of them; all outputs that cells read of a backbone
 /// on a domain in one go. What is printed meanwhile is in the run folder's `features.log`.
 fn compute_features(
     missing: &[&Planned],
-    out: &Path,
+    folder: &RunFolder,
     show: &Show,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
-    let log_path = out.join("features.log");
+    let log_path = folder.features_log();
     let log = File::create(&log_path).map_err(Error::file(&log_path))?;
     let wanted = Wanted::by(missing);
     let mut known = HashSet::new();
-    for &Planned { cell, .. } in missing {
+    for &Planned { job, .. } in missing {
+        let cell = &job.cell;
         let mut new = false;
         for backbone in &cell.backbones {
             new |= known.insert(Wanted::key(cell, backbone));
@@ -108,7 +106,7 @@ fn compute_features(
             continue;
         }
         let request = FeatureRequest {
-            cell: cell.clone(),
+            job: job.clone(),
             outputs: wanted.of(cell),
         };
         let title = feature_title(&request);
@@ -139,7 +137,8 @@ type FeatureSet<'a> = [&'a str; 3];
 impl<'a> Wanted<'a> {
     fn by(cells: &[&'a Planned]) -> Wanted<'a> {
         let mut wanted: HashMap<_, Vec<String>> = HashMap::new();
-        for Planned { cell, outputs } in cells {
+        for Planned { job, outputs } in cells {
+            let cell = &job.cell;
             for (backbone, outputs) in cell.backbones.iter().zip(outputs) {
                 let all = wanted.entry(Self::key(cell, backbone)).or_default();
                 for output in outputs {
@@ -154,7 +153,7 @@ impl<'a> Wanted<'a> {
 
     fn key(cell: &'a Cell, backbone: &'a CellBackbone) -> FeatureSet<'a> {
         [
-            &cell.domain.split_hash,
+            &cell.stream.domain().split_hash,
             &backbone.plugin.hash,
             &backbone.fingerprint,
         ]
@@ -171,7 +170,7 @@ impl<'a> Wanted<'a> {
 
 /// For people: `digits · features of clip (also class_token), pixels`.
 fn feature_title(request: &FeatureRequest) -> String {
-    let cell = &request.cell;
+    let cell = &request.job.cell;
     let backbones = cell.backbones.iter().zip(&request.outputs);
     let names: Vec<String> = backbones
         .map(|(backbone, outputs)| match &outputs[..] {
@@ -179,29 +178,29 @@ fn feature_title(request: &FeatureRequest) -> String {
             _ => format!("{} (also {})", backbone.name, outputs.join(", ")),
         })
         .collect();
-    format!("{} · features of {}", cell.domain.name, names.join(", "))
+    format!("{} · features of {}", cell.stream.name, names.join(", "))
 }
 
 /// Runs cells, several at a time; gives the number that failed.
 fn run_cells(
-    missing: &[&Cell],
-    cells: &Path,
+    missing: &[&Job],
+    folder: &RunFolder,
     done: usize,
-    jobs: Jobs,
+    at_a_time: NonZeroUsize,
     show: &Show,
     interrupt: &Interrupt,
 ) -> usize {
     let next = AtomicUsize::new(0);
     let ended = Mutex::new((done, 0));
     thread::scope(|scope| {
-        for _ in 0..jobs.get().min(missing.len()) {
+        for _ in 0..at_a_time.get().min(missing.len()) {
             scope.spawn(|| {
-                while let Some(cell) = missing.get(next.fetch_add(1, Ordering::SeqCst)) {
+                while let Some(job) = missing.get(next.fetch_add(1, Ordering::SeqCst)) {
                     if interrupt.requested() {
                         return;
                     }
                     let clock = Instant::now();
-                    let result = run_one(cell, cells, show, interrupt);
+                    let result = run_one(job, folder, show, interrupt);
                     if interrupt.requested() && result.is_err() {
                         return;
                     }
@@ -211,10 +210,11 @@ fn run_cells(
                         Ok(()) => format!("{:.1} s", clock.elapsed().as_secs_f64()),
                         Err(error) => {
                             ended.1 += 1;
-                            format!("failed: {}", error.with_log(&log_path(cells, cell)))
+                            let log = folder.log(&job.cell.id);
+                            format!("failed: {}", error.with_log(&log))
                         }
                     };
-                    show.ended(ended.0, cell, &how);
+                    show.ended(ended.0, &job.cell, &how);
                 }
             });
         }
@@ -223,47 +223,16 @@ fn run_cells(
     failed
 }
 
-fn log_path(cells: &Path, cell: &Cell) -> PathBuf {
-    cells.join(format!("{}.log", cell.id))
-}
-
-fn run_one(cell: &Cell, cells: &Path, show: &Show, interrupt: &Interrupt) -> Result<(), Error> {
-    let log_path = log_path(cells, cell);
+fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) -> Result<(), Error> {
+    let log_path = folder.log(&job.cell.id);
     let log = File::create(&log_path).map_err(Error::file(&log_path))?;
-    let mut line = show.begin(cell.title());
-    let input = serde_json::to_string(cell).expect("plain data");
+    let mut line = show.begin(job.cell.title());
     Child {
-        args: &["cell", "--cells"],
-        paths: &[cells],
-        input: &input,
-        threads: cell.threads,
+        args: &["cell", "--out"],
+        paths: &[folder.path()],
+        input: &job.line(),
+        threads: job.cell.threads,
         log,
     }
     .run(interrupt, &mut |event| line.hear(show, &event))
-}
-
-/// Has a process write the tables of the run folder; gives the leaderboard, if any cell has its record.
-///
-/// # Errors
-///
-/// What the process reports.
-pub fn report_in_child(out: &Path, interrupt: &Interrupt) -> Result<Option<String>, Error> {
-    interrupt.check()?;
-    let path = out.join("report.log");
-    let log = File::create(&path).map_err(Error::file(&path))?;
-    let mut table = None;
-    let child = Child {
-        args: &["report"],
-        paths: &[out],
-        input: "",
-        threads: 1,
-        log,
-    };
-    let ended = child.run(interrupt, &mut |event| {
-        if let Event::Answer(answer) = event {
-            table = answer.as_str().map(str::to_owned);
-        }
-    });
-    ended.map_err(|error| error.with_log(&path))?;
-    Ok(table)
 }

@@ -2,23 +2,22 @@
 //! was planned with. Then, once it is known which outputs of the backbones are wanted, their features.
 
 use super::host::host;
-use super::{Cell, Embedded, Embedder, Events, Interrupt};
+use super::{Embedded, Embedder, Events, Interrupt, Job};
 use crate::domain::Domain;
 use crate::error::Error;
 use crate::features::FeatureStore;
-use crate::plugin::{Loaded, PluginFault, PluginFile};
+use crate::plugin::{Loaded, PluginFault, PluginFile, PluginRef};
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::{BackboneHandle, Host};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Features to have in the store: those of a cell's backbones on its domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureRequest {
     /// The cell.
-    pub cell: Cell,
+    pub job: Job,
     /// For each of its backbones, the outputs that are wanted beside the embedding: by this cell, or by others that share
     /// domain and backbone.
     pub outputs: Vec<Vec<String>>,
@@ -39,23 +38,25 @@ impl Opened {
     /// # Errors
     ///
     /// If any of them cannot be had, or has changed since the run was planned.
-    pub fn open(cell: &Cell, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
-        let domain = opened_domain(cell)?;
+    pub fn open(job: &Job, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
+        let domain = job.open_domain()?;
+        let cell = &job.cell;
         let host = host(events.clone(), interrupt.clone());
         let setting = BackboneSetting {
             device: cell.device.clone(),
             threads: cell.threads,
-            folder: cell.folder.clone(),
+            folder: job.paths.folder.clone(),
             host: host.clone(),
         };
         let (mut plugins, mut backbones) = (Plugins::default(), Vec::new());
-        for backbone in &cell.backbones {
+        for (index, backbone) in cell.backbones.iter().enumerate() {
+            let plugin = job.backbone_plugin(index);
             events.stage(format!(
                 "making backbone `{}` of plugin {}",
                 backbone.name,
-                backbone.plugin.file.display()
+                plugin.file.display()
             ));
-            let plugin = plugins.load(&backbone.plugin.file, &backbone.plugin.hash)?;
+            let plugin = plugins.load(&plugin)?;
             let handle = plugin.backbone(&backbone.use_, &backbone.parameters, &setting)?;
             if handle.info().fingerprint != backbone.fingerprint {
                 return Err(Error::BackboneChanged {
@@ -81,7 +82,7 @@ impl Opened {
     /// If they cannot be had.
     pub fn embed(
         &self,
-        cell: &Cell,
+        job: &Job,
         outputs: &[Vec<String>],
         store: &FeatureStore,
         events: &Events,
@@ -89,37 +90,24 @@ impl Opened {
     ) -> Result<Vec<Embedded>, Error> {
         let embedder = Embedder {
             domain: &self.domain,
-            domain_name: &cell.domain.name,
+            domain_name: &job.cell.stream.domain().name,
             store,
             events,
             interrupt,
         };
-        let backbones = cell.backbones.iter().zip(&self.backbones).zip(outputs);
+        let backbones = job.cell.backbones.iter().zip(&job.paths.backbones);
+        let backbones = backbones.zip(&self.backbones).zip(outputs);
         backbones
-            .map(|((backbone, (handle, plugin)), outputs)| {
+            .map(|(((backbone, file), (handle, plugin)), outputs)| {
                 events.stage(format!(
                     "features of `{}` of plugin {}",
                     backbone.name,
-                    backbone.plugin.file.display()
+                    file.display()
                 ));
                 embedder.embed(backbone, plugin, handle.clone(), outputs)
             })
             .collect()
     }
-}
-
-/// The cell's domain, which must still be what the plan was made for.
-fn opened_domain(cell: &Cell) -> Result<Domain, Error> {
-    let domain = cell.domain.open()?;
-    let found = domain.split_hash().as_str();
-    if found != cell.domain.split_hash {
-        return Err(Error::DomainChanged {
-            domain: cell.domain.name.clone(),
-            found: found.to_owned(),
-            planned: cell.domain.split_hash.clone(),
-        });
-    }
-    Ok(domain)
 }
 
 /// Plugin files that this process has loaded.
@@ -128,16 +116,17 @@ pub(super) struct Plugins(HashMap<String, Arc<Loaded>>);
 
 impl Plugins {
     /// Loads a file, which must still be the one that was planned with.
-    pub(super) fn load(&mut self, file: &Path, hash: &str) -> Result<Arc<Loaded>, Error> {
-        if let Some(loaded) = self.0.get(hash) {
+    pub(super) fn load(&mut self, plugin: &PluginRef) -> Result<Arc<Loaded>, Error> {
+        let PluginRef { file, id } = plugin;
+        if let Some(loaded) = self.0.get(&id.hash) {
             return Ok(loaded.clone());
         }
         let opened = PluginFile::open(file)?;
-        if opened.hash() != hash {
+        if opened.hash() != id.hash {
             return Err(PluginFault::Changed.of(file).into());
         }
         let loaded = Arc::new(Loaded::load(&opened)?);
-        self.0.insert(hash.to_owned(), loaded.clone());
+        self.0.insert(id.hash.clone(), loaded.clone());
         Ok(loaded)
     }
 }

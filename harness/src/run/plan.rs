@@ -1,14 +1,15 @@
 //! The plan: every cell of a scenario, in the order in which tables list them.
 
-use super::cell::{CELL_FORMAT, open_domain};
 use super::child::Child;
+use super::job::JOB_FORMAT;
 use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
-use super::{Cell, CellBackbone, CellDomain, CellStrategy, Event, Fault, Interrupt, PluginRef};
+use super::{Event, Fault, Interrupt, Job, Paths};
 use crate::domain::{ClassesFrom, Domain, DomainSource, IdxFiles, Summary};
 use crate::error::Error;
 use crate::id::Seed;
-use crate::plugin::{Kind, Registry};
+use crate::plugin::{Kind, PluginRef, Registry};
+use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
 use crate::scenario::{DomainUse, Scenario, SourceSpec};
 use crate::stream::{OrderDigest, Stream, StreamError, Tasks};
 use harness_abi::backbone::BackboneInfo;
@@ -32,11 +33,11 @@ pub struct Plan {
     pub cells: Vec<Planned>,
 }
 
-/// A cell, and what its run begins with.
+/// A job, and what its run begins with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
-    /// The cell.
-    pub cell: Cell,
+    /// The cell and where its files are.
+    pub job: Job,
     /// For each of its backbones, the outputs that its strategy reads beside the embedding. They are not the cell's own:
     /// its process asks the strategy again.
     pub outputs: Vec<Vec<String>>,
@@ -90,6 +91,28 @@ pub fn open(
 pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
     let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
     open_domain(&domain.name, &source, None, None)
+}
+
+/// The seed of `--validation`'s split: one for all cells, so that all seeds are compared on the same samples.
+const VALIDATION_SEED: u64 = 0;
+
+/// Opens a domain, cut as `--limit` and `--validation` say.
+pub(super) fn open_domain(
+    name: &str,
+    source: &DomainSource,
+    limit: Option<NonZeroUsize>,
+    validation: Option<f64>,
+) -> Result<Domain, Error> {
+    let mut domain = Domain::open(source).map_err(Error::domain(name))?;
+    if let Some(fraction) = validation {
+        domain = domain
+            .validation(fraction, VALIDATION_SEED)
+            .map_err(Error::domain(name))?;
+    }
+    if let Some(limit) = limit {
+        domain = domain.limited(limit);
+    }
+    Ok(domain)
 }
 
 /// The class order of each of the scenario's seeds.
@@ -173,16 +196,16 @@ impl Plan {
                 let check = &request.strategies[number];
                 for &seed in &scenario.seeds {
                     let mut cell = Cell {
-                        format: CELL_FORMAT,
                         id: String::new(),
                         scenario: scenario.name.clone(),
-                        folder: folder.clone(),
-                        domain: CellDomain {
+                        stream: CellStream {
                             name: domain.name.clone(),
-                            source: opened.source.clone(),
-                            split_hash: opened.summary.split_hash.as_str().to_owned(),
-                            templates: domain.templates.clone(),
-                            stream: domain.stream.spec.clone(),
+                            domains: vec![CellDomain {
+                                name: domain.name.clone(),
+                                split_hash: opened.summary.split_hash.as_str().to_owned(),
+                                templates: domain.templates.clone(),
+                            }],
+                            spec: domain.stream.spec.clone(),
                             limit: restriction.limit,
                             validation: restriction.validation,
                         },
@@ -193,8 +216,9 @@ impl Plan {
                             .collect(),
                         strategy: CellStrategy {
                             row: row.name.clone(),
+                            label: None,
                             use_: row.use_.clone(),
-                            plugin: check.plugin.clone(),
+                            plugin: check.plugin.id.clone(),
                             regime: row.regime,
                             parameters: row.parameters.clone(),
                             provenance: row.provenance,
@@ -203,11 +227,24 @@ impl Plan {
                         seed,
                         threads: scenario.threads.get(),
                         device: scenario.device.as_str().to_owned(),
-                        save_predictions,
                     };
                     cell.id = cell.proper_id();
-                    cells.push(Planned {
+                    let files = check.backbones.iter();
+                    let job = Job {
+                        format: JOB_FORMAT,
                         cell,
+                        paths: Paths {
+                            folder: folder.clone(),
+                            sources: vec![opened.source.clone()],
+                            backbones: files
+                                .map(|&index| request.backbones[index].plugin.file.clone())
+                                .collect(),
+                            strategy: check.plugin.file.clone(),
+                        },
+                        save_predictions,
+                    };
+                    cells.push(Planned {
+                        job,
                         outputs: outputs[number].clone(),
                     });
                 }
@@ -230,7 +267,7 @@ fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
     CellBackbone {
         name: check.name.clone(),
         use_: check.use_.clone(),
-        plugin: check.plugin.clone(),
+        plugin: check.plugin.id.clone(),
         parameters: check.parameters.clone(),
         fingerprint: info.fingerprint.clone(),
         dtype: info.dtype.clone(),

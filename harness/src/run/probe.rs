@@ -4,8 +4,9 @@
 use super::host::host;
 use super::opened::Plugins;
 use super::outputs::outputs_read;
-use super::{Events, Fault, Interrupt, PluginRef};
+use super::{Events, Fault, Interrupt};
 use crate::error::Error;
+use crate::plugin::PluginRef;
 use harness_abi::BackboneHandle;
 use harness_abi::backbone::{BackboneInfo, BackboneSetting};
 use harness_abi::{Host, Outline, Setting};
@@ -96,7 +97,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             host: host.clone(),
         };
         let made = plugins
-            .load(&check.plugin.file, &check.plugin.hash)
+            .load(&check.plugin)
             .and_then(|plugin| Ok(plugin.backbone(&check.use_, &check.parameters, &setting)?));
         match made {
             Ok(handle) => handles.push(handle),
@@ -129,20 +130,18 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
                 .collect(),
             host: host.clone(),
         };
-        let made = plugins
-            .load(&check.plugin.file, &check.plugin.hash)
-            .and_then(|plugin| {
-                let declared = plugin.check(&check.use_, &check.parameters, &outline)?;
-                let backbones: Vec<_> = check
-                    .backbones
-                    .iter()
-                    .map(|&backbone| &*request.backbones[backbone].name)
-                    .zip(&outline.backbones)
-                    .collect();
-                let outputs = outputs_read(&check.row, &declared.reads, &backbones)?;
-                plugin.strategy(&check.use_, &check.parameters, &setting)?;
-                Ok(outputs)
-            });
+        let made = plugins.load(&check.plugin).and_then(|plugin| {
+            let declared = plugin.check(&check.use_, &check.parameters, &outline)?;
+            let backbones: Vec<_> = check
+                .backbones
+                .iter()
+                .map(|&backbone| &*request.backbones[backbone].name)
+                .zip(&outline.backbones)
+                .collect();
+            let outputs = outputs_read(&check.row, &declared.reads, &backbones)?;
+            plugin.strategy(&check.use_, &check.parameters, &setting)?;
+            Ok(outputs)
+        });
         match made {
             Ok(read) => outputs.push(read),
             Err(error) => return bad(&check.row, &error),

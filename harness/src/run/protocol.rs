@@ -1,13 +1,14 @@
 //! The protocol of a cell: teach, take the state, forget the rest, predict; task after task.
 
-use super::evaluate::{Evaluation, PredictionWriter};
+use super::evaluate::Evaluation;
 use super::opened::Opened;
 use super::samples::LentSamples;
-use super::{Cell, Embedded, Event, Events, Interrupt};
+use super::score::Scorer;
+use super::{Embedded, Event, Events, Interrupt};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
-use crate::matrix::{AccuracyMatrices, AfterTask, Scorer};
 use crate::plugin::{Kind, Loaded};
+use crate::results::{AccuracyMatrices, AfterTask, Cell, PredictionWriter};
 use crate::scenario::Regime;
 use crate::stream::Stream;
 use harness_abi::foreign::ForeignStrategy;
@@ -59,7 +60,7 @@ impl<'a> Protocol<'a> {
             .map(|id| Class {
                 id: id.0,
                 name: domain.classes()[stream.label_of(id).index()].clone(),
-                templates: cell.domain.templates.clone(),
+                templates: cell.stream.domain().templates.clone(),
             })
             .collect();
         let task_sizes: Vec<u32> = stream
@@ -89,7 +90,7 @@ impl<'a> Protocol<'a> {
         let scorer = Scorer::new(&self.task_sizes, self.declaration.scores_unseen);
         let evaluation = Evaluation {
             domain: self.domain,
-            domain_name: &self.cell.domain.name,
+            domain_name: &self.cell.stream.domain().name,
             stream: self.stream,
             classes: &self.classes,
             embedded: self.embedded,
@@ -187,11 +188,11 @@ impl<'a> Protocol<'a> {
         let index: Vec<u64> = indices.iter().map(|&index| index as u64).collect();
         let lent = LentSamples {
             domain: self.domain,
-            domain_name: &self.cell.domain.name,
+            domain_name: &self.cell.stream.domain().name,
             embedded: self.embedded,
             split: Split::Train,
             indices: &indices,
-            augmentation: self.cell.domain.stream.augmentation,
+            augmentation: self.cell.stream.spec.augmentation,
             seed: self.cell.seed.0,
         };
         let learned = strategy

@@ -1,6 +1,7 @@
 //! What the user sees of a run: bars on a terminal, plain lines elsewhere. All of it on standard error.
 
-use super::{Cell, Event};
+use super::Event;
+use crate::results::Cell;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;

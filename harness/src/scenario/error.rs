@@ -221,6 +221,8 @@ pub enum Problem {
     },
     #[error("`{path}` begins with `~`, and there is no home folder; write the whole path")]
     NoHome { path: String },
+    #[error("`{name}` is not in `metrics`; add it there, or name one that is")]
+    NotInMetrics { name: String },
     #[error("`backbone` and `backbones` are both given; keep one of the two")]
     BackbonesTwice,
     #[error("the scenario has several backbones; name the one that this strategy uses: `backbone:` and one of {}; or `backbones: []` for none", list(known.iter().map(String::as_str)))]

@@ -62,7 +62,11 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         let mend = "list metrics, or remove the key to have them all";
         resolver.entries("metrics", metrics, mend)?;
     }
-    Ok(Scenario {
+    if let Some(columns) = &spec.columns {
+        let mend = "list metrics, or remove the key to have the usual columns";
+        resolver.entries("columns", columns, mend)?;
+    }
+    let scenario = Scenario {
         name,
         file: lines.file().to_owned(),
         description: spec.description,
@@ -73,8 +77,19 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         domains,
         strategies,
         metrics: spec.metrics,
+        rank_by: spec.rank_by,
+        columns: spec.columns,
         lines,
-    })
+    };
+    if let Some(metrics) = &scenario.metrics {
+        for (key, name) in scenario.chosen_metrics() {
+            if !metrics.iter().any(|metric| metric == name) {
+                let name = name.to_owned();
+                return Err(scenario.lines.error(&key, Problem::NotInMetrics { name }));
+            }
+        }
+    }
+    Ok(scenario)
 }
 
 pub(super) struct Resolver<'a> {

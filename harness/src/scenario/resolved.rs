@@ -40,6 +40,10 @@ pub struct Scenario {
     pub strategies: Vec<StrategyRow>,
     /// The metrics asked for; none where all are wanted.
     pub metrics: Option<Vec<String>>,
+    /// The metric that ranks, if one is chosen.
+    pub rank_by: Option<String>,
+    /// The metrics that tables show, if some are chosen.
+    pub columns: Option<Vec<String>>,
     pub(super) lines: KeyLines,
 }
 
@@ -263,6 +267,16 @@ impl Scenario {
     /// the domain has classes, a parameter that the plugin refuses.
     pub fn key_error(&self, key: &str, message: impl Into<String>) -> ScenarioError {
         self.lines.error(key, Problem::Later(message.into()))
+    }
+
+    /// The metrics that rank or are shown by this scenario's choice, each with its key.
+    pub fn chosen_metrics(&self) -> impl Iterator<Item = (String, &str)> {
+        let rank_by = self.rank_by.iter().map(|name| ("rank_by".to_owned(), name));
+        let columns = self.columns.iter().flatten().enumerate();
+        let columns = columns.map(|(index, name)| (format!("columns[{index}]"), name));
+        rank_by
+            .chain(columns)
+            .map(|(key, name)| (key, name.as_str()))
     }
 
     /// Where this key was written; if it was not, where the closest key around it was.

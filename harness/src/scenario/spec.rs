@@ -58,6 +58,12 @@ pub struct Scenario {
     /// The metrics to report, by name; default: all that the plugins offer.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub metrics: Option<Vec<String>>,
+    /// The metric that strategies are ranked by; default: `faa`, final average accuracy, if it is among the metrics.
+    pub rank_by: Option<String>,
+    /// The metrics that tables show, in this order; CSV files have them all. Default: `faa`, `average-incremental-accuracy`,
+    /// `ci-transfer`, `forgetting-seen` and `forgetting-all`, as far as they are among the metrics.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub columns: Option<Vec<String>>,
 }
 
 /// How a domain is cut into tasks: give either `tasks` or `task_sizes`.

@@ -159,7 +159,7 @@ fn keys() {
         "stream:",
         "verbose: true\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `stream`, `backbones`, `domains`, `strategies`, `metrics`
+            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `stream`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
                 2 | verbose: true
                   | ^^^^^^^
         "#]],

@@ -121,6 +121,24 @@ fn the_scenario_itself() {
                   |                     ^^^
         "#]],
     );
+    change(
+        "seeds:",
+        "metrics: [faa, bwt]\nrank_by: fwt\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:2: rank_by: `fwt` is not in `metrics`; add it there, or name one that is
+                2 | rank_by: fwt
+                  | ^^^^^^^
+        "#]],
+    );
+    change(
+        "seeds:",
+        "metrics: [faa, bwt]\ncolumns: [bwt, fwt]\nseeds:",
+        expect![[r#"
+            scenarios/test.yaml:2: columns[1]: `fwt` is not in `metrics`; add it there, or name one that is
+                2 | columns: [bwt, fwt]
+                  |                ^^^
+        "#]],
+    );
 }
 
 #[test]

@@ -11,12 +11,14 @@ mod library;
 mod libtorch;
 mod load;
 mod preflight;
+mod reference;
 mod registry;
 
 pub use discover::SearchPath;
 pub use error::{PluginError, PluginFault};
 pub use file::PluginFile;
 pub use load::Loaded;
+pub use reference::{PluginId, PluginRef};
 pub use registry::{Kind, Registry};
 
 /// The runtime that plugins on libtorch name in their manifest, and that this clbench opens for them.

@@ -1,55 +1,18 @@
-//! The accuracy matrix: what every test image was taken for, after every task, counted.
+//! From logits to counts: which of a row's test images are predicted correctly, among which candidates.
 //!
-//! After each task t, and before the first one (row 0), the harness predicts every test image once. One prediction gives three
-//! accuracies, which differ in the classes that the image may be taken for, its candidates ([`Matrix`]): the field's
-//! class-incremental accuracy picks among what was *seen*, CI-Transfer among *all* classes of the stream, task-incremental numbers
-//! among the *task*'s own. A [`Scorer`] masks the columns, so no strategy has a say in it; a [`Tally`] counts one row; an
-//! [`AccuracyMatrices`] keeps the rows as counts, never only as percentages, with the upper triangle (tasks yet to come) included.
-//! An entry that cannot be had (a strategy that cannot score unseen classes, a row that was not evaluated) is absent, never 0.
+//! A [`Scorer`] masks the columns of the logits, so no strategy has a say in it; a [`Tally`] counts one row
+//! of the [`AccuracyMatrices`].
 
 use crate::id::{ClassId, TaskId};
+use crate::results::{AccuracyMatrices, AfterTask};
 use harness_abi::Matrix;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
-/// A row of an accuracy matrix: after how many tasks it was measured, 0 being before the first.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct AfterTask(pub u32);
-
-impl AfterTask {
-    /// Row 0: before the first task.
-    pub const START: Self = Self(0);
-
-    /// Whether `task` has been learned by then.
-    pub fn has_seen(self, task: TaskId) -> bool {
-        task.0 <= self.0
-    }
-
-    fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl From<TaskId> for AfterTask {
-    fn from(task: TaskId) -> Self {
-        Self(task.0)
-    }
-}
-
-impl fmt::Display for AfterTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Why a prediction could not be scored, or a matrix not be read.
+/// Why predictions could not be scored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages name the fields")]
-pub enum MatrixError {
+pub enum ScoreError {
     #[error(
         "the logit of class {class} for test sample {sample} is NaN after task {after}: training diverged or the strategy divided by \
          zero; lower its learning rate, or look for constant features"
@@ -81,167 +44,6 @@ pub enum MatrixError {
         expected: u64,
         found: u64,
     },
-    #[error("accuracy matrix: {0}")]
-    Shape(String),
-}
-
-/// Correct predictions for one set of candidates: rows t = 0..=T, columns j = 1..=T.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AccuracyMatrix {
-    correct: Vec<Vec<Option<u64>>>,
-}
-
-impl AccuracyMatrix {
-    fn empty(tasks: usize) -> Self {
-        Self {
-            correct: vec![vec![None; tasks]; tasks + 1],
-        }
-    }
-
-    fn get(&self, after: AfterTask, on: TaskId) -> Option<u64> {
-        *self.correct.get(after.index())?.get(on.index())?
-    }
-}
-
-/// The three accuracy matrices of a cell, as counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "AsWritten")]
-pub struct AccuracyMatrices {
-    n: Vec<u64>,
-    seen: AccuracyMatrix,
-    all: AccuracyMatrix,
-    task: AccuracyMatrix,
-}
-
-/// The matrices as a file holds them, before their shapes are checked against each other.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AsWritten {
-    n: Vec<u64>,
-    seen: AccuracyMatrix,
-    all: AccuracyMatrix,
-    task: AccuracyMatrix,
-}
-
-impl TryFrom<AsWritten> for AccuracyMatrices {
-    type Error = MatrixError;
-
-    fn try_from(written: AsWritten) -> Result<Self, MatrixError> {
-        let AsWritten { n, seen, all, task } = written;
-        let tasks = n.len();
-        for (name, matrix) in [("seen", &seen), ("all", &all), ("task", &task)] {
-            let rows = matrix.correct.len();
-            if rows != tasks + 1 || matrix.correct.iter().any(|row| row.len() != tasks) {
-                return Err(MatrixError::Shape(format!(
-                    "`{name}` is not {} rows of {tasks} entries, as `n` asks for",
-                    tasks + 1
-                )));
-            }
-            for (t, row) in matrix.correct.iter().enumerate() {
-                for (j, (&correct, &n)) in row.iter().zip(&n).enumerate() {
-                    if let Some(correct) = correct.filter(|&correct| correct > n || n == 0) {
-                        return Err(MatrixError::Shape(format!(
-                            "`{name}` has {correct} correct of {n} after task {t} on task {}",
-                            j + 1
-                        )));
-                    }
-                }
-            }
-        }
-        Ok(Self { n, seen, all, task })
-    }
-}
-
-impl AccuracyMatrices {
-    /// Matrices without any entry, for tasks with these numbers of test samples.
-    pub fn new(n: Vec<u64>) -> Self {
-        let empty = AccuracyMatrix::empty(n.len());
-        Self {
-            n,
-            seen: empty.clone(),
-            all: empty.clone(),
-            task: empty,
-        }
-    }
-
-    /// The tasks, 1..=T: the columns.
-    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator + use<> {
-        (0..self.n.len() as u32).map(|index| TaskId(index + 1))
-    }
-
-    /// Before the first task and after each: the rows.
-    pub fn rows(&self) -> impl Iterator<Item = AfterTask> + use<> {
-        (0..=self.n.len() as u32).map(AfterTask)
-    }
-
-    /// The test samples of a task; `None` for a task that the stream does not have.
-    pub fn n(&self, on: TaskId) -> Option<u64> {
-        self.n.get(on.index()).copied()
-    }
-
-    /// How many of a task's test samples were predicted correctly; `None` where that was not measured.
-    pub fn correct(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> Option<u64> {
-        self.matrix(candidates).get(after, on)
-    }
-
-    /// The same in percent.
-    pub fn accuracy(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> Option<f64> {
-        let correct = self.correct(candidates, after, on)?;
-        Some(100.0 * correct as f64 / self.n(on)? as f64)
-    }
-
-    /// Takes over a counted row. Each of its columns must hold every test sample of its task, once.
-    pub fn set_row(&mut self, tally: &Tally<'_>) -> Result<(), MatrixError> {
-        let after = tally.after;
-        if tally.columns.len() != self.n.len() || after.index() > self.n.len() {
-            return Err(MatrixError::Shape(format!(
-                "row {after} of {} tasks does not fit a stream of {}",
-                tally.columns.len(),
-                self.n.len()
-            )));
-        }
-        for (task, column) in self.tasks().zip(&tally.columns) {
-            let expected = self.n[task.index()];
-            // Tasks yet to come are scored only by strategies that can, so the others may leave them out.
-            if tally.measures(task) && column.n != expected {
-                return Err(MatrixError::Count {
-                    task,
-                    after,
-                    expected,
-                    found: column.n,
-                });
-            }
-        }
-        for (task, column) in self.tasks().zip(&tally.columns) {
-            for candidates in Matrix::EACH {
-                let correct = match candidates {
-                    Matrix::Seen => column.seen,
-                    Matrix::All => column.all,
-                    Matrix::Task => column.task,
-                };
-                let kept = tally.has(candidates, task).then_some(correct);
-                self.matrix_mut(candidates).correct[after.index()][task.index()] = kept;
-            }
-        }
-        Ok(())
-    }
-
-    fn matrix(&self, candidates: Matrix) -> &AccuracyMatrix {
-        match candidates {
-            Matrix::Seen => &self.seen,
-            Matrix::All => &self.all,
-            Matrix::Task => &self.task,
-        }
-    }
-
-    fn matrix_mut(&mut self, candidates: Matrix) -> &mut AccuracyMatrix {
-        match candidates {
-            Matrix::Seen => &mut self.seen,
-            Matrix::All => &mut self.all,
-            Matrix::Task => &mut self.task,
-        }
-    }
 }
 
 /// Which class belongs to which task, and what the strategy can score: enough to judge predictions.
@@ -320,11 +122,11 @@ impl Tally<'_> {
         sample: impl fmt::Display,
         logits: &[f32],
         truth: ClassId,
-    ) -> Result<(), MatrixError> {
+    ) -> Result<(), ScoreError> {
         let after = self.after;
         let expected = self.scorer.width(after);
         if logits.len() != expected as usize {
-            return Err(MatrixError::Width {
+            return Err(ScoreError::Width {
                 sample: sample.to_string(),
                 expected,
                 found: logits.len(),
@@ -332,7 +134,7 @@ impl Tally<'_> {
             });
         }
         if let Some(class) = logits.iter().position(|logit| logit.is_nan()) {
-            return Err(MatrixError::NotANumber {
+            return Err(ScoreError::NotANumber {
                 sample: sample.to_string(),
                 class: ClassId(class as u32),
                 after,
@@ -340,7 +142,7 @@ impl Tally<'_> {
         }
         let tasks = &self.scorer.tasks;
         let Some(index) = tasks.iter().position(|task| task.contains(&truth.index())) else {
-            return Err(MatrixError::Class {
+            return Err(ScoreError::Class {
                 sample: sample.to_string(),
                 class: truth,
                 classes: self.scorer.classes_until(tasks.len()) as u32,
@@ -355,6 +157,44 @@ impl Tally<'_> {
         column.seen += correct(seen);
         column.all += correct(0..logits.len());
         column.task += correct(tasks[index].clone());
+        Ok(())
+    }
+
+    /// Sets the row's entries. Each of its columns must hold every test sample of its task, once.
+    ///
+    /// # Errors
+    ///
+    /// If a task's test samples were not all scored, or some of them twice.
+    ///
+    /// # Panics
+    ///
+    /// If the matrices are those of another stream.
+    pub fn write_to(&self, matrices: &mut AccuracyMatrices) -> Result<(), ScoreError> {
+        let after = self.after;
+        assert_eq!(matrices.tasks().len(), self.columns.len());
+        for (task, column) in matrices.tasks().zip(&self.columns) {
+            let expected = matrices.n(task).unwrap_or_default();
+            // Tasks yet to come are scored only by strategies that can, so the others may leave them out.
+            if self.measures(task) && column.n != expected {
+                return Err(ScoreError::Count {
+                    task,
+                    after,
+                    expected,
+                    found: column.n,
+                });
+            }
+        }
+        for (task, column) in matrices.tasks().zip(&self.columns) {
+            for candidates in Matrix::EACH {
+                let correct = match candidates {
+                    Matrix::Seen => column.seen,
+                    Matrix::All => column.all,
+                    Matrix::Task => column.task,
+                };
+                let kept = self.has(candidates, task).then_some(correct);
+                matrices.set(candidates, after, task, kept);
+            }
+        }
         Ok(())
     }
 
@@ -399,7 +239,7 @@ mod tests {
         let mut n = vec![0, 0];
         n[task.index()] = 1;
         let mut matrices = AccuracyMatrices::new(n);
-        matrices.set_row(&tally).unwrap();
+        tally.write_to(&mut matrices).unwrap();
         Matrix::EACH.map(|c| matrices.correct(c, AfterTask(after), task))
     }
 
@@ -437,11 +277,14 @@ mod tests {
         let scorer = Scorer::new(&[2, 1], false);
         assert_eq!([0, 1, 2].map(|t| scorer.width(AfterTask(t))), [0, 2, 3]);
         let mut matrices = AccuracyMatrices::new(vec![2, 1]);
-        matrices.set_row(&scorer.row(AfterTask::START)).unwrap();
+        scorer
+            .row(AfterTask::START)
+            .write_to(&mut matrices)
+            .unwrap();
         let mut tally = scorer.row(AfterTask(1));
         tally.add(0, &[0.0, 1.0], ClassId(1)).unwrap();
         tally.add(1, &[0.0, 1.0], ClassId(0)).unwrap();
-        matrices.set_row(&tally).unwrap();
+        tally.write_to(&mut matrices).unwrap();
 
         let json = serde_json::to_string(&matrices).unwrap();
         let none = "[null,null],";
@@ -483,27 +326,11 @@ mod tests {
         // A sample that was not scored must not pass as a wrong one.
         tally.add(3, &[0.0; 3], ClassId(0)).unwrap();
         assert_eq!(
-            AccuracyMatrices::new(vec![2, 0])
-                .set_row(&tally)
+            tally
+                .write_to(&mut AccuracyMatrices::new(vec![2, 0]))
                 .unwrap_err()
                 .to_string(),
             "task 1 has 2 test samples, but 1 were scored after task 1"
-        );
-    }
-
-    #[test]
-    fn a_file_with_impossible_counts_is_refused() {
-        let read = |json: &str| {
-            serde_json::from_str::<AccuracyMatrices>(json)
-                .unwrap_err()
-                .to_string()
-        };
-        let ragged = r#"{"n":[1],"seen":[[null],[1]],"all":[[null]],"task":[[null],[null]]}"#;
-        assert!(read(ragged).starts_with("accuracy matrix: `all` is not 2 rows of 1 entries"));
-        let more = r#"{"n":[1],"seen":[[null],[2]],"all":[[null],[1]],"task":[[null],[null]]}"#;
-        assert!(
-            read(more)
-                .starts_with("accuracy matrix: `seen` has 2 correct of 1 after task 1 on task 1")
         );
     }
 }

@@ -31,8 +31,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             dirs,
             format,
             metrics,
+            rank_by,
             plugins,
-        } => leaderboard::leaderboard(&dirs, format, &metrics, &plugins),
+        } => leaderboard::leaderboard(&dirs, format, metrics, rank_by, &plugins),
         Command::Data {
             command:
                 DataCommand::Verify {
@@ -50,7 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Schema => print(&schema()),
         Command::Probe => children::probe(),
         Command::Embed => children::embed(),
-        Command::Cell { cells } => children::cell(&cells),
+        Command::Cell { out } => children::cell(&out),
         Command::Report { dir } => children::report(&dir),
     }
 }

@@ -1,0 +1,29 @@
+//! What can go wrong with metrics.
+
+/// An error while metrics are chosen or computed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
+pub enum MetricError {
+    #[error("metric `{metric}` of cell `{cell}`: {reason}")]
+    Failed {
+        metric: String,
+        cell: String,
+        reason: String,
+    },
+    #[error(
+        "no metric is called `{name}`{}\nthis leaderboard has: {known}",
+        hint(suggestion)
+    )]
+    Unknown {
+        name: String,
+        suggestion: Option<String>,
+        known: String,
+    },
+}
+
+fn hint(suggestion: &Option<String>) -> String {
+    match suggestion {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,74 @@
+//! `metrics.csv`: one row per cell and metric.
+
+use super::{Column, Content, File, Origin, text, value};
+use crate::metric::MetricInfo;
+use crate::report::identity::Identity;
+use crate::results::CellRecord;
+
+struct Row<'a> {
+    record: &'a CellRecord,
+    metric: &'a MetricInfo,
+    value: Option<f64>,
+}
+
+fn columns<'a>() -> [Column<Row<'a>>; 6] {
+    [
+        ("seed", |row| row.record.cell.seed.to_string()),
+        ("metric", |row| row.metric.name.clone()),
+        ("unit", |row| row.metric.unit.clone()),
+        ("higher_is_better", |row| {
+            row.metric.higher_is_better.to_string()
+        }),
+        ("matrix", |row| text(row.metric.matrix)),
+        ("value", |row| value(row.value)),
+    ]
+}
+
+pub(super) fn metrics(content: &Content<'_>) -> String {
+    let mut file = File::new(columns());
+    for (record, values) in content.records.iter().zip(content.values) {
+        let origin = Origin {
+            identity: &Identity::of(&[record]),
+            domain: &record.cell.stream.name,
+        };
+        for (metric, &value) in content.metrics.iter().zip(values) {
+            let row = Row {
+                record,
+                metric,
+                value,
+            };
+            file.row(&origin, &row);
+        }
+    }
+    file.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{board, columns, own_columns};
+    use super::*;
+    use crate::metric::fixture::metrics as metric_set;
+    use crate::metric::{MetricSet, evaluate};
+    use crate::results::fixture::blind;
+    use expect_test::expect;
+
+    #[test]
+    fn there_is_a_row_per_cell_and_metric() {
+        let records = [blind("digits", "ncm", 1, [80, 70])];
+        let set = metric_set();
+        let csv = metrics(&Content {
+            records: &records,
+            metrics: set.infos(),
+            values: &evaluate(&records, &set).unwrap(),
+            leaderboard: &board(&records),
+        });
+        let own = own_columns(&csv);
+        expect!["seed,metric,unit,higher_is_better,matrix,value"].assert_eq(&own);
+        expect![[r#"
+            1,faa,%,true,seen,75.000000
+            1,ci-transfer,%,true,all,
+            1,forgetting-seen,points,false,seen,15.000000
+        "#]]
+        .assert_eq(&columns(&csv, &own.split(',').collect::<Vec<_>>()));
+    }
+}

@@ -1,0 +1,22 @@
+//! All metrics, one row per domain, strategy and metric.
+
+use super::Export;
+use crate::report::csv;
+use crate::report::leaderboard::Leaderboard;
+
+#[derive(Debug)]
+pub(super) struct Csv;
+
+impl Export for Csv {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn summary(&self) -> &'static str {
+        "All metrics, one row per domain, strategy and metric, as in `leaderboard.csv`"
+    }
+
+    fn write(&self, leaderboard: &Leaderboard) -> String {
+        csv::leaderboard(leaderboard)
+    }
+}

@@ -1,0 +1,50 @@
+//! What can go wrong with the files of a run folder.
+
+use super::RECORD_FORMAT;
+use std::path::{Path, PathBuf};
+
+/// An error while results are read or written.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
+pub enum ResultsError {
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "cell record `{}` is damaged: {reason}\ndelete the file and run the scenario again: only this cell is computed anew",
+        path.display()
+    )]
+    Damaged { path: PathBuf, reason: String },
+    #[error(
+        "cell record `{}` has format {found}, and this clbench reads format {RECORD_FORMAT}: run the scenario again to replace it, or \
+         read it with the clbench that wrote it",
+        path.display()
+    )]
+    Format { path: PathBuf, found: u64 },
+    #[error("{} cannot be read ({error}); delete it, or run the scenario again", path.display())]
+    RunFile {
+        path: PathBuf,
+        error: serde_json::Error,
+    },
+    #[error(
+        "`{}` holds no cell records: expected `cells/<id>.json` in it\nname a folder that `clbench run` has written, such as \
+         `results/runs/<scenario>`",
+        dir.display()
+    )]
+    NoCells { dir: PathBuf },
+}
+
+impl ResultsError {
+    /// For `map_err`: `path` cannot be written.
+    pub(super) fn unwritten(path: &Path) -> impl FnOnce(std::io::Error) -> ResultsError {
+        let path = path.to_owned();
+        move |source| ResultsError::Io {
+            action: "write",
+            path,
+            source,
+        }
+    }
+}

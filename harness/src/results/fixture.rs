@@ -1,0 +1,136 @@
+//! Records for tests.
+
+use super::*;
+use crate::id::Seed;
+use crate::plugin::PluginId;
+use crate::scenario::Regime;
+use crate::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
+use harness_abi::{Declaration, Keeps};
+use std::collections::BTreeMap;
+
+/// A cell of two tasks with 100 test samples each: 95 % right after the first task, `last` per task after the second.
+///
+/// The strategy scores unseen classes: 20 % before the first task, 30 % on the second before it is learned.
+pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
+    let [a, b] = last;
+    let plugin = |name: &str| PluginId {
+        name: name.into(),
+        version: "0.1.0".into(),
+        hash: format!("{name}-file"),
+    };
+    CellRecord {
+        format: RECORD_FORMAT,
+        checksum: None,
+        cell: Cell {
+            id: format!("{domain}-{row}-s{seed}-0123456789ab"),
+            scenario: "quick".into(),
+            stream: CellStream {
+                name: domain.into(),
+                domains: vec![CellDomain {
+                    name: domain.into(),
+                    split_hash: format!("{domain}-split"),
+                    templates: vec!["a {}".into()],
+                }],
+                spec: StreamSpec {
+                    tasks: Tasks::Count(2),
+                    class_order: ClassOrder::Listed,
+                    augmentation: Augmentation::None,
+                },
+                limit: None,
+                validation: None,
+            },
+            backbones: vec![CellBackbone {
+                name: "pixels".into(),
+                use_: "pixels".into(),
+                plugin: plugin("pixels"),
+                parameters: serde_json::json!({}),
+                fingerprint: "weights".into(),
+                dtype: "f32".into(),
+            }],
+            strategy: CellStrategy {
+                row: row.into(),
+                label: None,
+                use_: row.into(),
+                plugin: plugin("heads"),
+                regime: Regime::Sequential,
+                parameters: serde_json::json!({"epochs": 5}),
+                provenance: None,
+                trials: None,
+            },
+            seed: Seed(seed),
+            threads: 1,
+            device: "cpu".into(),
+        },
+        stream: LearnedStream {
+            domains: vec![LearnedDomain {
+                content_digest: None,
+                n_train: 400,
+                n_test: 200,
+            }],
+            class_order_digest: format!("order{seed}"),
+            classes: ["zero", "one", "two", "three"].map(String::from).to_vec(),
+            class_domains: Vec::new(),
+            task_sizes: vec![2, 2],
+        },
+        declaration: Declaration {
+            scores_unseen: true,
+            trainable_parameters: 650,
+            ..Declaration::default()
+        },
+        versions: BTreeMap::new(),
+        matrices: matrices(serde_json::json!({
+            "n": [100, 100],
+            "seen": [[null, null], [95, null], [a, b]],
+            "all": [[20, 20], [95, 30], [a, b]],
+            "task": [[50, 50], [99, 60], [99, 99]],
+        })),
+        classes: None,
+        scalars: Vec::new(),
+        costs: Costs {
+            wall_seconds: WallSeconds {
+                features: 0.25,
+                learn: 1.5,
+                evaluate: 0.5,
+                total: 2.4567,
+            },
+            peak_memory_bytes: Some(50_000_000),
+            optimiser_steps: 120,
+            state_bytes: 2_600,
+            checkpoints: None,
+        },
+    }
+}
+
+/// As [`record`], of a strategy that cannot score unseen classes and keeps statistics.
+pub(crate) fn blind(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
+    let [a, b] = last;
+    let mut record = record(domain, row, seed, last);
+    record.declaration.scores_unseen = false;
+    record.declaration.keeps = vec![Keeps::Statistics];
+    record.matrices = matrices(serde_json::json!({
+        "n": [100, 100],
+        "seen": [[null, null], [95, null], [a, b]],
+        "all": [[null, null], [null, null], [null, null]],
+        "task": [[null, null], [99, null], [99, 99]],
+    }));
+    record
+}
+
+/// As [`record`], of a joint run.
+pub(crate) fn joint(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
+    let [a, b] = last;
+    let mut record = record(domain, row, seed, last);
+    record.cell.strategy.regime = Regime::Joint;
+    record.declaration.keeps = vec![Keeps::Images];
+    record.matrices = matrices(serde_json::json!({
+        "n": [100, 100],
+        "seen": [[null, null], [null, null], [a, b]],
+        "all": [[null, null], [null, null], [a, b]],
+        "task": [[null, null], [null, null], [99, 99]],
+    }));
+    record
+}
+
+fn matrices(json: serde_json::Value) -> AccuracyMatrices {
+    serde_json::from_value(json).unwrap()
+}

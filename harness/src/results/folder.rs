@@ -1,0 +1,136 @@
+//! A run folder: where everything that a run leaves behind lies.
+//!
+//! ```text
+//! run.json                        what the run consists of
+//! plan.jsonl                      its cells, as `clbench plan --json` prints them
+//! features.log, report.log        what the processes that are no cell's printed
+//! cells/<id>.json                 the record of a cell
+//! cells/<id>.log                  what the cell's process printed
+//! cells/<id>.predictions.csv      its predictions, if they are kept
+//! accuracy.csv, metrics.csv, …    the tables
+//! ```
+
+use super::{CellRecord, ResultsError, RunFile};
+use crate::atomic;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A run folder, which need not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// The folder at this path.
+    pub fn new(path: impl Into<PathBuf>) -> RunFolder {
+        RunFolder(path.into())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folder, and that of its cells.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not let us.
+    pub fn create(&self) -> Result<(), ResultsError> {
+        let cells = self.cells();
+        fs::create_dir_all(&cells).map_err(ResultsError::unwritten(&cells))
+    }
+
+    /// The folder of the cells' files.
+    pub fn cells(&self) -> PathBuf {
+        self.0.join("cells")
+    }
+
+    /// The record of the cell with this id.
+    pub fn record(&self, id: &str) -> PathBuf {
+        self.of_cell(id, "json")
+    }
+
+    /// What that cell's process printed.
+    pub fn log(&self, id: &str) -> PathBuf {
+        self.of_cell(id, "log")
+    }
+
+    /// That cell's predictions, if they are kept.
+    pub fn predictions(&self, id: &str) -> PathBuf {
+        self.of_cell(id, "predictions.csv")
+    }
+
+    /// What the processes printed that computed features.
+    pub fn features_log(&self) -> PathBuf {
+        self.0.join("features.log")
+    }
+
+    /// What the process printed that made the tables.
+    pub fn report_log(&self) -> PathBuf {
+        self.0.join("report.log")
+    }
+
+    /// A table.
+    pub fn table(&self, name: &str) -> PathBuf {
+        self.0.join(name).with_extension("csv")
+    }
+
+    /// What the folder's run consists of; `None` if no run has said so.
+    ///
+    /// # Errors
+    ///
+    /// If `run.json` is there and cannot be read.
+    pub fn run_file(&self) -> Result<Option<RunFile>, ResultsError> {
+        let path = self.run_json();
+        match fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(run) => Ok(Some(run)),
+                Err(error) => Err(ResultsError::RunFile { path, error }),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ResultsError::Io {
+                action: "read",
+                path,
+                source,
+            }),
+        }
+    }
+
+    /// Leaves what the run consists of, and its cells: a line for each in `plan.jsonl`.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be written.
+    pub fn write_plan(&self, run: &RunFile, lines: &str) -> Result<(), ResultsError> {
+        let json = serde_json::to_string_pretty(run).expect("plain data") + "\n";
+        for (path, text) in [
+            (self.run_json(), &*json),
+            (self.0.join("plan.jsonl"), lines),
+        ] {
+            atomic::write(&path, text.as_bytes()).map_err(ResultsError::unwritten(&path))?;
+        }
+        Ok(())
+    }
+
+    /// The record of the cell with this id; `None` if it has left none.
+    ///
+    /// # Errors
+    ///
+    /// If it is there and cannot be read.
+    pub fn read_record(&self, id: &str) -> Result<Option<CellRecord>, ResultsError> {
+        let path = self.record(id);
+        match path.exists() {
+            true => CellRecord::read(&path).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn run_json(&self) -> PathBuf {
+        self.0.join("run.json")
+    }
+
+    fn of_cell(&self, id: &str, ending: &str) -> PathBuf {
+        self.cells().join(format!("{id}.{ending}"))
+    }
+}

@@ -1,0 +1,169 @@
+//! A job: a cell, and where this machine keeps what it needs. As a line of JSON (`clbench plan --json`) it is
+//! all that a process needs to run the cell.
+
+use crate::domain::{Domain, DomainSource};
+use crate::error::Error;
+use crate::plugin::PluginRef;
+use crate::results::Cell;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// The format of a job's line.
+pub const JOB_FORMAT: u32 = 2;
+
+/// One cell, ready to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// The format of this line.
+    pub format: u32,
+    /// What to compute.
+    pub cell: Cell,
+    /// Where the files are.
+    pub paths: Paths,
+    /// Whether every prediction is kept.
+    pub save_predictions: bool,
+}
+
+/// Where a machine keeps what a cell needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// The scenario's folder: relative paths among a backbone's parameters start here.
+    pub folder: PathBuf,
+    /// The images of the stream's domains, in their order.
+    pub sources: Vec<DomainSource>,
+    /// The backbones' plugin files, in the strategy's order.
+    pub backbones: Vec<PathBuf>,
+    /// The strategy's plugin file.
+    pub strategy: PathBuf,
+}
+
+impl Job {
+    /// Reads a line.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a job of this format, or the cell's id is not that of its content.
+    pub fn parse(line: &str) -> Result<Job, Error> {
+        let unusable = |why: String| Error::Usage(format!("not a cell of `plan --json`: {why}"));
+        let value: Value =
+            serde_json::from_str(line).map_err(|error| unusable(error.to_string()))?;
+        if value["format"] != json!(JOB_FORMAT) {
+            return Err(unusable(format!(
+                "its format is {}, this clbench reads {JOB_FORMAT}",
+                value["format"]
+            )));
+        }
+        let job: Job = Job::deserialize(value).map_err(|error| unusable(error.to_string()))?;
+        let Job { cell, paths, .. } = &job;
+        let [domains, sources] = [cell.stream.domains.len(), paths.sources.len()];
+        let [backbones, files] = [cell.backbones.len(), paths.backbones.len()];
+        if domains == 0 || domains != sources || backbones != files {
+            return Err(unusable(format!(
+                "it has {domains} domains and {sources} sources, {backbones} backbones and {files} of their plugin files"
+            )));
+        }
+        if cell.id != cell.proper_id() {
+            return Err(unusable(format!(
+                "its id {} does not belong to its content, whose id is {}",
+                cell.id,
+                cell.proper_id()
+            )));
+        }
+        Ok(job)
+    }
+
+    /// The job as a line, without its end.
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("plain data")
+    }
+
+    /// Opens the domain, cut as `--limit` and `--validation` say. It must still be what the plan was made for.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or has changed.
+    pub fn open_domain(&self) -> Result<Domain, Error> {
+        let stream = &self.cell.stream;
+        let planned = stream.domain();
+        let domain = super::plan::open_domain(
+            &planned.name,
+            &self.paths.sources[0],
+            stream.limit,
+            stream.validation,
+        )?;
+        let found = domain.split_hash().as_str();
+        if found != planned.split_hash {
+            return Err(Error::DomainChanged {
+                domain: planned.name.clone(),
+                found: found.to_owned(),
+                planned: planned.split_hash.clone(),
+            });
+        }
+        Ok(domain)
+    }
+
+    /// The strategy's plugin file.
+    pub fn strategy_plugin(&self) -> PluginRef {
+        PluginRef {
+            file: self.paths.strategy.clone(),
+            id: self.cell.strategy.plugin.clone(),
+        }
+    }
+
+    /// The plugin file of the backbone with this index.
+    pub fn backbone_plugin(&self, index: usize) -> PluginRef {
+        PluginRef {
+            file: self.paths.backbones[index].clone(),
+            id: self.cell.backbones[index].plugin.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::fixture::record;
+
+    fn job() -> Job {
+        let mut cell = record("digits", "linear", 1992, [90, 70]).cell;
+        cell.id = cell.proper_id();
+        Job {
+            format: JOB_FORMAT,
+            cell,
+            paths: Paths {
+                folder: "/s".into(),
+                sources: vec![DomainSource::Digits],
+                backbones: vec!["/p/libpixels.so".into()],
+                strategy: "/p/libheads.so".into(),
+            },
+            save_predictions: false,
+        }
+    }
+
+    #[test]
+    fn a_line_comes_back_and_a_changed_one_is_refused() {
+        let line = job().line();
+        assert_eq!(Job::parse(&line).unwrap(), job());
+        let refused = |from: &str, to: &str| {
+            let changed = line.replace(from, to);
+            assert_ne!(changed, line);
+            Job::parse(&changed).unwrap_err().to_string()
+        };
+        let message = refused("\"seed\":1992", "\"seed\":7");
+        assert!(
+            message.contains("does not belong to its content"),
+            "{message}"
+        );
+        assert_eq!(
+            refused("{\"format\":2", "{\"format\":1"),
+            "not a cell of `plan --json`: its format is 1, this clbench reads 2"
+        );
+        assert_eq!(
+            refused("[\"/p/libpixels.so\"]", "[]"),
+            "not a cell of `plan --json`: it has 1 domains and 1 sources, 1 backbones and 0 of their plugin files"
+        );
+    }
+}
