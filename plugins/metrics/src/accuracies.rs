@@ -1,0 +1,49 @@
+//! What formulas read: one of a run's accuracy matrices.
+
+/// An accuracy matrix in percent: rows t = 0..=T, columns j = 1..=T.
+#[derive(Debug, Clone, Copy)]
+pub struct Accuracies<'a> {
+    tasks: usize,
+    entries: &'a [Option<f64>],
+}
+
+impl<'a> Accuracies<'a> {
+    /// Views `entries`, row after row: (T + 1) rows of T columns. `None` where the number of entries is another.
+    pub fn new(tasks: usize, entries: &'a [Option<f64>]) -> Option<Self> {
+        (entries.len() == (tasks + 1) * tasks).then_some(Self { tasks, entries })
+    }
+
+    /// T.
+    pub fn tasks(&self) -> usize {
+        self.tasks
+    }
+
+    /// A\[t\]\[j\], t from 0 (before the first task), j from 1; `None` where it was not measured or lies outside.
+    pub fn get(&self, t: usize, j: usize) -> Option<f64> {
+        if t > self.tasks || j == 0 || j > self.tasks {
+            return None;
+        }
+        self.entries[t * self.tasks + j - 1]
+    }
+}
+
+/// The mean, where there is something to take it of and nothing of it is missing.
+pub(crate) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let mut sum = 0.0;
+    let mut count = 0_u32;
+    for value in values {
+        sum += value?;
+        count += 1;
+    }
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_of_another_size_is_refused() {
+        assert!(Accuracies::new(3, &[None; 9]).is_none());
+    }
+}
