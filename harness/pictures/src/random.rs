@@ -86,4 +86,45 @@ mod tests {
         assert!(mean.abs() < 0.02, "{mean}");
         assert!((variance - 1.0).abs() < 0.02, "{variance}");
     }
+
+    /// These numbers must not move, whatever the generator is made of.
+    #[test]
+    fn words_of_split_mix() {
+        let mut drawn = String::from("# SplitMix64, STATE: the first 24 words\n");
+        let states: [u64; 6] = [0, 1, 1992, 0xffff_ffff, 1_477_776_061_723_855_037, u64::MAX];
+        for state in states {
+            let mut random = Random { state };
+            let words: Vec<_> = (0..24).map(|_| random.next().to_string()).collect();
+            drawn += &format!("{state}: {}\n", words.join(" "));
+        }
+        assert_eq!(drawn, include_str!("../../random/fixtures/split_mix.txt"));
+    }
+
+    #[test]
+    fn draws_of_keys() {
+        let keys: [&[u64]; 10] = [
+            &[],
+            &[0],
+            &[1],
+            &[0, 0],
+            &[1, 0],
+            &[0, 1],
+            &[0xffff_ffff],
+            &[u64::MAX],
+            &[1992, 3, 5, 2],
+            &[u64::MAX, u64::MAX, 7],
+        ];
+        let mut drawn = String::from(
+            "# SplitMix64 by a key, KEY: 4 words; 8 unit f32; 8 from -0.3 to 1.7; 4 times noise\n",
+        );
+        for key in keys {
+            let mut random = Random::keyed(key);
+            let words: Vec<_> = (0..4).map(|_| random.next()).collect();
+            let units: Vec<_> = (0..8).map(|_| random.unit()).collect();
+            let between: Vec<_> = (0..8).map(|_| random.between(-0.3, 1.7)).collect();
+            let noise: Vec<_> = (0..4).map(|_| random.noise()).collect();
+            drawn += &format!("{key:?}: {words:?}; {units:?}; {between:?}; {noise:?}\n");
+        }
+        assert_eq!(drawn, include_str!("../../random/fixtures/pictures.txt"));
+    }
 }

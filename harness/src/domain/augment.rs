@@ -131,4 +131,32 @@ mod tests {
         assert_eq!((y, w, h), (0, 1, 1));
         assert!(x < 1000);
     }
+
+    /// What a key draws, first of all: these numbers must not move.
+    #[test]
+    fn draws_of_keys() {
+        let key = |seed, sample, draw| AugmentKey { seed, sample, draw };
+        let keys = [
+            key(0, 0, 0),
+            key(1, 2, 3),
+            key(1992, 49_999, 7),
+            key(0xffff_ffff, 1, 1 << 32),
+            key(u64::MAX, u64::MAX, u64::MAX),
+        ];
+        let mut drawn = String::from("# SEED SAMPLE DRAW: the part of 640 x 480; 4 unit\n");
+        for key in keys {
+            let mut random = Random::new(key);
+            let part = random.part(640, 480);
+            let unit = [0; 4].map(|_| random.unit());
+            let AugmentKey { seed, sample, draw } = key;
+            drawn += &format!("{seed} {sample} {draw}: {part:?}; {unit:?}\n");
+        }
+        assert_eq!(
+            drawn,
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/random/fixtures/augment.txt"
+            ))
+        );
+    }
 }

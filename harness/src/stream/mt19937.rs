@@ -161,4 +161,72 @@ mod tests {
             Some(4_123_659_995)
         );
     }
+
+    /// These numbers must not move, whatever the generator is made of.
+    #[test]
+    fn words_of_every_seeding() {
+        let long: Vec<u32> = (0..624).collect();
+        let keys: [&[u32]; 7] = [
+            &[0],
+            &[0, 0],
+            &[1, 2, 3],
+            &[u32::MAX],
+            &[1992, 0, 7, 0, 3, 0],
+            &[u32::MAX; 6],
+            &long,
+        ];
+        let mut drawn = String::from(
+            "# MT19937, SEEDING: words 0 to 7; 620 to 627; 1244 to 1251; the sum of the first 10000\n",
+        );
+        let words = [0, 1, 1992, 1993, 5489, u32::MAX];
+        let words = words.map(|seed| (format!("word {seed}"), Mt19937::from_word(seed)));
+        let keys = keys.map(|key| (format!("key {key:?}"), Mt19937::from_key(key)));
+        let python = [0, 1, 1992, 0xffff_ffff, 1 << 32, u64::MAX];
+        let python = python.map(|seed| (format!("python {seed}"), Mt19937::from_python_seed(seed)));
+        for (name, mut generator) in words.into_iter().chain(keys).chain(python) {
+            let words: Vec<u32> = (0..10_000).map(|_| generator.next_u32()).collect();
+            let sum: u64 = words.iter().map(|&word| u64::from(word)).sum();
+            drawn += &format!(
+                "{name}: {:?}; {:?}; {:?}; {sum}\n",
+                &words[..8],
+                &words[620..628],
+                &words[1244..1252]
+            );
+        }
+        assert_eq!(drawn, include_str!("../../random/fixtures/mt19937.txt"));
+    }
+
+    #[test]
+    fn numbers_in_ranges() {
+        let mut drawn = String::from("# MT19937, SEEDING: 5 numbers up to each bound\n");
+        let bounds = [
+            0,
+            1,
+            2,
+            6,
+            99,
+            1000,
+            (1 << 31) - 1,
+            1 << 31,
+            u32::MAX - 1,
+            u32::MAX,
+        ];
+        for seed in [0, 1, 1992, u32::MAX] {
+            let mut generator = Mt19937::from_word(seed);
+            let numbers = bounds.map(|max| [0; 5].map(|_| generator.numpy_interval(max)));
+            drawn += &format!("numpy {seed}: {numbers:?}\n");
+        }
+        for seed in [0, 1, 1992, 0xffff_ffff, u64::MAX] {
+            let mut generator = Mt19937::from_python_seed(seed);
+            let numbers = bounds[1..]
+                .iter()
+                .map(|&n| [0; 5].map(|_| generator.python_below(n)));
+            let numbers: Vec<_> = numbers.collect();
+            drawn += &format!("python {seed}: {numbers:?}\n");
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../random/fixtures/mt19937_ranges.txt")
+        );
+    }
 }

@@ -237,4 +237,49 @@ mod tests {
         assert_eq!(noise.normal(&[3, 1]).unwrap().size(), [2, 3, 1]);
         assert_eq!(noise.normal(&[0]).unwrap().size(), [2, 0]);
     }
+
+    /// These numbers must not move, whatever the generator is made of.
+    #[test]
+    fn draws_of_streams() {
+        let mut drawn = String::from(
+            "# SEED PURPOSE TASK STREAMS: 5 words; 3 uniform; 4 below 3; 4 below 2^32 - 1; 10 permuted; 1 word, row by row\n",
+        );
+        let names: [(u64, &str, u32, &[u32]); 5] = [
+            (0, "", 0, &[0]),
+            (1, "draws", 1, &[0, 1]),
+            (1992, "order", 3, &[7]),
+            (0xffff_ffff, "vae", 2, &[4, 4, 9]),
+            (u64::MAX, "diffusion/steps", u32::MAX, &[u32::MAX]),
+        ];
+        for (seed, purpose, task, streams) in names {
+            let mut noise = Noise::new(seed, purpose, task, streams, Device::Cpu).unwrap();
+            let words = integers(&noise.words(5).unwrap());
+            let uniform = Vec::<f32>::try_from(noise.uniform(&[3]).unwrap().reshape([-1])).unwrap();
+            let few = integers(&noise.below(3, &[2, 2]).unwrap());
+            let many = integers(&noise.below(u32::MAX, &[4]).unwrap());
+            let order = integers(&noise.permutation(10).unwrap());
+            let word = integers(&noise.words(1).unwrap());
+            drawn += &format!(
+                "{seed} {purpose:?} {task} {streams:?}: {words:?}; {uniform:?}; {few:?}; {many:?}; {order:?}; {word:?}\n"
+            );
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../../harness/random/fixtures/noise.txt")
+        );
+    }
+
+    /// A device's logarithm, sine and cosine may differ in the last digit.
+    #[test]
+    fn normal_draws_of_a_stream() {
+        let mut noise = Noise::new(1992, "draws", 1, &[3], Device::Cpu).unwrap();
+        let drawn = Vec::<f64>::try_from(noise.normal(&[9]).unwrap().reshape([-1])).unwrap();
+        let expected = [
+            1.754839, -0.366982, 0.241953, 0.067064, -0.813427, -0.518935, 0.194054, -0.750527,
+            -0.733626,
+        ];
+        for (drawn, expected) in drawn.iter().zip(expected) {
+            assert!((drawn - expected).abs() < 1e-5, "{drawn}, not {expected}");
+        }
+    }
 }

@@ -262,4 +262,78 @@ mod tests {
             expected
         );
     }
+
+    /// These numbers must not move, whatever the generator is made of.
+    #[test]
+    fn words_of_split_mix() {
+        let mut drawn = String::from("# SplitMix64, STATE: the first 24 words\n");
+        let states: [u64; 6] = [0, 1, 1992, 0xffff_ffff, 1_477_776_061_723_855_037, u64::MAX];
+        for state in states {
+            let mut random = state;
+            let words: Vec<_> = (0..24)
+                .map(|_| split_mix(&mut random).to_string())
+                .collect();
+            drawn += &format!("{state}: {}\n", words.join(" "));
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../../harness/random/fixtures/split_mix.txt")
+        );
+    }
+
+    #[test]
+    fn words_of_xoshiro_by_seed() {
+        let mut drawn = String::from(
+            "# xoshiro256++, its state filled by SplitMix64, SEED: the first 24 words\n",
+        );
+        let seeds = [0, 1, 1992, 0xffff_ffff, u64::MAX];
+        for mut seed in seeds {
+            let name = seed;
+            let mut generator = Generator {
+                state: std::array::from_fn(|_| split_mix(&mut seed)),
+                spare: None,
+            };
+            let words: Vec<_> = (0..24).map(|_| generator.bits().to_string()).collect();
+            drawn += &format!("{name}: {}\n", words.join(" "));
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../../harness/random/fixtures/xoshiro.txt")
+        );
+    }
+
+    #[test]
+    fn draws_of_named_generators() {
+        let mut drawn = String::from(
+            "# SEED PURPOSE TASK: 4 words; 6 uniform; 7 normal; 1 word; 4 below each of eight ends; 20 permuted; 2 normal\n",
+        );
+        let names = [
+            (0, "", 0),
+            (0, "init", 0),
+            (1, "init", 1),
+            (1992, "order", 3),
+            (1992, "a purpose of many words", 10),
+            (0xffff_ffff, "eight by", 1),
+            (u64::MAX, "draws/7", u32::MAX),
+        ];
+        let ends = [1, 2, 6, 10, 1000, (1 << 32) + 1, (1 << 63) + 1, u64::MAX];
+        for (seed, purpose, task) in names {
+            let mut generator = Generator::new(seed, purpose, task);
+            let words: Vec<_> = (0..4).map(|_| generator.bits()).collect();
+            let uniform: Vec<_> = (0..6).map(|_| generator.uniform()).collect();
+            // An odd number: the second of the last pair waits.
+            let normal: Vec<_> = (0..7).map(|_| generator.normal()).collect();
+            let word = generator.bits();
+            let below = ends.map(|end| [0; 4].map(|_| generator.below(end)));
+            let order = generator.permutation(20);
+            let last = [0; 2].map(|_| generator.normal());
+            drawn += &format!(
+                "{seed} {purpose:?} {task}: {words:?}; {uniform:?}; {normal:?}; {word}; {below:?}; {order:?}; {last:?}\n"
+            );
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../../harness/random/fixtures/named.txt")
+        );
+    }
 }

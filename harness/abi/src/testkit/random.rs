@@ -51,3 +51,50 @@ impl Random {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// These numbers must not move, whatever the generator is made of.
+    #[test]
+    fn words_of_split_mix() {
+        let mut drawn = String::from("# SplitMix64, STATE: the first 24 words\n");
+        let states: [u64; 6] = [0, 1, 1992, 0xffff_ffff, 1_477_776_061_723_855_037, u64::MAX];
+        for state in states {
+            let mut random = Random::new(state);
+            let words: Vec<_> = (0..24).map(|_| random.next().to_string()).collect();
+            drawn += &format!("{state}: {}\n", words.join(" "));
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../../random/fixtures/split_mix.txt")
+        );
+    }
+
+    #[test]
+    fn draws_of_seeds_and_streams() {
+        let mut drawn = String::from(
+            "# SEED or SEED/NUMBER: 3 words; 6 uniform; 7 normal, to nine digits, since a system's logarithm and cosine may \
+             differ in the last; 12 bytes; 20 shuffled; 1 word\n",
+        );
+        let seeds = [0, 1, 1992, 0xffff_ffff, u64::MAX];
+        let streams = [(0, 0), (0, 1), (1, 0), (7, 2_000), (u64::MAX, u64::MAX)];
+        let plain = seeds.map(|seed| (seed.to_string(), Random::new(seed)));
+        let named = streams
+            .map(|(seed, number)| (format!("{seed}/{number}"), Random::stream(seed, number)));
+        for (name, mut random) in plain.into_iter().chain(named) {
+            let words: Vec<_> = (0..3).map(|_| random.next()).collect();
+            let uniform: Vec<_> = (0..6).map(|_| random.uniform()).collect();
+            let normal = random.normals(7);
+            let bytes = random.bytes(12);
+            let mut order: Vec<u32> = (0..20).collect();
+            random.shuffle(&mut order);
+            drawn += &format!(
+                "{name}: {words:?}; {uniform:?}; {normal:.9?}; {bytes:?}; {order:?}; {}\n",
+                random.next()
+            );
+        }
+        assert_eq!(drawn, include_str!("../../../random/fixtures/testkit.txt"));
+    }
+}
