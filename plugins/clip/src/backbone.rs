@@ -15,7 +15,7 @@ use clbench_torch::tch::{Device, TchError, Tensor};
 use clbench_torch::{During, device, threads};
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::named;
-use clbench_transformer::hub::Whence;
+use clbench_transformer::location::ModelLocation;
 use clbench_transformer::recording;
 use clbench_transformer::visual::VisualPrompts;
 use clbench_transformer::work::Work;
@@ -107,12 +107,12 @@ impl Backbone for Clip {
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
-        let whence = Whence {
+        let location = ModelLocation {
             path: parameters.path.as_deref(),
             model: parameters.model.as_deref(),
             revision: parameters.revision.as_deref(),
         };
-        let folder = ClipFolder::open(whence.folder(&setting.folder)?)?;
+        let folder = ClipFolder::open(location.folder(&setting.folder)?)?;
         let (config, preprocessor) = shape(&folder)?;
         let text = &config.text;
         let tokenizer = Tokenizer::open(&folder.tokenizer())?;

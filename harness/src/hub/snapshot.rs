@@ -1,66 +1,39 @@
-//! The hub's cache on this machine, as Python's `huggingface_hub` lays it out:
-//!
-//! ```text
-//! models--org--name/blobs/<SHA-256 or git id>      contents
-//!                   snapshots/<commit>/<file>      links to them
-//!                   refs/<revision>                the commit's name
-//! ```
+//! A model in the hub's cache at one commit, while its files are fetched.
 
 use super::{HubError, RepoFile};
 use crate::atomic::PendingFile;
+use harness_hub::{Cache, ModelName, Repository, Revision};
 use sha2::{Digest, Sha256};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{fs, io};
 
-fn set(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
-}
-
-/// What the hub's programs keep: `HF_HOME`, else `huggingface` in the user's cache folder; none without a home folder.
-pub(super) fn home() -> Option<PathBuf> {
-    let below_cache = || {
-        let cache = set("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(env::home_dir()?.join(".cache")));
-        cache.map(|cache| cache.join("huggingface"))
-    };
-    set("HF_HOME").map(PathBuf::from).or_else(below_cache)
-}
-
-/// The cache's folder: `HF_HUB_CACHE`, else `hub` in [`home`].
-pub(super) fn root() -> Option<PathBuf> {
-    let root = set("HF_HUB_CACHE").map(PathBuf::from);
-    let root = root.or_else(|| Some(home()?.join("hub")))?;
-    std::path::absolute(root).ok()
-}
-
-/// A model in the cache, at a commit.
-pub(super) struct Repository {
-    folder: PathBuf,
+/// The files of a model at a commit, of which some may be there.
+pub(super) struct Snapshot {
+    repository: Repository,
     commit: String,
-    snapshot: PathBuf,
+    folder: PathBuf,
 }
 
-impl Repository {
-    pub(super) fn new(root: &Path, model: &str, commit: &str) -> Repository {
-        let folder = root.join(format!("models--{}", model.replace('/', "--")));
-        Repository {
-            snapshot: folder.join("snapshots").join(commit),
+impl Snapshot {
+    pub(super) fn new(cache: &Cache, model: &ModelName, commit: &str) -> Snapshot {
+        let repository = cache.repository(model);
+        Snapshot {
+            folder: repository.snapshot(commit),
             commit: commit.into(),
-            folder,
+            repository,
         }
     }
 
-    /// The folder of the commit's files.
-    pub(super) fn snapshot(&self) -> &Path {
-        &self.snapshot
+    /// The folder of the files.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn blob(&self, file: &RepoFile) -> Option<PathBuf> {
-        Some(self.folder.join("blobs").join(file.blob()?))
+        Some(self.repository.blobs().join(file.blob()?))
     }
 
     /// Whether a file is there, be it as another commit's.
@@ -69,7 +42,7 @@ impl Repository {
             let found = fs::metadata(path).ok()?;
             Some(found.is_file() && file.size.is_none_or(|size| size == found.len()))
         };
-        let link = self.snapshot.join(&file.name);
+        let link = self.folder.join(&file.name);
         if let Some(whole) = whole(&link) {
             return Ok(whole);
         }
@@ -77,7 +50,7 @@ impl Repository {
             return Ok(false);
         };
         let linked = || {
-            fs::create_dir_all(&self.snapshot)?;
+            fs::create_dir_all(&self.folder)?;
             if fs::symlink_metadata(&link).is_ok() {
                 fs::remove_file(&link)?;
             }
@@ -94,7 +67,7 @@ impl Repository {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
             _ => Ok(()),
         };
-        remove(&self.snapshot.join(&file.name))?;
+        remove(&self.folder.join(&file.name))?;
         let part = self.blob(file).map(|blob| blob.with_extension("part"));
         match part.and_then(|part| Some((fs::metadata(&part).ok()?.len(), part))) {
             Some((len, part)) if file.size.is_some_and(|size| len >= size) => remove(&part),
@@ -105,7 +78,7 @@ impl Repository {
     /// Takes away what the transfer of a file leaves beside it.
     pub(super) fn tidy(&self, file: &RepoFile) {
         // What cannot be removed does no harm.
-        let _ = fs::remove_file(self.folder.join("refs").join(&self.commit));
+        let _ = fs::remove_file(self.repository.reference(&self.commit));
         if let Some(blob) = self.blob(file) {
             let _ = fs::remove_file(blob.with_extension("lock"));
         }
@@ -113,7 +86,7 @@ impl Repository {
 
     /// Compares a file with what the hub says of it: its size and, for a large one, its SHA-256.
     pub(super) fn check(&self, file: &RepoFile) -> Result<(), String> {
-        let path = self.snapshot.join(&file.name);
+        let path = self.folder.join(&file.name);
         let read = || {
             let mut content = File::open(&path)?;
             let len = content.metadata()?.len();
@@ -135,18 +108,18 @@ impl Repository {
 
     /// Takes a file away, content and link.
     pub(super) fn forget(&self, file: &RepoFile) {
-        let link = self.snapshot.join(&file.name);
+        let link = self.folder.join(&file.name);
         for path in fs::canonicalize(&link).into_iter().chain([link]) {
             let _ = fs::remove_file(path);
         }
     }
 
     /// Lets a revision's name point to the commit.
-    pub(super) fn name(&self, revision: &str) -> Result<(), HubError> {
-        if revision == self.commit {
+    pub(super) fn name(&self, revision: &Revision) -> Result<(), HubError> {
+        if revision.as_str() == self.commit {
             return Ok(());
         }
-        let path = self.folder.join("refs").join(revision);
+        let path = self.repository.reference(revision.as_str());
         let write = || {
             let mut file = PendingFile::create(&path)?;
             file.write_all(self.commit.as_bytes())?;
