@@ -1,6 +1,6 @@
-//! Fisher–Yates with the two samplers, and the one shuffle that the harness itself uses.
+//! Random orders.
 
-use super::mt19937::Mt19937;
+use crate::MersenneTwister;
 
 /// The numbers 0 to `n − 1` in a seeded random order that no later version changes.
 ///
@@ -8,25 +8,34 @@ use super::mt19937::Mt19937;
 /// without this program. All that the harness shuffles for itself (validation splits, the order of evaluation, the
 /// shipped digits' split) uses it.
 pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
-    let mut generator = Mt19937::from_python_seed(seed);
-    fisher_yates(n, |last| generator.python_below(last + 1))
+    let mut generator = MersenneTwister::from_python_seed(seed);
+    order(n, |n| generator.python_below(n))
 }
 
 /// What `numpy.random.seed(seed); numpy.random.permutation(n)` gives.
-pub(super) fn numpy_permutation(n: usize, seed: u32) -> Vec<usize> {
-    let mut generator = Mt19937::from_word(seed);
-    fisher_yates(n, |last| generator.numpy_interval(last))
+pub fn numpy_permutation(n: usize, seed: u32) -> Vec<usize> {
+    let mut generator = MersenneTwister::from_word(seed);
+    order(n, |n| generator.numpy_interval(n - 1))
 }
 
-/// Exchanges every element, from the last to the second, with the one at `draw(its index)`: the loop that NumPy and
-/// Python share.
-fn fisher_yates(n: usize, mut draw: impl FnMut(u32) -> u32) -> Vec<usize> {
+fn order(n: usize, mut below: impl FnMut(u32) -> u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
-    for last in (1..n).rev() {
-        let bound = u32::try_from(last).expect("fewer than 2^32 things to shuffle");
-        order.swap(last, draw(bound) as usize);
-    }
+    fisher_yates(&mut order, |n| {
+        below(u32::try_from(n).expect("fewer than 2^32 things to shuffle")) as usize
+    });
     order
+}
+
+/// Exchanges every item, from the last to the second, with the one at `below(its index + 1)`, a number that is at most its index:
+/// the loop that NumPy and Python share.
+///
+/// # Panics
+///
+/// If `below` gives a number that is not below.
+pub fn fisher_yates<T>(items: &mut [T], mut below: impl FnMut(usize) -> usize) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, below(last + 1));
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +60,7 @@ mod tests {
 
     #[test]
     fn permutations_are_numpys() {
-        for (n, seed, expected) in fixture(include_str!("fixtures/numpy_permutation.txt")) {
+        for (n, seed, expected) in fixture(include_str!("../fixtures/numpy_permutation.txt")) {
             let seed = u32::try_from(seed).unwrap();
             assert_eq!(numpy_permutation(n, seed), expected, "N = {n}, seed {seed}");
         }
@@ -59,7 +68,7 @@ mod tests {
 
     #[test]
     fn shuffles_are_pythons() {
-        for (n, seed, expected) in fixture(include_str!("fixtures/python_shuffle.txt")) {
+        for (n, seed, expected) in fixture(include_str!("../fixtures/python_shuffle.txt")) {
             assert_eq!(shuffled(n, seed), expected, "N = {n}, seed {seed}");
         }
     }
