@@ -17,11 +17,12 @@ use clbench_cgil::parameters::{Precision, Prompting, Training};
 use clbench_cgil::prompts::{ClassPrompts, Widths};
 use clbench_cgil::tuning::{Seen, Tuning};
 use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
-use clbench_torch::class_texts::text_features;
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::lesson::Lesson;
+use clbench_torch::bridge::threads;
+use clbench_torch::prompting::class_texts::text_features;
+use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{Generator, Noise, threads};
+use clbench_torch::training::TrainingSamples;
+use clbench_torch::{Generator, Noise};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
@@ -155,15 +156,15 @@ fn step(
     let images = Generator::new(1, "images", 0)
         .normal_tensor(&[BATCH, widths.embedding], 1.0, Device::Cpu)
         .expect("images");
-    let lesson = Lesson {
+    let samples = TrainingSamples {
         features: unit_rows(&images).expect("images"),
         targets: Tensor::arange(BATCH, (Kind::Int64, Device::Cpu)).remainder(classes as i64),
     };
     // The first one lays the rows out; its memory is the training's.
     let _ = fs::write("/proc/self/clear_refs", "5");
-    let _ = tuning.step(&mut optimiser, &lesson).expect("a step");
+    let _ = tuning.step(&mut optimiser, &samples).expect("a step");
     let start = Instant::now();
-    let _ = tuning.step(&mut optimiser, &lesson).expect("a step");
+    let _ = tuning.step(&mut optimiser, &samples).expect("a step");
     let per_epoch = (classes * SAMPLES_PER_CLASS).div_ceil(BATCH as usize);
     eprintln!(
         "{size} {precision:?}, {classes} classes: peak memory {} MiB; an epoch of {per_epoch} steps in about {:.1} s",
@@ -177,7 +178,7 @@ fn step(
         .throughput(Throughput::Elements(BATCH as u64));
     let name = format!("{size} {precision:?}");
     group.bench_function(BenchmarkId::new(name, classes), |b| {
-        b.iter(|| tuning.step(&mut optimiser, &lesson).expect("a step"));
+        b.iter(|| tuning.step(&mut optimiser, &samples).expect("a step"));
     });
 }
 

@@ -10,8 +10,10 @@
 mod golden;
 
 use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
+use clbench_torch::Generator;
+use clbench_torch::bridge::{self, threads};
+use clbench_torch::prompting::images;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{Generator, bridge, images, threads};
 use clbench_visual_prompts::learner::TrainingBatch;
 use clbench_visual_prompts::{CodaPrompt, DualPrompt, L2p, Learner, Method};
 use criterion::{

@@ -2,7 +2,7 @@
 //! own.
 //!
 //! A model is read from a [`folder`], given by its [`location`] as a path or as a name on the hub, and whose [`weights`] answer, as
-//! a [`source`] does, for the tensors that it asks for. It is made of [`layer`]s; its image side begins with an [`embedding`] of patches, of pixels that were [normalised](normalisation).
+//! a [`source`] does, for the tensors that it asks for. It is made of [`layer`]s; its image encoder begins with an [`embedding`] of patches, of pixels that were [normalised](normalisation).
 //! Prompts enter at the [`visual`] sites, and [`recording`] keeps the way back to them. [`compute`] is what a model computes in
 //! and on, [`work`] what messages call it, and what they say where memory runs out.
 //!

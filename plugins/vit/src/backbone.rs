@@ -3,9 +3,10 @@
 use crate::config::Config;
 use crate::model::VisionTransformer;
 use crate::shape::Shape;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::During;
+use clbench_torch::bridge::{device, threads};
 use clbench_torch::tch::{Device, Tensor};
-use clbench_torch::{During, device, threads};
+use clbench_torch::training::GradientMode;
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::{Folder, named};
 use clbench_transformer::location::ModelLocation;

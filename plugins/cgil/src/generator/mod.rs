@@ -137,7 +137,7 @@ impl Fitted {
     /// What libtorch reports.
     pub fn put(&self, state: &mut State) -> Result<()> {
         for (name, tensor) in &self.tensors {
-            clbench_torch::state::put(state, &format!("{PREFIX}{name}"), tensor)?;
+            clbench_torch::bridge::state::put(state, &format!("{PREFIX}{name}"), tensor)?;
         }
         Ok(())
     }

@@ -20,9 +20,9 @@ pub use vision::VisionModel;
 /// A CLIP.
 #[derive(Debug)]
 pub struct Clip {
-    /// The image side.
+    /// The image encoder.
     pub vision: VisionModel,
-    /// The text side.
+    /// The text encoder.
     pub text: TextModel,
     /// The logarithm of the factor between cosine similarity and logits, a scalar.
     pub logit_scale: Tensor,

@@ -1,9 +1,8 @@
 //! A differentiable image call: images with prompts go in, an output that libtorch's autograd knows comes out; see
-//! [`prompted`](crate::prompted) for how.
+//! [`Prompted`] for how.
 
-use crate::During;
-use crate::device;
-use crate::prompted::{Call, Prompted, Prompts};
+use super::prompted::{Call, Prompted, Prompts};
+use crate::bridge::{During, device};
 use harness_abi::{BackboneHandle, Inputs, Result, TensorView};
 use tch::{Device, TchError, Tensor};
 
@@ -55,7 +54,7 @@ impl PromptedImages {
         self.with_images(images, output, |call| call.encode(prompts))
     }
 
-    /// An output of images with prompts, when nothing is to be learned from it: as many images at once as the backbone likes.
+    /// An output of images with prompts, when nothing is to be learned from it: in batches of the size that the backbone prefers.
     ///
     /// # Errors
     ///

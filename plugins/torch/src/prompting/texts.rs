@@ -1,11 +1,11 @@
 //! A differentiable text call: texts with learned contexts go in, embeddings that libtorch's autograd knows come out; see
-//! [`prompted`](crate::prompted) for how.
+//! [`Prompted`] for how.
 //!
 //! The context may be any differentiable function of any parameters: one learned context that all classes share, one for each
 //! class, or what a small network makes of something.
 
-use crate::device;
-use crate::prompted::{Call, Prompted};
+use super::prompted::{Call, Prompted};
+use crate::bridge::device;
 use harness_abi::{BackboneHandle, Error, Inputs, Place, Result};
 use tch::{Device, Tensor};
 
@@ -117,7 +117,7 @@ impl PromptedTexts {
 mod tests {
     use super::*;
     use crate::Generator;
-    use crate::gradient::GradientMode;
+    use crate::training::GradientMode;
     use harness_abi::testkit::ToyBackbone;
     use tch::Kind;
 

@@ -1,4 +1,4 @@
-//! The text side as the backbone calls it: in the precision that a call asks for, with the layouts of the last calls kept.
+//! The text encoder as the backbone calls it: in the precision that a call asks for, with the layouts of the last calls kept.
 
 use crate::model::pooled::{Layout, PooledModel, PooledTexts};
 use crate::packing::Packing;
@@ -12,9 +12,9 @@ use harness_abi::Result;
 
 const ENCODING: &str = "encoding";
 
-/// The text side, and what is kept between its calls.
+/// The text encoder, and what is kept between its calls.
 #[derive(Debug)]
-pub(crate) struct TextSide {
+pub(crate) struct TextEncoder {
     models: Models,
     layouts: Recent<Layout>,
 }
@@ -36,15 +36,15 @@ impl Models {
         }
         if self.other.is_none() {
             let made = model.to_kind(precision.kind());
-            self.other = Some(made.during("copying the text side in another precision")?);
+            self.other = Some(made.during("copying the text encoder in another precision")?);
         }
         Ok(self.other.as_ref().unwrap_or(model))
     }
 }
 
-impl TextSide {
-    pub(crate) fn new(precision: ComputeType, model: PooledModel) -> TextSide {
-        TextSide {
+impl TextEncoder {
+    pub(crate) fn new(precision: ComputeType, model: PooledModel) -> TextEncoder {
+        TextEncoder {
             models: Models {
                 own: (precision, model),
                 other: None,

@@ -15,9 +15,8 @@
 //!
 //! Tensors move to the backbone's device and back where that is another than the prompts'.
 
-use crate::bridge;
-use crate::error::During;
-use crate::gradient::GradientMode;
+use crate::bridge::{self, During};
+use crate::training::GradientMode;
 use harness_abi::foreign::PullbackHandle;
 use harness_abi::{BackboneHandle, Error, Inputs, Result, Site};
 use tch::{Device, Kind, Tensor};

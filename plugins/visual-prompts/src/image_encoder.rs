@@ -1,25 +1,25 @@
-//! What a method needs of a backbone's image side, asked for before anything is trained.
+//! What a method needs of a backbone's image encoder, asked for before anything is trained.
 
-use clbench_torch::images::{CLASS_TOKEN, prefix_site};
+use clbench_torch::prompting::images::{CLASS_TOKEN, prefix_site};
 use harness_abi::backbone::BackboneInfo;
 use harness_abi::{Error, Result};
 
-/// The numbers of an image side that takes prompts.
+/// The numbers of an image encoder that takes prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageSide {
+pub struct EncoderShape {
     /// The width of a token.
     pub width: i64,
     /// How many layers take keys and values.
     pub layers: u32,
 }
 
-impl ImageSide {
-    /// The image side of a backbone that has those sites and outputs, and the class token to make queries of.
+impl EncoderShape {
+    /// The image encoder of a backbone that has those sites and outputs, and the class token to make queries of.
     ///
     /// # Errors
     ///
     /// Names all that it lacks.
-    pub fn of(info: &BackboneInfo, sites: &[String], outputs: &[&str]) -> Result<ImageSide> {
+    pub fn of(info: &BackboneInfo, sites: &[String], outputs: &[&str]) -> Result<EncoderShape> {
         let lacks_site = |site: &&String| !info.sites.iter().any(|has| has.name == **site);
         let lacks_output = |output: &&&str| !info.outputs.iter().any(|has| has == **output);
         let missing: Vec<String> = sites
@@ -52,7 +52,7 @@ impl ImageSide {
                 info.name
             ))
         })?;
-        Ok(ImageSide {
+        Ok(EncoderShape {
             width,
             layers: layers(info),
         })

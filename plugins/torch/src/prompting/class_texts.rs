@@ -1,9 +1,8 @@
 //! Class names into texts, and what is remembered of the texts' embeddings.
 
-use crate::bridge;
-use crate::cosine::{self, unit_rows};
-use crate::error::During;
-use crate::gradient::GradientMode;
+use super::cosine::{self, unit_rows};
+use crate::bridge::{self, During};
+use crate::training::GradientMode;
 use harness_abi::{BackboneHandle, Class, Error, Result};
 use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};

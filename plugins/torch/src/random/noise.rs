@@ -8,8 +8,8 @@
 //! name of stream r, and not on which streams stand beside it. So what is drawn for a class is the same whether it is drawn
 //! alone or together with others.
 
-use crate::error::During;
-use crate::random::Generator;
+use super::Generator;
+use crate::During;
 use harness_abi::Result;
 use std::f64::consts::PI;
 use tch::{Device, Kind, TchError, Tensor};
@@ -259,7 +259,7 @@ mod tests {
         }
         assert_eq!(
             drawn,
-            include_str!("../../../harness/random/fixtures/noise.txt")
+            include_str!("../../../../harness/random/fixtures/noise.txt")
         );
     }
 

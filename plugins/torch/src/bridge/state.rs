@@ -1,7 +1,6 @@
 //! A strategy's tensors into its state and back, bit for bit.
 
-use crate::bridge;
-use crate::error::During;
+use crate::bridge::{self, During};
 use harness_abi::{Error, Result, State};
 use tch::{Device, Tensor};
 
@@ -38,7 +37,7 @@ pub fn take(state: &mut State, name: &str, target: &mut Tensor) -> Result<()> {
             bridge::dtype(kind)?
         )));
     }
-    let _mode = crate::gradient::GradientMode::off();
+    let _mode = crate::training::GradientMode::off();
     target.f_copy_(&bridge::copy_in(view)?).during(&what)
 }
 

@@ -1,6 +1,6 @@
-//! What a strategy needs of a backbone's text side, asked for before anything is trained.
+//! What a strategy needs of a backbone's text encoder, asked for before anything is trained.
 
-use crate::text::{CONTEXT, EMBEDDING};
+use super::texts::{CONTEXT, EMBEDDING};
 use harness_abi::backbone::{BackboneInfo, TextInfo};
 use harness_abi::{Error, Result};
 
@@ -19,7 +19,7 @@ pub fn logit_scale(info: &BackboneInfo) -> Result<f64> {
     })
 }
 
-/// The text side of a backbone in which contexts of so many tokens can be learned.
+/// The text encoder of a backbone in which contexts of so many tokens can be learned.
 ///
 /// # Errors
 ///
