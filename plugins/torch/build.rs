@@ -1,14 +1,6 @@
 //! Passes on where libtorch lies: to the binaries of this crate's own tests, and to the build scripts of the plugins.
 //!
-//! A plugin on libtorch depends on this crate and has this build script:
-//!
-//! ```text
-//! fn main() {
-//!     println!("cargo::rerun-if-changed=build.rs");
-//!     let lib = std::env::var("DEP_CLBENCH_TORCH_LIBTORCH_LIB").expect("clbench-torch says where libtorch lies");
-//!     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
-//! }
-//! ```
+//! A plugin on libtorch depends on this crate and has `build = "../torch/rpath.rs"` in its Cargo.toml.
 //!
 //! Why an rpath: cargo starts test binaries, doc tests and benchmarks itself, and nothing tells them where libtorch lies. Cargo's
 //! finer instructions (`rustc-link-arg-tests` and their like) leave out a library's unit tests and doc tests, so this is the one
