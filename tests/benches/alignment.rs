@@ -2,7 +2,7 @@
 //!
 //! An epoch is one of CGIL's defaults: 256 embeddings of each class in batches of 128, prompts of one learned and one generated
 //! token, AdamW. All its steps cost alike, so one is timed, at the size of the small CLIP that ships and at that of
-//! ViT-B/32's text side (seeded random weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed
+//! ViT-B/32's text encoder (seeded random weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed
 //! apart, out of the autoencoders' default decoders.
 //!
 //! What the same rows cost over all positions of the context is in the benchmark `encoding` of the CLIP plugin.
@@ -36,7 +36,7 @@ const CLASSES: [usize; 3] = [20, 100, 200];
 const BATCH: i64 = 128;
 const SAMPLES_PER_CLASS: usize = 256;
 
-/// The tiny CLIP of the fixtures with its text side blown up to that of ViT-B/32: twelve layers of width 512.
+/// The tiny CLIP of the fixtures with its text encoder blown up to that of ViT-B/32: twelve layers of width 512.
 fn base(dir: &Dir) -> BackboneHandle {
     let folder = tiny_clip_folder(dir, "cgil_prompter");
     let mut generator = Generator::new(1, "weights", 0);
@@ -138,7 +138,7 @@ fn step(
     )
     .expect("text features");
     let prompting = Prompting::default();
-    let widths = Widths::of(clip.info(), &prompting).expect("a text side");
+    let widths = Widths::of(clip.info(), &prompting).expect("a text encoder");
     let mut prompts = ClassPrompts::new(&prompting, widths, 1, Device::Cpu).expect("prompts");
     prompts
         .grow(classes as u32, &prompting, 1)

@@ -1,6 +1,7 @@
 //! What a host relies on, checked by the testkit of the plugin boundary: every site's gradients against finite differences
 //! among it.
 
+#[path = "tiny/vit.rs"]
 mod tiny;
 
 use clbench_torch::training::GradientMode;

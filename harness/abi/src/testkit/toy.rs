@@ -1,6 +1,6 @@
 //! A backbone small enough to check by hand, for strategies under test.
 //!
-//! It has what a strategy may ask of a large one: an image and a text side in one embedding space, prompt sites on
+//! It has what a strategy may ask of a large one: an image and a text encoder in one embedding space, prompt sites on
 //! both, exact pullbacks. It computes in f64 and knows no randomness but its weights', so nothing that a strategy gets
 //! from it depends on the batch. It is no model of anything: similarity of an image and a text means nothing before a
 //! prompt was trained.
@@ -17,11 +17,11 @@ use crate::backbone::{
 use crate::error::{Error, Result};
 use crate::foreign::BackboneHandle;
 use crate::tensor::{Tensor, TensorView};
-use image::ImageSide;
+use image::ImageEncoder;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use text::TextSide;
+use text::TextEncoder;
 
 /// The side of a picture.
 const SIZE: usize = 8;
@@ -46,8 +46,8 @@ pub struct ToyParameters {
 /// `[images, 16]` and `text.context` `[rows, n, 8]`, outputs `embedding` and `class_token`.
 pub struct ToyBackbone {
     parameters: ToyParameters,
-    images: Arc<ImageSide>,
-    texts: Arc<TextSide>,
+    images: Arc<ImageEncoder>,
+    texts: Arc<TextEncoder>,
 }
 
 impl ToyBackbone {
@@ -65,8 +65,8 @@ impl Backbone for ToyBackbone {
         let mut random = Random::new(parameters.seed);
         Ok(ToyBackbone {
             parameters,
-            images: Arc::new(ImageSide::new(&mut random)),
-            texts: Arc::new(TextSide::new(&mut random)),
+            images: Arc::new(ImageEncoder::new(&mut random)),
+            texts: Arc::new(TextEncoder::new(&mut random)),
         })
     }
 

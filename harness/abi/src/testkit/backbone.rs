@@ -46,7 +46,7 @@ type Caller = (String, Box<dyn Fn(&mut dyn FnMut())>);
 /// The checks of a backbone: set what they need, then [`check`](Self::check).
 ///
 /// Gradients are read on the CPU, in f32 or f64; each prompt site costs some twenty calls of `forward` with two to
-/// three rows, a site of the text side three times as many (one for each place of a context).
+/// three rows, a site of the text encoder three times as many (one for each place of a context).
 #[must_use = "nothing is checked before `check` or `report`"]
 pub struct BackboneKit<B> {
     parameters: Value,
