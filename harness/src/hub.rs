@@ -1,8 +1,10 @@
-//! Models from the Hugging Face hub, into the cache that backbones (`model:`) and Python's `huggingface_hub` read.
+//! Models from the Hugging Face hub, into the cache that backbones (`model:`) and Python's
+//! `huggingface_hub` read.
 //!
-//! This is all of clbench that touches the network, and only a user's `clbench fetch` calls it. A model's files are fetched at one
-//! commit; the revision's name points to it when all of them are there, so that no half of a model is ever found by its name. What
-//! is in the cache already is not transferred again; what was cut off goes on where it ended, in a later call too.
+//! This is all of clbench that touches the network, and only a user's `clbench fetch` calls it. A
+//! model's files are fetched at one commit; the revision's name points to it when all of them are
+//! there, so that no half of a model is ever found by its name. What is in the cache already is not
+//! transferred again; what was cut off goes on where it ended, in a later call too.
 
 mod listing;
 mod snapshot;
@@ -120,8 +122,8 @@ pub struct Fetched {
     pub transferred: usize,
 }
 
-/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`](harness_hub::MAIN)). `watch` makes, for each file that is to be
-/// transferred, what is told of its progress.
+/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`](harness_hub::MAIN)).
+/// `watch` makes, for each file that is to be transferred, what is told of its progress.
 ///
 /// # Errors
 ///
@@ -161,7 +163,8 @@ pub fn fetch<P: Progress>(
     })
 }
 
-/// The hub, as the environment says where it is and who asks: `HF_ENDPOINT`, `HF_TOKEN` or the file that logging in leaves.
+/// The hub, as the environment says where it is and who asks: `HF_ENDPOINT`, `HF_TOKEN` or the file
+/// that logging in leaves.
 struct Hub {
     api: Api,
     endpoint: String,

@@ -16,8 +16,9 @@ use std::{env, fs};
 #[error("there is no home folder, and so no cache of the hub; set `HF_HOME`")]
 pub struct NoHome;
 
-/// The folder in which the hub's programs keep everything: `HF_HOME`, else `huggingface` in the user's cache folder
-/// (`XDG_CACHE_HOME`, else `~/.cache`). Empty variables count as unset. None without a home folder.
+/// The folder in which the hub's programs keep everything: `HF_HOME`, else `huggingface` in the
+/// user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`). Empty variables count as unset. None
+/// without a home folder.
 pub fn home() -> Option<PathBuf> {
     home_by(&|name| env::var_os(name), env::home_dir())
 }
@@ -95,7 +96,8 @@ impl Repository {
         self.0.join("refs").join(revision)
     }
 
-    /// The folder of the files at a revision, if they have been fetched; a revision that has no reference may be a commit.
+    /// The folder of the files at a revision, if they have been fetched; a revision that has no
+    /// reference may be a commit.
     pub fn find(&self, revision: &Revision) -> Option<PathBuf> {
         let revision = revision.as_str();
         let commit = fs::read_to_string(self.reference(revision));

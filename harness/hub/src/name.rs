@@ -18,12 +18,14 @@ pub enum NameError {
     Revision(String),
 }
 
-/// A model's name on the hub: `openai/clip-vit-large-patch14`, or a single word for the oldest ones (`gpt2`).
+/// A model's name on the hub: `openai/clip-vit-large-patch14`, or a single word for the oldest ones
+/// (`gpt2`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName(String);
 
 impl ModelName {
-    /// Takes a name that may be one: one or two parts of ASCII letters, digits, `-`, `_` and `.`, none beginning with a dot.
+    /// Takes a name that may be one: one or two parts of ASCII letters, digits, `-`, `_` and `.`,
+    /// none beginning with a dot.
     ///
     /// # Errors
     ///
@@ -61,8 +63,8 @@ impl Display for ModelName {
 pub struct Revision(String);
 
 impl Revision {
-    /// Takes a revision that may be one. Branches may have slashes (`refs/pr/3`); a path that leaves its folder, white space and
-    /// whatever means something in an address are refused.
+    /// Takes a revision that may be one. Branches may have slashes (`refs/pr/3`); a path that
+    /// leaves its folder, white space and whatever means something in an address are refused.
     ///
     /// # Errors
     ///

@@ -6,7 +6,8 @@ use harness_random::SplitMix64;
 pub(crate) struct Random(SplitMix64);
 
 impl Random {
-    /// Two keys that differ in any number, or in the order of their numbers, give unrelated streams.
+    /// Two keys that differ in any number, or in the order of their numbers, give unrelated
+    /// streams.
     pub(crate) fn keyed(key: &[u64]) -> Self {
         Self(SplitMix64::keyed(key))
     }
@@ -21,13 +22,14 @@ impl Random {
         low + (high - low) * self.unit()
     }
 
-    /// Three bell-shaped values with mean 0 and deviation 1, each the sum of three even ones: as good as normal to the
-    /// eye, never beyond ±3, and without a logarithm.
+    /// Three bell-shaped values with mean 0 and deviation 1, each the sum of three even ones: as
+    /// good as normal to the eye, never beyond ±3, and without a logarithm.
     pub(crate) fn noise(&mut self) -> [f32; 3] {
         // Seven bits a value and nine values are 63 bits: one draw.
         let bits = self.0.next_u64();
         let value = |at: u32| ((bits >> (7 * at)) & 127) as f32;
-        // The sum of three evenly drawn from 0 to 127: mean 190.5, deviation √(3 · (128² − 1) / 12) = 63.998.
+        // The sum of three evenly drawn from 0 to 127: mean 190.5, deviation √(3 · (128² − 1) / 12)
+        // = 63.998.
         [0, 3, 6].map(|at| (value(at) + value(at + 1) + value(at + 2) - 190.5) / 64.0)
     }
 }

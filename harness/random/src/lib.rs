@@ -1,8 +1,9 @@
 //! Random numbers that are the same on every machine and in every version.
 //!
-//! The raw bits come from `rand_xoshiro` and `rand_mt`, whose algorithms are fixed by their authors' reference code. What turns
-//! bits into numbers, ranges and orders is here, because libraries change that between versions: `fixtures/` pins what each
-//! generator draws, and published results rest on it.
+//! The raw bits come from `rand_xoshiro` and `rand_mt`, whose algorithms are fixed by their
+//! authors' reference code. What turns bits into numbers, ranges and orders is here, because
+//! libraries change that between versions: `fixtures/` pins what each generator draws, and
+//! published results rest on it.
 //!
 //! | generator | seeded by | drawn with it |
 //! |---|---|---|
@@ -10,8 +11,8 @@
 //! | [`SplitMix64`] | its state; a key of numbers | pictures, what the plugin testkit feeds a plugin |
 //! | [`Xoshiro256`] | a number; a seed, a purpose and a task | whatever plugins draw while they train |
 //!
-//! [`shuffled`] is the order that the harness itself uses, [`numpy_permutation`] that of NumPy's legacy generator, and
-//! [`fisher_yates`] the loop below both.
+//! [`shuffled`] is the order that the harness itself uses, [`numpy_permutation`] that of NumPy's
+//! legacy generator, and [`fisher_yates`] the loop below both.
 
 mod mersenne_twister;
 mod order;

@@ -1,5 +1,5 @@
-//! The Mersenne Twister MT19937, seeded in the two ways that NumPy's legacy generator and Python's `random` seed it, and their two
-//! ways to draw a number from a range.
+//! The Mersenne Twister MT19937, seeded in the two ways that NumPy's legacy generator and Python's
+//! `random` seed it, and their two ways to draw a number from a range.
 //!
 //! Class orders in published code come from this generator, so it is reproduced here bit for bit.
 
@@ -23,7 +23,8 @@ impl MersenneTwister {
     ///
     /// # Panics
     ///
-    /// If `key` is empty, or has more words than the state: `rand_mt` would leave out those beyond the 624th.
+    /// If `key` is empty, or has more words than the state: `rand_mt` would leave out those beyond
+    /// the 624th.
     pub fn from_key(key: &[u32]) -> MersenneTwister {
         assert!(
             (1..=STATE_WORDS).contains(&key.len()),
@@ -32,7 +33,8 @@ impl MersenneTwister {
         MersenneTwister(Mt::new_with_key(key.iter().copied()))
     }
 
-    /// Seeded as Python's `random.seed(SEED)` does: the seed's 32-bit words, lowest first, as the key.
+    /// Seeded as Python's `random.seed(SEED)` does: the seed's 32-bit words, lowest first, as the
+    /// key.
     pub fn from_python_seed(seed: u64) -> MersenneTwister {
         let (low, high) = (seed as u32, (seed >> 32) as u32);
         if high == 0 {
@@ -47,15 +49,16 @@ impl MersenneTwister {
         self.0.next_u32()
     }
 
-    /// Uniform in 0 ≤ x < 1, in steps of 2⁻⁵³: the authors' `genrand_res53`, which is Python's `random.random()`.
+    /// Uniform in 0 ≤ x < 1, in steps of 2⁻⁵³: the authors' `genrand_res53`, which is Python's
+    /// `random.random()`.
     pub fn uniform(&mut self) -> f64 {
         // 27 bits of one word above 26 of the next: the shape in which `unit_f64` takes them.
         let (high, low) = (self.next_u32() >> 5, self.next_u32() >> 6);
         unit_f64((u64::from(high) << 26 | u64::from(low)) << 11)
     }
 
-    /// A number from 0 to `max`, both included, as NumPy's legacy `random_interval` draws it: the low bits that `max`
-    /// needs, drawn again while above `max`.
+    /// A number from 0 to `max`, both included, as NumPy's legacy `random_interval` draws it: the
+    /// low bits that `max` needs, drawn again while above `max`.
     pub fn numpy_interval(&mut self, max: u32) -> u32 {
         if max == 0 {
             // NumPy draws nothing here.
@@ -70,8 +73,8 @@ impl MersenneTwister {
         }
     }
 
-    /// A number from 0 to `n − 1`, as Python's `random._randbelow(n)` draws it: the high bits that `n` needs, drawn
-    /// again while not below `n`.
+    /// A number from 0 to `n − 1`, as Python's `random._randbelow(n)` draws it: the high bits that
+    /// `n` needs, drawn again while not below `n`.
     ///
     /// # Panics
     ///
@@ -107,7 +110,8 @@ mod tests {
         );
     }
 
-    /// The C++ standard fixes the 10,000th output of a generator seeded with 5489 ([rand.predef] in its text).
+    /// The C++ standard fixes the 10,000th output of a generator seeded with 5489 ([rand.predef] in
+    /// its text).
     #[test]
     fn ten_thousandth_output_of_the_default_seed() {
         let mut generator = MersenneTwister::from_word(5489);

@@ -4,9 +4,9 @@ use crate::MersenneTwister;
 
 /// The numbers 0 to `n − 1` in a seeded random order that no later version changes.
 ///
-/// This is Python's `random.seed(seed); order = list(range(n)); random.shuffle(order)`, so anyone can draw it again
-/// without this program. All that the harness shuffles for itself (validation splits, the order of evaluation, the
-/// shipped digits' split) uses it.
+/// This is Python's `random.seed(seed); order = list(range(n)); random.shuffle(order)`, so anyone
+/// can draw it again without this program. All that the harness shuffles for itself (validation
+/// splits, the order of evaluation, the shipped digits' split) uses it.
 pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
     let mut generator = MersenneTwister::from_python_seed(seed);
     order(n, |n| generator.python_below(n))
@@ -26,8 +26,8 @@ fn order(n: usize, mut below: impl FnMut(u32) -> u32) -> Vec<usize> {
     order
 }
 
-/// Exchanges every item, from the last to the second, with the one at `below(its index + 1)`, a number that is at most its index:
-/// the loop that NumPy and Python share.
+/// Exchanges every item, from the last to the second, with the one at `below(its index + 1)`, a
+/// number that is at most its index: the loop that NumPy and Python share.
 ///
 /// # Panics
 ///

@@ -16,7 +16,8 @@ impl SplitMix64 {
         SplitMix64(rand_xoshiro::SplitMix64::seed_from_u64(state))
     }
 
-    /// The generator for a key: two keys that differ in any number, or in the order of their numbers, give unrelated streams.
+    /// The generator for a key: two keys that differ in any number, or in the order of their
+    /// numbers, give unrelated streams.
     pub fn keyed(key: &[u64]) -> SplitMix64 {
         let state = key.iter().fold(0, |state: u64, &part| {
             mix(state.wrapping_add(GOLDEN_GAMMA) ^ mix(part))

@@ -1,13 +1,14 @@
 //! xoshiro256++ with the distributions that plugins draw from.
 //!
-//! All of it is integer arithmetic, IEEE square roots and a logarithm in software, and none of the system's mathematics library:
-//! the same seed gives the same bits on every machine.
+//! All of it is integer arithmetic, IEEE square roots and a logarithm in software, and none of the
+//! system's mathematics library: the same seed gives the same bits on every machine.
 
 use crate::{SplitMix64, fisher_yates, unit_f64};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// The generator (Blackman and Vigna, *Scrambled linear pseudorandom number generators*, ACM TOMS 2021).
+/// The generator (Blackman and Vigna, *Scrambled linear pseudorandom number generators*, ACM TOMS
+/// 2021).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Xoshiro256 {
     bits: Xoshiro256PlusPlus,
@@ -24,9 +25,11 @@ impl Xoshiro256 {
         }
     }
 
-    /// The generator of a cell's seed for one purpose (`"init"`, say, or `"order"`) in one task; 0 is before the first.
+    /// The generator of a cell's seed for one purpose (`"init"`, say, or `"order"`) in one task; 0
+    /// is before the first.
     pub fn named(seed: u64, purpose: &str, task: u32) -> Xoshiro256 {
-        // The length keeps ("ab", "c…") and ("abc…", "") apart; each word is mixed before the next comes in.
+        // The length keeps ("ab", "c…") and ("abc…", "") apart; each word is mixed before the next
+        // comes in.
         let words = [seed, u64::from(task), purpose.len() as u64];
         let purpose = purpose.as_bytes().chunks(8).map(|chunk| {
             let mut word = [0; 8];
@@ -42,7 +45,8 @@ impl Xoshiro256 {
         self.bits.next_u64()
     }
 
-    /// A number of 0, 1, … `end` − 1, all equally likely (Lemire, *Fast random integer generation in an interval*, 2019).
+    /// A number of 0, 1, … `end` − 1, all equally likely (Lemire, *Fast random integer generation
+    /// in an interval*, 2019).
     ///
     /// # Panics
     ///

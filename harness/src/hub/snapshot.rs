@@ -61,7 +61,8 @@ impl Snapshot {
         Ok(true)
     }
 
-    /// Takes away what is in a transfer's way: a link to a content that is not whole, and a part that has too much.
+    /// Takes away what is in a transfer's way: a link to a content that is not whole, and a part
+    /// that has too much.
     pub(super) fn clear_the_way(&self, file: &RepoFile) -> Result<(), HubError> {
         let remove = |path: &Path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),

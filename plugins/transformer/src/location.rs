@@ -1,7 +1,8 @@
 //! Where a model's folder is: a path, or the hub's cache on this machine, by the model's name.
 //!
-//! The cache is only read here. `clbench fetch model openai/clip-vit-large-patch14` fills it, and so does Python's `huggingface_hub`;
-//! where it lies and how it is laid out is said by [`harness_hub`].
+//! The cache is only read here. `clbench fetch model openai/clip-vit-large-patch14` fills it, and
+//! so does Python's `huggingface_hub`; where it lies and how it is laid out is said by
+//! [`harness_hub`].
 
 use crate::folder::named;
 use harness_abi::{Error, Result};
@@ -24,8 +25,9 @@ impl ModelLocation<'_> {
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::PARAMETER`](harness_abi::ErrorCode::PARAMETER) if not exactly one of the two is said, and with
-    /// [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) if the model has not been fetched.
+    /// With [`ErrorCode::PARAMETER`](harness_abi::ErrorCode::PARAMETER) if not exactly one of the
+    /// two is said, and with [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) if the model has not
+    /// been fetched.
     pub fn folder(self, scenario: &Path) -> Result<PathBuf> {
         match (self.path, self.model, self.revision) {
             (Some(_), Some(_), _) => Err(Error::parameter(

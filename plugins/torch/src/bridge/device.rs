@@ -9,7 +9,8 @@ use tch::{Cuda, Device, utils};
 ///
 /// If it is none of these, or libtorch does not see it.
 pub fn named(name: &str) -> Result<Device> {
-    // Asking for the number of devices starts CUDA, which somebody who computes on the CPU should not pay for.
+    // Asking for the number of devices starts CUDA, which somebody who computes on the CPU should
+    // not pay for.
     if name == "cpu" {
         return Ok(Device::Cpu);
     }

@@ -1,16 +1,16 @@
 //! What libtorch throws, as the boundary's error.
 //!
-//! libtorch's message begins with one line that says what did not fit, shapes included; a C++ stack follows, which helps
-//! nobody who wrote a scenario. The line is kept, the stack is not. Where memory ran out, what is kept of the line is how much
-//! was asked for and how much there was.
+//! libtorch's message begins with one line that says what did not fit, shapes included; a C++ stack
+//! follows, which helps nobody who wrote a scenario. The line is kept, the stack is not. Where
+//! memory ran out, what is kept of the line is how much was asked for and how much there was.
 
 use harness_abi::Error;
 use tch::TchError;
 
 /// Gives a result of libtorch's the boundary's error, and says what was being done.
 ///
-/// A computation of many steps is a function that returns `Result<_, TchError>`, so that `?` serves inside; its caller
-/// adds `.during("…")` once.
+/// A computation of many steps is a function that returns `Result<_, TchError>`, so that `?` serves
+/// inside; its caller adds `.during("…")` once.
 pub trait During<T> {
     /// The same result; an error reads "`doing`: what libtorch said".
     ///
@@ -36,7 +36,8 @@ pub fn described(error: &TchError) -> Error {
     }
 }
 
-/// What is said where memory ran out, on the CPU or on a GPU; nothing where something else is wrong.
+/// What is said where memory ran out, on the CPU or on a GPU; nothing where something else is
+/// wrong.
 pub fn shortage(error: &TchError) -> Option<String> {
     // libtorch's allocators, CUDA's, and those of the libraries that bring memory of their own.
     const MARKS: [&str; 3] = ["out of memory", "can't allocate memory", "_ALLOC_FAILED"];

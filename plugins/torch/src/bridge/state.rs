@@ -4,8 +4,8 @@ use crate::bridge::{self, During};
 use harness_abi::{Error, Result, State};
 use tch::{Device, Tensor};
 
-/// Adds a copy of the tensor, on the CPU, to a state. A copy, because the tensor may be trained further while the host still
-/// holds the state.
+/// Adds a copy of the tensor, on the CPU, to a state. A copy, because the tensor may be trained
+/// further while the host still holds the state.
 ///
 /// # Errors
 ///
@@ -20,7 +20,8 @@ pub fn put(state: &mut State, name: &str, tensor: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Writes the state's tensor of that name into `target`, which keeps its shape, type, device and whether it is trained.
+/// Writes the state's tensor of that name into `target`, which keeps its shape, type, device and
+/// whether it is trained.
 ///
 /// # Errors
 ///

@@ -5,12 +5,14 @@
 //! | in, from a view | [`copy_in`], [`copy_to`] a device | [`borrow_in`] |
 //! | out, to an owned tensor | [`copy_out`] | [`move_out`] |
 //!
-//! The two that share are `unsafe`, because a [`tch::Tensor`] is a counted reference: any number of shallow clones can
-//! read the memory, and write it, long after the call, and libtorch tells nobody. It also takes no deleter for memory that
-//! is not its own, so what is borrowed is borrowed for the call only. A copy of a batch or of logits costs next to nothing
-//! beside the work done on it; share where it shows.
+//! The two that share are `unsafe`, because a [`tch::Tensor`] is a counted reference: any number of
+//! shallow clones can read the memory, and write it, long after the call, and libtorch tells
+//! nobody. It also takes no deleter for memory that is not its own, so what is borrowed is borrowed
+//! for the call only. A copy of a batch or of logits costs next to nothing beside the work done on
+//! it; share where it shows.
 //!
-//! Types are u8, i64, f16, bf16, f32 and f64; devices are the CPU and CUDA devices. What is copied stays on its device.
+//! Types are u8, i64, f16, bf16, f32 and f64; devices are the CPU and CUDA devices. What is copied
+//! stays on its device.
 
 use super::device;
 use super::error::During;
@@ -86,8 +88,8 @@ pub fn copy_in(view: TensorView<'_>) -> Result<Tensor> {
 
 /// A copy, row-major, on that device.
 ///
-/// From the CPU to a GPU it goes by way of pinned memory, and the call returns before the bytes are there: what is computed
-/// of them on the GPU waits for them, the CPU does not.
+/// From the CPU to a GPU it goes by way of pinned memory, and the call returns before the bytes are
+/// there: what is computed of them on the GPU waits for them, the CPU does not.
 ///
 /// # Errors
 ///
@@ -125,12 +127,13 @@ impl Deref for Borrowed<'_> {
 ///
 /// # Errors
 ///
-/// For a type or a device that is not bridged, for negative strides, or for memory that is not aligned.
+/// For a type or a device that is not bridged, for negative strides, or for memory that is not
+/// aligned.
 ///
 /// # Safety
 ///
-/// Nothing that shares the memory (a shallow clone, a slice, a node that autograd keeps for the way back) is used after the
-/// view's lifetime, and nothing writes to it.
+/// Nothing that shares the memory (a shallow clone, a slice, a node that autograd keeps for the way
+/// back) is used after the view's lifetime, and nothing writes to it.
 pub unsafe fn borrow_in(view: TensorView<'_>) -> Result<Borrowed<'_>> {
     let doing = || format!("lending {view:?} to libtorch");
     let (kind, device) = (kind(view.dtype())?, device::of_boundary(view.device())?);
@@ -141,7 +144,8 @@ pub unsafe fn borrow_in(view: TensorView<'_>) -> Result<Borrowed<'_>> {
         return Err(Error::failed("its memory is null or not aligned").context(doing()));
     } else {
         let strides = view.strides().unwrap_or_default();
-        // SAFETY: the view vouches for every element that shape and strides reach; the caller for the time.
+        // SAFETY: the view vouches for every element that shape and strides reach; the caller for
+        // the time.
         unsafe { Tensor::f_from_blob(data, view.shape(), strides, kind, device) }.during(&doing())?
     };
     Ok(Borrowed {
@@ -165,8 +169,8 @@ pub fn copy_out(tensor: &Tensor) -> Result<harness_abi::Tensor> {
     unsafe { move_out(copy) }
 }
 
-/// Hands a tensor over to the boundary without a copy, if it is row-major; the tensor lives until the receiver drops what
-/// it got. Gradients stay behind.
+/// Hands a tensor over to the boundary without a copy, if it is row-major; the tensor lives until
+/// the receiver drops what it got. Gradients stay behind.
 ///
 /// # Errors
 ///
@@ -174,8 +178,8 @@ pub fn copy_out(tensor: &Tensor) -> Result<harness_abi::Tensor> {
 ///
 /// # Safety
 ///
-/// Nothing writes to the tensor's memory from now on: it is a result that was just computed, and neither a shallow clone
-/// nor a slice of something that is trained or reused.
+/// Nothing writes to the tensor's memory from now on: it is a result that was just computed, and
+/// neither a shallow clone nor a slice of something that is trained or reused.
 pub unsafe fn move_out(tensor: Tensor) -> Result<harness_abi::Tensor> {
     let (dtype, device) = (dtype(tensor.kind())?, device::to_boundary(tensor.device())?);
     let shape = tensor.size();
@@ -185,8 +189,8 @@ pub unsafe fn move_out(tensor: Tensor) -> Result<harness_abi::Tensor> {
         .and_then(|tensor| tensor.f_contiguous())
         .during(&doing())?;
     let data = tensor.data_ptr();
-    // SAFETY: the tensor owns row-major memory of its type and shape at `data`, on its device, wherever the handle moves
-    // to; the caller vouches that nobody writes to it.
+    // SAFETY: the tensor owns row-major memory of its type and shape at `data`, on its device,
+    // wherever the handle moves to; the caller vouches that nobody writes to it.
     Ok(unsafe { harness_abi::Tensor::from_owner(tensor, data, device, dtype, &shape, None) })
 }
 

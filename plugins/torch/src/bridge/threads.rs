@@ -1,9 +1,10 @@
 //! How many threads one operation may use.
 //!
-//! The number belongs to the process, not to a plugin: every plugin on one libtorch computes with it, and libtorch wants it
-//! settled before work begins. It moves the last bits of results, so it comes from the scenario and never from the machine.
-//! Hence a strategy or backbone sets it once, when it is made, to what its setting says, and nobody puts it back: all
-//! settings of one process carry the scenario's one number.
+//! The number belongs to the process, not to a plugin: every plugin on one libtorch computes with
+//! it, and libtorch wants it settled before work begins. It moves the last bits of results, so it
+//! comes from the scenario and never from the machine. Hence a strategy or backbone sets it once,
+//! when it is made, to what its setting says, and nobody puts it back: all settings of one process
+//! carry the scenario's one number.
 
 use harness_abi::{Error, Result};
 

@@ -7,8 +7,8 @@ use harness_abi::{BackboneHandle, Class, Error, Result};
 use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
-/// How many texts a backbone is given at once when nothing is learned from them: bounds its memory, whatever the number of
-/// classes and templates.
+/// How many texts a backbone is given at once when nothing is learned from them: bounds its memory,
+/// whatever the number of classes and templates.
 pub const TEXTS_AT_ONCE: usize = 256;
 
 /// A class's name as text: underscores become spaces, as in CLIP's and CoOp's code.
@@ -39,7 +39,8 @@ pub fn filled(template: &str, name: &str) -> String {
     template.replace("{}", &readable(name))
 }
 
-/// The features of texts, raw as the backbone gives them, f32 `[texts, embedding width]` on the device. No gradient.
+/// The features of texts, raw as the backbone gives them, f32 `[texts, embedding width]` on the
+/// device. No gradient.
 ///
 /// # Errors
 ///
@@ -60,8 +61,8 @@ pub fn text_features(backbone: &BackboneHandle, texts: &[&str], device: Device) 
         .during(doing)
 }
 
-/// The text features of classes, computed once and kept by class id. No part of a strategy's state: they are made again of
-/// it.
+/// The text features of classes, computed once and kept by class id. No part of a strategy's state:
+/// they are made again of it.
 #[derive(Debug, Default)]
 pub struct TextFeatures {
     /// Which row of `features` is a class's.
@@ -76,8 +77,9 @@ impl TextFeatures {
         *self = TextFeatures::default();
     }
 
-    /// The features of those classes, `[classes, width]`, in that order. `encode` makes those that are not known yet,
-    /// `[classes asked for, width]`; they are kept as they are, so it makes them of unit length where that is wanted.
+    /// The features of those classes, `[classes, width]`, in that order. `encode` makes those that
+    /// are not known yet, `[classes asked for, width]`; they are kept as they are, so it makes them
+    /// of unit length where that is wanted.
     ///
     /// # Errors
     ///

@@ -1,10 +1,11 @@
-//! Cosine similarity, as CLIP scores an image for a text: both embeddings to unit length, their inner product times the
-//! model's factor (100 in CLIP, the exponential of its learned `logit_scale`).
+//! Cosine similarity, as CLIP scores an image for a text: both embeddings to unit length, their
+//! inner product times the model's factor (100 in CLIP, the exponential of its learned
+//! `logit_scale`).
 
 use tch::{TchError, Tensor};
 
-/// The rows, each scaled to unit length: `[rows, width]` of any lengths into the same of length 1. A row of nothing but
-/// zeros stays one. Gradients go through.
+/// The rows, each scaled to unit length: `[rows, width]` of any lengths into the same of length 1.
+/// A row of nothing but zeros stays one. Gradients go through.
 ///
 /// # Errors
 ///
@@ -17,7 +18,8 @@ pub fn unit_rows(rows: &Tensor) -> Result<Tensor, TchError> {
     rows.f_div(&length)
 }
 
-/// Logits `[images, texts]` of images `[images, width]` for texts `[texts, width]`, both of unit length.
+/// Logits `[images, texts]` of images `[images, width]` for texts `[texts, width]`, both of unit
+/// length.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! A differentiable image call: images with prompts go in, an output that libtorch's autograd knows comes out; see
-//! [`Prompted`] for how.
+//! A differentiable image call: images with prompts go in, an output that libtorch's autograd knows
+//! comes out; see [`Prompted`] for how.
 
 use super::prompted::{Call, Prompted, Prompts};
 use crate::bridge::{During, device};
@@ -13,7 +13,8 @@ pub const CLASS_TOKEN: &str = "class_token";
 /// The output: all tokens after the last norm, `[images, 1 + n + patches, width]`.
 pub const TOKENS: &str = "tokens";
 
-/// The site of keys and values that stand before those of a layer, counted from 0, `[images, 2, n, width]`.
+/// The site of keys and values that stand before those of a layer, counted from 0, `[images, 2, n,
+/// width]`.
 pub fn prefix_site(layer: u32) -> String {
     format!("visual.kv.{layer}")
 }
@@ -27,7 +28,8 @@ pub struct PromptedImages {
 }
 
 impl PromptedImages {
-    /// `options` is what the backbone lets a caller choose, as a JSON object; empty for its defaults.
+    /// `options` is what the backbone lets a caller choose, as a JSON object; empty for its
+    /// defaults.
     ///
     /// # Errors
     ///
@@ -40,7 +42,8 @@ impl PromptedImages {
         })
     }
 
-    /// An output of images, u8 `[images, 3, height, width]`, with prompts, and the way back to them.
+    /// An output of images, u8 `[images, 3, height, width]`, with prompts, and the way back to
+    /// them.
     ///
     /// # Errors
     ///
@@ -54,7 +57,8 @@ impl PromptedImages {
         self.with_images(images, output, |call| call.encode(prompts))
     }
 
-    /// An output of images with prompts, when nothing is to be learned from it: in batches of the size that the backbone prefers.
+    /// An output of images with prompts, when nothing is to be learned from it: in batches of the
+    /// size that the backbone prefers.
     ///
     /// # Errors
     ///
@@ -126,7 +130,8 @@ mod tests {
     use harness_abi::testkit::ToyBackbone;
     use tch::Kind;
 
-    /// Two sites at once, a term of the loss that does not pass the backbone, and a node that both share.
+    /// Two sites at once, a term of the loss that does not pass the backbone, and a node that both
+    /// share.
     #[test]
     fn gradients_reach_every_site_and_what_the_loss_has_besides() {
         let images = PromptedImages::new(&ToyBackbone::handle(), b"").unwrap();

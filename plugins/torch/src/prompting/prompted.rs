@@ -1,17 +1,19 @@
-//! A differentiable call of a backbone in the middle of a graph of libtorch's: prompts go in, an output that autograd knows
-//! comes out.
+//! A differentiable call of a backbone in the middle of a graph of libtorch's: prompts go in, an
+//! output that autograd knows comes out.
 //!
-//! The backbone is another plugin, in another file and perhaps in another framework, so autograd cannot see through it. The
-//! graph is therefore cut in two at the backbone, and what lies between is the backbone's own way back, its pullback:
+//! The backbone is another plugin, in another file and perhaps in another framework, so autograd
+//! cannot see through it. The graph is therefore cut in two at the backbone, and what lies between
+//! is the backbone's own way back, its pullback:
 //!
 //! ```text
 //! parameters ─ autograd ─▶ prompts ═ backbone ═▶ output ─ autograd ─▶ loss
 //!      ◀──── 3. autograd ────    ◀═ 2. pullback ═   ◀── 1. autograd ──
 //! ```
 //!
-//! The output is a leaf of the second graph; [`Prompted::backward`] goes all the way. Prompts may be any differentiable function
-//! of any parameters, and the loss may have terms that depend on these parameters without the backbone. All gradients add up in
-//! `grad()`, as after any other `backward`.
+//! The output is a leaf of the second graph; [`Prompted::backward`] goes all the way. Prompts may
+//! be any differentiable function of any parameters, and the loss may have terms that depend on
+//! these parameters without the backbone. All gradients add up in `grad()`, as after any other
+//! `backward`.
 //!
 //! Tensors move to the backbone's device and back where that is another than the prompts'.
 
@@ -59,7 +61,8 @@ impl Call<'_> {
         self.forward(prompts).map(|(output, ..)| output)
     }
 
-    /// The output on the prompts' device and in f32, in which type the backbone gave it, and its way back.
+    /// The output on the prompts' device and in f32, in which type the backbone gave it, and its
+    /// way back.
     fn forward(&self, prompts: &Prompts<'_>) -> Result<(Tensor, Kind, PullbackHandle)> {
         let _mode = GradientMode::off();
         let lent = prompts
@@ -127,13 +130,14 @@ impl Prompted {
         &self.output
     }
 
-    /// Takes the gradient of `loss`, a number made of [`output`](Self::output), with respect to everything that the prompts
-    /// were made of and everything else that the loss depends on, and adds it to `grad()` there.
+    /// Takes the gradient of `loss`, a number made of [`output`](Self::output), with respect to
+    /// everything that the prompts were made of and everything else that the loss depends on, and
+    /// adds it to `grad()` there.
     ///
     /// # Errors
     ///
-    /// If the loss does not depend on the output or the prompts not on anything that is trained, or what the backbone
-    /// reports.
+    /// If the loss does not depend on the output or the prompts not on anything that is trained, or
+    /// what the backbone reports.
     pub fn backward(mut self, loss: &Tensor) -> Result<()> {
         if !self
             .prompts
@@ -157,8 +161,9 @@ impl Prompted {
         }
         let pulled = self.pulled(&gradient)?;
         let doing = "the gradient of what the prompts are made of";
-        // The gradient of Σ ⟨prompt, what was pulled back to it⟩ with respect to a prompt is what was pulled back: so autograd
-        // takes it from here, together with what the loss depends on without the backbone.
+        // The gradient of Σ ⟨prompt, what was pulled back to it⟩ with respect to a prompt is what
+        // was pulled back: so autograd takes it from here, together with what the loss depends on
+        // without the backbone.
         let mut all = loss.shallow_clone();
         for ((_, prompt), pulled) in self.prompts.iter().zip(pulled) {
             if prompt.requires_grad() {

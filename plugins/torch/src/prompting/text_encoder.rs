@@ -4,7 +4,8 @@ use super::texts::{CONTEXT, EMBEDDING};
 use harness_abi::backbone::{BackboneInfo, TextInfo};
 use harness_abi::{Error, Result};
 
-/// The factor between cosine similarity and logits, of a backbone that can compare images with texts.
+/// The factor between cosine similarity and logits, of a backbone that can compare images with
+/// texts.
 ///
 /// # Errors
 ///
@@ -23,8 +24,9 @@ pub fn logit_scale(info: &BackboneInfo) -> Result<f64> {
 ///
 /// # Errors
 ///
-/// If it has none, or takes no context, or cannot hold so many tokens beside the start, the end, a name of one and a full stop.
-/// The last one is a [`parameter`](Error::parameter) error at the path `parameter`.
+/// If it has none, or takes no context, or cannot hold so many tokens beside the start, the end, a
+/// name of one and a full stop. The last one is a [`parameter`](Error::parameter) error at the path
+/// `parameter`.
 pub fn with_room_for(info: &BackboneInfo, tokens: u32, parameter: &str) -> Result<TextInfo> {
     let text = text(info)?;
     let site = info.sites.iter().any(|site| site.name == CONTEXT);

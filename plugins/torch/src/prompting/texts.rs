@@ -1,8 +1,8 @@
-//! A differentiable text call: texts with learned contexts go in, embeddings that libtorch's autograd knows come out; see
-//! [`Prompted`] for how.
+//! A differentiable text call: texts with learned contexts go in, embeddings that libtorch's
+//! autograd knows come out; see [`Prompted`] for how.
 //!
-//! The context may be any differentiable function of any parameters: one learned context that all classes share, one for each
-//! class, or what a small network makes of something.
+//! The context may be any differentiable function of any parameters: one learned context that all
+//! classes share, one for each class, or what a small network makes of something.
 
 use super::prompted::{Call, Prompted};
 use crate::bridge::device;
@@ -26,8 +26,9 @@ pub struct PromptedTexts {
 }
 
 impl PromptedTexts {
-    /// Rows whose texts are `texts[row_text[0]]`, `texts[row_text[1]]`, …, their contexts at `place`. `options` is what the
-    /// backbone lets a caller choose, as a JSON object; empty for its defaults.
+    /// Rows whose texts are `texts[row_text[0]]`, `texts[row_text[1]]`, …, their contexts at
+    /// `place`. `options` is what the backbone lets a caller choose, as a JSON object; empty for
+    /// its defaults.
     ///
     /// # Errors
     ///
@@ -76,8 +77,8 @@ impl PromptedTexts {
         self.row_text.len() as i64
     }
 
-    /// The rows' embeddings with that context, `[rows, n, token width]`, and the way back to it: f32 `[rows, embedding width]`,
-    /// projected, not normalised.
+    /// The rows' embeddings with that context, `[rows, n, token width]`, and the way back to it:
+    /// f32 `[rows, embedding width]`, projected, not normalised.
     ///
     /// # Errors
     ///
@@ -132,7 +133,8 @@ mod tests {
             .unwrap()
     }
 
-    /// A context that a small network makes, `[rows, 4, 8]`: two tokens that the rows share, and two of each row's own.
+    /// A context that a small network makes, `[rows, 4, 8]`: two tokens that the rows share, and
+    /// two of each row's own.
     fn context(shared: &Tensor, weight: &Tensor) -> Tensor {
         let own = normal("inputs", &[3, 5]).matmul(weight).tanh();
         let shared = shared.unsqueeze(0).expand([3, 2, 8], false);

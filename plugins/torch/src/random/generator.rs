@@ -1,9 +1,10 @@
 //! Seeded generators of a plugin's own.
 //!
-//! libtorch has one generator for the whole process, and tch has no handle to another: whoever seeds or uses it moves every
-//! other plugin's numbers. So random numbers are drawn here and handed to libtorch as values. A [`Generator`] is named by
-//! the cell's seed, by what it is for and by the task, so that one purpose drawing more does not move another, and a
-//! strategy that is made anew between tasks needs no generator in its state.
+//! libtorch has one generator for the whole process, and tch has no handle to another: whoever
+//! seeds or uses it moves every other plugin's numbers. So random numbers are drawn here and handed
+//! to libtorch as values. A [`Generator`] is named by the cell's seed, by what it is for and by the
+//! task, so that one purpose drawing more does not move another, and a strategy that is made anew
+//! between tasks needs no generator in its state.
 
 use crate::During;
 use harness_abi::Result;
@@ -15,7 +16,8 @@ use tch::{Device, Tensor};
 pub struct Generator(Xoshiro256);
 
 impl Generator {
-    /// The generator for that purpose (`"init"`, say, or `"order"`) in that task; 0 is before the first.
+    /// The generator for that purpose (`"init"`, say, or `"order"`) in that task; 0 is before the
+    /// first.
     pub fn new(seed: u64, purpose: &str, task: u32) -> Generator {
         Generator(Xoshiro256::named(seed, purpose, task))
     }

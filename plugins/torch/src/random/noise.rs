@@ -1,12 +1,13 @@
 //! Random tensors made where they are used.
 //!
-//! A [`Generator`] draws on the host, so whoever trains on another device copies every number there. [`Noise`] is
-//! counter-based instead: word n of a stream is a hash of the stream's key and of n (SplitMix64; Steele, Lea and Flood, 2014),
-//! computed by operations on integer tensors, on the device itself. The words are the same bits on every device.
+//! A [`Generator`] draws on the host, so whoever trains on another device copies every number
+//! there. [`Noise`] is counter-based instead: word n of a stream is a hash of the stream's key and
+//! of n (SplitMix64; Steele, Lea and Flood, 2014), computed by operations on integer tensors, on
+//! the device itself. The words are the same bits on every device.
 //!
-//! One `Noise` has several streams, a row each: row r of all that is drawn depends on the seed, the purpose, the task and the
-//! name of stream r, and not on which streams stand beside it. So what is drawn for a class is the same whether it is drawn
-//! alone or together with others.
+//! One `Noise` has several streams, a row each: row r of all that is drawn depends on the seed, the
+//! purpose, the task and the name of stream r, and not on which streams stand beside it. So what is
+//! drawn for a class is the same whether it is drawn alone or together with others.
 
 use super::Generator;
 use crate::During;
@@ -27,7 +28,8 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The streams of those names (classes' numbers, say) for that purpose in that task; 0 is before the first.
+    /// The streams of those names (classes' numbers, say) for that purpose in that task; 0 is
+    /// before the first.
     ///
     /// # Errors
     ///
@@ -58,7 +60,8 @@ impl Noise {
         unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?.f_view(self.shaped(shape).as_slice())
     }
 
-    /// Normal numbers of mean 0 and variance 1, f32 `[streams, shape…]` (Box and Muller, 1958: a word makes two of them).
+    /// Normal numbers of mean 0 and variance 1, f32 `[streams, shape…]` (Box and Muller, 1958: a
+    /// word makes two of them).
     ///
     /// # Errors
     ///
@@ -95,7 +98,8 @@ impl Noise {
             .f_view(self.shaped(shape).as_slice())
     }
 
-    /// The numbers 0, 1, … `length` − 1 in random order, each stream in its own, i64 `[streams, length]`.
+    /// The numbers 0, 1, … `length` − 1 in random order, each stream in its own, i64 `[streams,
+    /// length]`.
     ///
     /// # Errors
     ///

@@ -1,12 +1,14 @@
 //! The gradient mode, set for a scope and put back.
 //!
-//! The mode is a variable of the thread that every plugin on one libtorch shares: a backbone called inside a strategy's
-//! `no_grad` runs under it too, and its way back then has nothing to go through. So whoever depends on the mode sets it
-//! on entry, and leaves it as it was, an error or a panic included. `tch::no_grad(f)` does not put it back after a panic.
+//! The mode is a variable of the thread that every plugin on one libtorch shares: a backbone called
+//! inside a strategy's `no_grad` runs under it too, and its way back then has nothing to go
+//! through. So whoever depends on the mode sets it on entry, and leaves it as it was, an error or a
+//! panic included. `tch::no_grad(f)` does not put it back after a panic.
 
 use std::marker::PhantomData;
 
-/// The gradient mode of this thread until it is dropped. Bind it to a name: `let _mode = GradientMode::off();`.
+/// The gradient mode of this thread until it is dropped. Bind it to a name: `let _mode =
+/// GradientMode::off();`.
 #[must_use = "the mode is put back at once if the guard is not kept"]
 #[derive(Debug)]
 pub struct GradientMode {
@@ -42,7 +44,8 @@ impl Drop for GradientMode {
 
 /// Sets the mode and says what it was.
 fn exchange(enabled: bool) -> bool {
-    // SAFETY: the call takes and returns a number, writes a variable of this thread and cannot throw.
+    // SAFETY: the call takes and returns a number, writes a variable of this thread and cannot
+    // throw.
     unsafe { torch_sys::at_grad_set_enabled(enabled.into()) != 0 }
 }
 

@@ -2,17 +2,18 @@
 
 use std::f64::consts::PI;
 
-/// A constant rate to warm up, then a half cosine from the rate η down, set once per epoch: with w epochs of warm-up at
-/// the rate η₀ and E epochs in all, epoch e = 0, 1, … E − 1 has
+/// A constant rate to warm up, then a half cosine from the rate η down, set once per epoch: with w
+/// epochs of warm-up at the rate η₀ and E epochs in all, epoch e = 0, 1, … E − 1 has
 ///
 /// ```text
 /// e < w    η₀
 /// e ≥ w    η · (1 + cos(π (e − w) / E)) / 2
 /// ```
 ///
-/// This is what CoOp trains with: `CosineAnnealingLR(T_max = E)` behind Dassl's `ConstantWarmupScheduler`, with
-/// `WARMUP_RECOUNT` (its default) on. The cosine begins where the warm-up ends, but its period is still all E epochs, so
-/// the last epochs have rates a little above those of a cosine without warm-up, and never 0.
+/// This is what CoOp trains with: `CosineAnnealingLR(T_max = E)` behind Dassl's
+/// `ConstantWarmupScheduler`, with `WARMUP_RECOUNT` (its default) on. The cosine begins where the
+/// warm-up ends, but its period is still all E epochs, so the last epochs have rates a little above
+/// those of a cosine without warm-up, and never 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WarmUpCosine {
     /// η.
@@ -38,15 +39,15 @@ impl WarmUpCosine {
     }
 }
 
-/// Half cosines from the rate η down to 0, each twice as long as the one before, set once per epoch: the first has T₀ epochs,
-/// and epoch i = 0, 1, … T − 1 of one that has T has
+/// Half cosines from the rate η down to 0, each twice as long as the one before, set once per
+/// epoch: the first has T₀ epochs, and epoch i = 0, 1, … T − 1 of one that has T has
 ///
 /// ```text
 /// η · (1 + cos(π i / T)) / 2
 /// ```
 ///
-/// SGDR (Loshchilov and Hutter, 2017) with T_mult = 2 and η_min = 0; PyTorch's `CosineAnnealingWarmRestarts`, stepped once
-/// after each epoch.
+/// SGDR (Loshchilov and Hutter, 2017) with T_mult = 2 and η_min = 0; PyTorch's
+/// `CosineAnnealingWarmRestarts`, stepped once after each epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WarmRestarts {
     /// η.
