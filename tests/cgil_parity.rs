@@ -9,11 +9,12 @@ use clbench_cgil::parameters::{Context, Precision, Training};
 use clbench_cgil::prompts::ClassPrompts;
 use clbench_cgil::tuning::{Seen, Tuning};
 use clbench_tests::Dir;
-use clbench_torch::class_texts::text_features;
-use clbench_torch::cosine::{self, unit_rows};
-use clbench_torch::lesson::Lesson;
+use clbench_torch::Generator;
+use clbench_torch::bridge::{self, state, threads};
+use clbench_torch::prompting::class_texts::text_features;
+use clbench_torch::prompting::cosine::{self, unit_rows};
 use clbench_torch::tch::{Device, Tensor};
-use clbench_torch::{Generator, bridge, state, threads};
+use clbench_torch::training::TrainingSamples;
 use golden::{Golden, class_names, load, tiny_clip};
 use harness_abi::foreign::SampleSource;
 use harness_abi::{BackboneHandle, Class, Error, Host, Result, Setting, State};
@@ -89,8 +90,8 @@ impl World {
         .unwrap()
     }
 
-    fn lesson(&self) -> Lesson {
-        Lesson {
+    fn samples(&self) -> TrainingSamples {
+        TrainingSamples {
             features: unit_rows(&self.golden.tensor("features")).unwrap(),
             targets: self.golden.tensor("labels"),
         }
@@ -113,7 +114,7 @@ impl World {
         };
         let mut optimiser = tuning.optimiser(&training).unwrap();
         for step in 0..steps {
-            let loss = tuning.step(&mut optimiser, &self.lesson()).unwrap();
+            let loss = tuning.step(&mut optimiser, &self.samples()).unwrap();
             at(step, &tuning, &loss);
         }
         tuning.prompts().unwrap()
@@ -165,7 +166,7 @@ fn loss_gradients_and_three_steps_are_the_references() {
     let world = World::new(&dir);
     let golden = &world.golden;
     let keys = world.keys(&world.prompts(), SEEN);
-    let logits = cosine::logits(&world.lesson().features, &keys, SCALE).unwrap();
+    let logits = cosine::logits(&world.samples().features, &keys, SCALE).unwrap();
     golden.close("logits", &logits, LOGITS);
 
     let losses = golden.tensor("loss_per_step");

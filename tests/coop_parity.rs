@@ -4,9 +4,9 @@
 use crate::golden::{Golden, class_names, tiny_clip};
 use clbench_tests::Dir;
 use clbench_text_prompts::Prompt;
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::lesson::Lesson;
-use clbench_torch::threads;
+use clbench_torch::bridge::threads;
+use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::training::TrainingSamples;
 use harness_abi::Place;
 
 /// CoOp's words are of the class name's place, ours of the context's.
@@ -28,7 +28,7 @@ fn text_features_logits_loss_and_gradient_are_coops() {
     );
     let names = class_names("coop");
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let lesson = Lesson {
+    let samples = TrainingSamples {
         features: unit_rows(&images.tensor("image_features")).unwrap(),
         targets: golden.tensor("labels"),
     };
@@ -43,10 +43,10 @@ fn text_features_logits_loss_and_gradient_are_coops() {
         );
         golden.close(
             &name("logits"),
-            &prompt.logits(&lesson.features).unwrap(),
+            &prompt.logits(&samples.features).unwrap(),
             1e-4,
         );
-        golden.close(&name("loss"), &prompt.backward(&lesson).unwrap(), 2e-5);
+        golden.close(&name("loss"), &prompt.backward(&samples).unwrap(), 2e-5);
         golden.close(&name("grad_ctx"), &prompt.context().grad(), 3e-5);
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::golden::{Golden, load};
 use clbench_tests::{Dir, l2p_images, l2p_query_vit_folder, l2p_vit_folder};
+use clbench_torch::bridge::{self, threads};
 use clbench_torch::tch::{Kind, Tensor};
-use clbench_torch::{bridge, threads};
 use harness_abi::backbone::{BackboneSetting, Inputs};
 use harness_abi::{BackboneHandle, Host, Site, TensorView};
 use serde_json::json;

@@ -875,7 +875,7 @@ fn one_split_over_every_copy() {
     let mut known = Vec::new();
     for seed in 0..4 {
         // Another split: every class's images in another order, the first to the train split, the last to the test split.
-        let order = harness::stream::shuffled(published.len(), seed);
+        let order = harness_random::shuffled(published.len(), seed);
         let images = order
             .iter()
             .map(|&at| (&published[at]["file"], &published[at]["class"]));

@@ -155,7 +155,7 @@ impl Error {
             | Error::Off { .. }
             | Error::DomainChanged { .. }
             | Error::BackboneChanged { .. } => ExitCode::Data,
-            Error::Hub(HubError::Name(_) | HubError::Revision(_)) => ExitCode::Usage,
+            Error::Hub(HubError::Name(_)) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,
             Error::Cells { .. } => ExitCode::Cells,

@@ -1,25 +1,26 @@
-//! Models from the Hugging Face hub, into the cache that backbones (`model:`) and Python's `huggingface_hub` read.
+//! Models from the Hugging Face hub, into the cache that backbones (`model:`) and Python's
+//! `huggingface_hub` read.
 //!
-//! This is all of clbench that touches the network, and only a user's `clbench fetch` calls it. A model's files are fetched at one
-//! commit; the revision's name points to it when all of them are there, so that no half of a model is ever found by its name. What
-//! is in the cache already is not transferred again; what was cut off goes on where it ended, in a later call too.
+//! This is all of clbench that touches the network, and only a user's `clbench fetch` calls it. A
+//! model's files are fetched at one commit; the revision's name points to it when all of them are
+//! there, so that no half of a model is ever found by its name. What is in the cache already is not
+//! transferred again; what was cut off goes on where it ended, in a later call too.
 
-mod cache;
 mod listing;
+mod snapshot;
 
-use crate::hub::cache::Repository;
 use crate::hub::listing::Listing;
 pub use crate::hub::listing::RepoFile;
+use crate::hub::snapshot::Snapshot;
+use harness_hub::{Cache, MAIN, ModelName, NameError, NoHome, Revision};
 use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, Repo, RepoType};
+use hf_hub::{Repo, RepoType};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs, io, thread};
 
-/// The revision that is meant where none is named.
-pub const MAIN: &str = "main";
 const ENDPOINT: &str = "https://huggingface.co";
 /// How often a transfer that breaks off is taken up again.
 const RETRIES: u32 = 4;
@@ -29,17 +30,12 @@ const WAIT: Duration = Duration::from_millis(500);
 /// What keeps a model from being fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// A name that cannot be one.
-    #[error(
-        "`{0}` is no name of a model on the hub; write it as in `openai/clip-vit-large-patch14`"
-    )]
-    Name(String),
-    /// A revision that cannot be one.
-    #[error("`{0}` is no revision: a branch, a tag or a commit")]
-    Revision(String),
+    /// A name that cannot be one, of the model or of the revision.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// Nowhere to put it.
-    #[error("there is no home folder, and so no cache of the hub; set `HF_HOME`")]
-    NoHome,
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
     /// It is not there.
     #[error("{endpoint} has no model `{model}` at revision `{revision}`")]
     Unknown {
@@ -126,8 +122,8 @@ pub struct Fetched {
     pub transferred: usize,
 }
 
-/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`]). `watch` makes, for each file that is to be
-/// transferred, what is told of its progress.
+/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`](harness_hub::MAIN)).
+/// `watch` makes, for each file that is to be transferred, what is told of its progress.
 ///
 /// # Errors
 ///
@@ -137,29 +133,29 @@ pub fn fetch<P: Progress>(
     revision: Option<&str>,
     mut watch: impl FnMut(&RepoFile) -> P,
 ) -> Result<Fetched, HubError> {
-    let revision = revision.unwrap_or(MAIN);
-    check_names(model, revision)?;
-    let root = cache::root().ok_or(HubError::NoHome)?;
-    let hub = Hub::new(&root)?;
-    let listing = hub.list(model, revision)?;
+    let model = ModelName::new(model)?;
+    let revision = Revision::new(revision.unwrap_or(MAIN))?;
+    let cache = Cache::from_environment()?;
+    let hub = Hub::new(&cache)?;
+    let listing = hub.list(&model, &revision)?;
     let files = listing.wanted().map_err(|what| HubError::NoWeights {
-        model: model.into(),
-        revision: revision.into(),
+        model: model.to_string(),
+        revision: revision.to_string(),
         what,
     })?;
-    let repository = Repository::new(&root, model, &listing.commit);
-    let source = hub.at(model, &listing.commit);
+    let snapshot = Snapshot::new(&cache, &model, &listing.commit);
+    let source = hub.at(&model, &listing.commit);
     let mut transferred = 0;
     for file in &files {
-        if repository.has(file)? {
+        if snapshot.has(file)? {
             continue;
         }
         transferred += 1;
-        hub.transfer(&source, &repository, model, file, || watch(file))?;
+        hub.transfer(&source, &snapshot, &model, file, || watch(file))?;
     }
-    repository.name(revision)?;
+    snapshot.name(&revision)?;
     Ok(Fetched {
-        folder: repository.snapshot().to_owned(),
+        folder: snapshot.folder().to_owned(),
         files: files.len(),
         bytes: files.iter().filter_map(|file| file.size).sum(),
         transferred,
@@ -167,40 +163,25 @@ pub fn fetch<P: Progress>(
     })
 }
 
-fn check_names(model: &str, revision: &str) -> Result<(), HubError> {
-    let part = |part: &str| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        !part.is_empty() && part.chars().all(plain) && !part.starts_with('.')
-    };
-    if model.split('/').count() > 2 || !model.split('/').all(part) {
-        return Err(HubError::Name(model.into()));
-    }
-    let step = |part: &str| matches!(part, "" | "." | "..");
-    let strange = |c: char| c.is_whitespace() || c.is_control() || "?#%\\".contains(c);
-    if revision.split('/').any(step) || revision.contains(strange) {
-        return Err(HubError::Revision(revision.into()));
-    }
-    Ok(())
-}
-
-/// The hub, as the environment says where it is and who asks: `HF_ENDPOINT`, `HF_TOKEN` or the file that logging in leaves.
+/// The hub, as the environment says where it is and who asks: `HF_ENDPOINT`, `HF_TOKEN` or the file
+/// that logging in leaves.
 struct Hub {
     api: Api,
     endpoint: String,
 }
 
 impl Hub {
-    fn new(cache: &Path) -> Result<Hub, HubError> {
+    fn new(cache: &Cache) -> Result<Hub, HubError> {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.into());
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let left = || {
-            let file = cache::home()?.join("token");
+            let file = harness_hub::home()?.join("token");
             fs::read_to_string(file).ok()
         };
         let token = set("HF_TOKEN").or_else(left);
         let token = token.map(|token| token.trim().to_owned());
-        let api = ApiBuilder::from_cache(Cache::new(cache.to_owned()))
+        let api = ApiBuilder::from_cache(hf_hub::Cache::new(cache.root().to_owned()))
             .with_endpoint(endpoint.clone())
             .with_token(token.filter(|token| !token.is_empty()))
             .with_progress(false)
@@ -215,8 +196,8 @@ impl Hub {
         }
     }
 
-    fn at(&self, model: &str, revision: &str) -> ApiRepo {
-        let repo = Repo::with_revision(model.into(), RepoType::Model, revision.into());
+    fn at(&self, model: &ModelName, revision: &str) -> ApiRepo {
+        let repo = Repo::with_revision(model.to_string(), RepoType::Model, revision.into());
         self.api.repo(repo)
     }
 
@@ -228,8 +209,8 @@ impl Hub {
     }
 
     /// What a revision has.
-    fn list(&self, model: &str, revision: &str) -> Result<Listing, HubError> {
-        let request = self.at(model, revision).info_request();
+    fn list(&self, model: &ModelName, revision: &Revision) -> Result<Listing, HubError> {
+        let request = self.at(model, revision.as_str()).info_request();
         let answer = request
             .query("blobs", "true")
             .call()
@@ -237,12 +218,12 @@ impl Hub {
         let text = answer.map_err(|error| match error {
             ureq::Error::StatusCode(404) => HubError::Unknown {
                 endpoint: self.endpoint.clone(),
-                model: model.into(),
-                revision: revision.into(),
+                model: model.to_string(),
+                revision: revision.to_string(),
             },
             ureq::Error::StatusCode(status @ (401 | 403)) => HubError::Denied {
                 endpoint: self.endpoint.clone(),
-                model: model.into(),
+                model: model.to_string(),
                 status,
             },
             error => self.network(error),
@@ -256,15 +237,15 @@ impl Hub {
     fn transfer<P: Progress>(
         &self,
         source: &ApiRepo,
-        repository: &Repository,
-        model: &str,
+        snapshot: &Snapshot,
+        model: &ModelName,
         file: &RepoFile,
         watch: impl FnOnce() -> P,
     ) -> Result<(), HubError> {
         let mut watched = Shared(watch());
         let mut retries = 0;
         loop {
-            repository.clear_the_way(file)?;
+            snapshot.clear_the_way(file)?;
             let error = match source.download_with_progress(&file.name, &mut watched) {
                 Ok(_) => break,
                 Err(error) => error,
@@ -272,7 +253,7 @@ impl Hub {
             match error {
                 ApiError::LockAcquisition(_) => {
                     return Err(HubError::Busy {
-                        model: model.into(),
+                        model: model.to_string(),
                         file: file.name.clone(),
                     });
                 }
@@ -285,11 +266,11 @@ impl Hub {
                 }
             }
         }
-        repository.tidy(file);
-        repository.check(file).map_err(|what| {
-            repository.forget(file);
+        snapshot.tidy(file);
+        snapshot.check(file).map_err(|what| {
+            snapshot.forget(file);
             HubError::Damaged {
-                model: model.into(),
+                model: model.to_string(),
                 file: file.name.clone(),
                 what,
             }

@@ -2,7 +2,7 @@
 //!
 //! An epoch is one of CGIL's defaults: 256 embeddings of each class in batches of 128, prompts of one learned and one generated
 //! token, AdamW. All its steps cost alike, so one is timed, at the size of the small CLIP that ships and at that of
-//! ViT-B/32's text side (seeded random weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed
+//! ViT-B/32's text encoder (seeded random weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed
 //! apart, out of the autoencoders' default decoders.
 //!
 //! What the same rows cost over all positions of the context is in the benchmark `encoding` of the CLIP plugin.
@@ -17,11 +17,12 @@ use clbench_cgil::parameters::{Precision, Prompting, Training};
 use clbench_cgil::prompts::{ClassPrompts, Widths};
 use clbench_cgil::tuning::{Seen, Tuning};
 use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
-use clbench_torch::class_texts::text_features;
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::lesson::Lesson;
+use clbench_torch::bridge::threads;
+use clbench_torch::prompting::class_texts::text_features;
+use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{Generator, Noise, threads};
+use clbench_torch::training::TrainingSamples;
+use clbench_torch::{Generator, Noise};
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
@@ -35,7 +36,7 @@ const CLASSES: [usize; 3] = [20, 100, 200];
 const BATCH: i64 = 128;
 const SAMPLES_PER_CLASS: usize = 256;
 
-/// The tiny CLIP of the fixtures with its text side blown up to that of ViT-B/32: twelve layers of width 512.
+/// The tiny CLIP of the fixtures with its text encoder blown up to that of ViT-B/32: twelve layers of width 512.
 fn base(dir: &Dir) -> BackboneHandle {
     let folder = tiny_clip_folder(dir, "cgil_prompter");
     let mut generator = Generator::new(1, "weights", 0);
@@ -137,7 +138,7 @@ fn step(
     )
     .expect("text features");
     let prompting = Prompting::default();
-    let widths = Widths::of(clip.info(), &prompting).expect("a text side");
+    let widths = Widths::of(clip.info(), &prompting).expect("a text encoder");
     let mut prompts = ClassPrompts::new(&prompting, widths, 1, Device::Cpu).expect("prompts");
     prompts
         .grow(classes as u32, &prompting, 1)
@@ -155,15 +156,15 @@ fn step(
     let images = Generator::new(1, "images", 0)
         .normal_tensor(&[BATCH, widths.embedding], 1.0, Device::Cpu)
         .expect("images");
-    let lesson = Lesson {
+    let samples = TrainingSamples {
         features: unit_rows(&images).expect("images"),
         targets: Tensor::arange(BATCH, (Kind::Int64, Device::Cpu)).remainder(classes as i64),
     };
     // The first one lays the rows out; its memory is the training's.
     let _ = fs::write("/proc/self/clear_refs", "5");
-    let _ = tuning.step(&mut optimiser, &lesson).expect("a step");
+    let _ = tuning.step(&mut optimiser, &samples).expect("a step");
     let start = Instant::now();
-    let _ = tuning.step(&mut optimiser, &lesson).expect("a step");
+    let _ = tuning.step(&mut optimiser, &samples).expect("a step");
     let per_epoch = (classes * SAMPLES_PER_CLASS).div_ceil(BATCH as usize);
     eprintln!(
         "{size} {precision:?}, {classes} classes: peak memory {} MiB; an epoch of {per_epoch} steps in about {:.1} s",
@@ -177,7 +178,7 @@ fn step(
         .throughput(Throughput::Elements(BATCH as u64));
     let name = format!("{size} {precision:?}");
     group.bench_function(BenchmarkId::new(name, classes), |b| {
-        b.iter(|| tuning.step(&mut optimiser, &lesson).expect("a step"));
+        b.iter(|| tuning.step(&mut optimiser, &samples).expect("a step"));
     });
 }
 

@@ -10,8 +10,10 @@
 mod golden;
 
 use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
+use clbench_torch::Generator;
+use clbench_torch::bridge::{self, threads};
+use clbench_torch::prompting::images;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{Generator, bridge, images, threads};
 use clbench_visual_prompts::learner::TrainingBatch;
 use clbench_visual_prompts::{CodaPrompt, DualPrompt, L2p, Learner, Method};
 use criterion::{
@@ -25,7 +27,7 @@ use std::fs;
 const CLASSES: u32 = 100;
 const TASKS: u32 = 10;
 
-/// The tiny CLIP of the fixtures with its image side blown up to ViT-B/32: random weights, twelve layers of width 768, 224 pixels.
+/// The tiny CLIP of the fixtures with its image encoder blown up to ViT-B/32: random weights, twelve layers of width 768, 224 pixels.
 fn base(dir: &Dir) -> BackboneHandle {
     const LAYER: &str = "vision_model.encoder.layers.0.";
     let folder = tiny_clip_folder(dir, "cgil_prompter");

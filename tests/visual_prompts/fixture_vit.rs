@@ -2,9 +2,10 @@
 //! stands for the one whose number is its first byte.
 
 use crate::golden::Golden;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::bridge;
+use clbench_torch::prompting::images;
 use clbench_torch::tch::{Kind, Tensor};
-use clbench_torch::{bridge, images};
+use clbench_torch::training::GradientMode;
 use harness_abi::backbone::{Filter, ImageInfo, OutputGradients, Resize, SiteInfo};
 use harness_abi::{
     Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, NoParameters, Pullback,

@@ -2,8 +2,9 @@
 
 use crate::golden::{load, tiny_clip};
 use clbench_tests::Dir;
+use clbench_torch::Generator;
+use clbench_torch::bridge::threads;
 use clbench_torch::testkit::strategy;
-use clbench_torch::{Generator, threads};
 use clbench_visual_prompts::{CodaPrompt, DualPrompt, L2p, Learner};
 use harness_abi::foreign::SampleSource;
 use harness_abi::testkit::{StrategyKit, SyntheticStream};

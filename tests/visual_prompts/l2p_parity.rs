@@ -2,8 +2,8 @@
 
 use crate::fixture_vit::{FixtureVit, WIDTH};
 use crate::golden::{Golden, load};
+use clbench_torch::bridge::{self, state, threads};
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{bridge, state, threads};
 use clbench_visual_prompts::learner::TrainingBatch;
 use clbench_visual_prompts::pool::similarity;
 use clbench_visual_prompts::{L2p, Learner, Stage};

@@ -4,9 +4,11 @@
 use crate::golden::tiny_clip;
 use crate::recorder::{Recorder, SEEN, WIDTH};
 use clbench_tests::Dir;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::Generator;
+use clbench_torch::bridge::{self, threads};
+use clbench_torch::prompting::images;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{Generator, bridge, images, threads};
+use clbench_torch::training::GradientMode;
 use clbench_visual_prompts::coda_prompt::{departure, weights};
 use clbench_visual_prompts::learner::TrainingBatch;
 use clbench_visual_prompts::{CodaPrompt, DualPrompt, L2p, Learner, Method, Stage};

@@ -1,7 +1,8 @@
 //! A backbone that remembers which prompts it was given, as a plain ViT of six layers would be: it computes next to nothing.
 
+use clbench_torch::bridge;
+use clbench_torch::prompting::images;
 use clbench_torch::tch::{Kind, Tensor};
-use clbench_torch::{bridge, images};
 use harness_abi::backbone::{Filter, ImageInfo, OutputGradients, Resize, SiteInfo};
 use harness_abi::{
     Backbone, BackboneInfo, BackboneSetting, Forward, Inputs, NoParameters, Pullback, Result, Site,

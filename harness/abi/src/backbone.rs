@@ -31,7 +31,7 @@ pub trait Backbone: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// If the backbone has no text side; or if a text is longer than its context and the backbone does not cut it.
+    /// If the backbone has no text encoder; or if a text is longer than its context and the backbone does not cut it.
     fn encode_texts(&self, _texts: &[&str]) -> Result<Tensor> {
         Err(Error::unsupported("this backbone has no text encoder"))
     }
@@ -94,7 +94,7 @@ pub struct BackboneInfo {
     pub embedding_width: u32,
     /// How an image is prepared before the backbone sees it.
     pub image: ImageInfo,
-    /// The text side, where there is one.
+    /// The text encoder, where there is one.
     #[serde(default)]
     pub text: Option<TextInfo>,
     /// The factor between cosine similarity and logits (CLIP: 100), where the model has one.
@@ -110,7 +110,7 @@ pub struct BackboneInfo {
     /// The outputs that `forward` can give.
     #[serde(default)]
     pub outputs: Vec<String>,
-    /// How many images it likes at once.
+    /// Preferred image batch size.
     #[serde(default = "default_batch")]
     pub image_batch: u32,
 }
@@ -160,7 +160,7 @@ pub enum Filter {
     Nearest,
 }
 
-/// A backbone's text side.
+/// A backbone's text encoder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextInfo {
     /// How many tokens a text may have, start and end included.

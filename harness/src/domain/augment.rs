@@ -2,8 +2,8 @@
 //! 0.08–1, ratio 3/4–4/3) and `RandomHorizontalFlip` (one in two), seeded per sample and draw.
 
 use super::prepare::prepare;
-use crate::stream::mt19937::Mt19937;
 use harness_abi::backbone::{ImageInfo, Resize};
+use harness_random::MersenneTwister;
 use image::{RgbImage, imageops};
 
 const SCALE: (f64, f64) = (0.08, 1.0);
@@ -26,7 +26,7 @@ pub fn augment(image: &RgbImage, spec: &ImageInfo, key: AugmentKey) -> Vec<u8> {
     let mut random = Random::new(key);
     let (x, y, width, height) = random.part(image.width(), image.height());
     let mut part = imageops::crop_imm(image, x, y, width, height).to_image();
-    if random.unit() < 0.5 {
+    if random.0.uniform() < 0.5 {
         imageops::flip_horizontal_in_place(&mut part);
     }
     let spec = ImageInfo {
@@ -36,7 +36,7 @@ pub fn augment(image: &RgbImage, spec: &ImageInfo, key: AugmentKey) -> Vec<u8> {
     prepare(&part, &spec)
 }
 
-struct Random(Mt19937);
+struct Random(MersenneTwister);
 
 impl Random {
     fn new(key: AugmentKey) -> Random {
@@ -44,17 +44,11 @@ impl Random {
             .into_iter()
             .flat_map(|word| [word as u32, (word >> 32) as u32])
             .collect();
-        Random(Mt19937::from_key(&words))
-    }
-
-    /// Uniform in [0, 1), 53 bits.
-    fn unit(&mut self) -> f64 {
-        let (high, low) = (self.0.next_u32() >> 5, self.0.next_u32() >> 6);
-        (f64::from(high) * 67_108_864.0 + f64::from(low)) / 9_007_199_254_740_992.0
+        Random(MersenneTwister::from_key(&words))
     }
 
     fn between(&mut self, (low, high): (f64, f64)) -> f64 {
-        low + (high - low) * self.unit()
+        low + (high - low) * self.0.uniform()
     }
 
     /// Left, top, width and height.
@@ -66,8 +60,8 @@ impl Random {
             let part_w = (area * ratio).sqrt().round_ties_even() as u32;
             let part_h = (area / ratio).sqrt().round_ties_even() as u32;
             if (1..=width).contains(&part_w) && (1..=height).contains(&part_h) {
-                let top = (self.unit() * f64::from(height - part_h + 1)) as u32;
-                let left = (self.unit() * f64::from(width - part_w + 1)) as u32;
+                let top = (self.0.uniform() * f64::from(height - part_h + 1)) as u32;
+                let left = (self.0.uniform() * f64::from(width - part_w + 1)) as u32;
                 return (left, top, part_w, part_h);
             }
         }
@@ -130,5 +124,33 @@ mod tests {
         let (x, y, w, h) = Random::new(KEY).part(1000, 1);
         assert_eq!((y, w, h), (0, 1, 1));
         assert!(x < 1000);
+    }
+
+    /// What a key draws, first of all: these numbers must not move.
+    #[test]
+    fn draws_of_keys() {
+        let key = |seed, sample, draw| AugmentKey { seed, sample, draw };
+        let keys = [
+            key(0, 0, 0),
+            key(1, 2, 3),
+            key(1992, 49_999, 7),
+            key(0xffff_ffff, 1, 1 << 32),
+            key(u64::MAX, u64::MAX, u64::MAX),
+        ];
+        let mut drawn = String::from("# SEED SAMPLE DRAW: the part of 640 x 480; 4 unit\n");
+        for key in keys {
+            let mut random = Random::new(key);
+            let part = random.part(640, 480);
+            let unit = [0; 4].map(|_| random.0.uniform());
+            let AugmentKey { seed, sample, draw } = key;
+            drawn += &format!("{seed} {sample} {draw}: {part:?}; {unit:?}\n");
+        }
+        assert_eq!(
+            drawn,
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/random/fixtures/augment.txt"
+            ))
+        );
     }
 }

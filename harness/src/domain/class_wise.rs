@@ -2,7 +2,7 @@
 
 use super::error::DomainError;
 use crate::id::Label;
-use crate::stream::shuffled;
+use harness_random::shuffled;
 
 /// For every sample, whether it is drawn: of each class the share `fraction`, rounded to the nearest number (halves up),
 /// but at least one sample and not all.

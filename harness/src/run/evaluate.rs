@@ -8,9 +8,10 @@ use crate::error::Error;
 use crate::plugin::{Kind, Loaded};
 use crate::results::{AccuracyMatrices, AfterTask, PredictionWriter};
 use crate::stream::Augmentation;
-use crate::stream::{Stream, shuffled};
+use crate::stream::Stream;
 use harness_abi::Class;
 use harness_abi::foreign::ForeignStrategy;
+use harness_random::shuffled;
 
 /// Images of all tasks are mixed, in this seed's order: a batch says nothing about its images' task.
 const ORDER_SEED: u64 = 0;

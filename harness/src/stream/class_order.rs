@@ -1,8 +1,8 @@
 //! The order in which a domain's classes arrive.
 
 use super::error::StreamError;
-use super::shuffle::{numpy_permutation, shuffled};
 use crate::id::{Label, Seed};
+use harness_random::{numpy_permutation, shuffled};
 use serde::{Deserialize, Serialize};
 
 /// How a stream's class order is made.

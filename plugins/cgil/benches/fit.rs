@@ -71,7 +71,7 @@ fn fit(autoencoders: &Autoencoders, classes: &[ClassFeatures], at_a_time: usize)
 }
 
 fn fits(c: &mut Criterion) {
-    clbench_torch::threads::set(1).expect("so many can be set");
+    clbench_torch::bridge::threads::set(1).expect("so many can be set");
     for Size { name, width, vae } in sizes() {
         let autoencoders = Autoencoders::new(vae, Posterior::StandardDeviation);
         let classes = classes(width);

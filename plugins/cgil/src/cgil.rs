@@ -9,10 +9,10 @@
 use crate::classifier::{Classifier, Unseen};
 use crate::generator::{ClassFeatures, Fitted, Fitting, Generator};
 use crate::parameters::{CgilParameters, Fidelity};
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::{Lesson, all_finite};
+use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::{TrainingSamples, all_finite};
 use clbench_torch::{During, Noise, bridge};
 use harness_abi::{
     Batch, Declaration, Error, Learned, Outline, Result, Setting, State, Strategy, Task,
@@ -165,13 +165,13 @@ fn features_by_class(task: &Task<'_>, device: Device) -> Result<Vec<ClassFeature
 fn shuffled(
     drawn: &Tensor,
     order: &mut Noise,
-) -> std::result::Result<Lesson, clbench_torch::tch::TchError> {
+) -> std::result::Result<TrainingSamples, clbench_torch::tch::TchError> {
     let (classes, count, width) = drawn.size3()?;
     let order = order.permutation(classes * count)?.f_squeeze_dim(0)?;
     // Drawn number r is of class r / count.
     let targets = order.f_div_scalar_mode(count, "floor")?;
     let drawn = drawn.f_reshape([classes * count, width])?;
-    Ok(Lesson {
+    Ok(TrainingSamples {
         features: unit_rows(&drawn.f_index_select(0, &order)?)?,
         targets,
     })

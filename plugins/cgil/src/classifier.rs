@@ -7,12 +7,16 @@ use crate::keys;
 use crate::parameters::{Context, Precision, Prompting, Training, Trains};
 use crate::prompts::{ClassPrompts, Widths};
 use crate::tuning::{self, Seen, Tuning};
-use clbench_torch::class_texts::{TextFeatures, readable, scored, text_features, unit_features};
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::Lesson;
+use clbench_torch::During;
+use clbench_torch::bridge::{self, device, threads};
+use clbench_torch::prompting::class_texts::{
+    TextFeatures, readable, scored, text_features, unit_features,
+};
+use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, TchError, Tensor};
-use clbench_torch::{During, bridge, device, text_side, threads};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::TrainingSamples;
 use harness_abi::{
     BackboneHandle, Batch, Class, Error, Host, Learned, Outline, Result, Setting, State,
 };
@@ -66,7 +70,7 @@ impl Classifier {
     pub fn check(prompting: &Prompting, outline: &Outline) -> Result<u64> {
         device::named(&outline.device)?;
         let info = outline.backbone()?;
-        text_side::logit_scale(info)?;
+        text_encoder::logit_scale(info)?;
         let widths = Widths::of(info, prompting)?;
         Ok(widths.trained(prompting, outline.classes))
     }
@@ -92,7 +96,7 @@ impl Classifier {
             seed: setting.seed,
             device,
             host: setting.host,
-            scale: text_side::logit_scale(backbone.info())?,
+            scale: text_encoder::logit_scale(backbone.info())?,
             backbone,
             names: Vec::new(),
             prompts: ClassPrompts::new(&prompting, widths, setting.seed, device)?,
@@ -155,7 +159,7 @@ impl Classifier {
         first: u32,
         training: &Training,
         section: &str,
-        samples: impl FnMut(u32) -> Result<Lesson>,
+        samples: impl FnMut(u32) -> Result<TrainingSamples>,
     ) -> Result<Learned> {
         self.features.clear();
         let first = match self.prompting.train {
@@ -336,7 +340,7 @@ impl Classifier {
         if !unseen.is_empty() {
             let unseen: Vec<Class> = unseen.into_iter().cloned().collect();
             let texts = self.keys(&unseen)?;
-            let logits = clbench_torch::cosine::logits(images, &texts, self.scale);
+            let logits = clbench_torch::prompting::cosine::logits(images, &texts, self.scale);
             parts.push(logits.during(doing)?);
         }
         // Where each class's column is: seen ones first, then the others.

@@ -2,11 +2,11 @@
 
 use crate::prompts::ClassPrompts;
 use clbench_torch::During;
-use clbench_torch::class_texts::TEXTS_AT_ONCE;
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::prompting::PromptedTexts;
+use clbench_torch::prompting::class_texts::TEXTS_AT_ONCE;
+use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{TchError, Tensor};
-use clbench_torch::text::PromptedTexts;
+use clbench_torch::training::GradientMode;
 use harness_abi::{BackboneHandle, Place, Result};
 
 /// How many rows of text are encoded at once where every image has rows of its own: bounds the memory.

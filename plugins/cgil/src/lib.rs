@@ -1,4 +1,4 @@
-//! Strategies that train the prompts of classes on CLIP's text side: CGIL (Frascaroli et al., *CLIP with Generative Latent
+//! Strategies that train the prompts of classes on CLIP's text encoder: CGIL (Frascaroli et al., *CLIP with Generative Latent
 //! Replay: a Strong Baseline for Incremental Learning*, arXiv 2407.15793), and the same prompts trained on real embeddings.
 //!
 //! The path of CGIL's data, one task at a time:
@@ -6,7 +6,7 @@
 //! 1. [`Cgil`] takes the task's embeddings, class by class.
 //! 2. A [`generator`] is fitted to each class, all of them at once, and kept.
 //! 3. Every epoch, embeddings of all classes seen are drawn from what is kept.
-//! 4. [`tuning`] trains [`prompts`] on them: contexts go in front of the class names, and the backbone's text side gives the
+//! 4. [`tuning`] trains [`prompts`] on them: contexts go in front of the class names, and the backbone's text encoder gives the
 //!    keys that embeddings are compared with, and the way back.
 //! 5. The [`classifier`] scores images: with those keys where a class was seen, with zero-shot text features elsewhere.
 //!

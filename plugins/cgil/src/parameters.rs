@@ -5,7 +5,7 @@ use crate::generator::gaussian::Gaussian;
 use crate::generator::mixture::Mixture;
 use crate::generator::vae::{Posterior, Vae};
 use crate::generator::{self, Generator};
-use clbench_torch::class_texts::check_template;
+use clbench_torch::prompting::class_texts::check_template;
 use clbench_torch::tch::Kind;
 use harness_abi::parameters::require;
 use harness_abi::{Error, Keeps, Result};
@@ -41,7 +41,7 @@ pub struct CgilParameters {
     pub alignment: Training,
     /// The formulas of the paper, or what the reference code makes of them.
     pub fidelity: Fidelity,
-    /// The type of matrix products in the fit of a generator and in the backbone's text side.
+    /// The type of matrix products in the fit of a generator and in the backbone's text encoder.
     pub precision: Precision,
 }
 
@@ -53,7 +53,7 @@ pub struct PromptTuningParameters {
     pub prompt: Prompting,
     /// How they are trained on a task's own embeddings.
     pub training: Training,
-    /// The type of matrix products in the backbone's text side.
+    /// The type of matrix products in the backbone's text encoder.
     pub precision: Precision,
 }
 

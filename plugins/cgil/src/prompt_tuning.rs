@@ -6,10 +6,10 @@
 
 use crate::classifier::{Classifier, Unseen};
 use crate::parameters::PromptTuningParameters;
-use clbench_torch::class_texts::unit_features;
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::Lesson;
+use clbench_torch::prompting::class_texts::unit_features;
 use clbench_torch::tch::Tensor;
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::TrainingSamples;
 use clbench_torch::{During, Noise};
 use harness_abi::{Batch, Declaration, Learned, Outline, Result, Setting, State, Strategy, Task};
 
@@ -68,7 +68,7 @@ impl PromptTuning {
         let _mode = GradientMode::off();
         let device = self.classifier.device();
         let first = self.classifier.classes();
-        let lesson = Lesson {
+        let samples = TrainingSamples {
             features: unit_features(&task.features(0, &task.rows())?, device)?,
             targets: Tensor::f_from_slice(task.labels())
                 .and_then(|labels| labels.f_to_device(device))
@@ -76,14 +76,14 @@ impl PromptTuning {
         };
         self.classifier.arrive(task.classes())?;
         let mut order = Noise::new(self.classifier.seed(), "order", task.id(), &[0], device)?;
-        let samples = |_| {
+        let shuffled = |_| {
             let _mode = GradientMode::off();
             order
-                .permutation(lesson.len() as i64)
-                .and_then(|order| lesson.rows(&order.f_squeeze_dim(0)?))
+                .permutation(samples.len() as i64)
+                .and_then(|order| samples.rows(&order.f_squeeze_dim(0)?))
                 .during("shuffling the embeddings")
         };
         let training = &self.parameters.training;
-        self.classifier.tune(first, training, "training", samples)
+        self.classifier.tune(first, training, "training", shuffled)
     }
 }

@@ -7,8 +7,9 @@
 
 use crate::network::TokenNetwork;
 use crate::parameters::{Context, Prompting};
+use clbench_torch::bridge::state;
 use clbench_torch::tch::{Device, TchError, Tensor};
-use clbench_torch::{During, Generator, state};
+use clbench_torch::{During, Generator};
 use harness_abi::backbone::BackboneInfo;
 use harness_abi::{Error, Result, State};
 
@@ -42,7 +43,7 @@ impl Widths {
     ///
     /// If it cannot, or has no such context.
     pub fn of(info: &BackboneInfo, prompting: &Prompting) -> Result<Widths> {
-        let text = clbench_torch::text_side::with_room_for(
+        let text = clbench_torch::prompting::text_encoder::with_room_for(
             info,
             prompting.tokens(),
             "prompt.learned_tokens",

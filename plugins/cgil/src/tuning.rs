@@ -11,13 +11,13 @@ use crate::keys::{self, chunks, for_each_class, row_text};
 use crate::parameters::{Context, Optimiser, Training};
 use crate::prompts::{ClassPrompts, LEARNED};
 use clbench_torch::During;
-use clbench_torch::cosine::{self, unit_rows};
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::{Lesson, all_finite, total};
+use clbench_torch::prompting::PromptedTexts;
+use clbench_torch::prompting::cosine::{self, unit_rows};
+use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::nn::{Adam, AdamW, Optimizer, OptimizerConfig, Sgd, VarStore};
 use clbench_torch::tch::{Kind, Reduction, TchError, Tensor};
-use clbench_torch::text::PromptedTexts;
-use clbench_torch::text_side;
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::{TrainingSamples, all_finite, total};
 use harness_abi::{BackboneHandle, Error, Host, Learned, Result};
 
 /// The classes whose prompts are trained, and on what.
@@ -92,7 +92,7 @@ impl<'a> Tuning<'a> {
             }
         };
         let mut tuning = Tuning {
-            scale: text_side::logit_scale(seen.backbone.info())?,
+            scale: text_encoder::logit_scale(seen.backbone.info())?,
             seen,
             orthogonality,
             past,
@@ -137,7 +137,7 @@ impl<'a> Tuning<'a> {
     /// # Errors
     ///
     /// What the backbone or libtorch reports.
-    pub fn backward(&self, batch: &Lesson) -> Result<Tensor> {
+    pub fn backward(&self, batch: &TrainingSamples) -> Result<Tensor> {
         let _mode = GradientMode::on();
         let loss = match &self.texts {
             Some(texts) => self.backward_of_texts(texts, batch),
@@ -186,14 +186,14 @@ impl<'a> Tuning<'a> {
     /// # Errors
     ///
     /// As for [`backward`](Self::backward).
-    pub fn step(&self, optimiser: &mut Optimizer, batch: &Lesson) -> Result<Tensor> {
+    pub fn step(&self, optimiser: &mut Optimizer, batch: &TrainingSamples) -> Result<Tensor> {
         optimiser.zero_grad();
         let loss = self.backward(batch)?;
         optimiser.step();
         Ok(loss)
     }
 
-    fn backward_of_texts(&self, texts: &PromptedTexts, batch: &Lesson) -> Result<Tensor> {
+    fn backward_of_texts(&self, texts: &PromptedTexts, batch: &TrainingSamples) -> Result<Tensor> {
         let doing = "the loss";
         let rest = self.seen.names.len() as i64 - self.first;
         let own = self.seen.zero_shot.f_narrow(0, self.first, rest);
@@ -222,7 +222,7 @@ impl<'a> Tuning<'a> {
     }
 
     /// Every image has text keys of its own: part by part, the gradients adding up.
-    fn backward_of_images(&self, batch: &Lesson) -> Result<Tensor> {
+    fn backward_of_images(&self, batch: &TrainingSamples) -> Result<Tensor> {
         let doing = "the loss";
         let (images, classes) = (batch.len() as i64, self.seen.names.len() as i64);
         let mut losses = Vec::new();
@@ -314,19 +314,19 @@ pub fn train(
     training: &Training,
     section: &str,
     host: &Host,
-    mut samples: impl FnMut(u32) -> Result<Lesson>,
+    mut samples: impl FnMut(u32) -> Result<TrainingSamples>,
 ) -> Result<Learned> {
     let mut optimiser = tuning.optimiser(training)?;
     let mut steps = 0;
     for epoch in 0..training.epochs {
         let doing = format!("epoch {} of {}", epoch + 1, training.epochs);
-        let lesson = samples(epoch).map_err(|error| error.context(doing.clone()))?;
+        let drawn = samples(epoch).map_err(|error| error.context(doing.clone()))?;
         let mut losses = Vec::new();
-        for (start, length) in batches(lesson.len() as i64, training.batch_size.into()) {
+        for (start, length) in batches(drawn.len() as i64, training.batch_size.into()) {
             if host.cancelled() {
                 return Err(Error::cancelled());
             }
-            let batch = lesson.range(start, length).during(&doing)?;
+            let batch = drawn.range(start, length).during(&doing)?;
             let loss = tuning
                 .step(&mut optimiser, &batch)
                 .map_err(|error| error.context(doing.clone()))?;
@@ -334,7 +334,7 @@ pub fn train(
             steps += 1;
         }
         // The first number that is read of an epoch: until here nobody waited for the device.
-        let loss = total(&losses).during(&doing)? / lesson.len().max(1) as f64;
+        let loss = total(&losses).during(&doing)? / drawn.len().max(1) as f64;
         let last = epoch + 1 == training.epochs;
         if !loss.is_finite() || last && !finite(tuning.trained())? {
             return Err(Error::failed(format!(

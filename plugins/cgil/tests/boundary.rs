@@ -49,7 +49,7 @@ fn keeps_what_a_host_relies_on() {
         .bad_parameters(json!({ "alignment": {} }), "alignment")
         .check();
 
-    // The toy's text side is a recurrence that has almost forgotten what stands in front when it comes to the end.
+    // The toy's text encoder is a recurrence that has almost forgotten what stands in front when it comes to the end.
     let joint = SyntheticStream {
         classes_per_task: vec![7],
         ..SyntheticStream::default()

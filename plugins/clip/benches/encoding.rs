@@ -5,13 +5,13 @@
 //! encodes, through the model.
 //!
 //! A step of CoOp is one `forward` over all classes, cross-entropy with cached image features, and one pullback. A prompt step
-//! is the text side's part of it alone, for more classes and shorter contexts, as the backbone takes it and over all positions.
+//! is the text encoder's part of it alone, for more classes and shorter contexts, as the backbone takes it and over all positions.
 
 use clbench_clip::config::{Activation, Config, TextConfig, VisionConfig};
 use clbench_clip::tokenizer::{END, START};
 use clbench_clip::{Clip, model};
+use clbench_torch::prompting::PromptedTexts;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::text::PromptedTexts;
 use clbench_torch::{Generator, bridge};
 use clbench_transformer::source::Source;
 use criterion::{
@@ -104,7 +104,7 @@ impl Size {
     }
 
     fn new(name: &'static str, config: Config, work: [usize; 3], context: i64) -> Size {
-        clbench_torch::threads::set(1).expect("one thread");
+        clbench_torch::bridge::threads::set(1).expect("one thread");
         let mut seeded = Seeded {
             generator: Generator::new(SEED, "weights", 0),
             tensors: Vec::new(),

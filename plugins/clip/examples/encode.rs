@@ -6,8 +6,8 @@
 //! last computed and not normalised, are written to `OUTPUTS` as `images` and `texts`, f32 `[n, dim]`.
 
 use clbench_clip::Clip;
+use clbench_torch::bridge::{self, threads};
 use clbench_torch::tch::Tensor;
-use clbench_torch::{bridge, threads};
 use harness_abi::TensorView;
 use harness_abi::testkit::{self, json};
 use std::collections::BTreeMap;

@@ -8,14 +8,15 @@ use crate::open_clip::{OpenClipConfig, Renamed};
 use crate::preprocessor::Preprocessor;
 use crate::rows::Rows;
 use crate::sites::{self, OUTPUTS};
-use crate::text_side::TextSide;
+use crate::text_encoder::TextEncoder;
 use crate::tokenizer::{END, Tokenizer};
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::During;
+use clbench_torch::bridge::{device, threads};
 use clbench_torch::tch::{Device, TchError, Tensor};
-use clbench_torch::{During, device, threads};
+use clbench_torch::training::GradientMode;
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::named;
-use clbench_transformer::hub::Whence;
+use clbench_transformer::location::ModelLocation;
 use clbench_transformer::recording;
 use clbench_transformer::visual::VisualPrompts;
 use clbench_transformer::work::Work;
@@ -71,18 +72,18 @@ pub struct Clip {
     pub(crate) device: Device,
     /// libtorch's tensors may move between threads, but not be used by two at once.
     vision: Mutex<VisionModel>,
-    texts: Mutex<TextSide>,
+    texts: Mutex<TextEncoder>,
 }
 
 impl Clip {
-    /// The image side, for one caller at a time.
+    /// The image encoder, for one caller at a time.
     pub(crate) fn vision(&self) -> MutexGuard<'_, VisionModel> {
         // A panic in a call leaves the model as it was: nothing writes to it.
         self.vision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The text side, for one caller at a time.
-    pub(crate) fn texts(&self) -> MutexGuard<'_, TextSide> {
+    /// The text encoder, for one caller at a time.
+    pub(crate) fn texts(&self) -> MutexGuard<'_, TextEncoder> {
         // Nothing is left half done by a panic: what is kept between calls is there whole, or not at all.
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,12 +108,12 @@ impl Backbone for Clip {
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
-        let whence = Whence {
+        let location = ModelLocation {
             path: parameters.path.as_deref(),
             model: parameters.model.as_deref(),
             revision: parameters.revision.as_deref(),
         };
-        let folder = ClipFolder::open(whence.folder(&setting.folder)?)?;
+        let folder = ClipFolder::open(location.folder(&setting.folder)?)?;
         let (config, preprocessor) = shape(&folder)?;
         let text = &config.text;
         let tokenizer = Tokenizer::open(&folder.tokenizer())?;
@@ -127,7 +128,7 @@ impl Backbone for Clip {
         let logit_scale = f64::try_from(&model.logit_scale)
             .during("reading `logit_scale`")?
             .exp();
-        let pooled = PooledModel::new(model.text, tokenizer.start()).during("the text side")?;
+        let pooled = PooledModel::new(model.text, tokenizer.start()).during("the text encoder")?;
 
         let info = BackboneInfo {
             name: parameters.model.unwrap_or_else(|| folder.folder.name()),
@@ -162,7 +163,7 @@ impl Backbone for Clip {
             dtype: parameters.dtype,
             device,
             vision: Mutex::new(model.vision),
-            texts: Mutex::new(TextSide::new(parameters.dtype, pooled)),
+            texts: Mutex::new(TextEncoder::new(parameters.dtype, pooled)),
             config,
         })
     }

@@ -14,15 +14,15 @@ use std::path::Path;
 /// The shape of a CLIP.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The text side.
+    /// The text encoder.
     pub text: TextConfig,
-    /// The image side.
+    /// The image encoder.
     pub vision: VisionConfig,
     /// The width of the space that both sides are projected into.
     pub projection_dim: i64,
 }
 
-/// The shape of the text side; fields are named as in the file, defaults are those of transformers' `CLIPTextConfig`.
+/// The shape of the text encoder; fields are named as in the file, defaults are those of transformers' `CLIPTextConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextConfig {
@@ -46,7 +46,7 @@ pub struct TextConfig {
     pub eos_token_id: i64,
 }
 
-/// The shape of the image side; fields are named as in the file, defaults are those of transformers' `CLIPVisionConfig`.
+/// The shape of the image encoder; fields are named as in the file, defaults are those of transformers' `CLIPVisionConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VisionConfig {

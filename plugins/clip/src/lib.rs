@@ -10,7 +10,7 @@
 //! | of | option | value |
 //! |---|---|---|
 //! | texts | `suffix` | what stands behind each text, such as CoOp's full stop; nothing by default |
-//! | texts | `precision` | `f32` or `bf16`: the type that these texts are computed in, by default the backbone's `dtype`. The first call in the other type copies the text side's weights into it, as they were loaded. Prompts, outputs and gradients are f32 in any case |
+//! | texts | `precision` | `f32` or `bf16`: the type that these texts are computed in, by default the backbone's `dtype`. The first call in the other type copies the text encoder's weights into it, as they were loaded. Prompts, outputs and gradients are f32 in any case |
 //! | images | `prompt_position` | the position embedding that is added to each token of `visual.prompt`: `class`, the default, or `none` |
 //! | images | `prompt_entry` | where those tokens enter: `before-pre-norm`, the default, or `after-pre-norm` |
 
@@ -25,7 +25,7 @@ pub mod preprocessor;
 mod recent;
 mod rows;
 pub mod sites;
-mod text_side;
+mod text_encoder;
 pub mod tokenizer;
 
 pub use backbone::{Clip, Parameters};

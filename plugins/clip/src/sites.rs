@@ -12,7 +12,7 @@ use harness_abi::backbone::SiteInfo;
 
 /// A learned context among a text's tokens, `[rows, n, width]`.
 pub const TEXT_CONTEXT: &str = "text.context";
-/// Those of the image side.
+/// Those of the image encoder.
 pub(crate) fn visual(config: &Config) -> VisualSites {
     VisualSites {
         width: config.vision.hidden_size,

@@ -1,5 +1,6 @@
 //! One model in every layout that is read: the features are the same, and what cannot be read is named.
 
+#[path = "tiny/clip.rs"]
 mod tiny;
 
 use clbench_clip::{Clip, Parameters};

@@ -1,6 +1,7 @@
 //! The numbers of the reference implementation, transformers' `CLIPModel`, on the tiny CLIP; see the fixtures' README for
 //! where they come from.
 
+#[path = "tiny/clip.rs"]
 mod tiny;
 
 use clbench_clip::config::{Config, EndOfText};

@@ -1,6 +1,7 @@
 //! Texts as the backbone encodes them (rows shortened, packed and laid out once, the start token and all but the pooled tokens
 //! of the last layer left out) against the encoder over all positions.
 
+#[path = "tiny/clip.rs"]
 mod tiny;
 
 use clbench_clip::config::Config;

@@ -1,6 +1,7 @@
 //! What a prompt does at each site, and what is said of one that does not fit. That gradients are right is checked in
 //! `boundary.rs`.
 
+#[path = "tiny/clip.rs"]
 mod tiny;
 
 use clbench_clip::config::Config;

@@ -4,7 +4,7 @@
 
 use clbench_clip::folder::TokenizerFiles;
 use clbench_clip::tokenizer::{END, START, Tokenizer};
-use clbench_transformer::hub::Whence;
+use clbench_transformer::location::ModelLocation;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use std::fs;
@@ -28,12 +28,12 @@ fn vocabulary() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("CLBENCH_CLIP_VOCABULARY") {
         return Some(folder.into());
     }
-    let whence = Whence {
+    let location = ModelLocation {
         path: None,
         model: Some("openai/clip-vit-base-patch32"),
         revision: None,
     };
-    let folder = whence.folder(Path::new(".")).ok();
+    let folder = location.folder(Path::new(".")).ok();
     let folder = folder.filter(|folder| folder.join("merges.txt").is_file());
     if folder.is_none() {
         // Past the capture of a test's output, so that nobody takes it for passed.

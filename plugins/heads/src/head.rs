@@ -4,17 +4,18 @@
 //! the candidate classes. The rows of other classes get no gradient; only weight decay moves them.
 
 use crate::parameters::{Normalise, Optimiser, Parameters};
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::bridge::state;
+use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, Sgd, VarStore};
 use clbench_torch::tch::{Device, Kind, Reduction, TchError, Tensor};
-use clbench_torch::{During, Generator, state};
+use clbench_torch::training::GradientMode;
+use clbench_torch::{During, Generator};
 use harness_abi::{Result, State};
 use std::ops::Range;
 
 /// Samples to learn from, on the head's device.
 #[derive(Debug)]
-pub struct Lesson {
+pub struct TaskSamples {
     /// `[rows, width]`.
     pub features: Tensor,
     /// The class id of every row, i64 `[rows]`.
@@ -23,7 +24,7 @@ pub struct Lesson {
     pub candidates: Range<i64>,
 }
 
-impl Lesson {
+impl TaskSamples {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.labels.numel()
@@ -35,9 +36,9 @@ impl Lesson {
     }
 
     /// Those rows alone.
-    fn rows(&self, rows: &[i64]) -> Result<Lesson, TchError> {
+    fn rows(&self, rows: &[i64]) -> Result<TaskSamples, TchError> {
         let rows = Tensor::f_from_slice(rows)?.f_to_device(self.features.device())?;
-        Ok(Lesson {
+        Ok(TaskSamples {
             features: self.features.f_index_select(0, &rows)?,
             labels: self.labels.f_index_select(0, &rows)?,
             candidates: self.candidates.clone(),
@@ -105,7 +106,7 @@ impl Head {
         }
     }
 
-    /// One pass over `lesson` in that order, a step per `batch_size` rows. Gives the mean loss of a sample, each before the
+    /// One pass over `samples` in that order, a step per `batch_size` rows. Gives the mean loss of a sample, each before the
     /// step that it was part of.
     ///
     /// # Errors
@@ -114,14 +115,14 @@ impl Head {
     pub fn epoch(
         &self,
         optimiser: &mut Optimizer,
-        lesson: &Lesson,
+        samples: &TaskSamples,
         order: &[i64],
         batch_size: usize,
     ) -> Result<f64, TchError> {
         // Summed where it is computed: a number asked for after every step would wait for the device each time.
         let mut total = Tensor::f_zeros([0; 0], (Kind::Double, self.variables.device()))?;
         for rows in order.chunks(batch_size) {
-            let loss = self.step(optimiser, &lesson.rows(rows)?)?;
+            let loss = self.step(optimiser, &samples.rows(rows)?)?;
             total = total.f_add(
                 &loss
                     .f_to_kind(Kind::Double)?
@@ -132,7 +133,7 @@ impl Head {
     }
 
     /// One step on a mini-batch. Gives its mean loss before the step.
-    fn step(&self, optimiser: &mut Optimizer, batch: &Lesson) -> Result<Tensor, TchError> {
+    fn step(&self, optimiser: &mut Optimizer, batch: &TaskSamples) -> Result<Tensor, TchError> {
         let (first, length) = (
             batch.candidates.start,
             batch.candidates.end - batch.candidates.start,
@@ -287,7 +288,7 @@ mod tests {
         let flat: Vec<f32> = features.iter().flatten().map(|&v| v as f32).collect();
         // Classes 1 and 2 are candidates; 0 and 3 only decay.
         let labels = [1_i64, 2, 2, 1, 2];
-        let lesson = Lesson {
+        let samples = TaskSamples {
             features: Tensor::from_slice(&flat).view((5, 3)),
             labels: Tensor::from_slice(&labels),
             candidates: 1..3,
@@ -295,7 +296,7 @@ mod tests {
         let mut optimiser = head.optimiser(&parameters).unwrap();
         for step in 0..6 {
             let loss = head
-                .step(&mut optimiser, &lesson)
+                .step(&mut optimiser, &samples)
                 .unwrap()
                 .double_value(&[]);
             let expected = by_hand.step(
@@ -327,7 +328,7 @@ mod tests {
         head = other;
         // A restored head is trained as before.
         let mut optimiser = head.optimiser(&parameters).unwrap();
-        let _ = head.step(&mut optimiser, &lesson).unwrap();
+        let _ = head.step(&mut optimiser, &samples).unwrap();
         assert_ne!(head.state().unwrap().to_bytes().unwrap(), bytes);
     }
 

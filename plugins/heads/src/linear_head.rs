@@ -1,10 +1,11 @@
 //! The strategy `linear-head`.
 
-use crate::head::{Head, Lesson, normalised};
+use crate::head::{Head, TaskSamples, normalised};
 use crate::parameters::{Parameters, TrainOn};
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::bridge::{self, device, threads};
 use clbench_torch::tch::{Device, Tensor};
-use clbench_torch::{During, Generator, bridge, device, threads};
+use clbench_torch::training::GradientMode;
+use clbench_torch::{During, Generator};
 use harness_abi::{
     Batch, Declaration, Error, Host, Learned, Outline, Result, Setting, State, Strategy, Task,
 };
@@ -59,8 +60,8 @@ impl Strategy for LinearHead {
     }
 
     fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
-        self.lesson(task)
-            .and_then(|lesson| self.train(task.id(), &lesson))
+        self.samples(task)
+            .and_then(|samples| self.train(task.id(), &samples))
             .map_err(|error| error.context(format!("learning task {}", task.id())))
     }
 
@@ -92,7 +93,7 @@ impl Strategy for LinearHead {
 impl LinearHead {
     /// A task's samples, and the classes among which they are told apart. Ids follow the order of arrival, so those of a
     /// task are neighbours, and so are all those seen so far.
-    fn lesson(&self, task: &Task<'_>) -> Result<Lesson> {
+    fn samples(&self, task: &Task<'_>) -> Result<TaskSamples> {
         let ids = || task.classes().iter().map(|class| i64::from(class.id));
         let first = match self.parameters.train_on {
             TrainOn::Seen => 0,
@@ -108,7 +109,7 @@ impl LinearHead {
                 "a sample is of class {label}, which is not among the candidates {candidates:?}"
             )));
         }
-        Ok(Lesson {
+        Ok(TaskSamples {
             features: self.features(&task.features(0, &task.rows())?)?,
             labels: Tensor::f_from_slice(task.labels())
                 .and_then(|labels| labels.f_to_device(self.device))
@@ -118,7 +119,7 @@ impl LinearHead {
     }
 
     /// Trains on a task's samples, with an optimiser and an order of its own.
-    fn train(&self, task: u32, lesson: &Lesson) -> Result<Learned> {
+    fn train(&self, task: u32, samples: &TaskSamples) -> Result<Learned> {
         let (epochs, batch_size) = (self.parameters.epochs, self.parameters.batch_size as usize);
         let mut generator = Generator::new(self.seed, "order", task);
         let mut optimiser = self
@@ -131,10 +132,10 @@ impl LinearHead {
                 return Err(Error::cancelled());
             }
             let doing = format!("epoch {epoch} of {epochs}");
-            let order = generator.permutation(lesson.len());
+            let order = generator.permutation(samples.len());
             let loss = self
                 .head
-                .epoch(&mut optimiser, lesson, &order, batch_size)
+                .epoch(&mut optimiser, samples, &order, batch_size)
                 .during(&doing)?;
             if !loss.is_finite() {
                 return Err(Error::failed(format!(
@@ -147,7 +148,7 @@ impl LinearHead {
             self.host.progress("epoch", epoch.into(), epochs.into());
         }
         Ok(Learned {
-            optimiser_steps: u64::from(epochs) * lesson.len().div_ceil(batch_size) as u64,
+            optimiser_steps: u64::from(epochs) * samples.len().div_ceil(batch_size) as u64,
         })
     }
 
@@ -215,7 +216,7 @@ mod tests {
     }
 
     /// Forty samples of each class: a direction of its own, and noise.
-    fn lesson(classes: Range<i64>, candidates: Range<i64>, scale: f64) -> Lesson {
+    fn samples(classes: Range<i64>, candidates: Range<i64>, scale: f64) -> TaskSamples {
         let mut generator = Generator::new(3, "samples", classes.start as u32);
         let labels: Vec<i64> = classes.flat_map(|class| [class; 40]).collect();
         let features: Vec<f32> = labels
@@ -225,18 +226,18 @@ mod tests {
             })
             .map(|mean| (scale * (mean + 0.1 * generator.normal())) as f32)
             .collect();
-        Lesson {
+        TaskSamples {
             features: Tensor::from_slice(&features).view((-1, i64::from(WIDTH))),
             labels: Tensor::from_slice(&labels),
             candidates,
         }
     }
 
-    /// The share of the lesson that is right, every class being a candidate.
-    fn accuracy(strategy: &LinearHead, lesson: &Lesson) -> f64 {
+    /// The share of the samples that is right, every class being a candidate.
+    fn accuracy(strategy: &LinearHead, samples: &TaskSamples) -> f64 {
         let all: Vec<i64> = (0..CLASSES).collect();
-        let logits = strategy.head.logits(&lesson.features, &all).unwrap();
-        let right = logits.argmax(1, false).eq_tensor(&lesson.labels);
+        let logits = strategy.head.logits(&samples.features, &all).unwrap();
+        let right = logits.argmax(1, false).eq_tensor(&samples.labels);
         right
             .to_kind(Kind::Double)
             .mean(Kind::Double)
@@ -251,7 +252,7 @@ mod tests {
             ..Parameters::default()
         };
         let joint = head(parameters(), 1, Host::silent());
-        let everything = lesson(0..CLASSES, 0..CLASSES, 1.0);
+        let everything = samples(0..CLASSES, 0..CLASSES, 1.0);
         assert_eq!(
             joint.train(1, &everything).unwrap().optimiser_steps,
             30 * 240_u64.div_ceil(32)
@@ -264,19 +265,19 @@ mod tests {
             sequence
                 .train(
                     task as u32 + 1,
-                    &lesson(classes.clone(), 0..classes.end, 1.0),
+                    &samples(classes.clone(), 0..classes.end, 1.0),
                 )
                 .unwrap();
         }
-        assert_eq!(accuracy(&sequence, &lesson(4..6, 0..6, 1.0)), 1.0);
-        assert!(accuracy(&sequence, &lesson(0..2, 0..6, 1.0)) < 0.2);
+        assert_eq!(accuracy(&sequence, &samples(4..6, 0..6, 1.0)), 1.0);
+        assert!(accuracy(&sequence, &samples(0..2, 0..6, 1.0)) < 0.2);
     }
 
     #[test]
     fn a_seed_decides_every_bit() {
         let bytes = |seed| {
             let strategy = head(Parameters::default(), seed, Host::silent());
-            strategy.train(1, &lesson(0..2, 0..2, 1.0)).unwrap();
+            strategy.train(1, &samples(0..2, 0..2, 1.0)).unwrap();
             strategy.state().unwrap().to_bytes().unwrap()
         };
         assert_eq!(bytes(1), bytes(1));
@@ -291,8 +292,8 @@ mod tests {
             ..Parameters::default()
         };
         let strategy = head(parameters, 1, Host::serving(notes.clone()));
-        let lesson = lesson(0..2, 0..2, 1.0);
-        strategy.train(1, &lesson).unwrap();
+        let samples = samples(0..2, 0..2, 1.0);
+        strategy.train(1, &samples).unwrap();
         let epochs: Vec<_> = (1..=4)
             .map(|epoch| ("epoch".to_owned(), epoch, 4))
             .collect();
@@ -304,7 +305,7 @@ mod tests {
         );
 
         notes.end.store(true, Ordering::SeqCst);
-        let error = strategy.train(2, &lesson).unwrap_err();
+        let error = strategy.train(2, &samples).unwrap_err();
         assert_eq!(error.code(), ErrorCode::CANCELLED);
         assert_eq!(notes.losses.lock().unwrap().len(), 4);
     }
@@ -317,7 +318,7 @@ mod tests {
             ..Parameters::default()
         };
         let strategy = head(parameters, 1, Host::silent());
-        let error = strategy.train(1, &lesson(0..2, 0..2, 1e10)).unwrap_err();
+        let error = strategy.train(1, &samples(0..2, 0..2, 1e10)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "epoch 1 of 20: the loss is no longer a number; set `lr`, now 1000000000000000000000000000000, lower"

@@ -11,12 +11,14 @@
 
 use crate::parameters::{Parameters, TrainOn};
 use crate::prompt::{Prompt, text_features};
-use clbench_torch::class_texts::{TEXTS_AT_ONCE, TextFeatures, scored, unit_features};
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::{Lesson, all_finite, total};
+use clbench_torch::bridge::{device, state, threads};
+use clbench_torch::prompting::class_texts::{TEXTS_AT_ONCE, TextFeatures, scored, unit_features};
+use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, Tensor};
-use clbench_torch::{During, Generator, device, state, text_side, threads};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::{TrainingSamples, all_finite, total};
+use clbench_torch::{During, Generator};
 use harness_abi::{
     BackboneHandle, Batch, Class, Declaration, Error, Host, Learned, Outline, Result, Setting,
     State, Strategy, Task,
@@ -59,9 +61,9 @@ impl Strategy for CoOp {
         parameters.check()?;
         device::named(&outline.device)?;
         let info = outline.backbone()?;
-        text_side::logit_scale(info)?;
+        text_encoder::logit_scale(info)?;
         let tokens = parameters.context_tokens;
-        let text = text_side::with_room_for(info, tokens, "context_tokens")?;
+        let text = text_encoder::with_room_for(info, tokens, "context_tokens")?;
         let contexts = match parameters.per_class {
             true => u64::from(outline.classes),
             false => 1,
@@ -81,7 +83,7 @@ impl Strategy for CoOp {
         let device = device::named(&setting.device)?;
         let backbone = setting.backbone()?.clone();
         let tokens = parameters.context_tokens;
-        let text = text_side::with_room_for(backbone.info(), tokens, "context_tokens")?;
+        let text = text_encoder::with_room_for(backbone.info(), tokens, "context_tokens")?;
         let mut shape = vec![i64::from(tokens), i64::from(text.width)];
         if parameters.per_class {
             shape.insert(0, setting.classes.into());
@@ -95,7 +97,7 @@ impl Strategy for CoOp {
             seed: setting.seed,
             device,
             host: setting.host,
-            scale: text_side::logit_scale(backbone.info())?,
+            scale: text_encoder::logit_scale(backbone.info())?,
             backbone,
             context,
             seen: Seen::new(),
@@ -163,8 +165,8 @@ impl CoOp {
         let own: Seen = own.map(|class| (class.id, class.name.clone())).collect();
         let candidates = self.candidates(&own);
         let features = unit_features(&task.features(0, &task.rows())?, self.device)?;
-        let lesson = lesson(features, task.labels(), &candidates)?;
-        let learned = self.train(task.id(), &candidates, &lesson)?;
+        let samples = labelled(features, task.labels(), &candidates)?;
+        let learned = self.train(task.id(), &candidates, &samples)?;
         self.seen.extend(own);
         Ok(learned)
     }
@@ -181,7 +183,12 @@ impl CoOp {
 
     /// Trains the context of the candidates on a task's samples, with an optimiser, a schedule and an order of its own.
     /// Contexts of other classes stay what they are, bit for bit.
-    fn train(&mut self, task: u32, candidates: &Seen, lesson: &Lesson) -> Result<Learned> {
+    fn train(
+        &mut self,
+        task: u32,
+        candidates: &Seen,
+        samples: &TrainingSamples,
+    ) -> Result<Learned> {
         self.features.clear();
         let names: Vec<&str> = candidates.values().map(String::as_str).collect();
         let ids = self.ids(candidates)?;
@@ -191,7 +198,7 @@ impl CoOp {
         };
         let before = before.during("choosing the contexts to train")?;
         let prompt = Prompt::new(&self.backbone, &names, &before, self.parameters.context)?;
-        let steps = self.epochs(task, &prompt, lesson)?;
+        let steps = self.epochs(task, &prompt, samples)?;
         let _mode = GradientMode::off();
         let trained = prompt.context();
         match &ids {
@@ -217,7 +224,7 @@ impl CoOp {
     }
 
     /// All epochs of a task; gives the number of steps.
-    fn epochs(&self, task: u32, prompt: &Prompt, lesson: &Lesson) -> Result<u64> {
+    fn epochs(&self, task: u32, prompt: &Prompt, samples: &TrainingSamples) -> Result<u64> {
         let p = &self.parameters;
         let schedule = p.schedule();
         let mut optimiser = prompt.sgd(p.lr, p.momentum, p.weight_decay)?;
@@ -226,7 +233,7 @@ impl CoOp {
         for epoch in 0..p.epochs {
             optimiser.set_lr(schedule.lr(epoch));
             let doing = format!("epoch {} of {}", epoch + 1, p.epochs);
-            let order = Tensor::f_from_slice(&generator.permutation(lesson.len()))
+            let order = Tensor::f_from_slice(&generator.permutation(samples.len()))
                 .and_then(|order| order.f_to_device(self.device))
                 .during(&doing)?;
             let mut losses = Vec::new();
@@ -236,7 +243,7 @@ impl CoOp {
                 if self.host.cancelled() {
                     return Err(Error::cancelled());
                 }
-                let batch = lesson.rows(rows).during(&doing)?;
+                let batch = samples.rows(rows).during(&doing)?;
                 let loss = prompt
                     .step(&mut optimiser, &batch)
                     .map_err(|error| error.context(doing.clone()))?;
@@ -244,7 +251,7 @@ impl CoOp {
                 steps += 1;
             }
             // The first number that is read of an epoch: until here nobody waited for the device.
-            let loss = total(&losses).during(&doing)? / lesson.len().max(1) as f64;
+            let loss = total(&losses).during(&doing)? / samples.len().max(1) as f64;
             let last = epoch + 1 == p.epochs;
             if !loss.is_finite() || last && !all_finite(prompt.context()).during(&doing)? {
                 return Err(Error::failed(format!(
@@ -292,7 +299,7 @@ fn encoded(
 }
 
 /// A task's samples, their classes as positions among the candidates.
-fn lesson(features: Tensor, labels: &[i64], candidates: &Seen) -> Result<Lesson> {
+fn labelled(features: Tensor, labels: &[i64], candidates: &Seen) -> Result<TrainingSamples> {
     let positions: BTreeMap<i64, i64> = candidates.keys().map(|&id| id.into()).zip(0..).collect();
     let targets: Vec<i64> = labels
         .iter()
@@ -307,7 +314,7 @@ fn lesson(features: Tensor, labels: &[i64], candidates: &Seen) -> Result<Lesson>
     let targets = Tensor::f_from_slice(&targets)
         .and_then(|targets| targets.f_to_device(features.device()))
         .during("the labels")?;
-    Ok(Lesson { features, targets })
+    Ok(TrainingSamples { features, targets })
 }
 
 #[cfg(test)]

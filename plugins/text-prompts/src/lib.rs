@@ -1,4 +1,4 @@
-//! Strategies on CLIP's text side: an image is scored for a class by the cosine similarity of its embedding with that of a
+//! Strategies on CLIP's text encoder: an image is scored for a class by the cosine similarity of its embedding with that of a
 //! text that holds the class's name.
 //!
 //! - [`ZeroShot`]: the text is a template, such as `a photo of a {}`, and nothing is trained. It forgets nothing, and what it

@@ -1,6 +1,6 @@
 //! What a scenario can set of CoOp.
 
-use clbench_torch::schedule::WarmUpCosine;
+use clbench_torch::training::WarmUpCosine;
 use harness_abi::parameters::require;
 use harness_abi::{Place, Result};
 use serde::Deserialize;

@@ -9,14 +9,14 @@
 //! A [`Prompt`] knows no tasks: one `forward` of the backbone over the classes, and one way back, is a step.
 
 use clbench_torch::During;
-use clbench_torch::class_texts::readable;
-use clbench_torch::cosine::{self, unit_rows};
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::Lesson;
+use clbench_torch::prompting::PromptedTexts;
+use clbench_torch::prompting::class_texts::readable;
+use clbench_torch::prompting::cosine::{self, unit_rows};
+use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::nn::{Optimizer, OptimizerConfig, Sgd, VarStore};
 use clbench_torch::tch::{Reduction, TchError, Tensor};
-use clbench_torch::text::PromptedTexts;
-use clbench_torch::text_side;
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::TrainingSamples;
 use harness_abi::{BackboneHandle, Error, Place, Result};
 
 /// What CLIP is told: a text ends with a full stop, wherever the context stands.
@@ -54,7 +54,7 @@ impl Prompt {
         trained.f_copy_(context).during("making the context")?;
         Ok(Prompt {
             texts,
-            scale: text_side::logit_scale(backbone.info())?,
+            scale: text_encoder::logit_scale(backbone.info())?,
             variables,
             context: trained,
         })
@@ -91,7 +91,7 @@ impl Prompt {
     /// # Errors
     ///
     /// What the backbone or libtorch reports.
-    pub fn backward(&self, batch: &Lesson) -> Result<Tensor> {
+    pub fn backward(&self, batch: &TrainingSamples) -> Result<Tensor> {
         let _mode = GradientMode::on();
         let encoded = self
             .texts
@@ -126,7 +126,7 @@ impl Prompt {
     /// # Errors
     ///
     /// As for [`backward`](Self::backward).
-    pub fn step(&self, optimiser: &mut Optimizer, batch: &Lesson) -> Result<Tensor> {
+    pub fn step(&self, optimiser: &mut Optimizer, batch: &TrainingSamples) -> Result<Tensor> {
         optimiser.zero_grad();
         let loss = self.backward(batch)?;
         optimiser.step();
@@ -194,8 +194,8 @@ mod tests {
             .unwrap()
     }
 
-    fn lesson(rows: i64) -> Lesson {
-        Lesson {
+    fn samples(rows: i64) -> TrainingSamples {
+        TrainingSamples {
             features: unit_rows(&normal("features", &[rows, 16])).unwrap(),
             targets: Tensor::from_slice(&(0..rows).map(|row| row % 3).collect::<Vec<_>>()),
         }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     /// The loss by hand, in f64, of a context `[classes, 5, 8]`, from nothing but the backbone's embeddings.
-    fn loss_by_hand(context: &[f64], place: Place, batch: &Lesson) -> f64 {
+    fn loss_by_hand(context: &[f64], place: Place, batch: &TrainingSamples) -> f64 {
         let context: Vec<f32> = context.iter().map(|&value| value as f32).collect();
         let prompt = harness_abi::Tensor::from_vec(context, &PER_CLASS).unwrap();
         let inputs = Inputs::Texts {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     /// The gradient by hand, of the shape of `context`: finite differences of the fourth order.
-    fn gradient_by_hand(context: &[f64], place: Place, batch: &Lesson) -> Vec<f64> {
+    fn gradient_by_hand(context: &[f64], place: Place, batch: &TrainingSamples) -> Vec<f64> {
         let h = 0.02;
         let at = |index: usize, offset: f64| {
             let mut moved = context.to_vec();
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn loss_and_gradient_are_those_by_hand_in_every_layout() {
-        let batch = lesson(7);
+        let batch = samples(7);
         for place in [Place::Front, Place::Middle, Place::End] {
             for shape in [&SHARED[..], &PER_CLASS] {
                 let context = normal("context", shape);
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn steps_are_those_of_sgd_by_hand() {
         let (lr, momentum, decay) = (0.3, 0.8, 0.05);
-        let batch = lesson(7);
+        let batch = samples(7);
         for shape in [&SHARED[..], &PER_CLASS] {
             let context = normal("context", shape);
             let prompt = Prompt::new(&ToyBackbone::handle(), &NAMES, &context, Place::Front);

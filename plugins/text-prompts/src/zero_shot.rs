@@ -5,13 +5,15 @@
 //! CLIP's own code: each to unit length, their mean, and that to unit length again. The logit of an image for a class is
 //! the model's logit scale times the cosine similarity.
 
-use clbench_torch::class_texts::{
+use clbench_torch::During;
+use clbench_torch::bridge::{device, threads};
+use clbench_torch::prompting::class_texts::{
     TextFeatures, check_template, filled, scored, text_features, unit_features,
 };
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, Kind, Tensor};
-use clbench_torch::{During, device, text_side, threads};
+use clbench_torch::training::GradientMode;
 use harness_abi::{
     BackboneHandle, Batch, Class, Declaration, Error, Learned, Outline, Result, Setting, State,
     Strategy, Task,
@@ -60,7 +62,7 @@ impl Strategy for ZeroShot {
     fn check(parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
         parameters.check()?;
         device::named(&outline.device)?;
-        text_side::logit_scale(outline.backbone()?)?;
+        text_encoder::logit_scale(outline.backbone()?)?;
         Ok(Declaration {
             keeps: Vec::new(),
             scores_unseen: true,
@@ -76,7 +78,7 @@ impl Strategy for ZeroShot {
         let backbone = setting.backbone()?.clone();
         Ok(ZeroShot {
             parameters,
-            scale: text_side::logit_scale(backbone.info())?,
+            scale: text_encoder::logit_scale(backbone.info())?,
             backbone,
             device: device::named(&setting.device)?,
             features: TextFeatures::default(),

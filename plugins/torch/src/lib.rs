@@ -1,44 +1,23 @@
-//! What plugins on libtorch share: an ordinary library that each of them links in, no plugin of its own.
+//! What plugins on libtorch share: an ordinary library that each of them links in, no plugin of its
+//! own.
 //!
-//! [`tch`] is re-exported so that every plugin uses the version that matches the libtorch of this workspace. Around it:
+//! [`tch`] is re-exported so that every plugin uses the version that matches the libtorch of this
+//! workspace. Around it:
 //!
-//! - [`bridge`]: tensors in from the boundary and out to it.
-//! - [`class_texts`]: class names into texts, and texts into features that are kept.
-//! - [`cosine`]: rows of unit length, and logits made of them.
-//! - [`device`]: what a scenario's `device` means, and what is said where it is not there.
-//! - [`gradient`]: the gradient mode, set for a scope and put back.
-//! - [`error`]: what libtorch throws, as the boundary's error.
-//! - [`images`]: a differentiable call of a backbone's image side, in the middle of a graph of libtorch's.
-//! - [`lesson`]: samples to train on, and what is read of a training's numbers.
-//! - [`noise`]: random tensors made on the device that uses them.
-//! - [`prompted`]: how such a call goes, forth and back.
-//! - [`random`]: seeded generators of a plugin's own, so that libtorch's global one is never touched.
-//! - [`schedule`]: learning rates, epoch by epoch.
-//! - [`state`]: a strategy's tensors into its state and back, bit for bit.
-//! - [`text`]: a differentiable call of a backbone's text side.
-//! - [`text_side`]: what a strategy needs of that side, asked for before anything is trained.
-//! - [`threads`]: how many threads an operation may use.
+//! - [`bridge`]: between the boundary and libtorch: tensors, states, devices, threads and errors.
+//! - [`random`]: seeded generators of a plugin's own, so that libtorch's global one is never
+//!   touched.
+//! - [`training`]: samples to train on, learning rates, and the gradient mode.
+//! - [`prompting`]: differentiable calls of a backbone with prompts, and the class texts and
+//!   cosines around them.
 
 pub mod bridge;
-pub mod class_texts;
-pub mod cosine;
-pub mod device;
-pub mod error;
-pub mod gradient;
-pub mod images;
-pub mod lesson;
-pub mod noise;
-pub mod prompted;
+pub mod prompting;
 pub mod random;
-pub mod schedule;
-pub mod state;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-pub mod text;
-pub mod text_side;
-pub mod threads;
+pub mod training;
 
-pub use error::During;
-pub use noise::Noise;
-pub use random::Generator;
+pub use bridge::During;
+pub use random::{Generator, Noise};
 pub use tch;

@@ -16,7 +16,7 @@ const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 ///
 /// If libtorch does not take the number of threads.
 pub fn strategy<S: Strategy>() -> StrategyKit<S> {
-    crate::threads::set(1).expect("one thread");
+    crate::bridge::threads::set(1).expect("one thread");
     testkit::strategy::<S>()
         .global_state("the gradient mode", gradient_mode)
         .global_state("libtorch's generator", next_number())

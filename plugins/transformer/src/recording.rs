@@ -7,8 +7,8 @@
 //! no GPU. Those of a call with prompts stay where the model is, for the strategy's loss.
 
 use crate::work::Work;
-use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use clbench_torch::training::GradientMode;
 use clbench_torch::{During, bridge};
 use harness_abi::backbone::{Inputs, OutputGradients};
 use harness_abi::{Error, Forward, Pullback, Result, Site, TensorView};

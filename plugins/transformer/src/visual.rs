@@ -1,4 +1,4 @@
-//! Prompts on the image side: the sites by which strategies name the places, and what stands there in a call.
+//! Prompts on the image encoder: the sites by which strategies name the places, and what stands there in a call.
 //!
 //! Every backbone with an image encoder of this kind has the same sites, so that a method which prompts images runs on all of
 //! them: tokens beside the patches, and keys and values before each layer's own.
@@ -56,7 +56,7 @@ pub enum PromptPosition {
     None,
 }
 
-/// The sites of an image side.
+/// The sites of an image encoder.
 #[derive(Debug, Clone, Copy)]
 pub struct VisualSites {
     /// The width of a token.

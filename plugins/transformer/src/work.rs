@@ -1,7 +1,8 @@
 //! What a call works on, as messages name it; and what would help where memory ran out under it.
 
+use clbench_torch::During;
+use clbench_torch::bridge::error;
 use clbench_torch::tch::TchError;
-use clbench_torch::{During, error};
 use harness_abi::{Error, Result};
 use std::fmt;
 

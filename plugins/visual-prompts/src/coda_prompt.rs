@@ -28,10 +28,10 @@ mod parameters;
 
 pub use parameters::{Parameters, Preset, Settings};
 
-use crate::image_side::{ImageSide, prefix_sites};
+use crate::image_encoder::{EncoderShape, prefix_sites};
 use crate::method::{Chosen, Method, Plan, Stage};
-use clbench_torch::cosine::unit_rows;
-use clbench_torch::images::CLASS_TOKEN;
+use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::prompting::images::CLASS_TOKEN;
 use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
@@ -60,7 +60,7 @@ impl Method for CodaPrompt {
         settings.check()?;
         let info = outline.backbone()?;
         let sites = prefix_sites(info, &settings.layers, "layers")?;
-        let width = ImageSide::of(info, &sites, &[])?.width;
+        let width = EncoderShape::of(info, &sites, &[])?.width;
         let components = settings.components;
         require(
             "components",

@@ -19,10 +19,10 @@ mod parameters;
 
 pub use parameters::{Parameters, Preset, Settings};
 
-use crate::image_side::prefix_sites;
+use crate::image_encoder::prefix_sites;
 use crate::method::{Chosen, Method, Plan, Stage};
 use crate::pool::{largest, similarity};
-use clbench_torch::images::CLASS_TOKEN;
+use clbench_torch::prompting::images::CLASS_TOKEN;
 use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};

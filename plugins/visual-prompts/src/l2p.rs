@@ -17,10 +17,10 @@ mod parameters;
 
 pub use parameters::{Insertion, Parameters, Pooling, Preset, Settings};
 
-use crate::image_side;
+use crate::image_encoder;
 use crate::method::{Chosen, Method, Plan, Stage};
 use crate::pool::{largest, similarity};
-use clbench_torch::images::{CLASS_TOKEN, PROMPT, TOKENS};
+use clbench_torch::prompting::images::{CLASS_TOKEN, PROMPT, TOKENS};
 use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
@@ -45,7 +45,7 @@ impl Method for L2p {
         let sites = match settings.insertion {
             Insertion::Tokens => vec![PROMPT.into()],
             Insertion::Prefixes => {
-                image_side::prefix_sites(outline.backbone()?, &[1], "insertion")?
+                image_encoder::prefix_sites(outline.backbone()?, &[1], "insertion")?
             }
         };
         Ok(Plan {

@@ -2,14 +2,15 @@
 //! head.
 
 use crate::head::Head;
-use crate::image_side::ImageSide;
+use crate::image_encoder::EncoderShape;
 use crate::method::{Chosen, Method, Plan, Stage};
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::images::{CLASS_TOKEN, PromptedImages};
-use clbench_torch::lesson::{all_finite, total};
+use clbench_torch::bridge::{self, device, state, threads};
+use clbench_torch::prompting::images::{CLASS_TOKEN, PromptedImages};
 use clbench_torch::tch::nn::{Optimizer, VarStore};
 use clbench_torch::tch::{Device, Reduction, Tensor};
-use clbench_torch::{During, Generator, bridge, device, state, threads};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::{all_finite, total};
+use clbench_torch::{During, Generator};
 use harness_abi::{
     Batch, Declaration, Error, Host, Learned, Outline, Result, Setting, State, Strategy, Task,
     TensorView,
@@ -41,7 +42,7 @@ struct Memory {
     tasks: u32,
 }
 
-/// What the declaration says of a backbone with a text side.
+/// What the declaration says of a backbone with a text encoder.
 const ADAPTATION: &str = "prompts in the image encoder of a CLIP; published for an ImageNet ViT";
 
 impl<M: Method> Strategy for Learner<M> {
@@ -146,10 +147,13 @@ impl<M: Method> Strategy for Learner<M> {
     }
 }
 
-/// The method's plan, and the image side that it is for.
-fn planned<M: Method>(parameters: &M::Parameters, outline: &Outline) -> Result<(Plan, ImageSide)> {
+/// The method's plan, and the image encoder that it is for.
+fn planned<M: Method>(
+    parameters: &M::Parameters,
+    outline: &Outline,
+) -> Result<(Plan, EncoderShape)> {
     let plan = M::plan(parameters, outline)?;
-    let side = ImageSide::of(outline.backbone()?, &plan.sites, &[plan.output])?;
+    let side = EncoderShape::of(outline.backbone()?, &plan.sites, &[plan.output])?;
     Ok((plan, side))
 }
 

@@ -19,7 +19,7 @@
 pub mod coda_prompt;
 pub mod dual_prompt;
 pub mod head;
-pub mod image_side;
+pub mod image_encoder;
 pub mod l2p;
 pub mod learner;
 mod method;

@@ -1,6 +1,6 @@
 //! Pools: keys that queries are compared with, and first values.
 
-use clbench_torch::cosine::unit_rows;
+use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{TchError, Tensor};
 use harness_abi::Result;
 use harness_abi::parameters::require;

@@ -1,8 +1,8 @@
 //! How the parameters are trained: the same numbers for all three methods, with values of their own in each preset.
 
-use clbench_torch::schedule::QuarterCosine;
 use clbench_torch::tch::TchError;
 use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, VarStore};
+use clbench_torch::training::QuarterCosine;
 use harness_abi::Result;
 use harness_abi::parameters::require;
 use serde::Deserialize;

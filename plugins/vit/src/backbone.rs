@@ -3,12 +3,13 @@
 use crate::config::Config;
 use crate::model::VisionTransformer;
 use crate::shape::Shape;
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::During;
+use clbench_torch::bridge::{device, threads};
 use clbench_torch::tch::{Device, Tensor};
-use clbench_torch::{During, device, threads};
+use clbench_torch::training::GradientMode;
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::{Folder, named};
-use clbench_transformer::hub::Whence;
+use clbench_transformer::location::ModelLocation;
 use clbench_transformer::normalisation::Normalisation;
 use clbench_transformer::recording;
 use clbench_transformer::visual::{
@@ -117,13 +118,13 @@ impl Backbone for Vit {
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
-        let whence = Whence {
+        let location = ModelLocation {
             path: parameters.path.as_deref(),
             model: parameters.model.as_deref(),
             revision: parameters.revision.as_deref(),
         };
         let folder = Folder::open(
-            whence.folder(&setting.folder)?,
+            location.folder(&setting.folder)?,
             "a vision transformer in timm's layout",
             &[CONFIG, WEIGHTS],
         )?;

@@ -1,9 +1,9 @@
 //! The backbone `vit`: plain ImageNet vision transformers (Dosovitskiy et al., arXiv 2010.11929) on libtorch, from a folder in
-//! timm's layout. It is what the image-side methods (L2P, DualPrompt, CODA-Prompt) were published on; it has no text side.
+//! timm's layout. It is what the image-side methods (L2P, DualPrompt, CODA-Prompt) were published on; it has no text encoder.
 //!
 //! [`config`] reads `config.json`, [`shape`] what the tensors of `model.safetensors` say of the model, which the [`model`] is
 //! then made of. [`backbone`] puts it behind the plugin boundary, with the same
-//! [visual prompt sites](clbench_transformer::visual) as CLIP's image side.
+//! [visual prompt sites](clbench_transformer::visual) as CLIP's image encoder.
 //!
 //! # Weights
 //!

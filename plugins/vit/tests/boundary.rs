@@ -1,9 +1,10 @@
 //! What a host relies on, checked by the testkit of the plugin boundary: every site's gradients against finite differences
 //! among it.
 
+#[path = "tiny/vit.rs"]
 mod tiny;
 
-use clbench_torch::gradient::GradientMode;
+use clbench_torch::training::GradientMode;
 use clbench_torch::{tch, testkit::gradient_mode};
 use clbench_vit::Vit;
 use harness_abi::testkit::{self, json};
@@ -12,7 +13,7 @@ use tiny::TinyVit;
 /// One test, since what it watches belongs to the process: another one beside it would be seen.
 #[test]
 fn keeps_what_a_host_relies_on() {
-    clbench_torch::threads::set(1).unwrap();
+    clbench_torch::bridge::threads::set(1).unwrap();
     let tiny = TinyVit::new(tiny::query_model());
     testkit::backbone::<Vit>()
         .folder(tiny.setting().folder)

@@ -1,5 +1,6 @@
 //! What a folder may say, and what is said of one that cannot be used.
 
+#[path = "tiny/vit.rs"]
 mod tiny;
 
 use clbench_torch::tch::{Device, Kind, Tensor};

@@ -1,6 +1,7 @@
 //! The numbers of the reference implementation, timm's plain and L2P's prompted model, on the same weights; see the
 //! fixture's README for where they come from.
 
+#[path = "tiny/vit.rs"]
 mod tiny;
 
 use clbench_torch::tch::{Device, Kind, Tensor};

@@ -34,14 +34,14 @@ pub(crate) fn check(
             }
             Err(_) => continue,
         };
-        let mend = if path == UNKNOWN {
+        let fix = if path == UNKNOWN {
             "give the type of the parameters `#[serde(deny_unknown_fields)]`"
         } else {
             "refuse it with `Error::parameter` and the key's dotted path"
         };
         report.fail(
             Check::Parameters,
-            format!("{parameters}, which is bad at `{path}`, {wrong}; {mend}"),
+            format!("{parameters}, which is bad at `{path}`, {wrong}; {fix}"),
         );
     }
 }

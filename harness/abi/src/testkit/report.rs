@@ -68,9 +68,9 @@ pub struct Finding {
 pub struct Report {
     /// The type that was checked.
     pub subject: String,
-    /// What must be mended.
+    /// What must be fixed.
     pub failures: Vec<Finding>,
-    /// What an author should know, but need not mend: a check that was left out, and why.
+    /// What an author should know, but need not fix: a check that was left out, and why.
     pub notes: Vec<Finding>,
 }
 

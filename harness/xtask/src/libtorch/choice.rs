@@ -59,7 +59,7 @@ fn check_is_absolute(value: &OsStr) -> Result<()> {
 
 /// That a folder holds the parts and the version that tch needs. `named_by` is the variable that led to it.
 fn check(folder: &Path, named_by: &str, bypass_version: bool) -> Result<()> {
-    let mend = format!(
+    let fix = format!(
         "Unset {named_by} to have the right one fetched, or let it lead to libtorch {VERSION}"
     );
     let library = format!(
@@ -73,7 +73,7 @@ fn check(folder: &Path, named_by: &str, bypass_version: bool) -> Result<()> {
     ];
     if let Some(missing) = parts.into_iter().find(|part| !folder.join(part).is_file()) {
         bail!(
-            "{named_by} leads to {}, which is no whole libtorch: it has no {missing}. {mend}",
+            "{named_by} leads to {}, which is no whole libtorch: it has no {missing}. {fix}",
             folder.display()
         );
     }
@@ -86,7 +86,7 @@ fn check(folder: &Path, named_by: &str, bypass_version: bool) -> Result<()> {
             format!("libtorch {found}")
         });
         bail!(
-            "{named_by} leads to {}, which is {found}, but clbench needs {VERSION}. {mend} \
+            "{named_by} leads to {}, which is {found}, but clbench needs {VERSION}. {fix} \
              (LIBTORCH_BYPASS_VERSION_CHECK=1 tries it as it is)",
             folder.display()
         );

@@ -138,12 +138,12 @@ fn fetch(python: &Python, folder: &Path) -> Result<()> {
         log: &log,
     };
     if let Err(failure) = download.run(python)? {
-        let mend = match failure {
+        let fix = match failure {
             pip::Failure::DiskFull => disk_full(root),
             other => format!("{other}, or set LIBTORCH to a libtorch {VERSION} folder"),
         };
         bail!(
-            "libtorch could not be fetched. {mend}. pip's own account is in {}",
+            "libtorch could not be fetched. {fix}. pip's own account is in {}",
             log.display()
         );
     }

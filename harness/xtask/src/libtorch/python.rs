@@ -104,19 +104,19 @@ fn evaluate(name: &str, code: &str) -> Result<String, String> {
 pub fn torch_folder(virtual_env: bool) -> Result<PathBuf> {
     let name = if virtual_env { "python" } else { "python3" };
     let code = "import importlib.util as u, os, setuptools; s = u.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')";
-    let mend = "or unset LIBTORCH_USE_PYTORCH to have libtorch fetched";
+    let fix = "or unset LIBTORCH_USE_PYTORCH to have libtorch fetched";
     match evaluate(name, code) {
         Ok(folder) if folder.is_empty() => bail!(
-            "LIBTORCH_USE_PYTORCH is set, but {name} has no PyTorch: `{name} -m pip install torch=={VERSION}`, {mend}"
+            "LIBTORCH_USE_PYTORCH is set, but {name} has no PyTorch: `{name} -m pip install torch=={VERSION}`, {fix}"
         ),
         Ok(folder) => Ok(PathBuf::from(folder)),
         Err(reason) if reason.contains("setuptools") => bail!(
             "LIBTORCH_USE_PYTORCH is set, but {name} has no setuptools, which PyTorch needs to tell its folders: `{name} -m pip \
-             install setuptools`, {mend}"
+             install setuptools`, {fix}"
         ),
-        Err(reason) => bail!(
-            "LIBTORCH_USE_PYTORCH is set, but {name} does not run ({reason}): mend it, {mend}"
-        ),
+        Err(reason) => {
+            bail!("LIBTORCH_USE_PYTORCH is set, but {name} does not run ({reason}): fix it, {fix}")
+        }
     }
 }
 

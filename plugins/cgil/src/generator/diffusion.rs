@@ -8,8 +8,8 @@
 
 use super::normalisation::Normalisation;
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
-use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{TchError, Tensor};
+use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use denoiser::{Denoiser, Shape, sinusoids};
 use harness_abi::parameters::require;

@@ -9,9 +9,9 @@
 //! ```
 
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::all_finite;
 use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::all_finite;
 use clbench_torch::{During, Noise};
 use harness_abi::{Error, Result};
 use serde::Deserialize;

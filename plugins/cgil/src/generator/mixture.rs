@@ -20,8 +20,8 @@
 
 use super::normalisation::Normalisation;
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator, k_means};
-use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use harness_abi::parameters::require;
 use harness_abi::{Error, Result};

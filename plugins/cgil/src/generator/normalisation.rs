@@ -12,9 +12,9 @@
 
 use super::{ClassFeatures, Fitted};
 use clbench_torch::During;
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::lesson::all_finite;
 use clbench_torch::tch::{TchError, Tensor};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::all_finite;
 use harness_abi::{Error, Result};
 
 /// The normalisation of some classes, `[classes, 1, width]` each.

@@ -72,7 +72,7 @@ pub(crate) fn fitting(host: &Host) -> Fitting<'_> {
 
 pub(crate) fn fit(generator: &dyn Generator, classes: &[ClassFeatures]) -> Fit {
     // Small tensors, and tests beside one another: more threads would only wait for each other.
-    clbench_torch::threads::set(1).unwrap();
+    clbench_torch::bridge::threads::set(1).unwrap();
     generator.fit(classes, &fitting(&Host::silent())).unwrap()
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn draw(
     let mut noise = Noise::new(1, "draw", 2, classes, Device::Cpu).unwrap();
     let draws = generator.draw(fitted, count, &mut noise).unwrap();
     assert_eq!(draws.kind(), Kind::Float);
-    assert!(clbench_torch::lesson::all_finite(&draws).unwrap());
+    assert!(clbench_torch::training::all_finite(&draws).unwrap());
     draws
 }
 

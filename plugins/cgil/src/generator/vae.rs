@@ -23,9 +23,9 @@ mod training;
 
 use super::normalisation::Normalisation;
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
-use clbench_torch::gradient::GradientMode;
-use clbench_torch::schedule::WarmRestarts;
 use clbench_torch::tch::{Device, Tensor};
+use clbench_torch::training::GradientMode;
+use clbench_torch::training::WarmRestarts;
 use clbench_torch::{During, Noise};
 use decoder::Decoder;
 use harness_abi::parameters::require;

@@ -60,9 +60,9 @@ fn normal(purpose: &str, shape: &[i64], deviation: f64) -> Tensor {
         .unwrap()
 }
 
-fn lesson(rows: i64) -> Lesson {
+fn samples(rows: i64) -> TrainingSamples {
     let labels: Vec<i64> = (0..rows).map(|row| row % 4).collect();
-    Lesson {
+    TrainingSamples {
         features: unit_rows(&normal("images", &[rows, 16], 1.0)).unwrap(),
         targets: Tensor::from_slice(&labels),
     }
@@ -80,7 +80,12 @@ fn each(prompts: &ClassPrompts) -> Vec<(String, Tensor)> {
 }
 
 /// The loss by another way: the keys of all classes, made as for prediction.
-fn loss_by_hand(world: &World, prompts: &ClassPrompts, batch: &Lesson, weight: f64) -> f64 {
+fn loss_by_hand(
+    world: &World,
+    prompts: &ClassPrompts,
+    batch: &TrainingSamples,
+    weight: f64,
+) -> f64 {
     let seen = world.seen();
     let keys = match prompts.context() {
         Context::ImageConditioned => keys::image_keys(
@@ -137,7 +142,7 @@ fn loss_by_hand(world: &World, prompts: &ClassPrompts, batch: &Lesson, weight: f
 #[test]
 fn losses_and_gradients_are_those_of_the_formulas_in_every_context() {
     let world = World::new();
-    let batch = lesson(6);
+    let batch = samples(6);
     for context in CONTEXTS {
         for first in [0, 3] {
             let weight = match context {
@@ -210,7 +215,7 @@ fn prompts_left_as_they_are_stay_bit_for_bit() {
             ..Training::default()
         };
         let learned = train(&tuning, &training, "training", &Host::silent(), |_| {
-            Ok(lesson(12))
+            Ok(samples(12))
         });
         assert_eq!(learned.unwrap().optimiser_steps, 6);
         let after = tuning.prompts().unwrap();
@@ -232,7 +237,7 @@ fn a_rate_that_is_too_high_is_named_by_its_key() {
         ..Training::default()
     };
     let trained = train(&tuning, &training, "alignment", &Host::silent(), |_| {
-        Ok(lesson(8))
+        Ok(samples(8))
     });
     let error = trained.unwrap_err().to_string();
     assert!(

@@ -1,6 +1,6 @@
 //! Captions: a combination's name in one of the templates, as tokens.
 //!
-//! In some batches captions are made strange, so that the text side knows more than a dozen sentences: words are spelled byte
+//! In some batches captions are made strange, so that the text encoder knows more than a dozen sentences: words are spelled byte
 //! by byte, and words of no matter stand before a caption or behind it. So every position of the context is trained, and
 //! prompts of some learned tokens meet a model that expects strangers there.
 

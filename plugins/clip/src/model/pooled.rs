@@ -1,4 +1,4 @@
-//! The text side where only the pooled tokens matter, and the same rows come again with other contexts: prompt training.
+//! The text encoder where only the pooled tokens matter, and the same rows come again with other contexts: prompt training.
 //!
 //! It computes what [`TextModel`] computes over all positions, to the rounding of its type, and computes nothing again that
 //! cannot have changed:
@@ -15,7 +15,7 @@ use crate::packing::Packing;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_transformer::layer::{Inputs, Layer};
 
-/// The text side for pooled tokens. Its weights are frozen.
+/// The text encoder for pooled tokens. Its weights are frozen.
 #[derive(Debug)]
 pub struct PooledModel {
     model: TextModel,
@@ -56,7 +56,7 @@ struct Contexts {
     positions: Tensor,
 }
 
-/// What the text side makes of pooled tokens.
+/// What the text encoder makes of pooled tokens.
 #[derive(Debug)]
 pub struct PooledTexts {
     /// After the last layer norm, `[rows, width]`.
@@ -66,7 +66,7 @@ pub struct PooledTexts {
 }
 
 impl PooledModel {
-    /// The text side of a model, for texts that begin with that token.
+    /// The text encoder of a model, for texts that begin with that token.
     ///
     /// # Errors
     ///

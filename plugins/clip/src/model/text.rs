@@ -1,4 +1,4 @@
-//! The text side: token and position embeddings, a causal encoder, the end of text projected.
+//! The text encoder: token and position embeddings, causal layers, the end of text projected.
 //!
 //! Every token comes out, and the weights may be trained: it is what pre-training uses, and the measure of
 //! [`pooled`](super::pooled), through which the backbone encodes.
@@ -10,7 +10,7 @@ use clbench_transformer::layer::{Attend, Encoder, LayerNorm, Linear};
 use clbench_transformer::source::{Below, Source};
 use harness_abi::Result;
 
-/// The text side.
+/// The text encoder.
 #[derive(Debug)]
 pub struct TextModel {
     /// `[vocabulary, width]`.
@@ -22,7 +22,7 @@ pub struct TextModel {
     pub(super) projection: Linear,
 }
 
-/// What the text side makes of rows of text.
+/// What the text encoder makes of rows of text.
 #[derive(Debug)]
 pub struct EncodedTexts {
     /// Every token after the last layer norm, `[rows, tokens, width]`.

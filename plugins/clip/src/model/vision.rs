@@ -1,4 +1,4 @@
-//! The image side: patches, a class token, positions, an encoder, the class token projected; and the places where prompts
+//! The image encoder: patches, a class token, positions, layers, the class token projected; and the places where prompts
 //! enter.
 
 use super::encoder::{EncoderShape, encoder};
@@ -11,7 +11,7 @@ use clbench_transformer::visual::{TokenPrompts, VisualPrompts};
 use harness_abi::Result;
 use serde::Deserialize;
 
-/// The image side.
+/// The image encoder.
 #[derive(Debug)]
 pub struct VisionModel {
     embedding: ImageEmbedding,
@@ -32,7 +32,7 @@ pub enum PromptEntry {
     AfterPreNorm,
 }
 
-/// What the image side makes of images.
+/// What the image encoder makes of images.
 #[derive(Debug)]
 pub struct EncodedImages {
     /// What goes into the first layer, `[images, 1 + n + patches, width]`.

@@ -1,7 +1,7 @@
 //! OpenCLIP's tensors under the names that transformers gives them.
 //!
 //! Three things differ beside the names: queries, keys and values are one matrix, one below the other; the two projections are
-//! transposed; and a model with a text side of its own (`custom_text`) has `text.` before that side's names.
+//! transposed; and a model with a text encoder of its own (`custom_text`) has `text.` before that side's names.
 
 use clbench_torch::During;
 use clbench_torch::tch::{TchError, Tensor};
@@ -12,7 +12,7 @@ use harness_abi::Result;
 /// A file in OpenCLIP's layout that answers to transformers' names.
 pub struct Renamed<'a> {
     weights: &'a mut Weights,
-    /// What stands before the names of the text side.
+    /// What stands before the names of the text encoder.
     text: &'static str,
 }
 

@@ -1,7 +1,7 @@
 //! Task after task, by hand.
 
 use super::*;
-use clbench_torch::cosine::unit_rows;
+use clbench_torch::prompting::cosine::unit_rows;
 use harness_abi::ErrorCode;
 use harness_abi::host::HostService;
 use harness_abi::testkit::ToyBackbone;
@@ -87,7 +87,7 @@ fn own(task: u32) -> Seen {
 }
 
 /// Ten samples of each class of a task, their labels among those candidates.
-fn samples(task: u32, candidates: &Seen) -> Lesson {
+fn samples(task: u32, candidates: &Seen) -> TrainingSamples {
     let labels: Vec<i64> = own(task)
         .keys()
         .flat_map(|&id| [i64::from(id); 10])
@@ -99,7 +99,7 @@ fn samples(task: u32, candidates: &Seen) -> Lesson {
         .map(|mean| (mean + 0.1 * generator.normal()) as f32)
         .collect();
     let features = unit_rows(&Tensor::from_slice(&features).view((-1, 16))).unwrap();
-    lesson(features, &labels, candidates).unwrap()
+    labelled(features, &labels, candidates).unwrap()
 }
 
 fn learn(strategy: &mut CoOp, task: u32) -> Result<Learned> {
@@ -127,12 +127,12 @@ fn every_task_begins_with_a_fresh_optimiser_and_schedule() {
         let prompt = Prompt::new(&toy, &names, &context, harness_abi::Place::Front).unwrap();
         let mut optimiser = prompt.sgd(0.2, 0.9, 5e-4).unwrap();
         let mut generator = Generator::new(1, "order", task);
-        let lesson = samples(task, &own(task));
+        let samples = samples(task, &own(task));
         let cosine = |part: f64| 0.1 * (1.0 + cosine_of(part));
         for lr in [1e-5, 0.2, cosine(0.25), cosine(0.5)] {
             optimiser.set_lr(lr);
             for rows in generator.permutation(20).chunks(7) {
-                let batch = lesson.rows(&Tensor::from_slice(rows)).unwrap();
+                let batch = samples.rows(&Tensor::from_slice(rows)).unwrap();
                 let _ = prompt.step(&mut optimiser, &batch).unwrap();
             }
         }
@@ -169,7 +169,7 @@ fn the_candidates_are_the_tasks_classes_or_all_seen() {
         let first = samples(2, &candidates).targets.int64_value(&[0]);
         assert_eq!(first, expected.len() as i64 - 2);
     }
-    let error = lesson(Tensor::from_slice(&[1.0_f32]), &[4], &own(1));
+    let error = labelled(Tensor::from_slice(&[1.0_f32]), &[4], &own(1));
     assert_eq!(
         error.unwrap_err().to_string(),
         "a sample is of class 4, which is not among the candidates"

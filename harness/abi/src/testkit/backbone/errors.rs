@@ -17,7 +17,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
     match &subject.info().text {
         None => {
             let result = subject.encode_texts(&["a"]);
-            refused("texts, without a text side", None, result, report);
+            refused("texts, without a text encoder", None, result, report);
         }
         Some(text) => {
             let words = vec!["a"; text.context_length as usize + 1].join(" ");

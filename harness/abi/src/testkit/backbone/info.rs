@@ -82,7 +82,7 @@ fn problems(info: &BackboneInfo) -> Vec<String> {
         );
         wrong(
             super::scene::side(site) == "text" && info.text.is_none(),
-            format!("the site `{name}` belongs to a text side, but `text` is missing"),
+            format!("the site `{name}` belongs to a text encoder, but `text` is missing"),
         );
     }
     wrong(

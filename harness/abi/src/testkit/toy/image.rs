@@ -1,4 +1,4 @@
-//! The toy's image side: a picture's colours on a 4 × 4 grid through one layer, with prompt tokens added to it.
+//! The toy's image encoder: a picture's colours on a 4 × 4 grid through one layer, with prompt tokens added to it.
 //!
 //! ```text
 //! x      colours of the grid, in −1..1                                    [48]
@@ -17,7 +17,7 @@ const GRID: usize = 4;
 const CELLS: usize = 3 * GRID * GRID;
 
 /// The weights.
-pub(super) struct ImageSide {
+pub(super) struct ImageEncoder {
     colours: Matrix,
     prompt: Matrix,
     projection: Matrix,
@@ -31,9 +31,9 @@ pub(super) struct ImagePass {
     pub(super) embedding: Vec<f64>,
 }
 
-impl ImageSide {
-    pub(super) fn new(random: &mut Random) -> ImageSide {
-        ImageSide {
+impl ImageEncoder {
+    pub(super) fn new(random: &mut Random) -> ImageEncoder {
+        ImageEncoder {
             colours: Matrix::random(EMBEDDING, CELLS, random),
             prompt: Matrix::random(EMBEDDING, TOKEN, random),
             projection: Matrix::random(EMBEDDING, EMBEDDING, random),

@@ -1,4 +1,4 @@
-//! The toy's text side: words and context vectors, one after another, through a recurrence, so that order matters.
+//! The toy's text encoder: words and context vectors, one after another, through a recurrence, so that order matters.
 //!
 //! ```text
 //! hₜ = tanh(A hₜ₋₁ + B xₜ),  h₀ = 0     x: a word's vector, or one of text.context [n, 8]
@@ -13,7 +13,7 @@ use crate::backbone::Place;
 use crate::testkit::random::Random;
 
 /// The weights.
-pub(super) struct TextSide {
+pub(super) struct TextEncoder {
     recurrence: Matrix,
     input: Matrix,
     projection: Matrix,
@@ -47,9 +47,9 @@ pub(super) fn tokens(text: &str) -> Vec<Vec<f64>> {
         .collect()
 }
 
-impl TextSide {
-    pub(super) fn new(random: &mut Random) -> TextSide {
-        TextSide {
+impl TextEncoder {
+    pub(super) fn new(random: &mut Random) -> TextEncoder {
+        TextEncoder {
             recurrence: Matrix::random(EMBEDDING, EMBEDDING, random),
             input: Matrix::random(EMBEDDING, TOKEN, random),
             projection: Matrix::random(EMBEDDING, EMBEDDING, random),

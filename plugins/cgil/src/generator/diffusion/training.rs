@@ -6,8 +6,8 @@ use super::super::stack::plan::{Plan, Step};
 use super::Diffusion;
 use super::denoiser::{Denoiser, sinusoids};
 use super::schedule::Schedule;
-use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use harness_abi::Result;
 

@@ -12,8 +12,8 @@
 //! It reads and writes far more memory than it computes, so on the CPU it goes through the parameters block by block: all
 //! operations on one block find it in the cache.
 
-use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Device, TchError, Tensor};
+use clbench_torch::training::GradientMode;
 use std::ops::Range;
 
 const BETAS: [f64; 2] = [0.9, 0.999];

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 /// Classes of those sizes, 12 wide: each around a mean of its own, along two directions of its own and a little beside them.
 fn classes(sizes: &[i64], kind: Kind) -> Vec<ClassFeatures> {
     // Operations on so few numbers are not worth a second thread.
-    clbench_torch::threads::set(1).unwrap();
+    clbench_torch::bridge::threads::set(1).unwrap();
     let make = |(class, &size): (u32, &i64)| {
         let mut generator = clbench_torch::Generator::new(5, "samples", class);
         let mut normal = |shape: &[i64], deviation| {

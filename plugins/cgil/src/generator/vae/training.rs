@@ -6,8 +6,8 @@ use super::super::stack::plan::{Plan, Step};
 use super::decoder::Decoder;
 use super::network::{Loss, Network, Parameters, Sizes};
 use super::{Posterior, Vae};
-use clbench_torch::gradient::GradientMode;
 use clbench_torch::tch::{Kind, TchError, Tensor};
+use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use harness_abi::Result;
 

@@ -1,0 +1,214 @@
+//! The kit for backbones.
+
+mod encoding;
+mod errors;
+mod gradients;
+mod info;
+mod pullbacks;
+mod rows;
+mod scene;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+use super::bad_parameters::{self, Bad};
+use super::report::{Check, Report};
+use super::watch::Watch;
+use super::{backbone_setting, linked};
+use crate::backbone::{Backbone, BackboneSetting};
+use serde_json::{Value, json};
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use subject::Subject;
+
+/// Starts the checks of a backbone.
+pub fn backbone<B: Backbone>() -> BackboneKit<B> {
+    BackboneKit {
+        parameters: json!({}),
+        bad: Vec::new(),
+        setting: backbone_setting(),
+        seed: 7,
+        probes: 3,
+        step: 1e-2,
+        tolerance: 1e-2,
+        prompt_scale: 0.1,
+        same: 1e-5,
+        callers: Vec::new(),
+        watch: Watch::new(),
+        backbone: PhantomData,
+    }
+}
+
+/// A caller's surroundings, such as a framework's `no_grad`.
+type Caller = (String, Box<dyn Fn(&mut dyn FnMut())>);
+
+/// The checks of a backbone: set what they need, then [`check`](Self::check).
+///
+/// Gradients are read on the CPU, in f32 or f64; each prompt site costs some twenty calls of `forward` with two to
+/// three rows, a site of the text encoder three times as many (one for each place of a context).
+#[must_use = "nothing is checked before `check` or `report`"]
+pub struct BackboneKit<B> {
+    parameters: Value,
+    bad: Vec<Bad>,
+    setting: BackboneSetting,
+    seed: u64,
+    probes: usize,
+    step: f64,
+    tolerance: f64,
+    prompt_scale: f64,
+    same: f64,
+    callers: Vec<Caller>,
+    watch: Watch,
+    backbone: PhantomData<B>,
+}
+
+impl<B: Backbone> BackboneKit<B> {
+    /// The parameters, as a scenario gives them; none by default.
+    pub fn parameters(mut self, parameters: Value) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Parameters that `create` must refuse with the dotted path of the key that is at fault. Call it as often as
+    /// there are ways to go wrong; that an unknown key is refused is checked in any case.
+    pub fn bad_parameters(mut self, parameters: Value, path: &str) -> Self {
+        self.bad.push((parameters, path.into()));
+        self
+    }
+
+    /// The folder that relative paths among the parameters are relative to; the working directory by default.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.setting.folder = folder.into();
+        self
+    }
+
+    /// More threads than one.
+    pub fn threads(mut self, threads: u32) -> Self {
+        self.setting.threads = threads;
+        self
+    }
+
+    /// Another seed than 7 for the images, prompts and directions.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Along how many random directions each pullback is compared with finite differences, 3 by default; the largest
+    /// entry of the gradient is one more.
+    pub fn probes(mut self, probes: usize) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// The step of the finite differences, as a share of the prompt's length: 0.01 by default. The differences are of
+    /// fourth order, so a step may be large enough for f32.
+    pub fn step(mut self, step: f64) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// How far a pullback and a finite difference may lie apart, as a share of the larger: 0.01 by default.
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// The standard deviation of a prompt's entries, 0.1 by default.
+    pub fn prompt_scale(mut self, scale: f64) -> Self {
+        self.prompt_scale = scale;
+        self
+    }
+
+    /// How far the outputs of one input in two batches may lie apart, as a share of the largest entry: 1e-5 by default,
+    /// since a matrix product may add in another order when it has more rows.
+    pub fn batch_tolerance(mut self, tolerance: f64) -> Self {
+        self.same = tolerance;
+        self
+    }
+
+    /// A caller's surroundings in which the pullback must work all the same: `caller` runs what it is handed, inside a
+    /// framework's `no_grad`, for example.
+    pub fn caller(mut self, name: &str, caller: impl Fn(&mut dyn FnMut()) + 'static) -> Self {
+        self.callers.push((name.into(), Box::new(caller)));
+        self
+    }
+
+    /// Something that belongs to the whole process, such as a framework's gradient mode. It is read before and after
+    /// every call, and must not have changed. The working directory and the environment are watched in any case.
+    pub fn global_state<T: PartialEq + Debug + 'static>(
+        mut self,
+        name: &str,
+        probe: impl Fn() -> T + 'static,
+    ) -> Self {
+        self.watch.add(name, probe);
+        self
+    }
+
+    /// Runs the checks.
+    ///
+    /// # Panics
+    ///
+    /// With everything that was found, if anything was.
+    #[track_caller]
+    pub fn check(self) {
+        self.report().enforce();
+    }
+
+    /// Runs the checks, and gives what they found.
+    pub fn report(self) -> Report {
+        let mut report = Report::new(std::any::type_name::<B>());
+        let plugin = linked::backbone_plugin::<B>();
+        let create = |parameters: &Value| {
+            self.watch.during("create", || {
+                plugin.backbone(linked::NAME, parameters, &self.setting)
+            })
+        };
+        bad_parameters::check(
+            &self.parameters,
+            &self.bad,
+            |parameters| create(parameters).map(drop),
+            &mut report,
+        );
+        let (handle, twin) = match (create(&self.parameters), create(&self.parameters)) {
+            (Ok(handle), Ok(twin)) => (handle, twin),
+            (Err(error), _) | (_, Err(error)) => {
+                report.fail(Check::Info, format!("it cannot be made: {error}"));
+                return report;
+            }
+        };
+        let subject = Subject {
+            handle,
+            seed: self.seed,
+            probes: self.probes,
+            step: self.step,
+            tolerance: self.tolerance,
+            prompt_scale: self.prompt_scale,
+            same: self.same,
+            watch: &self.watch,
+        };
+        if info::check(&subject, twin, &mut report) {
+            let checks = [
+                (Check::Encoding, encoding::check(&subject, &mut report)),
+                (Check::Gradients, gradients::check(&subject, &mut report)),
+                (
+                    Check::Pullbacks,
+                    pullbacks::check(&subject, &self.callers, &mut report),
+                ),
+                (Check::Rows, rows::check(&subject, &mut report)),
+                (Check::Errors, errors::check(&subject, &mut report)),
+            ];
+            for (check, outcome) in checks {
+                if let Err(error) = outcome {
+                    report.fail(check, error.to_string());
+                }
+            }
+        }
+        subject.drop_watched(&mut report);
+        for change in self.watch.take() {
+            report.fail(Check::GlobalState, change);
+        }
+        report
+    }
+}

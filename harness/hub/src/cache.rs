@@ -1,0 +1,159 @@
+//! The cache's folders, as Python's `huggingface_hub` lays them out:
+//!
+//! ```text
+//! models--org--name/blobs/<SHA-256 or git id>      contents
+//!                   snapshots/<commit>/<file>      links to them
+//!                   refs/<revision>                the commit's name
+//! ```
+
+use crate::name::{ModelName, Revision};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Without a home folder there is no default for where the cache lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no home folder, and so no cache of the hub; set `HF_HOME`")]
+pub struct NoHome;
+
+/// The folder in which the hub's programs keep everything: `HF_HOME`, else `huggingface` in the
+/// user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`). Empty variables count as unset. None
+/// without a home folder.
+pub fn home() -> Option<PathBuf> {
+    home_by(&|name| env::var_os(name), env::home_dir())
+}
+
+fn set(variable: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {
+    let value = variable(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
+}
+
+fn home_by(variable: &dyn Fn(&str) -> Option<OsString>, user: Option<PathBuf>) -> Option<PathBuf> {
+    set(variable, "HF_HOME").or_else(|| {
+        let cache = set(variable, "XDG_CACHE_HOME").or_else(|| Some(user?.join(".cache")))?;
+        Some(cache.join("huggingface"))
+    })
+}
+
+fn root_by(variable: &dyn Fn(&str) -> Option<OsString>, user: Option<PathBuf>) -> Option<PathBuf> {
+    set(variable, "HF_HUB_CACHE").or_else(|| Some(home_by(variable, user)?.join("hub")))
+}
+
+/// The cache of models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache(PathBuf);
+
+impl Cache {
+    /// The cache that the environment names: `HF_HUB_CACHE`, else `hub` in [`home`].
+    ///
+    /// # Errors
+    ///
+    /// If neither is set and there is no home folder.
+    pub fn from_environment() -> Result<Cache, NoHome> {
+        let root = root_by(&|name| env::var_os(name), env::home_dir()).ok_or(NoHome)?;
+        // A command may go to another folder before it uses the path.
+        Ok(Cache(std::path::absolute(root).map_err(|_| NoHome)?))
+    }
+
+    /// The cache in a folder.
+    pub fn at(root: impl Into<PathBuf>) -> Cache {
+        Cache(root.into())
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// A model's place in it, whether or not the model is there.
+    pub fn repository(&self, model: &ModelName) -> Repository {
+        Repository(self.0.join(model.folder()))
+    }
+}
+
+/// A model in the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository(PathBuf);
+
+impl Repository {
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// The folder of the files' contents.
+    pub fn blobs(&self) -> PathBuf {
+        self.0.join("blobs")
+    }
+
+    /// The folder of the files at a commit.
+    pub fn snapshot(&self, commit: &str) -> PathBuf {
+        self.0.join("snapshots").join(commit)
+    }
+
+    /// The file that says which commit a revision is.
+    pub fn reference(&self, revision: &str) -> PathBuf {
+        self.0.join("refs").join(revision)
+    }
+
+    /// The folder of the files at a revision, if they have been fetched; a revision that has no
+    /// reference may be a commit.
+    pub fn find(&self, revision: &Revision) -> Option<PathBuf> {
+        let revision = revision.as_str();
+        let commit = fs::read_to_string(self.reference(revision));
+        let commit = commit.as_deref().map_or(revision, str::trim);
+        let snapshot = self.snapshot(commit);
+        snapshot.is_dir().then_some(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_says_where_the_cache_is() {
+        let root = |variables: &[(&str, &str)], user: Option<&str>| {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            let root = root_by(&variable, user.map(PathBuf::from));
+            root.map(|root| root.display().to_string())
+        };
+        let all = [
+            ("HF_HUB_CACHE", "/cache"),
+            ("HF_HOME", "/home"),
+            ("XDG_CACHE_HOME", "/xdg"),
+        ];
+        let user = Some("/user");
+        assert_eq!(root(&all, user).unwrap(), "/cache");
+        assert_eq!(root(&all[1..], user).unwrap(), "/home/hub");
+        assert_eq!(root(&all[2..], None).unwrap(), "/xdg/huggingface/hub");
+        assert_eq!(root(&[], user).unwrap(), "/user/.cache/huggingface/hub");
+        assert_eq!(root(&[], None), None);
+        let empty = all.map(|(name, _)| (name, ""));
+        assert_eq!(root(&empty, user), root(&[], user));
+    }
+
+    #[test]
+    fn a_snapshot_is_found_by_revision_and_by_commit() {
+        let root = tempfile::tempdir().unwrap();
+        let model = ModelName::new("openai/clip").unwrap();
+        let repository = Cache::at(root.path()).repository(&model);
+        assert_eq!(
+            repository.folder(),
+            root.path().join("models--openai--clip")
+        );
+        for folder in ["refs", "snapshots/c0ffee", "snapshots/5eed"] {
+            fs::create_dir_all(repository.folder().join(folder)).unwrap();
+        }
+        fs::write(repository.reference("main"), "c0ffee\n").unwrap();
+        fs::write(repository.reference("lost"), "dead").unwrap();
+        let found = |revision| repository.find(&Revision::new(revision).unwrap());
+        assert_eq!(found("main"), Some(repository.snapshot("c0ffee")));
+        assert_eq!(found("5eed"), Some(repository.snapshot("5eed")));
+        assert_eq!(found("v2"), None);
+        assert_eq!(found("lost"), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! The text encoder as the backbone calls it: in the precision that a call asks for, with the layouts of the last calls kept.
+
+use crate::model::pooled::{Layout, PooledModel, PooledTexts};
+use crate::packing::Packing;
+use crate::recent::{Recent, Request};
+use crate::rows::Row;
+use clbench_torch::During;
+use clbench_torch::tch::Tensor;
+use clbench_transformer::compute::ComputeType;
+use clbench_transformer::work::Work;
+use harness_abi::Result;
+
+const ENCODING: &str = "encoding";
+
+/// The text encoder, and what is kept between its calls.
+#[derive(Debug)]
+pub(crate) struct TextEncoder {
+    models: Models,
+    layouts: Recent<Layout>,
+}
+
+/// The model in every precision that was asked for.
+#[derive(Debug)]
+struct Models {
+    /// In the backbone's own.
+    own: (ComputeType, PooledModel),
+    /// In the other one, made of the first when it is asked for.
+    other: Option<PooledModel>,
+}
+
+impl Models {
+    fn of(&mut self, precision: ComputeType) -> Result<&PooledModel> {
+        let (own, model) = &self.own;
+        if precision == *own {
+            return Ok(model);
+        }
+        if self.other.is_none() {
+            let made = model.to_kind(precision.kind());
+            self.other = Some(made.during("copying the text encoder in another precision")?);
+        }
+        Ok(self.other.as_ref().unwrap_or(model))
+    }
+}
+
+impl TextEncoder {
+    pub(crate) fn new(precision: ComputeType, model: PooledModel) -> TextEncoder {
+        TextEncoder {
+            models: Models {
+                own: (precision, model),
+                other: None,
+            },
+            layouts: Recent::default(),
+        }
+    }
+
+    /// Encodes rows that have no context and will hardly come again, in the backbone's own precision.
+    pub(crate) fn encode(&self, rows: &[Row]) -> Result<PooledTexts> {
+        let (_, model) = &self.models.own;
+        let encoded = model
+            .lay_out(&Packing::new(rows, 0))
+            .and_then(|layout| model.encode(&layout, None));
+        Work::Texts(rows.len() as i64).during(ENCODING, encoded)
+    }
+
+    /// Encodes the rows of a request, with their contexts `[rows, n, width]` where they have one. `rows` lays them out, and
+    /// is not called where the same request was met before.
+    pub(crate) fn encode_again(
+        &mut self,
+        request: Request<'_>,
+        rows: impl FnOnce() -> Result<Vec<Row>>,
+        context: Option<&Tensor>,
+    ) -> Result<PooledTexts> {
+        let work = Work::Texts(request.row_text.len() as i64);
+        let model = self.models.of(request.precision)?;
+        self.layouts.with(
+            request,
+            || {
+                let packing = Packing::new(&rows()?, request.n);
+                let layout = work.during(ENCODING, model.lay_out(&packing))?;
+                let bytes = layout.bytes();
+                Ok((layout, bytes))
+            },
+            |layout| work.during(ENCODING, model.encode(layout, context)),
+        )
+    }
+}

@@ -1,0 +1,99 @@
+//! A strategy's tensors into its state and back, bit for bit.
+
+use crate::bridge::{self, During};
+use harness_abi::{Error, Result, State};
+use tch::{Device, Tensor};
+
+/// Adds a copy of the tensor, on the CPU, to a state. A copy, because the tensor may be trained
+/// further while the host still holds the state.
+///
+/// # Errors
+///
+/// For a type that does not cross.
+pub fn put(state: &mut State, name: &str, tensor: &Tensor) -> Result<()> {
+    let copy = tensor
+        .f_to_device(Device::Cpu)
+        .during("bringing a tensor to the CPU")
+        .and_then(|tensor| bridge::copy_out(&tensor))
+        .map_err(|error| error.context(format!("the state's tensor `{name}`")))?;
+    state.tensors.push((name.into(), copy));
+    Ok(())
+}
+
+/// Writes the state's tensor of that name into `target`, which keeps its shape, type, device and
+/// whether it is trained.
+///
+/// # Errors
+///
+/// If the state has no such tensor, or one of another shape or type.
+pub fn take(state: &mut State, name: &str, target: &mut Tensor) -> Result<()> {
+    let stored = state.take(name)?;
+    let (view, kind) = (stored.view(), target.kind());
+    let what = format!("the state's tensor `{name}`");
+    view.expect_shape(&what, &target.size())?;
+    if view.dtype() != bridge::dtype(kind)? {
+        return Err(Error::failed(format!(
+            "{what} is of {}, expected {}",
+            view.dtype(),
+            bridge::dtype(kind)?
+        )));
+    }
+    let _mode = crate::training::GradientMode::off();
+    target.f_copy_(&bridge::copy_in(view)?).during(&what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    #[test]
+    fn a_tensor_comes_back_bit_for_bit_and_is_still_trained() {
+        let values = [f32::from_bits(1), -0.0, 3.25, f32::MAX];
+        let trained = Tensor::from_slice(&values)
+            .view((2, 2))
+            .set_requires_grad(true);
+        let mut state = State::default();
+        put(&mut state, "weight", &trained).unwrap();
+        let bytes = state.to_bytes().unwrap();
+
+        let mut other = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        take(&mut state, "weight", &mut other).unwrap();
+        assert!(other.requires_grad());
+        let mut again = State::default();
+        put(&mut again, "weight", &other).unwrap();
+        assert_eq!(again.to_bytes().unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_state_does_not_change_when_training_goes_on() {
+        let mut weight = Tensor::ones([2], (Kind::Float, Device::Cpu));
+        let mut state = State::default();
+        put(&mut state, "weight", &weight).unwrap();
+        let _ = weight.fill_(9.0);
+        assert_eq!(
+            state.tensors[0].1.view().as_slice::<f32>().unwrap(),
+            [1.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn a_tensor_that_does_not_fit_is_named() {
+        let mut target = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
+        let mut take = |tensor: Tensor| {
+            let mut state = State::default();
+            put(&mut state, "weight", &tensor).unwrap();
+            super::take(&mut state, "weight", &mut target)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            take(Tensor::zeros([3], (Kind::Float, Device::Cpu))),
+            "the state's tensor `weight` should have shape [2, 2], not [3]"
+        );
+        assert_eq!(
+            take(Tensor::zeros([2, 2], (Kind::Double, Device::Cpu))),
+            "the state's tensor `weight` is of f64, expected f32"
+        );
+    }
+}

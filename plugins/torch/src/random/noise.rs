@@ -1,0 +1,283 @@
+//! Random tensors made where they are used.
+//!
+//! A [`Generator`] draws on the host, so whoever trains on another device copies every number
+//! there. [`Noise`] is counter-based instead: word n of a stream is a hash of the stream's key and
+//! of n (SplitMix64; Steele, Lea and Flood, 2014), computed by operations on integer tensors, on
+//! the device itself. The words are the same bits on every device.
+//!
+//! One `Noise` has several streams, a row each: row r of all that is drawn depends on the seed, the
+//! purpose, the task and the name of stream r, and not on which streams stand beside it. So what is
+//! drawn for a class is the same whether it is drawn alone or together with others.
+
+use super::Generator;
+use crate::During;
+use harness_abi::Result;
+use std::f64::consts::PI;
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Bits of a word that make one uniform number: as many as an f32 holds.
+const UNIFORM_BITS: i64 = 24;
+
+/// Streams of random numbers, a row each.
+#[derive(Debug)]
+pub struct Noise {
+    /// i64 `[streams, 1]`.
+    keys: Tensor,
+    /// The number of the next word, the same in all streams.
+    next: i64,
+}
+
+impl Noise {
+    /// The streams of those names (classes' numbers, say) for that purpose in that task; 0 is
+    /// before the first.
+    ///
+    /// # Errors
+    ///
+    /// If the device is not there.
+    pub fn new(
+        seed: u64,
+        purpose: &str,
+        task: u32,
+        streams: &[u32],
+        device: Device,
+    ) -> Result<Noise> {
+        let key = |stream| Generator::new(seed, &format!("{purpose}/{stream}"), task).bits() as i64;
+        let keys: Vec<i64> = streams.iter().map(key).collect();
+        let keys = Tensor::f_from_slice(&keys)
+            .and_then(|keys| keys.f_view([-1, 1]))
+            .and_then(|keys| keys.f_to_device(device))
+            .during("making streams of random numbers")?;
+        Ok(Noise { keys, next: 1 })
+    }
+
+    /// Uniform numbers in [0, 1), steps of 2⁻²⁴, f32 `[streams, shape…]`.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn uniform(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
+        let words = self.words(shape.iter().product())?;
+        unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?.f_view(self.shaped(shape).as_slice())
+    }
+
+    /// Normal numbers of mean 0 and variance 1, f32 `[streams, shape…]` (Box and Muller, 1958: a
+    /// word makes two of them).
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn normal(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
+        let numbers: i64 = shape.iter().product();
+        let words = self.words((numbers + 1) / 2)?;
+        // Half a step above 0, whose logarithm is not finite.
+        let length = unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?
+            .f_add_scalar(0.5_f64.powi(UNIFORM_BITS as i32 + 1))?
+            .f_log()?
+            .f_mul_scalar(-2.0)?
+            .f_sqrt()?;
+        let low = words.f_bitwise_and((1_i64 << UNIFORM_BITS) - 1)?;
+        let angle = unit_interval(&low)?.f_mul_scalar(2.0 * PI)?;
+        let pairs = [
+            length.f_mul(&angle.f_cos()?)?,
+            length.f_mul(&angle.f_sin()?)?,
+        ];
+        Tensor::f_cat(&pairs, 1)?
+            .f_narrow(1, 0, numbers)?
+            .f_reshape(self.shaped(shape).as_slice())
+    }
+
+    /// Numbers of 0, 1, … `end` − 1, i64 `[streams, shape…]`; equally likely up to `end` · 2⁻³².
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn below(&mut self, end: u32, shape: &[i64]) -> Result<Tensor, TchError> {
+        let words = self.words(shape.iter().product())?;
+        // 32 bits times a number of 31: the product has room in an i64.
+        shifted(&shifted(&words, 33)?.f_mul_scalar(i64::from(end))?, 31)?
+            .f_view(self.shaped(shape).as_slice())
+    }
+
+    /// The numbers 0, 1, … `length` − 1 in random order, each stream in its own, i64 `[streams,
+    /// length]`.
+    ///
+    /// # Errors
+    ///
+    /// What libtorch reports.
+    pub fn permutation(&mut self, length: i64) -> Result<Tensor, TchError> {
+        self.words(length)?.f_argsort(1, false)
+    }
+
+    fn shaped(&self, shape: &[i64]) -> Vec<i64> {
+        let streams = self.keys.size()[0];
+        [&[streams], shape].concat()
+    }
+
+    /// The next `n` words of every stream, i64 `[streams, n]`.
+    fn words(&mut self, n: i64) -> Result<Tensor, TchError> {
+        let options = (Kind::Int64, self.keys.device());
+        let counters = Tensor::f_arange_start(self.next, self.next + n, options)?;
+        self.next += n;
+        let mut z = counters
+            .f_mul_scalar(0x9e37_79b9_7f4a_7c15_u64 as i64)?
+            .f_add(&self.keys)?;
+        for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9_u64), (27, 0x94d0_49bb_1331_11eb)] {
+            z = z
+                .f_bitwise_xor_tensor(&shifted(&z, shift)?)?
+                .f_mul_scalar(factor as i64)?;
+        }
+        z.f_bitwise_xor_tensor(&shifted(&z, 31)?)
+    }
+}
+
+/// The words without their lowest `bits`, zeros coming in above.
+fn shifted(words: &Tensor, bits: i64) -> Result<Tensor, TchError> {
+    words
+        .f_bitwise_right_shift_tensor_scalar(bits)?
+        .f_bitwise_and(i64::MAX >> (bits - 1))
+}
+
+/// Numbers of 24 bits as f32 in [0, 1).
+fn unit_interval(numbers: &Tensor) -> Result<Tensor, TchError> {
+    numbers
+        .f_to_kind(Kind::Float)?
+        .f_mul_scalar(0.5_f64.powi(UNIFORM_BITS as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_random::SplitMix64;
+
+    fn noise(streams: &[u32]) -> Noise {
+        Noise::new(7, "test", 2, streams, Device::Cpu).unwrap()
+    }
+
+    fn integers(tensor: &Tensor) -> Vec<i64> {
+        Vec::try_from(tensor.reshape([-1])).unwrap()
+    }
+
+    /// What committed results rest on: the words are those of SplitMix64, and must not move.
+    #[test]
+    fn words_are_those_of_split_mix() {
+        let key = Generator::new(7, "test/3", 2).bits();
+        let mut generator = SplitMix64::new(key);
+        let words: Vec<i64> = (0..101).map(|_| generator.next_u64() as i64).collect();
+        let mut noise = noise(&[3]);
+        assert_eq!(integers(&noise.words(100).unwrap()), words[..100]);
+        assert_eq!(integers(&noise.words(1).unwrap()), words[100..]);
+    }
+
+    #[test]
+    fn a_stream_does_not_depend_on_those_beside_it() {
+        let (mut alone, mut together) = (noise(&[4]), noise(&[9, 4, 2]));
+        for _ in 0..2 {
+            let shape = [3, 5];
+            let middle = |tensor: Tensor| tensor.narrow(0, 1, 1);
+            assert_eq!(
+                alone.normal(&shape).unwrap(),
+                middle(together.normal(&shape).unwrap())
+            );
+            assert_eq!(
+                alone.permutation(20).unwrap(),
+                middle(together.permutation(20).unwrap())
+            );
+            assert_eq!(
+                alone.uniform(&[7]).unwrap(),
+                middle(together.uniform(&[7]).unwrap())
+            );
+        }
+        let both = together.normal(&[64]).unwrap();
+        assert_ne!(both.get(0), both.get(1));
+    }
+
+    #[test]
+    fn numbers_are_distributed_as_said() {
+        let mut noise = noise(&[0, 1]);
+        let n = 100_000;
+        let normal = noise.normal(&[n]).unwrap().to_kind(Kind::Double);
+        assert_eq!(normal.size(), [2, n]);
+        let moment = |power: f64| normal.pow_tensor_scalar(power).mean(Kind::Double);
+        for (power, expected, tolerance) in [
+            (1.0, 0.0, 0.01),
+            (2.0, 1.0, 0.02),
+            (3.0, 0.0, 0.04),
+            (4.0, 3.0, 0.1),
+        ] {
+            let moment = moment(power).double_value(&[]);
+            assert!((moment - expected).abs() < tolerance, "{power}: {moment}");
+        }
+        // Both halves of the pairs, and neighbours, are of their own.
+        let next = normal.roll([1], [1]);
+        let product = (&normal * next).mean(Kind::Double).double_value(&[]);
+        let halves = normal.narrow(1, 0, n / 2) * normal.narrow(1, n / 2, n / 2);
+        let halves = halves.mean(Kind::Double).double_value(&[]);
+        assert!(
+            product.abs() < 0.01 && halves.abs() < 0.015,
+            "{product}, {halves}"
+        );
+
+        let uniform = noise.uniform(&[n]).unwrap();
+        assert!(uniform.min().double_value(&[]) >= 0.0 && uniform.max().double_value(&[]) < 1.0);
+        let mean = uniform.mean(Kind::Double).double_value(&[]);
+        assert!((mean - 0.5).abs() < 0.005, "{mean}");
+
+        let below = integers(&noise.below(3, &[n]).unwrap());
+        for number in 0..3 {
+            let count = below.iter().filter(|&&drawn| drawn == number).count();
+            assert!((count as f64 / below.len() as f64 - 1.0 / 3.0).abs() < 0.005);
+        }
+        let mut permutation = integers(&noise.permutation(1000).unwrap().get(1));
+        assert_ne!(permutation, (0..1000).collect::<Vec<_>>());
+        permutation.sort_unstable();
+        assert_eq!(permutation, (0..1000).collect::<Vec<_>>());
+        // An odd number of normal numbers, and none.
+        assert_eq!(noise.normal(&[3, 1]).unwrap().size(), [2, 3, 1]);
+        assert_eq!(noise.normal(&[0]).unwrap().size(), [2, 0]);
+    }
+
+    /// These numbers must not move, whatever the generator is made of.
+    #[test]
+    fn draws_of_streams() {
+        let mut drawn = String::from(
+            "# SEED PURPOSE TASK STREAMS: 5 words; 3 uniform; 4 below 3; 4 below 2^32 - 1; 10 permuted; 1 word, row by row\n",
+        );
+        let names: [(u64, &str, u32, &[u32]); 5] = [
+            (0, "", 0, &[0]),
+            (1, "draws", 1, &[0, 1]),
+            (1992, "order", 3, &[7]),
+            (0xffff_ffff, "vae", 2, &[4, 4, 9]),
+            (u64::MAX, "diffusion/steps", u32::MAX, &[u32::MAX]),
+        ];
+        for (seed, purpose, task, streams) in names {
+            let mut noise = Noise::new(seed, purpose, task, streams, Device::Cpu).unwrap();
+            let words = integers(&noise.words(5).unwrap());
+            let uniform = Vec::<f32>::try_from(noise.uniform(&[3]).unwrap().reshape([-1])).unwrap();
+            let few = integers(&noise.below(3, &[2, 2]).unwrap());
+            let many = integers(&noise.below(u32::MAX, &[4]).unwrap());
+            let order = integers(&noise.permutation(10).unwrap());
+            let word = integers(&noise.words(1).unwrap());
+            drawn += &format!(
+                "{seed} {purpose:?} {task} {streams:?}: {words:?}; {uniform:?}; {few:?}; {many:?}; {order:?}; {word:?}\n"
+            );
+        }
+        assert_eq!(
+            drawn,
+            include_str!("../../../../harness/random/fixtures/noise.txt")
+        );
+    }
+
+    /// A device's logarithm, sine and cosine may differ in the last digit.
+    #[test]
+    fn normal_draws_of_a_stream() {
+        let mut noise = Noise::new(1992, "draws", 1, &[3], Device::Cpu).unwrap();
+        let drawn = Vec::<f64>::try_from(noise.normal(&[9]).unwrap().reshape([-1])).unwrap();
+        let expected = [
+            1.754839, -0.366982, 0.241953, 0.067064, -0.813427, -0.518935, 0.194054, -0.750527,
+            -0.733626,
+        ];
+        for (drawn, expected) in drawn.iter().zip(expected) {
+            assert!((drawn - expected).abs() < 1e-5, "{drawn}, not {expected}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Learning rates, epoch by epoch.
+
+use std::f64::consts::PI;
+
+/// A constant rate to warm up, then a half cosine from the rate η down, set once per epoch: with w
+/// epochs of warm-up at the rate η₀ and E epochs in all, epoch e = 0, 1, … E − 1 has
+///
+/// ```text
+/// e < w    η₀
+/// e ≥ w    η · (1 + cos(π (e − w) / E)) / 2
+/// ```
+///
+/// This is what CoOp trains with: `CosineAnnealingLR(T_max = E)` behind Dassl's
+/// `ConstantWarmupScheduler`, with `WARMUP_RECOUNT` (its default) on. The cosine begins where the
+/// warm-up ends, but its period is still all E epochs, so the last epochs have rates a little above
+/// those of a cosine without warm-up, and never 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WarmUpCosine {
+    /// η.
+    pub lr: f64,
+    /// E.
+    pub epochs: u32,
+    /// w.
+    pub warm_up_epochs: u32,
+    /// η₀.
+    pub warm_up_lr: f64,
+}
+
+impl WarmUpCosine {
+    /// The rate of an epoch, counted from 0.
+    pub fn lr(&self, epoch: u32) -> f64 {
+        match epoch.checked_sub(self.warm_up_epochs) {
+            None => self.warm_up_lr,
+            Some(behind) => {
+                let part = f64::from(behind) / f64::from(self.epochs);
+                self.lr * (1.0 + libm::cos(PI * part)) / 2.0
+            }
+        }
+    }
+}
+
+/// Half cosines from the rate η down to 0, each twice as long as the one before, set once per
+/// epoch: the first has T₀ epochs, and epoch i = 0, 1, … T − 1 of one that has T has
+///
+/// ```text
+/// η · (1 + cos(π i / T)) / 2
+/// ```
+///
+/// SGDR (Loshchilov and Hutter, 2017) with T_mult = 2 and η_min = 0; PyTorch's
+/// `CosineAnnealingWarmRestarts`, stepped once after each epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WarmRestarts {
+    /// η.
+    pub lr: f64,
+    /// T₀, at least 1.
+    pub first_period: u32,
+}
+
+impl WarmRestarts {
+    /// The rate of an epoch, counted from 0.
+    pub fn lr(&self, epoch: u32) -> f64 {
+        let (mut behind, mut period) = (u64::from(epoch), u64::from(self.first_period.max(1)));
+        while behind >= period {
+            behind -= period;
+            period *= 2;
+        }
+        let part = behind as f64 / period as f64;
+        self.lr * (1.0 + libm::cos(PI * part)) / 2.0
+    }
+}
+
+/// Nearly a quarter of a cosine, from the rate η down: epoch e = 0, 1, … E − 1 has
+///
+/// ```text
+/// η · cos(0.99 · π/2 · e / (E − 1))
+/// ```
+///
+/// CODA-Prompt's `CosineSchedule`. The last epoch has 0.016 η; an only one has η.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuarterCosine {
+    /// η.
+    pub lr: f64,
+    /// E.
+    pub epochs: u32,
+}
+
+impl QuarterCosine {
+    /// The rate of an epoch, counted from 0.
+    pub fn lr(&self, epoch: u32) -> f64 {
+        let part = f64::from(epoch) / f64::from(self.epochs.saturating_sub(1).max(1));
+        self.lr * libm::cos(0.99 * PI / 2.0 * part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(epochs: u32, warm_up_epochs: u32) -> Vec<f64> {
+        let schedule = WarmUpCosine {
+            lr: 0.002,
+            epochs,
+            warm_up_epochs,
+            warm_up_lr: 1e-5,
+        };
+        (0..epochs).map(|epoch| schedule.lr(epoch)).collect()
+    }
+
+    fn check(rates: &[f64], expected: &[f64]) {
+        assert_eq!(rates.len(), expected.len());
+        for (epoch, (ours, theirs)) in rates.iter().zip(expected).enumerate() {
+            assert!(
+                (ours - theirs).abs() < 1e-15,
+                "epoch {epoch}: {ours}, not {theirs}"
+            );
+        }
+    }
+
+    /// cos(kπ/6), to have exact numbers.
+    #[test]
+    fn the_rates_are_those_of_dassls_scheduler() {
+        let root = 3_f64.sqrt();
+        let eta = |cosine: f64| 0.001 * (1.0 + cosine);
+        check(
+            &rates(6, 1),
+            &[1e-5, 0.002, eta(root / 2.0), eta(0.5), eta(0.0), eta(-0.5)],
+        );
+        check(
+            &rates(6, 2),
+            &[1e-5, 1e-5, 0.002, eta(root / 2.0), eta(0.5), eta(0.0)],
+        );
+        check(&rates(3, 0), &[0.002, eta(0.5), eta(-0.5)]);
+        // CoOp's 50 epochs, as PyTorch's recursion gives the last one.
+        check(
+            &rates(50, 1)[48..],
+            &[1.7712749271311268e-5, 7.88529868552223e-6],
+        );
+    }
+
+    #[test]
+    fn a_restarted_cosine_is_twice_as_long_as_the_last() {
+        let schedule = WarmRestarts {
+            lr: 0.002,
+            first_period: 2,
+        };
+        let rates: Vec<f64> = (0..7).map(|epoch| schedule.lr(epoch)).collect();
+        let half = 0.5_f64.sqrt();
+        let eta = |cosine: f64| 0.001 * (1.0 + cosine);
+        let by_hand = [
+            0.002,
+            eta(0.0),
+            0.002,
+            eta(half),
+            eta(0.0),
+            eta(-half),
+            0.002,
+        ];
+        check(&rates, &by_hand);
+    }
+
+    #[test]
+    fn the_rates_are_those_of_coda_prompts_schedule() {
+        let rates = |epochs| {
+            let schedule = QuarterCosine { lr: 0.5, epochs };
+            (0..epochs)
+                .map(|epoch| schedule.lr(epoch))
+                .collect::<Vec<_>>()
+        };
+        // cos(99π e / (200 (E − 1))).
+        let eta = |degrees: f64| 0.5 * libm::cos(degrees * PI / 180.0);
+        check(&rates(4), &[0.5, eta(29.7), eta(59.4), eta(89.1)]);
+        check(&rates(1), &[0.5]);
+    }
+}

@@ -1,0 +1,112 @@
+//! Where a model's folder is: a path, or the hub's cache on this machine, by the model's name.
+//!
+//! The cache is only read here. `clbench fetch model openai/clip-vit-large-patch14` fills it, and
+//! so does Python's `huggingface_hub`; where it lies and how it is laid out is said by
+//! [`harness_hub`].
+
+use crate::folder::named;
+use harness_abi::{Error, Result};
+use harness_hub::{Cache, MAIN, ModelName, Revision};
+use std::path::{Path, PathBuf};
+
+/// Where a scenario says that a model is: in a folder, or on the hub.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelLocation<'a> {
+    /// `path`: a folder, relative to the scenario.
+    pub path: Option<&'a Path>,
+    /// `model`: a name on the hub, `openai/clip-vit-large-patch14`.
+    pub model: Option<&'a str>,
+    /// `revision`: of that model, a branch, a tag or a commit.
+    pub revision: Option<&'a str>,
+}
+
+impl ModelLocation<'_> {
+    /// The folder, for a scenario that lies in `scenario`.
+    ///
+    /// # Errors
+    ///
+    /// With [`ErrorCode::PARAMETER`](harness_abi::ErrorCode::PARAMETER) if not exactly one of the
+    /// two is said, and with [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) if the model has not
+    /// been fetched.
+    pub fn folder(self, scenario: &Path) -> Result<PathBuf> {
+        match (self.path, self.model, self.revision) {
+            (Some(_), Some(_), _) => Err(Error::parameter(
+                "model",
+                "`path` and `model` are both given; keep one of the two",
+            )),
+            (None, None, _) => Err(Error::parameter(
+                "path",
+                "neither `path`, a folder, nor `model`, a name on the Hugging Face hub, is given",
+            )),
+            (Some(_), None, Some(_)) => Err(Error::parameter(
+                "revision",
+                "it goes with `model`, not with `path`; remove it",
+            )),
+            (Some(path), None, None) => Ok(scenario.join(path)),
+            (None, Some(model), revision) => {
+                let cache =
+                    Cache::from_environment().map_err(|error| Error::data(error.to_string()))?;
+                snapshot(&cache, model, revision)
+            }
+        }
+    }
+}
+
+/// The folder of a model's files at a revision.
+fn snapshot(cache: &Cache, model: &str, revision: Option<&str>) -> Result<PathBuf> {
+    let refused =
+        |key: &str, error: harness_hub::NameError| Error::parameter(key, error.to_string());
+    let name = ModelName::new(model).map_err(|error| refused("model", error))?;
+    let at = Revision::new(revision.unwrap_or(MAIN)).map_err(|error| refused("revision", error))?;
+    let repository = cache.repository(&name);
+    repository.find(&at).ok_or_else(|| {
+        let option = revision.map_or_else(String::new, |revision| format!(" --revision {revision}"));
+        Error::data(format!(
+            "the model `{name}` is not there at revision `{at}`; `clbench fetch model {name}{option}` brings it"
+        ))
+        .context(named(repository.folder()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness_abi::ErrorCode;
+    use std::fs;
+
+    #[test]
+    fn a_model_is_found_by_name_and_revision_and_what_is_missing_is_fetched_by_a_command() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::at(root.path());
+        let repository = root.path().join("models--openai--clip");
+        for folder in ["refs", "snapshots/c0ffee", "snapshots/5eed"] {
+            fs::create_dir_all(repository.join(folder)).unwrap();
+        }
+        fs::write(repository.join("refs/main"), "c0ffee").unwrap();
+        let found = |revision| snapshot(&cache, "openai/clip", revision);
+        assert_eq!(found(None).unwrap(), repository.join("snapshots/c0ffee"));
+        assert_eq!(
+            found(Some("5eed")).unwrap(),
+            repository.join("snapshots/5eed")
+        );
+        let message = |error: Error| {
+            let message = error.to_string();
+            message.replace(&root.path().display().to_string(), "cache")
+        };
+        let error = found(Some("v2")).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::DATA);
+        assert_eq!(
+            message(error),
+            "cache/models--openai--clip: the model `openai/clip` is not there at revision `v2`; `clbench fetch \
+             model openai/clip --revision v2` brings it"
+        );
+        for name in ["", "../etc", "a/b/c", "a b"] {
+            let error = snapshot(&cache, name, None).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::PARAMETER, "{name}");
+        }
+        assert_eq!(
+            found(Some("../x")).unwrap_err().code(),
+            ErrorCode::PARAMETER
+        );
+    }
+}
