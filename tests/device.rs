@@ -30,16 +30,6 @@ fn a_gpu_that_is_not_there_is_told_before_anything_runs() {
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
     let expected = "error: plugin BUILD/libclbench_clip.so: backbone `clip`: device `cuda:99` was asked for, but ";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
-    let cause = [
-        "this libtorch is built for the CPU alone; use `device: cpu`, or set CLBENCH_LIBTORCH to the `lib` folder",
-        "libtorch sees no CUDA device; use `device: cpu`, or a machine where `nvidia-smi` lists one",
-        "CUDA device(s), the last of them `cuda:",
-    ];
-    assert!(
-        cause.iter().any(|cause| outcome.stderr.contains(cause)),
-        "{}",
-        outcome.stderr
-    );
     assert_eq!(files(&dir.path("results")), [""; 0]);
 }
 

@@ -1,7 +1,7 @@
 //! `clbench data verify`: what a scenario expects of its domains, and what is found there.
 
 use crate::tables::files;
-use clbench_tests::{Dir, nearest_class_mean, root};
+use clbench_tests::{Dir, nearest_class_mean};
 use expect_test::expect;
 use image::{Rgb, RgbImage};
 use std::fs;
@@ -150,33 +150,7 @@ fn images_that_are_not_there() {
     assert_eq!(verified.code, 4);
     expect!["sky: OFF"].assert_eq(verified.stdout.lines().next().unwrap());
     assert!(verified.stdout.contains("near: 10 classes"));
-    let valid = dir.clbench(["validate", "s.yaml"]).succeeds();
-    expect![[r#"
-        s.yaml is valid: 2 domains × 1 strategy row × 2 seeds = 4 cells
-          domain sky: not checked, since its images are not there: images
-          domain near: 10 classes, 1198 train, 599 test, split 6b349533569d
-            zero, one, two, three, four, five, six, seven, eight, nine
-    "#]]
-    .assert_eq(&valid.stdout);
-}
-
-/// Those whose images have to be fetched, too.
-#[test]
-fn every_scenario_that_ships_is_valid() {
-    let mut valid = 0;
-    for folder in ["scenarios", "scenarios/paper"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "yaml")
-            {
-                let dir = Dir::new();
-                let args = ["validate".as_ref(), path.as_os_str()];
-                dir.clbench(args).succeeds();
-                valid += 1;
-            }
-        }
-    }
-    assert!(valid >= 11, "{valid}");
+    let valid = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
+    expect!["domain sky: not checked, since its images are not there: images"]
+        .assert_eq(valid.lines().nth(1).unwrap().trim());
 }

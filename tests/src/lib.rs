@@ -94,10 +94,24 @@ pub fn root() -> &'static Path {
         .expect("the tests lie in the root")
 }
 
-/// Says that a test does not test what it should for want of something on this machine: past the capture of a test's
-/// output, so that nobody takes it for passed.
-pub fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED {why}");
+/// The folder of the real Fashion-MNIST. Where it is missing a test leaves out what needs it, and that is said past the
+/// capture of a test's output, so that nobody takes it for passed.
+///
+/// # Panics
+///
+/// If it is missing in continuous integration, which installs it.
+pub fn fashion_mnist() -> Option<&'static Path> {
+    let folder = Path::new("/usr/share/datasets/fashion-mnist");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let missing = format!(
+        "the real Fashion-MNIST is not in {}; install the Debian package dataset-fashion-mnist",
+        folder.display()
+    );
+    assert!(env::var_os("CI").is_none(), "{missing}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED {missing}");
+    None
 }
 
 /// A folder of its own for a test, with a feature cache of its own.

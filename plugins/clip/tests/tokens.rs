@@ -8,14 +8,12 @@ use clbench_transformer::location::ModelLocation;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
 struct Row {
     text: String,
     transformers: Vec<i64>,
-    openai: Vec<i64>,
 }
 
 fn rows() -> Vec<Row> {
@@ -34,15 +32,7 @@ fn vocabulary() -> Option<PathBuf> {
         revision: None,
     };
     let folder = location.folder(Path::new(".")).ok();
-    let folder = folder.filter(|folder| folder.join("merges.txt").is_file());
-    if folder.is_none() {
-        // Past the capture of a test's output, so that nobody takes it for passed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED the tokenizer's parity: no vocabulary of CLIP's is here; CLBENCH_CLIP_VOCABULARY names its folder"
-        );
-    }
-    folder
+    folder.filter(|folder| folder.join("merges.txt").is_file())
 }
 
 /// `vocab.json` as OpenAI's code makes it of the merges: bytes, bytes that end a word, merged pairs, the two special tokens.
@@ -64,8 +54,9 @@ fn vocab(merges: &str) -> Map<String, serde_json::Value> {
 }
 
 #[test]
+#[ignore = "needs CLIP's vocabulary, which CLBENCH_CLIP_VOCABULARY names the folder of"]
 fn ids_are_those_of_transformers_from_one_file_and_from_two() {
-    let Some(folder) = vocabulary() else { return };
+    let folder = vocabulary().expect("CLBENCH_CLIP_VOCABULARY names the folder of the vocabulary");
     let two = tempfile::tempdir().unwrap();
     let merges = two.path().join("merges.txt");
     fs::copy(folder.join("merges.txt"), &merges).unwrap();
@@ -87,22 +78,5 @@ fn ids_are_those_of_transformers_from_one_file_and_from_two() {
                 row.text
             );
         }
-    }
-}
-
-/// What the documentation says of OpenAI's own tokenizer: it differs in texts that it repairs, and nowhere else.
-#[test]
-fn openais_ids_differ_where_it_repairs_a_text() {
-    let rows = rows();
-    assert_eq!(rows.len(), 49);
-    for row in rows.iter().filter(|row| row.transformers != row.openai) {
-        let html = row.text.contains('&') && row.text.contains(';');
-        let mojibake = row.text.contains(['Ã', 'â', '\u{a0}']);
-        // ftfy also makes plain quotes of curly ones, and unties ligatures and full-width letters.
-        let untied = row
-            .text
-            .chars()
-            .any(|c| matches!(c, '\u{2018}'..='\u{201d}' | 'ﬁ' | 'ﬂ' | '！'..='～'));
-        assert!(html || mojibake || untied, "{:?}", row.text);
     }
 }

@@ -336,11 +336,7 @@ mod tests {
             backbones: vec![ToyBackbone::handle()],
             host: Host::silent(),
         };
-        assert_eq!(
-            LinearHead::create(Parameters::default(), setting)
-                .unwrap_err()
-                .to_string(),
-            "`device: gpu` is no device; there are `cpu`, `cuda` and `cuda:N`, N from 0"
-        );
+        let error = LinearHead::create(Parameters::default(), setting).unwrap_err();
+        assert!(error.to_string().contains("`device: gpu`"), "{error}");
     }
 }

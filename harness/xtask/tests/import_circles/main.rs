@@ -1,0 +1,61 @@
+//! No more than three files of the harness may import each other in a circle.
+//!
+//! Two or three files that know each other are one thought that was too long for one file. In a larger circle no file
+//! can be read, tested or moved without all the others. The test reads `harness/src` with `syn`, attributes every
+//! import to the file that defines what is imported, and prints each circle with the imports that form it.
+//!
+//! To see the small circles too: `cargo test -p xtask --test import_circles -- --nocapture`.
+
+mod circles;
+mod examples;
+mod module_tree;
+mod names;
+
+use circles::{Circle, Imports};
+use module_tree::ModuleTree;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The largest circle that is no mistake.
+const ALLOWED: usize = 3;
+
+#[test]
+fn no_more_than_three_files_of_the_harness_import_each_other_in_a_circle() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
+    let mut files = BTreeMap::new();
+    gather(&source, &source, &mut files);
+    let tree = ModuleTree::read(&files);
+    // A reader that has lost its way finds no circles.
+    assert!(tree.files.len() > 50, "read only {:?}", tree.files);
+
+    let circles = Imports::of(&tree).circles();
+    for circle in &circles {
+        println!("{circle}");
+    }
+    let sizes = too_large(&circles);
+    assert!(
+        sizes.is_empty(),
+        "harness/src has import circles of {sizes:?} files, and {ALLOWED} are allowed; they are printed above. Move \
+         what two files share into a file of its own, or hand it over as an argument"
+    );
+}
+
+/// The sizes of the circles that are not allowed.
+fn too_large(circles: &[Circle]) -> Vec<usize> {
+    let sizes = circles.iter().map(|circle| circle.files.len());
+    sizes.filter(|&size| size > ALLOWED).collect()
+}
+
+/// The text of every Rust file below a folder, by its path from `root`.
+fn gather(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            gather(root, &path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            files.insert(name.to_owned(), fs::read_to_string(&path).unwrap());
+        }
+    }
+}
