@@ -5,19 +5,18 @@
 //! reference known to exist, a strategy with a grid spread into one row per value. A `Scenario` that exists is valid, as far as that
 //! can be known without opening a domain or loading a plugin.
 //!
-//! On the way from text to spec stand the overrides of the command line ([`SetOverride`]), which change the YAML tree before it
-//! is typed and so are checked exactly like the file, and [`KeyLines`], which remembers on which line each key was written.
-//! Because the scenario keeps it, a later stage that finds a key at fault (more tasks than the domain has classes, a
+//! The text is parsed once, into a tree ([`yaml`]) whose nodes know on which line they were written. The overrides of the command
+//! line ([`SetOverride`]) change this tree before it is typed, and so are checked exactly like the file. Because the
+//! scenario keeps the tree, a later stage that finds a key at fault (more tasks than the domain has classes, a
 //! parameter that the plugin refuses) says so in the same words and place, with [`Scenario::key_error`].
 //!
-//! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how to mend it.
+//! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how to fix it.
 
 mod copy;
-mod deserializer;
 mod error;
 mod expectation;
 mod grid;
-mod lines;
+mod load;
 mod overrides;
 mod resolve;
 mod resolved;
@@ -27,15 +26,16 @@ mod source;
 pub mod spec;
 #[cfg(test)]
 mod tests;
+mod yaml;
 
 pub use error::{Problem, ScenarioError};
 pub use expectation::{Check, Expectation};
 pub use grid::GridChoice;
-pub use lines::{KeyLines, Origin, Place};
 pub use overrides::{OverrideError, SetOverride};
 pub use resolved::{BackboneUse, Device, DomainUse, Scenario, SourceSpec, StrategyRow, StreamUse};
 pub use schema::schema;
 pub use selection::Selection;
 pub use spec::{Provenance, Regime};
+pub use yaml::{KeyPath, Origin, Place, Segment};
 // The stream's own description: its module owns the types, the scenario fills them in.
 pub use crate::stream::{ClassOrder, Convention, SeedRef, StreamSpec, Tasks};
