@@ -5,7 +5,7 @@
 //! reference known to exist, a strategy with a grid spread into one row per value. A `Scenario` that exists is valid, as far as that
 //! can be known without opening a domain or loading a plugin.
 //!
-//! The text is parsed once, into a tree ([`yaml`]) whose nodes know on which line they were written. The overrides of the command
+//! The text is parsed once, into a tree whose nodes know on which line they were written. The overrides of the command
 //! line ([`SetOverride`]) change this tree before it is typed, and so are checked exactly like the file. Because the
 //! scenario keeps the tree, a later stage that finds a key at fault (more tasks than the domain has classes, a
 //! parameter that the plugin refuses) says so in the same words and place, with [`Scenario::key_error`].

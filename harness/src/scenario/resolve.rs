@@ -373,7 +373,7 @@ impl Resolver<'_> {
         written: spec::Strategy,
         declared: &[BackboneUse],
     ) -> Result<Vec<StrategyRow>, ScenarioError> {
-        let key = KeyPath::from("strategies").join(&name);
+        let key = KeyPath::from("strategies").join(name);
         self.entry_name(&key, name)?;
         let use_ = self.use_(&key, written.use_, name)?;
         let plugin = self.path(&key.join("plugin"), written.plugin)?;

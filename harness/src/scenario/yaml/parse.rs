@@ -345,8 +345,11 @@ impl<'text> Builder<'text> {
         if self.open.len() + height <= DEEPEST {
             return Ok(());
         }
-        let message = "recursion limit exceeded".to_owned();
-        Err(self.fault(place, Problem::Syntax { message }))
+        // Its path would fill the screen.
+        Err(Fault {
+            place: Some(place),
+            ..of_the_file("recursion limit exceeded")
+        })
     }
 
     /// The parser's complaint; inside brackets with the place of the opening one, since that it was never closed is the
@@ -400,7 +403,7 @@ impl<'text> Builder<'text> {
                     let (key, _) = key.as_ref()?;
                     Some(Segment::Key(key.as_ref().to_owned()))
                 }
-                Inside::List(items) => (depth < innermost).then(|| Segment::Index(items.len())),
+                Inside::List(items) => (depth < innermost).then_some(Segment::Index(items.len())),
             })
             .collect()
     }
