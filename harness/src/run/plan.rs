@@ -342,7 +342,7 @@ fn at_its_key(scenario: &Scenario, name: &str, fault: Fault) -> Error {
         return fault.into();
     };
     let row = scenario.strategies.iter().find(|row| row.name == name);
-    let backbone = KeyPath::from("backbones").join(name).join("parameters");
+    let backbone = KeyPath::top("backbones").join(name).join("parameters");
     let key = match (kind, row) {
         (Kind::Strategy, None) => return fault.into(),
         (Kind::Strategy, Some(row)) if path.is_empty() => row.key().join("parameters"),

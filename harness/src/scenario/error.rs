@@ -1,8 +1,8 @@
 //! What can be wrong with a scenario, and how it is told.
 //!
-//! A [`Problem`] says what is wrong and how to fix it; a [`ScenarioError`] adds where: the file and line (or the
-//! command-line argument), the key, and the line itself with the key underlined. The words of every message stand here, so
-//! that they agree with each other.
+//! A [`Problem`] says what is wrong and how to fix it; a [`ScenarioError`] adds where: the file and
+//! line (or the command-line argument), the key, and the line itself with the key underlined. The
+//! words of every message stand here, so that they agree with each other.
 
 use super::yaml::path::KeyPath;
 use super::yaml::place::{Origin, Place};
@@ -11,7 +11,8 @@ use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A mistake in a scenario file, or in an argument that changes or filters it. Its text is the whole message.
+/// A mistake in a scenario file, or in an argument that changes or filters it. Its text is the
+/// whole message.
 #[derive(Debug, Clone)]
 pub struct ScenarioError(Box<Report>);
 
@@ -51,12 +52,14 @@ impl ScenarioError {
         &self.0.problem
     }
 
-    /// Where the key at fault was written, if the error is about a part of the file rather than the file.
+    /// Where the key at fault was written, if the error is about a part of the file rather than the
+    /// file.
     pub fn origin(&self) -> Option<&Origin> {
         self.0.origin.as_ref()
     }
 
-    /// The path of the key at fault, such as `strategies.linear.parameters.lr`; the root for the file as a whole.
+    /// The path of the key at fault, such as `strategies.linear.parameters.lr`; the root for the
+    /// file as a whole.
     pub fn key(&self) -> &KeyPath {
         &self.0.key
     }

@@ -47,8 +47,8 @@ impl Combination {
     }
 }
 
-/// Every combination of the grid's values, the first key varying slowest, set into the parameters. `key` is the
-/// strategy's path, for errors.
+/// Every combination of the grid's values, the first key varying slowest, set into the parameters.
+/// `key` is the strategy's path, for errors.
 pub(super) fn expand(
     parameters: Map<String, Value>,
     grid: &IndexMap<String, Vec<Value>>,

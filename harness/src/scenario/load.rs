@@ -56,15 +56,15 @@ impl Scenario {
             && format.value != Value::Number(1.into())
         {
             let found = format.in_words();
-            return Err(tree.error(&"format".into(), Problem::UnknownFormat { found }));
+            return Err(tree.error(&KeyPath::top("format"), Problem::UnknownFormat { found }));
         }
         let spec = serde_path_to_error::deserialize(tree.root())
             .map_err(|error| tree.error(&error.path().into(), error.into_inner()))?;
         resolve(spec, tree)
     }
 
-    /// An error about a key of this scenario, for what turns out only later: a path that does not exist, more tasks than
-    /// the domain has classes, a parameter that the plugin refuses.
+    /// An error about a key of this scenario, for what turns out only later: a path that does not
+    /// exist, more tasks than the domain has classes, a parameter that the plugin refuses.
     pub fn key_error(&self, key: &KeyPath, message: impl Into<String>) -> ScenarioError {
         self.tree.error(key, Problem::Later(message.into()))
     }

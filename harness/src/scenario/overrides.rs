@@ -1,7 +1,8 @@
 //! `--set KEY=VALUE`: one key of the scenario changed from the command line.
 //!
-//! An override changes the YAML tree before it gets its types, so it can set whatever the file can, and is
-//! checked by the same code. Errors about a key that was overridden point at the argument in place of a line.
+//! An override changes the YAML tree before it gets its types, so it can set whatever the file can,
+//! and is checked by the same code. Errors about a key that was overridden point at the argument in
+//! place of a line.
 
 use super::error::{Problem, ScenarioError};
 use super::spec;
@@ -11,10 +12,11 @@ use std::str::FromStr;
 
 /// A change to one key of a scenario, written `KEY=VALUE` with the value in YAML.
 ///
-/// The key is a path: `threads`, `stream.tasks`, `domains.digits.stream.tasks`. Below `strategies.NAME` and `backbones.NAME`, whatever
-/// is not a key of the entry itself is one of its parameters: `strategies.linear.lr` is
-/// `strategies.linear.parameters.lr`, while `strategies.linear.regime` is what it says. Names with dots are found
-/// as they are written in the file.
+/// The key is a path: `threads`, `stream.tasks`, `domains.digits.stream.tasks`. Below
+/// `strategies.NAME` and `backbones.NAME`, whatever is not a key of the entry itself is one of its
+/// parameters: `strategies.linear.lr` is `strategies.linear.parameters.lr`, while
+/// `strategies.linear.regime` is what it says. Names with dots are found as they are written in the
+/// file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetOverride {
     key: String,
@@ -87,7 +89,8 @@ pub(super) fn apply(tree: &mut Tree, sets: &[SetOverride]) -> Result<(), Scenari
     Ok(())
 }
 
-/// The keys that lead to what an override sets. The tables of named entries are looked up, since a name may hold dots.
+/// The keys that lead to what an override sets. The tables of named entries are looked up, since a
+/// name may hold dots.
 fn segments(root: &Node, key: &str) -> Result<Vec<String>, Problem> {
     let plain = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
     let (what, own_keys) = match key.split('.').next() {

@@ -24,14 +24,14 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     let resolver = Resolver { tree: &tree };
     let name = resolver.scenario_name(spec.name)?;
     resolver.entries(
-        &"seeds".into(),
+        &KeyPath::top("seeds"),
         &spec.seeds,
         "list the seeds, as in `[1992, 1996, 1997]`",
     )?;
-    let threads = resolver.at_least_one(&"threads".into(), spec.threads.unwrap_or(1))?;
+    let threads = resolver.at_least_one(&KeyPath::top("threads"), spec.threads.unwrap_or(1))?;
     let device = resolver.device(spec.device)?;
     let stream = match spec.stream {
-        Some(stream) => Some(resolver.stream(&"stream".into(), stream)?),
+        Some(stream) => Some(resolver.stream(&KeyPath::top("stream"), stream)?),
         None => None,
     };
     let backbones = (spec.backbones.unwrap_or_default().into_iter())
@@ -39,7 +39,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         .collect::<Result<Vec<_>, _>>()?;
     if spec.domains.is_empty() {
         return Err(resolver.error(
-            &"domains".into(),
+            &KeyPath::top("domains"),
             Problem::Empty {
                 fix: "name at least one domain",
             },
@@ -51,7 +51,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     resolver.numpy_seeds(&spec.seeds, &domains)?;
     if spec.strategies.is_empty() {
         let fix = "name at least one strategy";
-        return Err(resolver.error(&"strategies".into(), Problem::Empty { fix }));
+        return Err(resolver.error(&KeyPath::top("strategies"), Problem::Empty { fix }));
     }
     let mut strategies = Vec::new();
     for (name, strategy) in spec.strategies {
@@ -60,7 +60,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     }
     if let Some(metrics) = &spec.metrics {
         let fix = "list metrics, or remove the key to have them all";
-        resolver.entries(&"metrics".into(), metrics, fix)?;
+        resolver.entries(&KeyPath::top("metrics"), metrics, fix)?;
     }
     Ok(Scenario {
         name,
@@ -94,7 +94,7 @@ impl Resolver<'_> {
             Some(name) if good(&name) => Ok(name),
             Some(name) => {
                 let allowed = "small letters, digits, `-` and `_`";
-                Err(self.error(&"name".into(), Problem::BadName { name, allowed }))
+                Err(self.error(&KeyPath::top("name"), Problem::BadName { name, allowed }))
             }
             None => {
                 let stem = self.tree.file().file_stem().unwrap_or_default();
@@ -169,7 +169,7 @@ impl Resolver<'_> {
         if known {
             Ok(Device(device))
         } else {
-            Err(self.error(&"device".into(), Problem::Device { found: device }))
+            Err(self.error(&KeyPath::top("device"), Problem::Device { found: device }))
         }
     }
 
@@ -252,7 +252,7 @@ impl Resolver<'_> {
         match seeds.iter().position(|&seed| !numpy_takes(seed)) {
             Some(index) if domains.iter().any(by_seed) => {
                 let problem = Problem::NumpySeed { seed: seeds[index] };
-                Err(self.error(&KeyPath::from("seeds").index(index), problem))
+                Err(self.error(&KeyPath::top("seeds").index(index), problem))
             }
             _ => Ok(()),
         }
@@ -263,7 +263,7 @@ impl Resolver<'_> {
         name: String,
         written: spec::Backbone,
     ) -> Result<BackboneUse, ScenarioError> {
-        let key = KeyPath::from("backbones").join(&name);
+        let key = KeyPath::top("backbones").join(&name);
         self.entry_name(&key, &name)?;
         Ok(BackboneUse {
             use_: self.use_(&key, written.use_, &name)?,
@@ -280,7 +280,7 @@ impl Resolver<'_> {
         scenario_stream: Option<&StreamUse>,
         seeds: &[u64],
     ) -> Result<DomainUse, ScenarioError> {
-        let key = KeyPath::from("domains").join(&name);
+        let key = KeyPath::top("domains").join(&name);
         self.entry_name(&key, &name)?;
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
@@ -373,7 +373,7 @@ impl Resolver<'_> {
         written: spec::Strategy,
         declared: &[BackboneUse],
     ) -> Result<Vec<StrategyRow>, ScenarioError> {
-        let key = KeyPath::from("strategies").join(name);
+        let key = KeyPath::top("strategies").join(name);
         self.entry_name(&key, name)?;
         let use_ = self.use_(&key, written.use_, name)?;
         let plugin = self.path(&key.join("plugin"), written.plugin)?;

@@ -70,7 +70,7 @@ pub struct BackboneUse {
 impl BackboneUse {
     /// The path of its entry in the file, `backbones.NAME`.
     pub fn key(&self) -> KeyPath {
-        KeyPath::from("backbones").join(&self.name)
+        KeyPath::top("backbones").join(&self.name)
     }
 }
 
@@ -92,7 +92,7 @@ pub struct DomainUse {
 impl DomainUse {
     /// The path of its entry in the file, `domains.NAME`.
     pub fn key(&self) -> KeyPath {
-        KeyPath::from("domains").join(&self.name)
+        KeyPath::top("domains").join(&self.name)
     }
 }
 
@@ -170,7 +170,7 @@ pub struct StrategyRow {
 impl StrategyRow {
     /// The path of its entry in the file, `strategies.NAME`.
     pub fn key(&self) -> KeyPath {
-        KeyPath::from("strategies").join(&self.base)
+        KeyPath::top("strategies").join(&self.base)
     }
 
     /// The path in the file of a parameter that the plugin calls `optimizer.lr`: below `parameters`, or the entry of the

@@ -1,8 +1,9 @@
 //! A node as a serde deserializer that speaks the user's language.
 //!
-//! The deserializer that comes with a YAML library reports "invalid type: string, expected u32" as one string. This one
-//! reports a [`Problem`] that carries its values, so that a message can say "expected a whole number, found the text
-//! `five`" and an unknown key can be compared with the known ones.
+//! The deserializer that comes with a YAML library reports "invalid type: string, expected u32" as
+//! one string. This one reports a [`Problem`] that carries its values, so that a message can say
+//! "expected a whole number, found the text `five`" and an unknown key can be compared with the
+//! known ones.
 
 use super::tree::{Node, Value};
 use crate::scenario::error::{Problem, in_words};
@@ -87,16 +88,25 @@ impl Node {
         }
     }
 
-    fn entries<'de, V: Visitor<'de>>(&'de self, visitor: V) -> Result<V::Value, Problem> {
-        match &self.value {
-            Value::Mapping(mapping) => {
-                let entries = mapping
-                    .iter()
-                    .map(|(key, value)| (BorrowedStrDeserializer::new(key), value));
-                visitor.visit_map(MapDeserializer::new(entries))
-            }
-            _ => Err(self.wrong_type("a mapping")),
-        }
+    /// The entries in the order of the file, but `first` before all others if it is there.
+    fn entries<'de, V: Visitor<'de>>(
+        &'de self,
+        first: Option<&str>,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        let Value::Mapping(mapping) = &self.value else {
+            return Err(self.wrong_type("a mapping"));
+        };
+        let first = first.and_then(|key| mapping.get_full(key));
+        let first_index = first.map(|(index, ..)| index);
+        let others = mapping.iter().enumerate();
+        let others = others.filter(|(index, _)| Some(*index) != first_index);
+        let entries = first
+            .map(|(_, key, value)| (key, value))
+            .into_iter()
+            .chain(others.map(|(_, entry)| entry))
+            .map(|(key, value)| (BorrowedStrDeserializer::new(key), value));
+        visitor.visit_map(MapDeserializer::new(entries))
     }
 }
 
@@ -126,7 +136,7 @@ impl<'de> de::Deserializer<'de> for &'de Node {
             },
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(_) => self.deserialize_seq(visitor),
-            Value::Mapping(_) => self.entries(visitor),
+            Value::Mapping(_) => self.entries(None, visitor),
             Value::Tagged(_) => Err(self.wrong_type("")),
         }
     }
@@ -174,16 +184,17 @@ impl<'de> de::Deserializer<'de> for &'de Node {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        self.entries(visitor)
+        self.entries(None, visitor)
     }
 
+    /// A struct's first key comes first, wherever it is written: it may decide what the others mean.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _keys: &'static [&'static str],
+        keys: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        self.entries(visitor)
+        self.entries(keys.first().copied(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -11,16 +11,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How deep lists and mappings may be nested; whoever walks the tree does so by recursion.
+/// How deep lists and mappings may be nested. Everything that reads the tree does so by recursion.
 const DEEPEST: usize = 128;
 
-/// How much aliases may repeat, in characters, however short the file.
+/// How many times the length of the file all aliases together may repeat, so that a short file
+/// cannot fill the memory.
+const MOST_REPEATED: usize = 100;
+
+/// What aliases may repeat in any case, in characters.
 const ALWAYS_REPEATED: usize = 4 << 20;
 
-/// How often aliases may repeat the file, if that is more.
-const REPEATED_TIMES: usize = 100;
-
-/// What a value counts for beside its text when aliases repeat it.
+/// What a value counts in addition to its text, in characters.
 const NODE_SIZE: usize = 16;
 
 /// The key that merges other mappings into its own.
@@ -101,13 +102,13 @@ enum Inside {
     },
 }
 
-/// A finished value with what it costs to repeat it.
+/// A finished value, and what repeating it would add.
 #[derive(Clone)]
 struct Measured {
     value: Value,
-    /// In characters, about.
+    /// In characters: the text, and [`NODE_SIZE`] for every value.
     size: usize,
-    /// How many lists and mappings are in one another.
+    /// How deep the lists and mappings in it are nested.
     height: usize,
 }
 
@@ -165,17 +166,20 @@ impl<'text> Builder<'text> {
         tag: Option<&str>,
         place: Place,
     ) -> Result<(), Fault> {
-        let value = scalar::resolve(text, style, tag);
-        if self.expects_key() {
-            return self.key(value, place);
-        }
-        let value = value.map_err(|problem| self.fault_of_value(place, problem))?;
+        let is_key = self.expects_key();
+        let value = scalar::resolve(text, style, tag).map_err(|problem| match is_key {
+            true => self.fault(place, problem),
+            false => self.fault_of_value(place, problem),
+        })?;
         let measured = Measured {
             value,
             size: NODE_SIZE + text.len(),
             height: 0,
         };
         self.remember(anchor, &measured);
+        if is_key {
+            return self.key(measured, place);
+        }
         self.value(measured, place);
         Ok(())
     }
@@ -188,8 +192,8 @@ impl<'text> Builder<'text> {
         };
         self.check_depth(target.height, place)?;
         self.repeated = self.repeated.saturating_add(target.size);
-        let times = self.text.len().saturating_mul(REPEATED_TIMES);
-        if self.repeated > times.max(ALWAYS_REPEATED) {
+        let most = self.text.len().saturating_mul(MOST_REPEATED);
+        if self.repeated > most.max(ALWAYS_REPEATED) {
             return Err(of_the_file("repetition limit exceeded"));
         }
         self.value(target, place);
@@ -247,15 +251,15 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    /// Keeps what aliases may repeat; values without an anchor have the number 0.
+    /// Keeps a value for its aliases. Values without an anchor have the number 0.
     fn remember(&mut self, anchor: usize, measured: &Measured) {
         if anchor != 0 {
             self.anchors.insert(anchor, measured.clone());
         }
     }
 
-    /// Puts a finished value in its place: it belongs to the last key of the open mapping, or is the next entry of the open
-    /// list, or all there is.
+    /// Puts a finished value in its place: as the value of the last key of the open mapping, as the
+    /// next entry of the open list, or as the whole document.
     fn value(&mut self, measured: Measured, place: Place) {
         let Measured {
             value,
@@ -296,12 +300,11 @@ impl<'text> Builder<'text> {
         matches!(inside, Some(Inside::Mapping { key: None, .. }))
     }
 
-    /// The open mapping goes on with this key.
-    fn key(&mut self, key: Result<Value, Problem>, place: Place) -> Result<(), Fault> {
-        let text = match key {
-            Ok(Value::Text(text)) => text,
-            Ok(other) => return Err(self.fault(place, other.not_a_key())),
-            Err(problem) => return Err(self.fault(place, problem)),
+    /// Adds a key to the open mapping.
+    fn key(&mut self, measured: Measured, place: Place) -> Result<(), Fault> {
+        let text = match measured.value {
+            Value::Text(text) => text,
+            other => return Err(self.fault(place, other.not_a_key())),
         };
         let Some(open) = self.open.last_mut() else {
             return Ok(());
@@ -314,7 +317,7 @@ impl<'text> Builder<'text> {
         else {
             return Ok(());
         };
-        open.size = open.size.saturating_add(text.len());
+        open.size = open.size.saturating_add(measured.size);
         let first = match &*text {
             MERGE => merge.as_ref(),
             _ => entries.get(&text),
@@ -331,7 +334,7 @@ impl<'text> Builder<'text> {
         Err(self.fault(place, problem))
     }
 
-    /// Refuses what is not a scalar in the place of a key.
+    /// Refuses a key that is not a scalar.
     fn no_key(&self, what: &str, place: Place) -> Result<(), Fault> {
         if self.expects_key() {
             let found = what.to_owned();
@@ -340,7 +343,7 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    /// Checks that something as high may stand here.
+    /// Checks that a value this high does not nest too deep here.
     fn check_depth(&self, height: usize, place: Place) -> Result<(), Fault> {
         if self.open.len() + height <= DEEPEST {
             return Ok(());
@@ -352,8 +355,8 @@ impl<'text> Builder<'text> {
         })
     }
 
-    /// The parser's complaint; inside brackets with the place of the opening one, since that it was never closed is the
-    /// usual cause and shows up only lines later.
+    /// The parser's complaint. Inside brackets it names the line of the opening one: a bracket that
+    /// was never closed is the usual cause, and the parser notices only lines later.
     fn syntax_fault(&self, error: &ScanError) -> Fault {
         let place = Place::of(Span::empty(*error.marker()));
         let mut message = error.info().to_owned();
@@ -414,8 +417,8 @@ fn full(tag: Option<Cow<'_, Tag>>) -> Option<String> {
     tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
 }
 
-/// Adds what `<<` holds, a mapping or several, to the entries of its mapping. Entries that are there win, and of
-/// several mappings the first.
+/// Adds what `<<` holds, a mapping or several, to the entries of its mapping. An entry of the
+/// mapping itself wins over a merged one, and an earlier merged mapping over a later one.
 fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Fault> {
     let mut add = |mapping: &Mapping| {
         for (key, node) in mapping {
@@ -453,7 +456,7 @@ fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A complaint about YAML that points at no line.
+/// A complaint that points at no line.
 fn of_the_file(message: &str) -> Fault {
     Fault {
         key: KeyPath::root(),

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-/// The path of a key from the top of the file, such as `strategies.linear.parameters.lr` or `seeds[2]`.
+/// The path of a key from the top of the file, such as `strategies.linear.parameters.lr` or
+/// `seeds[2]`.
 ///
-/// Messages show it with dots, but a name may hold dots itself: `{a.b: 1}` and `{a: {b: 1}}` are shown alike and are
-/// different paths.
+/// Messages show it with dots, but a name may hold dots itself: `{a.b: 1}` and `{a: {b: 1}}` are
+/// shown alike and are different paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct KeyPath(Vec<Segment>);
 
@@ -24,6 +25,11 @@ impl KeyPath {
         Self::default()
     }
 
+    /// The path of a key at the top of the file.
+    pub fn top(key: &str) -> Self {
+        Self::root().join(key)
+    }
+
     /// The path of a key of the mapping at this path.
     #[must_use]
     pub fn join(&self, key: &str) -> Self {
@@ -36,7 +42,8 @@ impl KeyPath {
         self.then(Segment::Index(index))
     }
 
-    /// The path that a plugin spells `optimizer.lr` or `layers[0].width`, below this path. Every dot is taken for a step.
+    /// What a plugin calls `optimizer.lr` or `layers[0].width`, below this path. Every dot
+    /// separates two keys.
     #[must_use]
     pub fn spelled(&self, path: &str) -> Self {
         let mut segments = self.0.clone();
@@ -66,7 +73,8 @@ impl KeyPath {
     }
 }
 
-/// `layers[0][1]` as `layers` and its indices; a name whose brackets hold anything else is all name.
+/// `layers[0][1]` as `layers` and its indices; a name whose brackets hold anything else is all
+/// name.
 fn indexed(step: &str) -> (&str, Vec<usize>) {
     let read = || {
         let (key, brackets) = step.strip_suffix(']')?.split_once('[')?;
@@ -74,13 +82,6 @@ fn indexed(step: &str) -> (&str, Vec<usize>) {
         Some((key, indices.collect::<Option<Vec<_>>>()?))
     };
     read().unwrap_or((step, Vec::new()))
-}
-
-impl From<&str> for KeyPath {
-    /// The path of one key at the top of the file.
-    fn from(key: &str) -> Self {
-        Self::root().join(key)
-    }
 }
 
 impl FromIterator<Segment> for KeyPath {

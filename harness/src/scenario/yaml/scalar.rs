@@ -1,7 +1,8 @@
 //! What a scalar means.
 //!
-//! The rules are those of `serde_yaml` (YAML 1.2's core schema, near enough): `yes` and `012` are text, `0x1F` is a
-//! number. Numbers are read by its [`Number`] itself, and a test holds the rest against it.
+//! The rules are those of `serde_yaml` (YAML 1.2's core schema, near enough): `yes` and `012` are
+//! text, `0x1F` is a number. Numbers are read by its [`Number`] itself, and a test holds the rest
+//! against it.
 
 use super::tree::Value;
 use crate::scenario::error::{Problem, in_words};
@@ -12,8 +13,8 @@ use serde_yaml::Number;
 /// The prefix of YAML's own tags, `!!str` and its like.
 const CORE: &str = "tag:yaml.org,2002:";
 
-/// The value of a scalar. A tag such as `!!int` decides over its look; one that is not YAML's own stays, for whoever
-/// reads the value to refuse.
+/// The value of a scalar. A tag such as `!!int` decides over its look; one that is not YAML's own
+/// stays, for whoever reads the value to refuse.
 pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Value, Problem> {
     let wrong = |expected: &str| Problem::WrongType {
         expected: expected.to_owned(),

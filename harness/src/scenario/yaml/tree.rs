@@ -19,8 +19,9 @@ pub struct Tree {
 /// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where a message about this value points: at the key that it belongs to, or at the value itself if it is an entry
-    /// of a list. None for what has no place of its own: the whole file, and what lies below a value of the command line.
+    /// Where a message about this value points: at the key that it belongs to, or at the value
+    /// itself if it is an entry of a list. None for what has no place of its own: the whole file,
+    /// and what lies below a value of the command line.
     pub origin: Option<Origin>,
     /// The value.
     pub value: Value,
@@ -82,8 +83,8 @@ impl Node {
     }
 }
 
-/// The value of a key with dots in its name, of which this is the part before the first dot. Plugins spell the paths of
-/// their parameters with dots, so such a name arrives in pieces.
+/// The value of a key with dots in its name, of which this is the part before the first dot.
+/// Plugins spell the paths of their parameters with dots, so such a name arrives in pieces.
 fn dotted<'n, 's>(
     mapping: &'n Mapping,
     first: &str,
@@ -111,8 +112,8 @@ impl Tree {
         &self.root
     }
 
-    /// Where this key was written; if it was not, where the closest key around it was. None for a key that no part of
-    /// the file surrounds.
+    /// Where this key was written; if it was not, where the closest key around it was. None for a
+    /// key that no part of the file surrounds.
     pub fn origin(&self, key: &KeyPath) -> Option<&Origin> {
         let (mut node, mut segments) = (&self.root, key.segments());
         let mut origin = node.origin.as_ref();
