@@ -34,7 +34,10 @@ fn run(dir: &Dir, name: &str, out: &str) -> (Vec<(String, Value)>, Vec<String>, 
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .map(|path| {
             let record: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-            let row = record["cell"]["strategy"]["row"].as_str().unwrap().to_owned();
+            let row = record["cell"]["strategy"]["row"]
+                .as_str()
+                .unwrap()
+                .to_owned();
             (row, record)
         })
         .collect();

@@ -227,10 +227,7 @@ fn a_file_that_has_changed_since_the_plan_is_not_loaded() {
         "plugin.so",
         patched(good(), summary, "the mean feature of any class "),
     );
-    let outcome = dir
-        .clbench(["cell", "--out", "out"])
-        .input(&line)
-        .outcome();
+    let outcome = dir.clbench(["cell", "--out", "out"]).input(&line).outcome();
     assert_eq!(outcome.code, 3);
     check(
         &[outcome.stderr],

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::id::Seed;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
-use crate::scenario::{DomainUse, Scenario, SourceSpec};
+use crate::scenario::{DomainUse, KeyPath, Scenario, SourceSpec};
 use crate::stream::{OrderDigest, Stream, StreamError, Tasks};
 use harness_abi::backbone::BackboneInfo;
 use std::io::{self, Seek};
@@ -163,7 +163,7 @@ fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) ->
         (_, Tasks::Count(_)) => "tasks",
         (_, Tasks::Sizes(_)) => "task_sizes",
     };
-    let key = format!("{}.{key}", domain.stream.key);
+    let key = domain.stream.key.join(key);
     let message = format!("domain `{}`: {error}", domain.name);
     scenario.key_error(&key, message).into()
 }
@@ -379,12 +379,13 @@ fn at_its_key(scenario: &Scenario, name: &str, fault: Fault) -> Error {
         return fault.into();
     };
     let row = scenario.strategies.iter().find(|row| row.name == name);
+    let backbone = KeyPath::top("backbones").join(name).join("parameters");
     let key = match (kind, row) {
         (Kind::Strategy, None) => return fault.into(),
-        (Kind::Strategy, Some(row)) if path.is_empty() => format!("{}.parameters", row.key()),
+        (Kind::Strategy, Some(row)) if path.is_empty() => row.key().join("parameters"),
         (Kind::Strategy, Some(row)) => row.parameter_key(path),
-        _ if path.is_empty() => format!("backbones.{name}.parameters"),
-        _ => format!("backbones.{name}.parameters.{path}"),
+        _ if path.is_empty() => backbone,
+        _ => backbone.spelled(path),
     };
     scenario.key_error(&key, message.clone()).into()
 }

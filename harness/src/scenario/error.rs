@@ -1,16 +1,18 @@
 //! What can be wrong with a scenario, and how it is told.
 //!
-//! A [`Problem`] says what is wrong and how to mend it; a [`ScenarioError`] adds where: the file and line (or the
-//! command-line argument), the key, and the line itself with the key underlined. The words of every message stand here, so
-//! that they agree with each other.
+//! A [`Problem`] says what is wrong and how to fix it; a [`ScenarioError`] adds where: the file and
+//! line (or the command-line argument), the key, and the line itself with the key underlined. The
+//! words of every message stand here, so that they agree with each other.
 
-use super::lines::{Origin, Place};
+use super::yaml::path::KeyPath;
+use super::yaml::place::{Origin, Place};
 use crate::suggest::{hint, list};
 use serde::de::{self, Expected, Unexpected};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A mistake in a scenario file, or in an argument that changes or filters it. Its text is the whole message.
+/// A mistake in a scenario file, or in an argument that changes or filters it. Its text is the
+/// whole message.
 #[derive(Debug, Clone)]
 pub struct ScenarioError(Box<Report>);
 
@@ -18,17 +20,17 @@ pub struct ScenarioError(Box<Report>);
 struct Report {
     file: PathBuf,
     origin: Option<Origin>,
-    key: String,
+    key: KeyPath,
     problem: Problem,
     line_text: Option<String>,
 }
 
 impl ScenarioError {
-    pub(super) fn new(file: &Path, origin: Option<Origin>, key: &str, problem: Problem) -> Self {
+    pub(super) fn new(file: &Path, origin: Option<Origin>, key: KeyPath, problem: Problem) -> Self {
         Self(Box::new(Report {
             file: file.to_owned(),
             origin,
-            key: key.to_owned(),
+            key,
             problem,
             line_text: None,
         }))
@@ -50,13 +52,15 @@ impl ScenarioError {
         &self.0.problem
     }
 
-    /// Where the key at fault was written, if the error is about a part of the file rather than the file.
+    /// Where the key at fault was written, if the error is about a part of the file rather than the
+    /// file.
     pub fn origin(&self) -> Option<&Origin> {
         self.0.origin.as_ref()
     }
 
-    /// The path of the key at fault, such as `strategies.linear.parameters.lr`; empty for the file as a whole.
-    pub fn key(&self) -> &str {
+    /// The path of the key at fault, such as `strategies.linear.parameters.lr`; the root for the
+    /// file as a whole.
+    pub fn key(&self) -> &KeyPath {
         &self.0.key
     }
 }
@@ -77,7 +81,7 @@ impl fmt::Display for ScenarioError {
             Some(Origin::Argument(argument)) => write!(f, "{argument}: ")?,
             None => write!(f, "{}: ", file.display())?,
         }
-        if !key.is_empty() {
+        if !key.is_root() {
             write!(f, "{key}: ")?;
         }
         write!(f, "{problem}")?;
@@ -115,7 +119,7 @@ fn write_snippet(f: &mut fmt::Formatter<'_>, place: Place, line: &str) -> fmt::R
     )
 }
 
-/// What is wrong, and how to mend it.
+/// What is wrong, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(
     missing_docs,
@@ -164,14 +168,18 @@ pub enum Problem {
     Tag { tag: String },
     #[error("{found} is not a finite number")]
     NotFinite { found: String },
+    #[error(
+        "the number {found} has too many digits; write it with an exponent, as in `1e20`, or in quotes if it is text"
+    )]
+    TooManyDigits { found: String },
     #[error("must not be negative, and is {found}")]
     Negative { found: i64 },
     #[error("must be at most {most}, and is {found}")]
     TooLarge { found: u64, most: u64 },
     #[error("must be at least 1, and is 0")]
     Zero,
-    #[error("must not be empty; {mend}")]
-    Empty { mend: &'static str },
+    #[error("must not be empty; {fix}")]
+    Empty { fix: &'static str },
     #[error("`{entry}` is listed twice; keep one of the two")]
     Repeated { entry: String },
     #[error("`{name}` cannot be a name here: use {allowed}")]

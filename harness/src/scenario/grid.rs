@@ -2,7 +2,7 @@
 
 use super::ScenarioError;
 use super::error::Problem;
-use super::lines::{KeyLines, join};
+use super::yaml::{KeyPath, Tree};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -47,16 +47,16 @@ impl Combination {
     }
 }
 
-/// Every combination of the grid's values, the first key varying slowest, set into the parameters. `key` is the
-/// strategy's path, for errors.
+/// Every combination of the grid's values, the first key varying slowest, set into the parameters.
+/// `key` is the strategy's path, for errors.
 pub(super) fn expand(
     parameters: Map<String, Value>,
     grid: &IndexMap<String, Vec<Value>>,
-    lines: &KeyLines,
-    key: &str,
+    tree: &Tree,
+    key: &KeyPath,
 ) -> Result<Vec<Combination>, ScenarioError> {
     check(&parameters, grid)
-        .map_err(|(parameter, problem)| lines.error(&format!("{key}.grid.{parameter}"), problem))?;
+        .map_err(|(parameter, problem)| tree.error(&key.join("grid").join(&parameter), problem))?;
     let mut combinations = vec![Combination {
         parameters,
         choices: Vec::new(),
@@ -100,15 +100,15 @@ fn check(
         }
         if values.is_empty() {
             return fault(Problem::Empty {
-                mend: "list the values to try, or remove the key",
+                fix: "list the values to try, or remove the key",
             });
         }
         let earlier = grid.keys().take(index);
         let other = earlier
             .filter(|other| overlap(parameter, other))
-            .map(|other| join("grid", other))
+            .map(|other| format!("grid.{other}"))
             .next()
-            .or_else(|| setting_of(parameters, parameter).map(|path| join("parameters", &path)));
+            .or_else(|| setting_of(parameters, parameter).map(|path| format!("parameters.{path}")));
         if let Some(other) = other {
             return fault(Problem::GridConflict {
                 key: parameter.clone(),
@@ -131,13 +131,14 @@ fn overlap(one: &str, other: &str) -> bool {
 /// The path of the value that stands where this parameter would go, if one does.
 fn setting_of(parameters: &Map<String, Value>, parameter: &str) -> Option<String> {
     let mut table = parameters;
-    let mut path = String::new();
+    let mut end = 0;
     for segment in parameter.split('.') {
-        path = join(&path, segment);
+        end += segment.len();
         match table.get(segment)? {
-            Value::Object(inner) if path != parameter => table = inner,
-            _ => return Some(path),
+            Value::Object(inner) if end < parameter.len() => table = inner,
+            _ => return Some(parameter[..end].to_owned()),
         }
+        end += 1;
     }
     None
 }

@@ -1,22 +1,22 @@
 //! `--set KEY=VALUE`: one key of the scenario changed from the command line.
 //!
-//! An override changes the tree of YAML values before it gets its types, so it can set whatever the file can, and is
-//! checked by the same code. Errors about a key that was overridden point at the argument in place of a line.
+//! An override changes the YAML tree before it gets its types, so it can set whatever the file can,
+//! and is checked by the same code. Errors about a key that was overridden point at the argument in
+//! place of a line.
 
-use super::deserializer::Node;
 use super::error::{Problem, ScenarioError};
-use super::lines::{KeyLines, Origin, join};
 use super::spec;
+use super::yaml::{KeyPath, Node, Origin, Tree, Value};
 use schemars::{JsonSchema, schema_for};
-use serde_yaml::{Mapping, Value};
 use std::str::FromStr;
 
 /// A change to one key of a scenario, written `KEY=VALUE` with the value in YAML.
 ///
-/// The key is a path: `threads`, `stream.tasks`, `domains.digits.stream.tasks`. Below `strategies.NAME` and `backbones.NAME`, whatever
-/// is not a key of the entry itself is one of its parameters: `strategies.linear.lr` is
-/// `strategies.linear.parameters.lr`, while `strategies.linear.regime` is what it says. Names with dots are found
-/// as they are written in the file.
+/// The key is a path: `threads`, `stream.tasks`, `domains.digits.stream.tasks`. Below
+/// `strategies.NAME` and `backbones.NAME`, whatever is not a key of the entry itself is one of its
+/// parameters: `strategies.linear.lr` is `strategies.linear.parameters.lr`, while
+/// `strategies.linear.regime` is what it says. Names with dots are found as they are written in the
+/// file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetOverride {
     key: String,
@@ -40,6 +40,14 @@ pub enum OverrideError {
         /// The parser's words.
         reason: String,
     },
+    /// A value with a key that is not text.
+    #[error("the value of `{key}`: {problem}")]
+    KeyNotText {
+        /// What was to be set.
+        key: String,
+        /// What the key is.
+        problem: Box<Problem>,
+    },
 }
 
 impl FromStr for SetOverride {
@@ -50,9 +58,14 @@ impl FromStr for SetOverride {
             .split_once('=')
             .filter(|(key, _)| !key.split('.').any(|segment| segment.trim().is_empty()))
             .ok_or_else(|| OverrideError::NotKeyValue(argument.to_owned()))?;
-        let value = serde_yaml::from_str(value).map_err(|error| OverrideError::NotYaml {
+        let value: serde_yaml::Value =
+            serde_yaml::from_str(value).map_err(|error| OverrideError::NotYaml {
+                key: key.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let value = Value::try_from(value).map_err(|problem| OverrideError::KeyNotText {
             key: key.to_owned(),
-            reason: error.to_string(),
+            problem: Box::new(problem),
         })?;
         let argument = format!("--set {argument}");
         Ok(Self {
@@ -64,25 +77,21 @@ impl FromStr for SetOverride {
 }
 
 /// Applies the overrides in their order, so that the last one for a key wins.
-pub(super) fn apply(
-    tree: &mut Value,
-    lines: &mut KeyLines,
-    sets: &[SetOverride],
-) -> Result<(), ScenarioError> {
+pub(super) fn apply(tree: &mut Tree, sets: &[SetOverride]) -> Result<(), ScenarioError> {
     for set in sets {
-        let fail = |key: &str, problem| {
-            let origin = Some(Origin::Argument(set.argument.clone()));
-            ScenarioError::new(lines.file(), origin, key, problem)
-        };
-        let segments = segments(tree, &set.key).map_err(|problem| fail("", problem))?;
-        replace(tree, &segments, &set.value).map_err(|problem| fail("", problem))?;
-        lines.replace(&segments.join("."), set.argument.clone());
+        let origin = Origin::Argument(set.argument.clone());
+        segments(tree.root(), &set.key)
+            .and_then(|keys| tree.replace(&keys, set.value.clone(), origin.clone()))
+            .map_err(|problem| {
+                ScenarioError::new(tree.file(), Some(origin), KeyPath::root(), problem)
+            })?;
     }
     Ok(())
 }
 
-/// The keys that lead to what an override sets. The tables of named entries are looked up, since a name may hold dots.
-fn segments(tree: &Value, key: &str) -> Result<Vec<String>, Problem> {
+/// The keys that lead to what an override sets. The tables of named entries are looked up, since a
+/// name may hold dots.
+fn segments(root: &Node, key: &str) -> Result<Vec<String>, Problem> {
     let plain = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
     let (what, own_keys) = match key.split('.').next() {
         Some("strategies") => ("strategy", Some(keys_of::<spec::Strategy>())),
@@ -93,10 +102,10 @@ fn segments(tree: &Value, key: &str) -> Result<Vec<String>, Problem> {
     let Some((table, rest)) = key.split_once('.') else {
         return Ok(plain(key));
     };
-    let names: Vec<&str> = tree
+    let names: Vec<&str> = root
         .get(table)
-        .and_then(Value::as_mapping)
-        .map(|mapping| mapping.keys().filter_map(Value::as_str).collect())
+        .and_then(Node::mapping)
+        .map(|mapping| mapping.keys().map(|name| &**name).collect())
         .unwrap_or_default();
     let below = |name: &str| -> Option<Vec<String>> {
         let rest = rest.strip_prefix(name)?;
@@ -134,25 +143,4 @@ fn keys_of<T: JsonSchema>() -> Vec<String> {
     properties
         .map(|properties| properties.keys().cloned().collect())
         .unwrap_or_default()
-}
-
-/// Puts a value at a path; mappings on the way that are not there are made.
-fn replace(tree: &mut Value, segments: &[String], value: &Value) -> Result<(), Problem> {
-    let mut node = tree;
-    let mut path = String::new();
-    for segment in segments {
-        if node.is_null() {
-            *node = Value::Mapping(Mapping::new());
-        }
-        let found = Node(node).in_words();
-        let Value::Mapping(mapping) = node else {
-            return Err(Problem::NotAMapping { key: path, found });
-        };
-        path = join(&path, segment);
-        node = mapping
-            .entry(Value::String(segment.clone()))
-            .or_insert(Value::Null);
-    }
-    *node = value.clone();
-    Ok(())
 }

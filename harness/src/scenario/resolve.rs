@@ -5,10 +5,10 @@
 
 use super::error::{Problem, ScenarioError};
 use super::grid;
-use super::lines::{KeyLines, join};
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 use super::source::Written;
 use super::spec;
+use super::yaml::{KeyPath, Tree};
 use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
 use crate::id::Seed;
 use serde_json::Value;
@@ -20,18 +20,18 @@ use std::path::{Path, PathBuf};
 const TEMPLATE: &str = "a photo of a {}";
 
 /// Makes a scenario of its spec.
-pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario, ScenarioError> {
-    let resolver = Resolver { lines: &lines };
+pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, ScenarioError> {
+    let resolver = Resolver { tree: &tree };
     let name = resolver.scenario_name(spec.name)?;
     resolver.entries(
-        "seeds",
+        &KeyPath::top("seeds"),
         &spec.seeds,
         "list the seeds, as in `[1992, 1996, 1997]`",
     )?;
-    let threads = resolver.at_least_one("threads", spec.threads.unwrap_or(1))?;
+    let threads = resolver.at_least_one(&KeyPath::top("threads"), spec.threads.unwrap_or(1))?;
     let device = resolver.device(spec.device)?;
     let stream = match spec.stream {
-        Some(stream) => Some(resolver.stream("stream", stream)?),
+        Some(stream) => Some(resolver.stream(&KeyPath::top("stream"), stream)?),
         None => None,
     };
     let backbones = (spec.backbones.unwrap_or_default().into_iter())
@@ -39,9 +39,9 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         .collect::<Result<Vec<_>, _>>()?;
     if spec.domains.is_empty() {
         return Err(resolver.error(
-            "domains",
+            &KeyPath::top("domains"),
             Problem::Empty {
-                mend: "name at least one domain",
+                fix: "name at least one domain",
             },
         ));
     }
@@ -50,8 +50,8 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         .collect::<Result<Vec<_>, _>>()?;
     resolver.numpy_seeds(&spec.seeds, &domains)?;
     if spec.strategies.is_empty() {
-        let mend = "name at least one strategy";
-        return Err(resolver.error("strategies", Problem::Empty { mend }));
+        let fix = "name at least one strategy";
+        return Err(resolver.error(&KeyPath::top("strategies"), Problem::Empty { fix }));
     }
     let mut strategies = Vec::new();
     for (name, strategy) in spec.strategies {
@@ -59,16 +59,16 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         strategies.extend(rows);
     }
     if let Some(metrics) = &spec.metrics {
-        let mend = "list metrics, or remove the key to have them all";
-        resolver.entries("metrics", metrics, mend)?;
+        let fix = "list metrics, or remove the key to have them all";
+        resolver.entries(&KeyPath::top("metrics"), metrics, fix)?;
     }
     if let Some(columns) = &spec.columns {
-        let mend = "list metrics, or remove the key to have the usual columns";
-        resolver.entries("columns", columns, mend)?;
+        let fix = "list metrics, or remove the key to have the usual columns";
+        resolver.entries(&KeyPath::top("columns"), columns, fix)?;
     }
     let scenario = Scenario {
         name,
-        file: lines.file().to_owned(),
+        file: tree.file().to_owned(),
         description: spec.description,
         seeds: spec.seeds.into_iter().map(Seed).collect(),
         threads,
@@ -79,13 +79,13 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
         metrics: spec.metrics,
         rank_by: spec.rank_by,
         columns: spec.columns,
-        lines,
+        tree,
     };
     if let Some(metrics) = &scenario.metrics {
         for (key, name) in scenario.chosen_metrics() {
             if !metrics.iter().any(|metric| metric == name) {
                 let name = name.to_owned();
-                return Err(scenario.lines.error(&key, Problem::NotInMetrics { name }));
+                return Err(scenario.tree.error(&key, Problem::NotInMetrics { name }));
             }
         }
     }
@@ -93,12 +93,12 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
 }
 
 pub(super) struct Resolver<'a> {
-    lines: &'a KeyLines,
+    tree: &'a Tree,
 }
 
 impl Resolver<'_> {
-    pub(super) fn error(&self, key: &str, problem: Problem) -> ScenarioError {
-        self.lines.error(key, problem)
+    pub(super) fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
+        self.tree.error(key, problem)
     }
 
     /// The name given, or the file's.
@@ -109,22 +109,22 @@ impl Resolver<'_> {
             Some(name) if good(&name) => Ok(name),
             Some(name) => {
                 let allowed = "small letters, digits, `-` and `_`";
-                Err(self.error("name", Problem::BadName { name, allowed }))
+                Err(self.error(&KeyPath::top("name"), Problem::BadName { name, allowed }))
             }
             None => {
-                let stem = self.lines.file().file_stem().unwrap_or_default();
+                let stem = self.tree.file().file_stem().unwrap_or_default();
                 let name = stem.to_string_lossy().into_owned();
                 if good(&name) {
                     Ok(name)
                 } else {
-                    Err(self.error("", Problem::BadFileName { name }))
+                    Err(self.error(&KeyPath::root(), Problem::BadFileName { name }))
                 }
             }
         }
     }
 
     /// The name of a domain, backbone or strategy: it becomes a part of file names and of the command line.
-    fn entry_name(&self, key: &str, name: &str) -> Result<(), ScenarioError> {
+    fn entry_name(&self, key: &KeyPath, name: &str) -> Result<(), ScenarioError> {
         let good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name
                 .chars()
@@ -142,28 +142,28 @@ impl Resolver<'_> {
         ))
     }
 
-    fn at_least_one(&self, key: &str, value: u32) -> Result<NonZeroU32, ScenarioError> {
+    fn at_least_one(&self, key: &KeyPath, value: u32) -> Result<NonZeroU32, ScenarioError> {
         NonZeroU32::new(value).ok_or_else(|| self.error(key, Problem::Zero))
     }
 
     /// Checks that a list has entries, all different.
     pub(super) fn entries<T: std::fmt::Display>(
         &self,
-        key: &str,
+        key: &KeyPath,
         entries: &[T],
-        mend: &'static str,
+        fix: &'static str,
     ) -> Result<(), ScenarioError> {
         if entries.is_empty() {
-            return Err(self.error(key, Problem::Empty { mend }));
+            return Err(self.error(key, Problem::Empty { fix }));
         }
         let mut seen = HashSet::new();
         for (index, entry) in entries.iter().enumerate() {
-            let (key, entry) = (format!("{key}[{index}]"), entry.to_string());
+            let (key, entry) = (key.index(index), entry.to_string());
             if entry.is_empty() {
                 return Err(self.error(
                     &key,
                     Problem::Empty {
-                        mend: "write some text",
+                        fix: "write some text",
                     },
                 ));
             }
@@ -184,25 +184,25 @@ impl Resolver<'_> {
         if known {
             Ok(Device(device))
         } else {
-            Err(self.error("device", Problem::Device { found: device }))
+            Err(self.error(&KeyPath::top("device"), Problem::Device { found: device }))
         }
     }
 
-    fn stream(&self, key: &str, written: spec::Stream) -> Result<StreamUse, ScenarioError> {
+    fn stream(&self, key: &KeyPath, written: spec::Stream) -> Result<StreamUse, ScenarioError> {
         let tasks = match (written.tasks, written.task_sizes) {
             (Some(_), Some(_)) => return Err(self.error(key, Problem::TasksTwice)),
             (None, None) => return Err(self.error(key, Problem::NoTasks)),
             (Some(count), None) => {
-                Tasks::Count(self.at_least_one(&join(key, "tasks"), count)?.get())
+                Tasks::Count(self.at_least_one(&key.join("tasks"), count)?.get())
             }
             (None, Some(sizes)) => {
-                let key = join(key, "task_sizes");
+                let key = key.join("task_sizes");
                 if sizes.is_empty() {
-                    let mend = "list the number of classes of each task, as in `[4, 3, 3]`";
-                    return Err(self.error(&key, Problem::Empty { mend }));
+                    let fix = "list the number of classes of each task, as in `[4, 3, 3]`";
+                    return Err(self.error(&key, Problem::Empty { fix }));
                 }
                 for (index, &size) in sizes.iter().enumerate() {
-                    self.at_least_one(&format!("{key}[{index}]"), size)?;
+                    self.at_least_one(&key.index(index), size)?;
                 }
                 Tasks::Sizes(sizes)
             }
@@ -210,7 +210,7 @@ impl Resolver<'_> {
         let class_order = match written.class_order {
             None | Some(spec::ClassOrder::Listed) => ClassOrder::Listed,
             Some(spec::ClassOrder::Generated(order)) => {
-                self.class_order(&join(key, "class_order"), order)?
+                self.class_order(&key.join("class_order"), order)?
             }
         };
         Ok(StreamUse {
@@ -219,13 +219,13 @@ impl Resolver<'_> {
                 class_order,
                 augmentation: written.augmentation.unwrap_or_default(),
             },
-            key: key.to_owned(),
+            key: key.clone(),
         })
     }
 
     fn class_order(
         &self,
-        key: &str,
+        key: &KeyPath,
         written: spec::GeneratedOrder,
     ) -> Result<ClassOrder, ScenarioError> {
         let seed = |seed| match seed {
@@ -239,7 +239,7 @@ impl Resolver<'_> {
         };
         match (written.numpy, written.python) {
             (Some(spec::OrderSeed::Fixed(seed)), None) if !numpy_takes(seed) => {
-                Err(self.error(&join(key, "numpy"), Problem::NumpySeed { seed }))
+                Err(self.error(&key.join("numpy"), Problem::NumpySeed { seed }))
             }
             (Some(numpy), None) => Ok(ClassOrder::Numpy {
                 seed: seed(numpy),
@@ -267,7 +267,7 @@ impl Resolver<'_> {
         match seeds.iter().position(|&seed| !numpy_takes(seed)) {
             Some(index) if domains.iter().any(by_seed) => {
                 let problem = Problem::NumpySeed { seed: seeds[index] };
-                Err(self.error(&format!("seeds[{index}]"), problem))
+                Err(self.error(&KeyPath::top("seeds").index(index), problem))
             }
             _ => Ok(()),
         }
@@ -278,11 +278,11 @@ impl Resolver<'_> {
         name: String,
         written: spec::Backbone,
     ) -> Result<BackboneUse, ScenarioError> {
-        let key = join("backbones", &name);
+        let key = KeyPath::top("backbones").join(&name);
         self.entry_name(&key, &name)?;
         Ok(BackboneUse {
             use_: self.use_(&key, written.use_, &name)?,
-            plugin: self.path(&join(&key, "plugin"), written.plugin)?,
+            plugin: self.path(&key.join("plugin"), written.plugin)?,
             parameters: Value::Object(written.parameters.unwrap_or_default()),
             name,
         })
@@ -295,7 +295,7 @@ impl Resolver<'_> {
         scenario_stream: Option<&StreamUse>,
         seeds: &[u64],
     ) -> Result<DomainUse, ScenarioError> {
-        let key = join("domains", &name);
+        let key = KeyPath::top("domains").join(&name);
         self.entry_name(&key, &name)?;
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
@@ -314,9 +314,9 @@ impl Resolver<'_> {
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
-        let templates_key = join(&key, "templates");
-        let mend = "list templates, or remove the key to have `a photo of a {}`";
-        self.entries(&templates_key, &templates, mend)?;
+        let templates_key = key.join("templates");
+        let fix = "list templates, or remove the key to have `a photo of a {}`";
+        self.entries(&templates_key, &templates, fix)?;
         for (index, template) in templates.iter().enumerate() {
             let times = template.matches("{}").count();
             if times != 1 {
@@ -324,16 +324,16 @@ impl Resolver<'_> {
                     template: template.clone(),
                     times,
                 };
-                return Err(self.error(&format!("{templates_key}[{index}]"), problem));
+                return Err(self.error(&templates_key.index(index), problem));
             }
         }
         let stream = match written.stream {
-            Some(stream) => self.stream(&join(&key, "stream"), stream)?,
+            Some(stream) => self.stream(&key.join("stream"), stream)?,
             None => scenario_stream
                 .cloned()
                 .ok_or_else(|| self.error(&key, Problem::NoStream))?,
         };
-        let expect = self.expectation(&join(&key, "expect"), written.expect, seeds)?;
+        let expect = self.expectation(&key.join("expect"), written.expect, seeds)?;
         Ok(DomainUse {
             name,
             source,
@@ -345,29 +345,29 @@ impl Resolver<'_> {
 
     fn expectation(
         &self,
-        key: &str,
+        key: &KeyPath,
         written: Option<spec::Expect>,
         seeds: &[u64],
     ) -> Result<Expectation, ScenarioError> {
         let written = written.unwrap_or_default();
-        let hash = |key: String, hash: String| {
+        let hash = |key: KeyPath, hash: String| {
             let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
             match digits && (12..=64).contains(&hash.len()) {
                 true => Ok(hash),
                 false => Err(self.error(&key, Problem::Hash { found: hash })),
             }
         };
-        let split = written.split.map(|split| hash(join(key, "split"), split));
+        let split = written.split.map(|split| hash(key.join("split"), split));
         let class_orders = match written.class_orders {
             None => Vec::new(),
             Some(orders) if orders.len() != seeds.len() => {
                 let (found, seeds) = (orders.len(), seeds.len());
-                let key = join(key, "class_orders");
+                let key = key.join("class_orders");
                 return Err(self.error(&key, Problem::ClassOrders { found, seeds }));
             }
             Some(orders) => (seeds.iter().zip(orders).enumerate())
                 .map(|(index, (&seed, digest))| {
-                    let key = format!("{}[{index}]", join(key, "class_orders"));
+                    let key = key.join("class_orders").index(index);
                     Ok((Seed(seed), hash(key, digest)?))
                 })
                 .collect::<Result<_, ScenarioError>>()?,
@@ -388,26 +388,26 @@ impl Resolver<'_> {
         written: spec::Strategy,
         declared: &[BackboneUse],
     ) -> Result<Vec<StrategyRow>, ScenarioError> {
-        let key = join("strategies", name);
+        let key = KeyPath::top("strategies").join(name);
         self.entry_name(&key, name)?;
         let use_ = self.use_(&key, written.use_, name)?;
-        let plugin = self.path(&join(&key, "plugin"), written.plugin)?;
+        let plugin = self.path(&key.join("plugin"), written.plugin)?;
         let backbones =
             self.strategy_backbones(&key, written.backbone, written.backbones, declared)?;
         if let Some(trials) = written.trials {
-            let key = join(&key, "trials");
+            let key = key.join("trials");
             self.at_least_one(&key, trials)?;
             if written.provenance != Some(spec::Provenance::Tuned) {
                 return Err(self.error(&key, Problem::TrialsWithoutTuned));
             }
         }
         if written.grid.as_ref().is_some_and(|grid| grid.is_empty()) {
-            let mend = "name parameters to vary, or remove the key";
-            return Err(self.error(&join(&key, "grid"), Problem::Empty { mend }));
+            let fix = "name parameters to vary, or remove the key";
+            return Err(self.error(&key.join("grid"), Problem::Empty { fix }));
         }
         let parameters = written.parameters.unwrap_or_default();
         let grid = written.grid.unwrap_or_default();
-        let combinations = grid::expand(parameters, &grid, self.lines, &key)?;
+        let combinations = grid::expand(parameters, &grid, self.tree, &key)?;
 
         let mut names = HashSet::new();
         let mut rows = Vec::with_capacity(combinations.len());
@@ -415,7 +415,7 @@ impl Resolver<'_> {
             // A name holds no brackets, so only rows of the same grid can be called alike.
             let row = format!("{name}{}", combination.suffix());
             if !names.insert(row.clone()) {
-                return Err(self.error(&join(&key, "grid"), Problem::DuplicateRow { row }));
+                return Err(self.error(&key.join("grid"), Problem::DuplicateRow { row }));
             }
             rows.push(StrategyRow {
                 name: row,
@@ -436,7 +436,7 @@ impl Resolver<'_> {
     /// The backbones that a strategy names; by default the only one, if there is one.
     fn strategy_backbones(
         &self,
-        key: &str,
+        key: &KeyPath,
         one: Option<String>,
         several: Option<Vec<String>>,
         declared: &[BackboneUse],
@@ -449,13 +449,13 @@ impl Resolver<'_> {
         };
         let named = match (one, several) {
             (Some(_), Some(_)) => return Err(self.error(key, Problem::BackbonesTwice)),
-            (Some(name), None) => vec![(join(key, "backbone"), name)],
+            (Some(name), None) => vec![(key.join("backbone"), name)],
             (None, Some(names)) => {
-                let key = join(key, "backbones");
+                let key = key.join("backbones");
                 if !names.is_empty() {
                     self.entries(&key, &names, "")?;
                 }
-                let keys = (0..).map(|index: u32| format!("{key}[{index}]"));
+                let keys = (0..).map(|index| key.index(index));
                 keys.zip(names).collect()
             }
             (None, None) if declared.len() > 1 => {
@@ -483,11 +483,16 @@ impl Resolver<'_> {
     }
 
     /// The name under which a plugin offers something: the one given, or the entry's own.
-    fn use_(&self, key: &str, given: Option<String>, own: &str) -> Result<String, ScenarioError> {
+    fn use_(
+        &self,
+        key: &KeyPath,
+        given: Option<String>,
+        own: &str,
+    ) -> Result<String, ScenarioError> {
         match given {
             Some(name) if name.is_empty() => {
-                let mend = "write the name that the plugin offers, or remove the key";
-                Err(self.error(&join(key, "use"), Problem::Empty { mend }))
+                let fix = "write the name that the plugin offers, or remove the key";
+                Err(self.error(&key.join("use"), Problem::Empty { fix }))
             }
             Some(name) => Ok(name),
             None => Ok(own.to_owned()),
@@ -495,18 +500,26 @@ impl Resolver<'_> {
     }
 
     /// A path that may be missing.
-    fn path(&self, key: &str, written: Option<String>) -> Result<Option<PathBuf>, ScenarioError> {
+    fn path(
+        &self,
+        key: &KeyPath,
+        written: Option<String>,
+    ) -> Result<Option<PathBuf>, ScenarioError> {
         let path = written.map(|written| self.written_path(key, written));
         path.transpose()
     }
 
     /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
-    pub(super) fn written_path(&self, key: &str, path: String) -> Result<PathBuf, ScenarioError> {
+    pub(super) fn written_path(
+        &self,
+        key: &KeyPath,
+        path: String,
+    ) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
                 key,
                 Problem::Empty {
-                    mend: "write a path",
+                    fix: "write a path",
                 },
             ));
         }
@@ -523,7 +536,7 @@ impl Resolver<'_> {
             })?;
             return Ok(home.join(below_home));
         }
-        let folder = self.lines.file().parent().unwrap_or(Path::new(""));
+        let folder = self.tree.file().parent().unwrap_or(Path::new(""));
         Ok(folder.join(path))
     }
 }

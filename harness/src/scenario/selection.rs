@@ -1,8 +1,8 @@
 //! A part of a scenario: some of its strategies, domains and seeds.
 
 use super::error::{Problem, ScenarioError};
-use super::lines::Origin;
 use super::resolved::Scenario;
+use super::yaml::{KeyPath, Origin};
 use crate::id::Seed;
 use indexmap::IndexSet;
 
@@ -80,7 +80,7 @@ impl Scenario {
         ScenarioError::new(
             &self.file,
             origin,
-            "",
+            KeyPath::root(),
             Problem::UnknownName { what, name, known },
         )
     }

@@ -1,10 +1,10 @@
 //! A domain's source, from its keys: which of them go with which source, and what they mean together.
 
 use super::error::{Problem, ScenarioError};
-use super::lines::join;
 use super::resolve::Resolver;
 use super::resolved::SourceSpec;
 use super::spec::{Classes, DOMAIN_KEYS, Files, Location, OneOrPerSplit, Source, Split};
+use super::yaml::KeyPath;
 use crate::domain::classes;
 use crate::domain::{
     ClassEntry, ClassKey, ClassesFrom, Columns, ImageCopy, LabelTables, Layout, Shards, SplitList,
@@ -29,25 +29,23 @@ impl Written {
     pub(super) fn resolve(
         self,
         resolver: &Resolver<'_>,
-        key: &str,
+        key: &KeyPath,
     ) -> Result<SourceSpec, ScenarioError> {
         let Self { source, .. } = self;
         if let Some(Classes::Listed(entries)) = &self.classes {
-            check_listed(resolver, &join(key, "classes"), entries)?;
+            check_listed(resolver, &key.join("classes"), entries)?;
         }
         if let Some(left_out) = &self.leave_out {
             let mend = "name classes, or remove the key";
-            resolver.entries(&join(key, "leave_out"), left_out, mend)?;
+            resolver.entries(&key.join("leave_out"), left_out, mend)?;
         }
         self.only_its_own(resolver, key)?;
         let missing =
             |missing: &'static str| resolver.error(key, serde::de::Error::missing_field(missing));
-        let path = |key: &str, written| resolver.written_path(key, written);
+        let path = |key: &KeyPath, written| resolver.written_path(key, written);
         let classes = match self.classes {
             None => None,
-            Some(Classes::File(file)) => {
-                Some(ClassesFrom::File(path(&join(key, "classes"), file)?))
-            }
+            Some(Classes::File(file)) => Some(ClassesFrom::File(path(&key.join("classes"), file)?)),
             Some(Classes::Listed(entries)) => Some(ClassesFrom::Scenario(entries)),
         };
         let location = match source {
@@ -59,7 +57,7 @@ impl Written {
             }
             _ => self.path.ok_or_else(|| missing("path"))?,
         };
-        let at = join(key, "path");
+        let at = key.join("path");
         let folder = |location| folder(resolver, &at, source, location);
         let columns = self.columns.unwrap_or_default();
         let layout = match source {
@@ -87,13 +85,13 @@ impl Written {
                 path: folder(location)?,
             },
             Source::Isic => {
-                let at = join(key, "labels");
+                let at = key.join("labels");
                 let labels = match self.labels {
                     None => None,
                     Some(OneOrPerSplit::One(file)) => Some(LabelTables::One(path(&at, file)?)),
                     Some(OneOrPerSplit::PerSplit(files)) => Some(LabelTables::PerSplit {
-                        train: path(&join(&at, "train"), files.train)?,
-                        test: path(&join(&at, "test"), files.test)?,
+                        train: path(&at.join("train"), files.train)?,
+                        test: path(&at.join("test"), files.test)?,
                     }),
                 };
                 Layout::Isic {
@@ -105,7 +103,7 @@ impl Written {
                 path: folder(location)?,
             },
         };
-        let at = join(key, "split");
+        let at = key.join("split");
         let split = match self.split {
             None if source == Source::FileList => return Err(missing("split")),
             None => None,
@@ -114,8 +112,8 @@ impl Written {
                 val: list.val.unwrap_or_default(),
             }),
             Some(Split::PerSplit(files)) => Some(SplitList::PerSplit {
-                train: path(&join(&at, "train"), files.train)?,
-                test: path(&join(&at, "test"), files.test)?,
+                train: path(&at.join("train"), files.train)?,
+                test: path(&at.join("test"), files.test)?,
             }),
         };
         let copy = ImageCopy {
@@ -128,7 +126,7 @@ impl Written {
     }
 
     /// Checks that no key is there that the source does not take.
-    fn only_its_own(&self, resolver: &Resolver<'_>, key: &str) -> Result<(), ScenarioError> {
+    fn only_its_own(&self, resolver: &Resolver<'_>, key: &KeyPath) -> Result<(), ScenarioError> {
         let there = |key: &str| match key {
             "path" => self.path.is_some(),
             "split" => self.split.is_some(),
@@ -155,14 +153,14 @@ impl Written {
             domain_source: self.source.word(),
             key: stray,
         };
-        Err(resolver.error(&join(key, stray), problem))
+        Err(resolver.error(&key.spelled(stray), problem))
     }
 }
 
 /// The one folder that a source reads.
 fn folder(
     resolver: &Resolver<'_>,
-    key: &str,
+    key: &KeyPath,
     source: Source,
     location: Location,
 ) -> Result<PathBuf, ScenarioError> {
@@ -179,9 +177,13 @@ fn folder(
 }
 
 /// The files of a source that is cut into shards.
-fn shards(resolver: &Resolver<'_>, key: &str, location: Location) -> Result<Shards, ScenarioError> {
+fn shards(
+    resolver: &Resolver<'_>,
+    key: &KeyPath,
+    location: Location,
+) -> Result<Shards, ScenarioError> {
     let each = |split: &str, Files(files): Files| {
-        let key = join(key, split);
+        let key = key.join(split);
         resolver.entries(&key, &files, "name a file, or a pattern")?;
         let files = files.into_iter();
         let files = files.map(|file| resolver.written_path(&key, file));
@@ -199,13 +201,13 @@ fn shards(resolver: &Resolver<'_>, key: &str, location: Location) -> Result<Shar
 /// Checks a reference list that stands in the scenario.
 fn check_listed(
     resolver: &Resolver<'_>,
-    key: &str,
+    key: &KeyPath,
     entries: &[ClassEntry],
 ) -> Result<(), ScenarioError> {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     resolver.entries(key, &names, "list the names, or remove the key")?;
     classes::check(entries).map_err(|(at, problem)| {
         let message = format!("{problem}; give each class a name and a key of its own");
-        resolver.error(&format!("{key}[{at}]"), Problem::Later(message))
+        resolver.error(&key.index(at), Problem::Later(message))
     })
 }

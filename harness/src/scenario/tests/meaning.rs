@@ -84,7 +84,7 @@ fn what_is_left_out_has_its_default() {
     let digits = &scenario.domains[0];
     assert_eq!(digits.source, SourceSpec::Digits);
     assert_eq!(digits.templates, ["a photo of a {}"]);
-    assert_eq!(digits.stream.key, "stream");
+    assert_eq!(digits.stream.key.to_string(), "stream");
     assert_eq!(digits.stream.spec.class_order, ClassOrder::Listed);
     assert_eq!(digits.stream.spec.augmentation, Augmentation::None);
     let row = &scenario.strategies[1];
@@ -131,7 +131,7 @@ fn every_key_arrives_in_the_order_of_the_file() {
             classes: None,
         }
     );
-    assert_eq!(zoo.stream.key, "domains.zoo.stream");
+    assert_eq!(zoo.stream.key.to_string(), "domains.zoo.stream");
     assert_eq!(zoo.stream.spec.tasks, Tasks::Sizes(vec![4, 3, 3]));
     let (seed, convention) = (SeedRef::Fixed(7), Convention::NewToOld);
     assert_eq!(
@@ -213,11 +213,11 @@ fn a_grid_makes_a_row_per_combination_the_first_key_slowest() {
         json!({"epochs": 5, "loss": "hinge", "optimizer": {"lr": 1e-5, "momentum": 0.9}});
     assert_eq!(row.parameters, expected);
     assert_eq!(
-        row.parameter_key("optimizer.lr"),
+        row.parameter_key("optimizer.lr").to_string(),
         "strategies.linear.grid.optimizer.lr[1]"
     );
     assert_eq!(
-        row.parameter_key("epochs"),
+        row.parameter_key("epochs").to_string(),
         "strategies.linear.parameters.epochs"
     );
 }
@@ -234,7 +234,7 @@ fn the_other_convention_can_be_asked_for() {
 #[test]
 fn a_later_stage_reports_a_key_with_its_line() {
     let scenario = parse(FULL).unwrap();
-    let key = format!("{}.tasks", scenario.domains[2].stream.key);
+    let key = scenario.domains[2].stream.key.join("tasks");
     let error = scenario.key_error(&key, "5 tasks need 5 classes, and `clothes` has 2");
     expect![[r#"
         scenarios/test.yaml:9: stream.tasks: 5 tasks need 5 classes, and `clothes` has 2
@@ -251,7 +251,8 @@ fn a_later_stage_reports_a_key_with_its_line() {
     "#]]
     .assert_eq(&shown(error));
     // Keys that were left out point at what is around them.
-    let error = scenario.key_error("strategies.fixed.parameters.depth", "is required");
+    let key = scenario.strategies[5].parameter_key("depth");
+    let error = scenario.key_error(&key, "is required");
     expect![[r#"
         scenarios/test.yaml:37: strategies.fixed.parameters.depth: is required
            37 |   fixed: {backbones: [], provenance: published}

@@ -5,6 +5,7 @@ mod file_mistakes;
 mod meaning;
 mod strategy_mistakes;
 mod value_mistakes;
+mod yaml_mistakes;
 
 use super::{Scenario, ScenarioError, SetOverride};
 use expect_test::Expect;

@@ -1,21 +1,18 @@
-//! A YAML value as a serde deserializer that speaks the user's language.
+//! A node as a serde deserializer that speaks the user's language.
 //!
-//! The deserializer that comes with the YAML library reports "invalid type: string, expected u32" as one string. This one
-//! reports a [`Problem`] that carries its values, so that a message can say "expected a whole number, found the text
-//! `five`" and an unknown key can be compared with the known ones.
+//! The deserializer that comes with a YAML library reports "invalid type: string, expected u32" as
+//! one string. This one reports a [`Problem`] that carries its values, so that a message can say
+//! "expected a whole number, found the text `five`" and an unknown key can be compared with the
+//! known ones.
 
-use super::error::{Problem, in_words};
-use serde::de::value::{MapDeserializer, SeqDeserializer};
+use super::tree::{Node, Value};
+use crate::scenario::error::{Problem, in_words};
+use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
-use serde_yaml::Value;
 
-/// One value of the YAML tree.
-#[derive(Clone, Copy)]
-pub struct Node<'de>(pub &'de Value);
-
-impl<'de> Node<'de> {
-    fn unexpected(self) -> Unexpected<'de> {
-        match self.0 {
+impl Value {
+    fn unexpected(&self) -> Unexpected<'_> {
+        match self {
             Value::Null => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
             Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
@@ -24,22 +21,42 @@ impl<'de> Node<'de> {
                 (_, _, Some(value)) => Unexpected::Float(value),
                 _ => Unexpected::Other("a number"),
             },
-            Value::String(text) => Unexpected::Str(text),
-            Value::Sequence(_) => Unexpected::Seq,
+            Value::Text(text) => Unexpected::Str(text),
+            Value::List(_) => Unexpected::Seq,
             Value::Mapping(_) => Unexpected::Map,
             Value::Tagged(_) => Unexpected::Other("a tagged value"),
         }
     }
 
     /// What kind of value this is, as messages say it.
-    pub fn in_words(self) -> String {
+    pub fn in_words(&self) -> String {
         in_words(self.unexpected())
     }
 
-    fn wrong_type(self, expected: &str) -> Problem {
-        match self.0 {
-            Value::Tagged(tagged) => Problem::Tag {
-                tag: tagged.tag.to_string(),
+    /// What is wrong with this value as a key, unless it is text.
+    pub(super) fn not_a_key(&self) -> Problem {
+        let found = match self {
+            Value::Tagged(tag) => {
+                let tag = tag.as_ref().to_owned();
+                return Problem::Tag { tag };
+            }
+            Value::Number(number) => format!("the number {number}"),
+            other => other.in_words(),
+        };
+        Problem::KeyNotText { found }
+    }
+}
+
+impl Node {
+    /// What kind of value this is, as messages say it.
+    pub fn in_words(&self) -> String {
+        self.value.in_words()
+    }
+
+    fn wrong_type(&self, expected: &str) -> Problem {
+        match &self.value {
+            Value::Tagged(tag) => Problem::Tag {
+                tag: tag.as_ref().to_owned(),
             },
             _ => Problem::WrongType {
                 expected: expected.to_owned(),
@@ -48,8 +65,8 @@ impl<'de> Node<'de> {
         }
     }
 
-    fn whole_number(self, most: u64) -> Result<u64, Problem> {
-        let Value::Number(number) = self.0 else {
+    fn whole_number(&self, most: u64) -> Result<u64, Problem> {
+        let Value::Number(number) = &self.value else {
             return Err(self.wrong_type("a whole number"));
         };
         match (number.as_u64(), number.as_i64()) {
@@ -60,9 +77,9 @@ impl<'de> Node<'de> {
         }
     }
 
-    fn text(self) -> Result<&'de str, Problem> {
-        match self.0 {
-            Value::String(text) => Ok(text),
+    fn text(&self) -> Result<&str, Problem> {
+        match &self.value {
+            Value::Text(text) => Ok(text),
             // `name: 2024` and `classes: [yes, no]` look like text to whoever writes them.
             Value::Bool(_) | Value::Number(_) => Err(Problem::NotQuoted {
                 found: self.in_words(),
@@ -71,18 +88,29 @@ impl<'de> Node<'de> {
         }
     }
 
-    fn entries<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        match self.0 {
-            Value::Mapping(mapping) => {
-                let entries = mapping.iter().map(|(key, value)| (Node(key), Node(value)));
-                visitor.visit_map(MapDeserializer::new(entries))
-            }
-            _ => Err(self.wrong_type("a mapping")),
-        }
+    /// The entries in the order of the file, but `first` before all others if it is there.
+    fn entries<'de, V: Visitor<'de>>(
+        &'de self,
+        first: Option<&str>,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        let Value::Mapping(mapping) = &self.value else {
+            return Err(self.wrong_type("a mapping"));
+        };
+        let first = first.and_then(|key| mapping.get_full(key));
+        let first_index = first.map(|(index, ..)| index);
+        let others = mapping.iter().enumerate();
+        let others = others.filter(|(index, _)| Some(*index) != first_index);
+        let entries = first
+            .map(|(_, key, value)| (key, value))
+            .into_iter()
+            .chain(others.map(|(_, entry)| entry))
+            .map(|(key, value)| (BorrowedStrDeserializer::new(key), value));
+        visitor.visit_map(MapDeserializer::new(entries))
     }
 }
 
-impl<'de> IntoDeserializer<'de, Problem> for Node<'de> {
+impl<'de> IntoDeserializer<'de, Problem> for &'de Node {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -90,11 +118,11 @@ impl<'de> IntoDeserializer<'de, Problem> for Node<'de> {
     }
 }
 
-impl<'de> de::Deserializer<'de> for Node<'de> {
+impl<'de> de::Deserializer<'de> for &'de Node {
     type Error = Problem;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        match self.0 {
+        match &self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
@@ -106,9 +134,9 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
                     found: number.to_string(),
                 }),
             },
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Sequence(_) => self.deserialize_seq(visitor),
-            Value::Mapping(_) => self.entries(visitor),
+            Value::Text(text) => visitor.visit_borrowed_str(text),
+            Value::List(_) => self.deserialize_seq(visitor),
+            Value::Mapping(_) => self.entries(None, visitor),
             Value::Tagged(_) => Err(self.wrong_type("")),
         }
     }
@@ -134,7 +162,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        match self.0 {
+        match &self.value {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -149,25 +177,24 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        match self.0 {
-            Value::Sequence(items) => {
-                visitor.visit_seq(SeqDeserializer::new(items.iter().map(Node)))
-            }
+        match &self.value {
+            Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
             _ => Err(self.wrong_type("a list")),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        self.entries(visitor)
+        self.entries(None, visitor)
     }
 
+    /// A struct's first key comes first, wherever it is written: it may decide what the others mean.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _keys: &'static [&'static str],
+        keys: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        self.entries(visitor)
+        self.entries(keys.first().copied(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

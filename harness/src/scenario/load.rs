@@ -1,0 +1,95 @@
+//! From a file to the scenario, and back to the file's lines.
+
+use super::error::{Problem, ScenarioError};
+use super::overrides::{self, SetOverride};
+use super::resolve::resolve;
+use super::resolved::Scenario;
+use super::yaml::{KeyPath, Origin, Place, Tree, Value};
+use crate::suggest::closest;
+use std::io;
+use std::path::Path;
+
+impl Scenario {
+    /// Reads a scenario file and applies overrides to it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or it or an override has a mistake.
+    pub fn load(file: &Path, sets: &[SetOverride]) -> Result<Self, ScenarioError> {
+        let fail = |problem| ScenarioError::new(file, None, KeyPath::root(), problem);
+        let bytes = std::fs::read(file).map_err(|error| {
+            fail(match error.kind() {
+                io::ErrorKind::NotFound => Problem::NoFile {
+                    neighbour: neighbour(file),
+                },
+                _ => Problem::Unreadable {
+                    reason: error.to_string(),
+                },
+            })
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count() as u32;
+            let origin = Origin::File(Place {
+                line,
+                column: 1,
+                width: 1,
+            });
+            ScenarioError::new(file, Some(origin), KeyPath::root(), Problem::NotUtf8)
+        })?;
+        Self::parse(&text, file, sets)
+    }
+
+    /// Reads a scenario from its text. Paths in it are relative to the file, which need not exist.
+    ///
+    /// # Errors
+    ///
+    /// If the text or an override has a mistake.
+    pub fn parse(text: &str, file: &Path, sets: &[SetOverride]) -> Result<Self, ScenarioError> {
+        let mut tree = Tree::parse(file, text)?;
+        if tree.root().value == Value::Null {
+            return Err(tree.error(&KeyPath::root(), Problem::EmptyFile));
+        }
+        overrides::apply(&mut tree, sets)?;
+        // First of all keys: a file of another format may well have keys that this one has not.
+        if let Some(format) = tree.root().get("format")
+            && format.value != Value::Number(1.into())
+        {
+            let found = format.in_words();
+            return Err(tree.error(&KeyPath::top("format"), Problem::UnknownFormat { found }));
+        }
+        let spec = serde_path_to_error::deserialize(tree.root())
+            .map_err(|error| tree.error(&error.path().into(), error.into_inner()))?;
+        resolve(spec, tree)
+    }
+
+    /// An error about a key of this scenario, for what turns out only later: a path that does not
+    /// exist, more tasks than the domain has classes, a parameter that the plugin refuses.
+    pub fn key_error(&self, key: &KeyPath, message: impl Into<String>) -> ScenarioError {
+        self.tree.error(key, Problem::Later(message.into()))
+    }
+
+    /// Where this key was written; if it was not, where the closest key around it was.
+    pub fn origin(&self, key: &KeyPath) -> Option<&Origin> {
+        self.tree.origin(key)
+    }
+}
+
+/// The scenario file beside a missing one whose name is closest to its.
+fn neighbour(file: &Path) -> Option<String> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let listed = if folder == Path::new("") {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let mut names: Vec<String> = std::fs::read_dir(listed)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
+        .collect();
+    names.sort();
+    let wanted = file.file_name()?.to_str()?;
+    let found = closest(wanted, names.iter().map(String::as_str))?;
+    Some(folder.join(found).display().to_string())
+}

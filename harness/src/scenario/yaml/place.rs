@@ -1,0 +1,21 @@
+//! Where something was written.
+
+/// A place in the file: where a key, or an entry of a list, begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// How many characters of the line belong to it.
+    pub width: u32,
+}
+
+/// Where a key got its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the file.
+    File(Place),
+    /// On the command line; the argument as typed, `--set threads=2`.
+    Argument(String),
+}

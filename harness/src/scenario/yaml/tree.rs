@@ -1,0 +1,194 @@
+//! The nodes of the tree: found by path, and replaced.
+
+use super::path::{KeyPath, Segment};
+use super::place::Origin;
+use crate::scenario::error::{Problem, ScenarioError};
+use indexmap::IndexMap;
+use serde_yaml::Number;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A YAML file: its values, and the text they were written in.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    pub(super) file: PathBuf,
+    pub(super) text: Arc<str>,
+    pub(super) root: Node,
+}
+
+/// A value and its origin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Where a message about this value points: at the key that it belongs to, or at the value
+    /// itself if it is an entry of a list. None for what has no place of its own: the whole file,
+    /// and what lies below a value of the command line.
+    pub origin: Option<Origin>,
+    /// The value.
+    pub value: Value,
+}
+
+/// A YAML value. Lists and mappings are shared, not copied, by an anchor and its aliases.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`, `~` or nothing at all.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number, or a float.
+    Number(Number),
+    /// Text, in quotes or not.
+    Text(Arc<str>),
+    /// A list.
+    List(Arc<Vec<Node>>),
+    /// A mapping, in the order of the file.
+    Mapping(Arc<Mapping>),
+    /// Whatever has a tag that is not YAML's own, `!fast 0.1`.
+    Tagged(Arc<str>),
+}
+
+/// The values of a mapping by their keys, which are text.
+pub type Mapping = IndexMap<Arc<str>, Node>;
+
+impl Node {
+    /// Nothing, nowhere.
+    pub const NULL: Node = Node {
+        origin: None,
+        value: Value::Null,
+    };
+
+    /// The entries, if this is a mapping.
+    pub fn mapping(&self) -> Option<&Mapping> {
+        match &self.value {
+            Value::Mapping(mapping) => Some(mapping),
+            _ => None,
+        }
+    }
+
+    /// The value of a key, if this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.mapping()?.get(key)
+    }
+
+    /// The child that the first of these steps leads to, and the steps that remain.
+    fn step<'a>(&self, segments: &'a [Segment]) -> Option<(&Node, &'a [Segment])> {
+        let (first, rest) = segments.split_first()?;
+        match (first, &self.value) {
+            (Segment::Index(index), Value::List(items)) => Some((items.get(*index)?, rest)),
+            (Segment::Key(key), Value::Mapping(mapping)) => match mapping.get(&**key) {
+                Some(child) => Some((child, rest)),
+                None => dotted(mapping, key, rest),
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The value of a key with dots in its name, of which this is the part before the first dot.
+/// Plugins spell the paths of their parameters with dots, so such a name arrives in pieces.
+fn dotted<'n, 's>(
+    mapping: &'n Mapping,
+    first: &str,
+    mut rest: &'s [Segment],
+) -> Option<(&'n Node, &'s [Segment])> {
+    let mut name = first.to_owned();
+    while let Some((Segment::Key(next), after)) = rest.split_first() {
+        name = format!("{name}.{next}");
+        rest = after;
+        if let Some(child) = mapping.get(&*name) {
+            return Some((child, rest));
+        }
+    }
+    None
+}
+
+impl Tree {
+    /// The file, as it was named.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The value of the whole file.
+    pub fn root(&self) -> &Node {
+        &self.root
+    }
+
+    /// Where this key was written; if it was not, where the closest key around it was. None for a
+    /// key that no part of the file surrounds.
+    pub fn origin(&self, key: &KeyPath) -> Option<&Origin> {
+        let (mut node, mut segments) = (&self.root, key.segments());
+        let mut origin = node.origin.as_ref();
+        while let Some((child, rest)) = node.step(segments) {
+            (node, segments) = (child, rest);
+            origin = node.origin.as_ref().or(origin);
+        }
+        origin
+    }
+
+    /// An error about this key.
+    pub fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
+        let origin = self.origin(key).cloned();
+        ScenarioError::new(&self.file, origin, key.clone(), problem).with_source(&self.text)
+    }
+
+    /// Puts a value where these keys lead; mappings on the way that are not there are made.
+    pub(in crate::scenario) fn replace(
+        &mut self,
+        keys: &[String],
+        value: Value,
+        origin: Origin,
+    ) -> Result<(), Problem> {
+        let mut node = &mut self.root;
+        for (depth, key) in keys.iter().enumerate() {
+            if node.value == Value::Null {
+                node.value = Value::Mapping(Arc::default());
+            }
+            let found = node.in_words();
+            let Value::Mapping(mapping) = &mut node.value else {
+                let above = keys[..depth].iter().cloned().map(Segment::Key);
+                let key = above.collect::<KeyPath>().to_string();
+                return Err(Problem::NotAMapping { key, found });
+            };
+            let mapping = Arc::make_mut(mapping);
+            node = mapping.entry(key.as_str().into()).or_insert(Node::NULL);
+        }
+        *node = Node {
+            origin: Some(origin),
+            value,
+        };
+        Ok(())
+    }
+}
+
+/// A value without places, as the command line has them.
+impl TryFrom<serde_yaml::Value> for Value {
+    type Error = Problem;
+
+    fn try_from(value: serde_yaml::Value) -> Result<Self, Problem> {
+        let node = |value| {
+            Ok(Node {
+                origin: None,
+                value: Self::try_from(value)?,
+            })
+        };
+        Ok(match value {
+            serde_yaml::Value::Null => Self::Null,
+            serde_yaml::Value::Bool(value) => Self::Bool(value),
+            serde_yaml::Value::Number(number) => Self::Number(number),
+            serde_yaml::Value::String(text) => Self::Text(text.into()),
+            serde_yaml::Value::Sequence(items) => {
+                let items: Result<Vec<_>, _> = items.into_iter().map(node).collect();
+                Self::List(items?.into())
+            }
+            serde_yaml::Value::Mapping(entries) => {
+                let entries = entries
+                    .into_iter()
+                    .map(|(key, value)| match Self::try_from(key)? {
+                        Self::Text(key) => Ok((key, node(value)?)),
+                        other => Err(other.not_a_key()),
+                    });
+                Self::Mapping(Arc::new(entries.collect::<Result<_, _>>()?))
+            }
+            serde_yaml::Value::Tagged(tagged) => Self::Tagged(tagged.tag.to_string().into()),
+        })
+    }
+}
