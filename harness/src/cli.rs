@@ -3,8 +3,8 @@
 use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::Format;
-use crate::run::Restriction;
 use crate::scenario::{Selection, SetOverride};
+use crate::stream::open::Restriction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

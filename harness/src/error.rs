@@ -7,7 +7,7 @@ use crate::hub::HubError;
 use crate::matrix::MatrixError;
 use crate::plugin::PluginError;
 use crate::report::ReportError;
-use crate::scenario::{Check, ScenarioError};
+use crate::scenario::{ExpectationCheck, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub enum Error {
         /// The scenario's file.
         scenario: PathBuf,
         /// What differs.
-        check: Box<Check>,
+        check: Box<ExpectationCheck>,
     },
     /// Domains in which `data verify` found something.
     #[error("{bad} of {total} domains: something is off; what, is marked `OFF` above")]

@@ -1,6 +1,6 @@
 //! The two hashes of a domain.
 
-use super::collection::{Sample, Split};
+use super::sample::{Sample, Split};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::Metadata;
@@ -40,7 +40,7 @@ digest! {
 }
 
 impl SplitHash {
-    pub(super) fn of(classes: &[String], train: &[Sample], test: &[Sample]) -> Self {
+    pub(crate) fn of(classes: &[String], train: &[Sample], test: &[Sample]) -> Self {
         let mut fields = Fields::new("clbench split 1");
         fields.number(classes.len() as u64);
         for class in classes {
@@ -59,14 +59,14 @@ impl SplitHash {
 }
 
 /// Collects the [`Stamp`] while a domain's files are gone through.
-pub(super) struct StampBuilder(Fields);
+pub(crate) struct StampBuilder(Fields);
 
 impl StampBuilder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Fields::new("clbench stamp 1"))
     }
 
-    pub(super) fn file(&mut self, name: &str, metadata: &Metadata) {
+    pub(crate) fn file(&mut self, name: &str, metadata: &Metadata) {
         self.0.text(name);
         self.0.number(metadata.len());
         // A file system without times leaves the size alone to tell a change; times before 1970 are all one.
@@ -79,12 +79,12 @@ impl StampBuilder {
             .number(age.map_or(0, |age| u64::from(age.subsec_nanos())));
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.number(bytes.len() as u64);
         self.0.0.update(bytes);
     }
 
-    pub(super) fn finish(self) -> Stamp {
+    pub(crate) fn finish(self) -> Stamp {
         Stamp(self.0.finish())
     }
 }

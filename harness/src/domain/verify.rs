@@ -3,8 +3,9 @@
 //! Two images are the same where their decoded pixels are, whatever their files are called and however they are packed. Images
 //! are decoded on all cores, each held only for as long as it is looked at.
 
-use super::collection::{Domain, Split};
+use super::collection::Domain;
 use super::error::DomainError;
+use super::sample::Split;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;

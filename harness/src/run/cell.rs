@@ -1,12 +1,13 @@
 //! A cell: one domain, one strategy, one seed. As a line of JSON it is all that another machine needs to run it.
 
 use super::canonical::canonical;
-use crate::domain::{Domain, DomainSource};
+use crate::domain::{Domain, Source};
 use crate::error::Error;
 use crate::id::Seed;
 use crate::plugin::PluginFile;
 use crate::scenario::{Provenance, Regime};
 use crate::stream::StreamSpec;
+use crate::stream::open::Restriction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
@@ -14,9 +15,6 @@ use std::path::PathBuf;
 
 /// The format of a cell's line.
 pub const CELL_FORMAT: u32 = 1;
-
-/// The seed of `--validation`'s split: one for all cells, so that all seeds are compared on the same samples.
-const VALIDATION_SEED: u64 = 0;
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +51,7 @@ pub struct CellDomain {
     /// Its name in the scenario.
     pub name: String,
     /// Where its images are.
-    pub source: DomainSource,
+    pub source: Source,
     /// Which samples they are.
     pub split_hash: String,
     /// Its templates.
@@ -141,27 +139,12 @@ impl CellDomain {
     ///
     /// If it cannot be opened.
     pub fn open(&self) -> Result<Domain, Error> {
-        open_domain(&self.name, &self.source, self.limit, self.validation)
+        let restriction = Restriction {
+            limit: self.limit,
+            validation: self.validation,
+        };
+        restriction.open(&self.name, &self.source)
     }
-}
-
-/// Opens a domain, cut as `--limit` and `--validation` say.
-pub(super) fn open_domain(
-    name: &str,
-    source: &DomainSource,
-    limit: Option<NonZeroUsize>,
-    validation: Option<f64>,
-) -> Result<Domain, Error> {
-    let mut domain = Domain::open(source).map_err(Error::domain(name))?;
-    if let Some(fraction) = validation {
-        domain = domain
-            .validation(fraction, VALIDATION_SEED)
-            .map_err(Error::domain(name))?;
-    }
-    if let Some(limit) = limit {
-        domain = domain.limited(limit);
-    }
-    Ok(domain)
 }
 
 impl Cell {
@@ -269,6 +252,7 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::source::Digits;
     use crate::stream::{Augmentation, ClassOrder, SeedRef, Tasks};
 
     fn cell() -> Cell {
@@ -285,7 +269,7 @@ mod tests {
             folder: "/s".into(),
             domain: CellDomain {
                 name: "digits".into(),
-                source: DomainSource::Digits,
+                source: Digits {}.into(),
                 split_hash: "abc".into(),
                 templates: vec!["a {}".into()],
                 stream: StreamSpec {

@@ -30,5 +30,5 @@ pub use event::{Event, Events, Fault};
 pub use execute::{Jobs, execute, report_in_child};
 pub use interrupt::Interrupt;
 pub use opened::{FeatureRequest, Opened};
-pub use plan::{OpenedDomain, Plan, Planned, Restriction, class_orders, open, open_whole};
+pub use plan::{Plan, Planned};
 pub use process::run_cell;

@@ -1,29 +1,18 @@
 //! The plan: every cell of a scenario, in the order in which tables list them.
 
-use super::cell::{CELL_FORMAT, open_domain};
+use super::cell::CELL_FORMAT;
 use super::child::Child;
 use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
 use super::{Cell, CellBackbone, CellDomain, CellStrategy, Event, Fault, Interrupt, PluginRef};
-use crate::domain::{ClassesFrom, Domain, DomainSource, IdxFiles, Summary};
 use crate::error::Error;
-use crate::id::Seed;
 use crate::plugin::{Kind, Registry};
-use crate::scenario::{DomainUse, Scenario, SourceSpec};
-use crate::stream::{OrderDigest, Stream, StreamError, Tasks};
+use crate::scenario::Scenario;
+use crate::stream::Stream;
+use crate::stream::open::{OpenedDomain, Restriction, open, stream_error};
 use harness_abi::backbone::BackboneInfo;
 use std::io::{self, Seek};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-
-/// What is run of a scenario's data.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Restriction {
-    /// `--limit`: samples per class.
-    pub limit: Option<NonZeroUsize>,
-    /// `--validation`: the part of the training data that stands in for the test split.
-    pub validation: Option<f64>,
-}
 
 /// All cells of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,109 +29,6 @@ pub struct Planned {
     /// For each of its backbones, the outputs that its strategy reads beside the embedding. They are not the cell's own:
     /// its process asks the strategy again.
     pub outputs: Vec<Vec<String>>,
-}
-
-/// A domain of the scenario, opened.
-pub struct OpenedDomain {
-    /// Where its images are.
-    pub source: DomainSource,
-    /// What it is.
-    pub summary: Summary,
-}
-
-/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it is what the scenario expects.
-/// A part of it cannot be, so what is restricted is not compared.
-///
-/// # Errors
-///
-/// If it cannot be opened, has fewer classes than tasks, or is another one than the scenario expects.
-pub fn open(
-    scenario: &Scenario,
-    domain: &DomainUse,
-    restriction: Restriction,
-) -> Result<OpenedDomain, Error> {
-    let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
-    let opened = open_domain(
-        &domain.name,
-        &source,
-        restriction.limit,
-        restriction.validation,
-    )?;
-    let (orders, summary) = (class_orders(scenario, domain, &opened)?, opened.summary());
-    let mut checks = domain.expect.compare(&summary, &orders).into_iter();
-    if restriction == Restriction::default()
-        && let Some(check) = checks.find(|check| !check.good)
-    {
-        return Err(Error::Unexpected {
-            domain: domain.name.clone(),
-            scenario: scenario.file.clone(),
-            check: Box::new(check),
-        });
-    }
-    Ok(OpenedDomain { source, summary })
-}
-
-/// Opens all of a scenario's domain, whatever the scenario expects of it.
-///
-/// # Errors
-///
-/// If it cannot be opened.
-pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
-    let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
-    open_domain(&domain.name, &source, None, None)
-}
-
-/// The class order of each of the scenario's seeds.
-///
-/// # Errors
-///
-/// If one cannot be made, or the domain has fewer classes than tasks.
-pub fn class_orders(
-    scenario: &Scenario,
-    domain: &DomainUse,
-    opened: &Domain,
-) -> Result<Vec<(Seed, OrderDigest)>, Error> {
-    let digest = |&seed: &Seed| {
-        let stream = Stream::new(&domain.stream.spec, opened.classes().len(), seed)
-            .map_err(|error| stream_error(scenario, domain, &error))?;
-        Ok((
-            seed,
-            stream.order_digest(opened.classes(), &domain.templates),
-        ))
-    };
-    scenario.seeds.iter().map(digest).collect()
-}
-
-fn resolved_source(domain: &DomainUse) -> Result<DomainSource, crate::domain::DomainError> {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let entries = |classes: &Option<ClassesFrom>| match classes {
-        Some(classes) => classes.entries().map(Some),
-        None => Ok(None),
-    };
-    Ok(match &domain.source {
-        SourceSpec::Digits => DomainSource::Digits,
-        SourceSpec::Pictures { style } => DomainSource::Pictures { style: *style },
-        SourceSpec::Idx { folder, classes } => {
-            DomainSource::Idx(IdxFiles::in_folder(&absolute(folder), entries(classes)?)?)
-        }
-        SourceSpec::Copy { copy, classes } => {
-            let mut copy = copy.clone();
-            copy.change_paths(absolute);
-            copy.classes = entries(classes)?;
-            DomainSource::Copy(copy)
-        }
-    })
-}
-
-fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
-    let key = match (error, &domain.stream.spec.tasks) {
-        (StreamError::SeedTooLargeForNumpy { .. }, _) => "class_order",
-        (_, Tasks::Count(_)) => "tasks",
-        (_, Tasks::Sizes(_)) => "task_sizes",
-    };
-    let key = format!("{}.{key}", domain.stream.key);
-    let message = format!("domain `{}`: {error}", domain.name);
-    scenario.key_error(&key, message).into()
 }
 
 impl Plan {

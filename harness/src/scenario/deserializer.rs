@@ -164,10 +164,16 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _keys: &'static [&'static str],
+        keys: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        self.entries(visitor)
+        let Value::Mapping(mapping) = self.0 else {
+            return Err(self.wrong_type("a mapping"));
+        };
+        let mut entries: Vec<_> = mapping.iter().map(|(k, v)| (Node(k), Node(v))).collect();
+        // What a domain's other keys mean depends on `source`, so a struct's first key comes first.
+        entries.sort_by_key(|(key, _)| key.0.as_str() != keys.first().copied());
+        visitor.visit_map(MapDeserializer::new(entries.into_iter()))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -7,9 +7,9 @@ use super::error::{Problem, ScenarioError};
 use super::grid;
 use super::lines::{KeyLines, join};
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
-use super::source::Written;
 use super::spec;
 use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
+use crate::domain::Source;
 use crate::id::Seed;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -77,12 +77,12 @@ pub(super) fn resolve(spec: spec::Scenario, lines: KeyLines) -> Result<Scenario,
     })
 }
 
-pub(super) struct Resolver<'a> {
+struct Resolver<'a> {
     lines: &'a KeyLines,
 }
 
 impl Resolver<'_> {
-    pub(super) fn error(&self, key: &str, problem: Problem) -> ScenarioError {
+    fn error(&self, key: &str, problem: Problem) -> ScenarioError {
         self.lines.error(key, problem)
     }
 
@@ -132,7 +132,7 @@ impl Resolver<'_> {
     }
 
     /// Checks that a list has entries, all different.
-    pub(super) fn entries<T: std::fmt::Display>(
+    fn entries<T: std::fmt::Display>(
         &self,
         key: &str,
         entries: &[T],
@@ -285,17 +285,11 @@ impl Resolver<'_> {
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
         }
-        let source = Written {
-            source: written.source,
-            path: written.path,
-            split: written.split,
-            classes: written.classes,
-            leave_out: written.leave_out,
-            columns: written.columns,
-            labels: written.labels,
-            style: written.style,
-        }
-        .resolve(self, &key)?;
+        let spec::Domain {
+            source,
+            keys: written,
+        } = written;
+        let source = self.source(&key, source)?;
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
@@ -326,6 +320,19 @@ impl Resolver<'_> {
             stream,
             expect,
         })
+    }
+
+    /// The source of the domain at `key`: its values checked, its paths joined to the scenario's
+    /// folder.
+    fn source(&self, key: &str, mut source: Source) -> Result<Source, ScenarioError> {
+        (source.check())
+            .map_err(|error| self.error(&join(key, &error.key), Problem::Later(error.problem)))?;
+        source.change_paths(|part, path| {
+            // It was read from text.
+            let written = path.to_string_lossy().into_owned();
+            self.written_path(&join(key, part), written)
+        })?;
+        Ok(source)
     }
 
     fn expectation(
@@ -486,7 +493,7 @@ impl Resolver<'_> {
     }
 
     /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
-    pub(super) fn written_path(&self, key: &str, path: String) -> Result<PathBuf, ScenarioError> {
+    fn written_path(&self, key: &str, path: String) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
                 key,

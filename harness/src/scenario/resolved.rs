@@ -7,10 +7,9 @@ use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::spec::{Provenance, Regime};
 use super::{Expectation, GridChoice, StreamSpec};
-use crate::domain::{ClassesFrom, ImageCopy};
+use crate::domain::Source;
 use crate::id::Seed;
 use crate::suggest::closest;
-use harness_pictures::Style;
 use serde_json::Value;
 use std::fmt;
 use std::io;
@@ -85,8 +84,8 @@ impl BackboneUse {
 pub struct DomainUse {
     /// Its name in the scenario.
     pub name: String,
-    /// Where its images come from.
-    pub source: SourceSpec,
+    /// Where its images come from; whether they are there shows when it is opened.
+    pub source: Source,
     /// Sentences that turn a class name into text; at least one, each with one `{}`.
     pub templates: Vec<String>,
     /// How it is cut into tasks.
@@ -100,43 +99,6 @@ impl DomainUse {
     pub fn key(&self) -> String {
         format!("domains.{}", self.name)
     }
-}
-
-impl SourceSpec {
-    /// The folder of the images, where they are not part of the program.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            SourceSpec::Digits | SourceSpec::Pictures { .. } => None,
-            SourceSpec::Copy { copy, .. } => Some(copy.layout.root()),
-            SourceSpec::Idx { folder, .. } => Some(folder),
-        }
-    }
-}
-
-/// Where a domain's images come from, as the scenario says it; whether they are there shows when the domain is opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceSpec {
-    /// The handwritten digits that ship with the program.
-    Digits,
-    /// Procedural pictures.
-    Pictures {
-        /// How they look.
-        style: Style,
-    },
-    /// A copy of published images.
-    Copy {
-        /// Where it is, in which layout, under which list; its own `classes` are not filled in yet.
-        copy: ImageCopy,
-        /// The reference list of classes, where the scenario has one.
-        classes: Option<ClassesFrom>,
-    },
-    /// The four files of an IDX data set.
-    Idx {
-        /// The folder that holds them.
-        folder: PathBuf,
-        /// The reference list of classes, where the scenario has one.
-        classes: Option<ClassesFrom>,
-    },
 }
 
 /// A stream and where it is written.

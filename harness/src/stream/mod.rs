@@ -11,6 +11,7 @@
 mod class_order;
 mod error;
 pub mod mt19937;
+pub mod open;
 mod shuffle;
 mod tasks;
 
