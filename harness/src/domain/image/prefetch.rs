@@ -123,7 +123,40 @@ impl<T> ExactSizeIterator for Prefetched<T> {}
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Condvar, Mutex};
     use std::time::Duration;
+
+    /// A place where two workers wait for each other.
+    #[derive(Default)]
+    struct Meeting {
+        arrived: Mutex<usize>,
+        both: Condvar,
+    }
+
+    impl Meeting {
+        /// Whether another worker came before a long time was over.
+        fn wait(&self) -> bool {
+            let mut arrived = self.arrived.lock().unwrap();
+            *arrived += 1;
+            self.both.notify_all();
+            let alone = |arrived: &mut usize| *arrived < 2;
+            let long = Duration::from_secs(10);
+            let met = self.both.wait_timeout_while(arrived, long, alone).unwrap();
+            !met.1.timed_out()
+        }
+    }
+
+    /// Items 0 and 1 can only be finished while both are being worked on, so work on one after the
+    /// other fails.
+    #[test]
+    fn items_are_worked_on_at_the_same_time() {
+        let meeting = Meeting::default();
+        let work = |item| item > 1 || meeting.wait();
+        let met: Vec<bool> = with_workers(2, 4, 2, work, Iterator::collect);
+        assert_eq!(met, [true; 4]);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(workers(ITEMS_PER_WORKER * cores), cores);
+    }
 
     #[test]
     fn results_come_in_order_whoever_is_done_first() {

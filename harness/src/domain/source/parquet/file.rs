@@ -5,10 +5,10 @@ use crate::domain::error::DomainError;
 use crate::domain::file::unreadable;
 use crate::suggest::hint;
 use ::parquet::basic::Type as Physical;
-use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_typed_column_reader};
+use ::parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use ::parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
 use std::ops::Range;
@@ -214,7 +214,7 @@ impl<'a> Opened<'a> {
         for group in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(group)?;
             let rows = group.metadata().num_rows() as usize;
-            values.extend(some_rows::<T>(group.get_column_reader(leaf)?, 0..rows)?);
+            values.extend(some_rows::<T>(&*group, leaf, 0..rows)?);
         }
         Ok(values)
     }
@@ -258,19 +258,19 @@ impl<'a> Opened<'a> {
         block: &Block,
     ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
         let group = self.reader.get_row_group(block.group)?;
-        let column = group.get_column_reader(leaf)?;
-        let values = some_rows::<ByteArrayType>(column, block.rows.clone())?;
+        let values = some_rows::<ByteArrayType>(&*group, leaf, block.rows.clone())?;
         let copied = |value: Option<ByteArray>| value.map(|value| value.data().to_vec());
         Ok(values.into_iter().map(copied).collect())
     }
 }
 
-/// Some rows of a row group's column.
+/// Some rows of a row group's column, `None` where there is no value.
 fn some_rows<T: DataType>(
-    column: ColumnReader,
+    group: &dyn RowGroupReader,
+    leaf: usize,
     rows: Range<usize>,
 ) -> Result<Vec<Option<T::T>>, ParquetError> {
-    let mut column: ColumnReaderImpl<T> = get_typed_column_reader(column);
+    let mut column: ColumnReaderImpl<T> = get_typed_column_reader(group.get_column_reader(leaf)?);
     let skipped = column.skip_records(rows.start)?;
     let (mut levels, mut values) = (Vec::new(), Vec::new());
     let wanted = rows.len();
@@ -280,17 +280,22 @@ fn some_rows<T: DataType>(
         let message = format!("the row group ends after {there} rows");
         return Err(ParquetError::EOF(message));
     }
-    // Without levels every row has a value.
-    if levels.is_empty() {
+    // A row has a value if nothing on the way down to the leaf is null: the column itself, and
+    // each struct that it is nested in.
+    let defined = group.metadata().column(leaf).column_descr().max_def_level();
+    if defined == 0 {
+        // Nothing can be null, so no levels are written.
         return Ok(values.into_iter().map(Some).collect());
     }
-    let most = levels.iter().copied().max().unwrap_or(0);
-    let all_absent = values.is_empty();
     let mut values = values.into_iter();
-    let present = |level: i16| level == most && !all_absent;
-    Ok((levels.into_iter())
-        .map(|level| if present(level) { values.next() } else { None })
-        .collect())
+    let value = |level| {
+        if level == defined {
+            values.next()
+        } else {
+            None
+        }
+    };
+    Ok(levels.into_iter().map(value).collect())
 }
 
 /// What the library says, in one line.
@@ -308,3 +313,6 @@ pub(crate) struct Block {
     /// Counted from the group's first.
     pub(crate) rows: Range<usize>,
 }
+
+#[cfg(test)]
+mod tests;
