@@ -1,5 +1,5 @@
-//! The classes of a domain: the scenario's own reference list, and how what a source or a split list
-//! calls a class is found in it.
+//! The classes of a domain: the scenario's own reference list, and how what a source or a split
+//! list calls a class is found in it.
 //!
 //! Label numbers decide which class comes when, so they must not depend on how a source happens to
 //! be laid out. With a reference list, a label is a class's place in that list; a source's words

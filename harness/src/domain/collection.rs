@@ -36,8 +36,9 @@ pub struct DomainSummary {
 }
 
 impl Domain {
-    /// Opens and checks a domain. Every file is looked at, but image files are read up to their header only, and images
-    /// inside archives not at all; damage to them comes to light in [`image`](Self::image).
+    /// Opens and checks a domain. Every file is looked at, but image files are read up to their
+    /// header only, and images inside archives not at all; damage to them comes to light in
+    /// [`image`](Self::image).
     pub fn open(source: &Source) -> Result<Self, DomainError> {
         let Contents {
             classes,
@@ -70,7 +71,8 @@ impl Domain {
         }
     }
 
-    /// Where a sample stands when all samples are laid out in one list, train before test: the row of its features.
+    /// Where a sample stands when all samples are laid out in one list, train before test: the row
+    /// of its features.
     pub fn row(&self, split: Split, index: usize) -> usize {
         match split {
             Split::Train => index,
@@ -78,8 +80,9 @@ impl Domain {
         }
     }
 
-    /// The image of a sample, decoded, at its own size. Transparency is dropped, grey is spread over the three
-    /// channels, and an orientation noted in the file's metadata is not applied: as Pillow's `convert("RGB")` has it.
+    /// The image of a sample, decoded, at its own size. Transparency is dropped, grey is spread
+    /// over the three channels, and an orientation noted in the file's metadata is not applied: as
+    /// Pillow's `convert("RGB")` has it.
     ///
     /// # Panics
     ///
@@ -93,12 +96,14 @@ impl Domain {
         &self.split_hash
     }
 
-    /// Which files on this machine they were read from: of the whole domain, however it was restricted since.
+    /// Which files on this machine they were read from: of the whole domain, however it was
+    /// restricted since.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// The first `per_class` samples of each class, of both splits; all of a class that has no more.
+    /// The first `per_class` samples of each class, of both splits; all of a class that has no
+    /// more.
     pub fn limited(self, per_class: NonZeroUsize) -> Self {
         let limit = |samples: Vec<Sample>| {
             let mut room = vec![per_class.get(); self.classes.len()];
@@ -120,11 +125,13 @@ impl Domain {
         }
     }
 
-    /// A domain for choosing hyper-parameters: a seeded part of each class's training samples becomes the test split
-    /// and leaves the train split, and the test images proper are out of reach.
+    /// A domain for choosing hyper-parameters: a seeded part of each class's training samples
+    /// becomes the test split and leaves the train split, and the test images proper are out of
+    /// reach.
     ///
-    /// The part is `fraction` of the class's samples, to the nearest number, with at least one sample on either side.
-    /// To have both, call this before [`limited`](Self::limited), which then limits either side.
+    /// The part is `fraction` of the class's samples, to the nearest number, with at least one
+    /// sample on either side. To have both, call this before [`limited`](Self::limited), which then
+    /// limits either side.
     pub fn validation(self, fraction: f64, seed: u64) -> Result<Self, DomainError> {
         stratified::check_fraction(fraction)?;
         let labels: Vec<Label> = self.train.iter().map(|sample| sample.label).collect();

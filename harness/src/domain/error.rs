@@ -1,5 +1,5 @@
-//! What can be wrong with a domain. Every message is one line that names the file, says what is wrong with it, and how
-//! to mend it.
+//! What can be wrong with a domain. Every message is one line that names the file, says what is
+//! wrong with it, and how to fix it.
 
 use super::match_error::MatchError;
 use super::sample::Split;

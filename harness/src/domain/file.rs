@@ -1,5 +1,5 @@
-//! The files that a domain is read from: whatever is opened is noted in the domain's stamp, and what
-//! the system refuses becomes a [`DomainError`] that names the file.
+//! The files that a domain is read from: whatever is opened is noted in the domain's stamp, and
+//! what the system refuses becomes a [`DomainError`] that names the file.
 
 use super::error::DomainError;
 use super::hash::StampBuilder;

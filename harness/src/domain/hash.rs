@@ -29,13 +29,15 @@ macro_rules! digest {
 }
 
 digest! {
-    /// A hash of which samples a domain has: the class names in order and, for every sample in order, its relative
-    /// name, its class name and its split. No path, time or pixel goes in, so it is the same on every machine.
+    /// A hash of which samples a domain has: the class names in order and, for every sample in
+    /// order, its relative name, its class name and its split. No path, time or pixel goes in, so
+    /// it is the same on every machine.
     SplitHash
 }
 digest! {
-    /// A hash of the files that a domain was read from: the name, size and time of change of each. It says whether
-    /// anything computed from the images may be stale; it means nothing on another machine.
+    /// A hash of the files that a domain was read from: the name, size and time of change of each.
+    /// It says whether anything computed from the images may be stale; it means nothing on another
+    /// machine.
     Stamp
 }
 
@@ -69,7 +71,8 @@ impl StampBuilder {
     pub(crate) fn file(&mut self, name: &str, metadata: &Metadata) {
         self.0.text(name);
         self.0.number(metadata.len());
-        // A file system without times leaves the size alone to tell a change; times before 1970 are all one.
+        // A file system without times leaves the size alone to tell a change; times before 1970 are
+        // all one.
         let age = metadata
             .modified()
             .ok()

@@ -1,13 +1,13 @@
-//! What can be wrong between a copy of images, the list laid over it, and the reference list of classes: each may be whole, and
-//! they do not belong together.
+//! What can be wrong between a source, its split list, and the reference list of classes: each may
+//! be whole, and yet they do not belong together.
 
 use std::path::PathBuf;
 
-/// A copy that is not what a list says of it.
+/// A source that is not what its split list says.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatchError {
-    /// Images of a list that the copy does not have.
+    /// Images of a list that the source does not have.
     #[error(
         "{place}: there is no image `{name}` below {}{}{}; copy what is missing, or give the list that belongs to this \
          copy", path.display(),
@@ -19,9 +19,9 @@ pub enum MatchError {
         place: String,
         /// Its name in the list.
         name: String,
-        /// A name in the copy that is nearly the same.
+        /// A name in the source that is nearly the same.
         hint: Option<String>,
-        /// The copy.
+        /// The source.
         path: PathBuf,
         /// How many are missing.
         missing: usize,
@@ -56,7 +56,7 @@ pub enum MatchError {
         /// Its name there.
         first_name: String,
     },
-    /// A list and a copy that give an image two classes.
+    /// A list and a source that give an image two classes.
     #[error(
         "{place}: the list says `{listed}`, but {image} is of the class `{owned}`; give the list that belongs to this \
          copy, or mend `classes`"
@@ -68,7 +68,7 @@ pub enum MatchError {
         listed: String,
         /// The image.
         image: String,
-        /// The class in the copy.
+        /// The class in the source.
         owned: String,
     },
     /// A class that is not in the reference list.
@@ -79,7 +79,7 @@ pub enum MatchError {
     UnknownClass {
         /// Where an image has it.
         place: String,
-        /// The class, as the copy or the list calls it.
+        /// The class, as the source or the list calls it.
         class: String,
         /// What may be meant.
         hint: String,
@@ -100,17 +100,17 @@ pub enum MatchError {
     /// A class to be left out that is not there.
     #[error("{}: `leave_out` names the class `{class}`, which no image has; remove it there, or mend its name", path.display())]
     NothingToLeaveOut {
-        /// The copy or the list.
+        /// The source or the list.
         path: PathBuf,
         /// The class.
         class: String,
     },
-    /// A copy that does not say which images are train and which test.
+    /// A source that does not say which images are train and which test.
     #[error(
         "{}: this copy does not say which images are train and which test; lay a list over it with `split:`", path.display()
     )]
     NoSplit {
-        /// The copy.
+        /// The source.
         path: PathBuf,
     },
     /// An image without a class.

@@ -1,9 +1,9 @@
 //! Where a domain's images come from: one file per source, and the registry of all of them.
 //!
 //! To add a source, write `source/NAME.rs` with a struct of its keys that implements
-//! [`SourceKind`], declare the module, and add it to the list in [`sources!`]. Whatever needs a list
-//! of all sources asks this registry: the scenario's `source:` and the keys that go with it, the
-//! JSON Schema, `clbench ls domains`, "did you mean".
+//! [`SourceKind`], declare the module, and add it to the list in [`sources!`]. Whatever needs a
+//! list of all sources asks this registry: the scenario's `source:` and the keys that go with it,
+//! the JSON Schema, `clbench ls domains`, "did you mean".
 
 pub(crate) mod image_files;
 pub(crate) mod images;
@@ -160,6 +160,17 @@ impl Source {
     ///
     /// The first mistake, with its key.
     pub fn check(&mut self) -> Result<(), KeyError> {
+        let keys = self.info().keys;
+        let complete = self
+            .values()
+            .iter()
+            .map(|(key, _)| *key)
+            .eq(keys.iter().copied());
+        assert!(
+            complete,
+            "`{}` must give the value of each of {keys:?}",
+            self.name()
+        );
         for (key, value) in self.values() {
             value.check().map_err(|error| KeyError {
                 key: below(key, &error.key),

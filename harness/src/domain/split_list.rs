@@ -1,5 +1,5 @@
-//! Which images belong to a domain, with which class, in which split: a list as papers publish them, in
-//! one of three forms, each a file here (`coop`, `pairs`, `csv`).
+//! Which images belong to a domain, with which class, in which split: a list as papers publish
+//! them, in one of three forms, each a file here (`coop`, `pairs`, `csv`).
 //!
 //! A list knows nothing of where the images are. Names are made portable on reading: `/` between
 //! folders, no `./`. `matching` then finds each listed image among those of a source, so that one

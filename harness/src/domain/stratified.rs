@@ -4,11 +4,11 @@ use super::error::DomainError;
 use crate::id::Label;
 use crate::stream::shuffled;
 
-/// For every sample, whether it is drawn: of each class the share `fraction`, rounded to the nearest number (halves up),
-/// but at least one sample and not all.
+/// For every sample, whether it is drawn: of each class the share `fraction`, rounded to the
+/// nearest number (halves up), but at least one sample and not all.
 ///
-/// All samples are shuffled once with `seed`; of each class those that come first are drawn. A class of fewer than two
-/// samples cannot be shared out, and is handed back as the error.
+/// All samples are shuffled once with `seed`; of each class those that come first are drawn. A
+/// class of fewer than two samples cannot be shared out, and is handed back as the error.
 pub(crate) fn draw(
     labels: &[Label],
     classes: usize,

@@ -22,7 +22,8 @@ pub(crate) struct Row {
 }
 
 impl Table {
-    /// Reads a table whose first line names its columns; they are parted by commas, or by tabs if that line has one.
+    /// Reads a table whose first line names its columns; they are parted by commas, or by tabs if
+    /// that line has one.
     pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
         note(path, stamp)?;
         let bytes = fs::read(path).map_err(unreadable(path))?;
@@ -50,7 +51,8 @@ impl Table {
         let (mut line, mut counted) = (1, 0);
         for record in reader.records() {
             let fields = record.map_err(bad)?;
-            // The reader's own count lags where lines end in two bytes: it may stand between the two.
+            // The reader's own count lags where lines end in two bytes: it may stand between the
+            // two.
             let at = fields.position().map_or(0, |position| position.byte()) as usize;
             let breaks = bytes[at..].iter().take_while(|byte| b"\r\n".contains(byte));
             let start = at + breaks.count();

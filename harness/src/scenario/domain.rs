@@ -1,4 +1,5 @@
-//! A domain as written: `source`, the keys that this source takes, and the keys that every domain has.
+//! A domain as written: `source`, the keys that this source takes, and the keys that every domain
+//! has.
 //!
 //! Which keys a domain takes depends on its source, so `source` is read first, wherever it is
 //! written, and the source's own struct reads the keys that belong to it. The sources themselves,
@@ -30,16 +31,19 @@ pub struct Domain {
 /// The keys of a domain that do not depend on its source.
 #[derive(Debug, Clone, Default, JsonSchema)]
 pub struct DomainKeys {
-    /// Sentences that turn a class name into text, with `{}` in the name's place; default `a photo of a {}`.
+    /// Sentences that turn a class name into text, with `{}` in the name's place; default `a photo
+    /// of a {}`.
     #[schemars(length(min = 1), inner(regex(pattern = r"\{\}")))]
     pub templates: Option<Vec<String>>,
     /// How this domain is cut into tasks, in place of the scenario's stream.
     pub stream: Option<Stream>,
-    /// What the domain must be. A run on anything else is refused; `clbench data verify` looks closer, and prints what stands here.
+    /// What the domain must be. A run on anything else is refused; `clbench data verify` looks
+    /// closer, and prints what stands here.
     pub expect: Option<Expect>,
 }
 
-/// What a domain must be; whatever is left out is not checked. With `--limit` or `--validation` nothing is.
+/// What a domain must be; whatever is left out is not checked. With `--limit` or `--validation`
+/// nothing is.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
@@ -47,13 +51,16 @@ pub struct Expect {
     pub train: Option<u64>,
     /// Samples to be measured on.
     pub test: Option<u64>,
-    /// The hash of the ordered list of (file name, class, train or test), or at least its first twelve digits.
+    /// The hash of the ordered list of (file name, class, train or test), or at least its first
+    /// twelve digits.
     #[schemars(regex(pattern = r"^[0-9a-f]{12,64}$"))]
     pub split: Option<String>,
-    /// The digest of each seed's class order, in the order of `seeds`, or at least its first twelve digits.
+    /// The digest of each seed's class order, in the order of `seeds`, or at least its first twelve
+    /// digits.
     #[schemars(inner(regex(pattern = r"^[0-9a-f]{12,64}$")))]
     pub class_orders: Option<Vec<String>>,
-    /// Images of the test split that the train split has too, pixel for pixel; default 0. Only `clbench data verify` looks for them.
+    /// Images of the test split that the train split has too, pixel for pixel; default 0. Only
+    /// `clbench data verify` looks for them.
     pub shared: Option<u64>,
 }
 

@@ -1,5 +1,5 @@
-//! What a scenario says that a domain is: the numbers that published results were made with, so that another split of the same
-//! name is noticed before it has made a table.
+//! What a scenario says that a domain is: the numbers that published results were made with, so
+//! that another split of the same name is noticed before it has made a table.
 
 use crate::domain::DomainSummary;
 use crate::id::Seed;
@@ -16,7 +16,8 @@ pub struct Expectation {
     pub split: Option<String>,
     /// How the digest of the class order begins, by seed.
     pub class_orders: Vec<(Seed, String)>,
-    /// How many images of the test split the train split has too; none where the scenario does not say.
+    /// How many images of the test split the train split has too; none where the scenario does not
+    /// say.
     pub shared: u64,
 }
 

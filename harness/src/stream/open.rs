@@ -1,5 +1,5 @@
-//! A scenario's domain, opened: checked against what the scenario expects, and found to hold enough classes
-//! for the stream of every seed.
+//! A scenario's domain, opened: checked against what the scenario expects, and found to hold enough
+//! classes for the stream of every seed.
 
 use super::{OrderDigest, Stream, StreamError, Tasks};
 use crate::domain::{Domain, DomainSummary, Source};
@@ -8,7 +8,8 @@ use crate::id::Seed;
 use crate::scenario::{DomainUse, Scenario};
 use std::num::NonZeroUsize;
 
-/// The seed of `--validation`'s split: one for all cells, so that all seeds are compared on the same samples.
+/// The seed of `--validation`'s split: one for all cells, so that all seeds are compared on the
+/// same samples.
 const VALIDATION_SEED: u64 = 0;
 
 /// What is run of a scenario's data.
@@ -48,12 +49,13 @@ pub struct OpenedDomain {
     pub summary: DomainSummary,
 }
 
-/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it is what the scenario expects.
-/// A part of it cannot be, so what is restricted is not compared.
+/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it is
+/// what the scenario expects. A part of it cannot be, so what is restricted is not compared.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, has fewer classes than tasks, or is another one than the scenario expects.
+/// If it cannot be opened, has fewer classes than tasks, or is another one than the scenario
+/// expects.
 pub fn open(
     scenario: &Scenario,
     domain: &DomainUse,

@@ -49,7 +49,8 @@ impl fmt::Display for ClassKey {
     }
 }
 
-/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong, and with which entry.
+/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong,
+/// and with which entry.
 pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
     let mut names = HashMap::new();
     let mut keys = HashMap::new();
@@ -90,7 +91,8 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
     Ok(())
 }
 
-/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text, one name a line.
+/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text,
+/// one name a line.
 pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
     let bad = |problem: String| DomainError::Format {
         place: path.display().to_string(),

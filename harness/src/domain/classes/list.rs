@@ -14,7 +14,7 @@ use std::path::Path;
 /// A list of classes in which tags are looked up.
 pub(crate) struct ClassList {
     names: Vec<String>,
-    /// What copies call the classes.
+    /// What sources call the classes.
     keys: Vec<String>,
     by_name: HashMap<String, Label>,
     by_text: HashMap<String, Label>,
@@ -51,9 +51,10 @@ impl ClassList {
         list
     }
 
-    /// The list that a domain without a reference list has: by number where classes have numbers, else in natural order.
+    /// The list that a domain without a reference list has: by number where classes have numbers,
+    /// else in natural order.
     ///
-    /// `declared` are the classes that the copy says there are, `used` those of its samples.
+    /// `declared` are the classes that the source says there are, `used` those of its samples.
     pub(crate) fn derived(
         source: &Path,
         declared: Option<&[Tag]>,
@@ -153,7 +154,8 @@ impl ClassList {
         }
     }
 
-    /// The class whose key or name is this text; [`check`] has seen to it that no name is another class's key.
+    /// The class whose key or name is this text; [`check`] has seen to it that no name is another
+    /// class's key.
     pub(crate) fn find_text(&self, text: &str) -> Option<Label> {
         let found = self.by_text.get(text).or_else(|| self.by_name.get(text));
         found.copied()

@@ -4,7 +4,7 @@ use super::entry::ClassKey;
 use std::collections::HashSet;
 use std::fmt;
 
-/// A class as a copy or a list speaks of it: by its text, its number, or both.
+/// A class as a source or a split list speaks of it: by its text, its number, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Tag {
     pub(crate) text: Option<String>,

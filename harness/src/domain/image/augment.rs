@@ -1,5 +1,6 @@
-//! Training augmentation: a random resized crop and a horizontal flip, as torchvision's `RandomResizedCrop` (scale
-//! 0.08–1, ratio 3/4–4/3) and `RandomHorizontalFlip` (one in two), seeded per sample and draw.
+//! Training augmentation: a random resized crop and a horizontal flip, as torchvision's
+//! `RandomResizedCrop` (scale 0.08–1, ratio 3/4–4/3) and `RandomHorizontalFlip` (one in two),
+//! seeded per sample and draw.
 
 use super::prepare::prepare;
 use crate::stream::mt19937::Mt19937;
@@ -21,7 +22,8 @@ pub struct AugmentKey {
     pub draw: u64,
 }
 
-/// The pixels of a random part of `image`, as `spec` wants them, plane after plane: `[3, height, width]`.
+/// The pixels of a random part of `image`, as `spec` wants them, plane after plane: `[3, height,
+/// width]`.
 pub fn augment(image: &RgbImage, spec: &ImageInfo, key: AugmentKey) -> Vec<u8> {
     let mut random = Random::new(key);
     let (x, y, width, height) = random.part(image.width(), image.height());
@@ -122,8 +124,8 @@ mod tests {
             assert!((0.70..1.43).contains(&ratio), "{w}×{h}");
             areas.push(f64::from(w * h) / (64.0 * 48.0));
         }
-        // torchvision's mean over 200,000 draws on an image of this size is 0.439: large parts of an unfitting ratio
-        // are drawn again.
+        // torchvision's mean over 200,000 draws on an image of this size is 0.439: large parts of
+        // an unfitting ratio are drawn again.
         let mean = areas.iter().sum::<f64>() / areas.len() as f64;
         assert!((0.43..0.46).contains(&mean), "mean area {mean}");
         // Too long for any allowed ratio at full height: the middle.

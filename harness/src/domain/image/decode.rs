@@ -1,21 +1,24 @@
 //! One image file: its header, which is checked when a domain is opened, and its pixels.
 //!
-//! On opening, the first kilobytes are read: an empty file, a text file with the wrong name or a cut header ends the run
-//! there. What lies behind the header is checked when the image is decoded. Whether a file is PNG or JPEG is decided by
-//! its content, as the two names are often confused.
+//! On opening, the first kilobytes are read: an empty file, a text file with the wrong name or a
+//! cut header ends the run there. What lies behind the header is checked when the image is decoded.
+//! Whether a file is PNG or JPEG is decided by its content, as the two names are often confused.
 //!
 //! # Pixels
 //!
-//! Whatever a file holds becomes red, green and blue, as Pillow's `convert("RGB")` has it: grey is spread over the three,
-//! a palette is looked up, transparency is dropped (what is transparent shows its colour), CMYK is inverted as Adobe's
-//! programs write it, and an orientation noted in the file's metadata is not applied. Of 16 bits the upper eight are kept,
-//! except where grey is all there is: that is cut off at 255, so that an image which uses the full range turns white. It is
-//! Pillow's doing, and so what published numbers were measured on; whoever has such images scales them to 8 bits first.
+//! Whatever a file holds becomes red, green and blue, as Pillow's `convert("RGB")` has it: grey is
+//! spread over the three, a palette is looked up, transparency is dropped (what is transparent
+//! shows its colour), CMYK is inverted as Adobe's programs write it, and an orientation noted in
+//! the file's metadata is not applied. Of 16 bits the upper eight are kept, except where grey is
+//! all there is: that is cut off at 255, so that an image which uses the full range turns white. It
+//! is Pillow's doing, and so what published numbers were measured on; whoever has such images
+//! scales them to 8 bits first.
 //!
-//! PNG images are Pillow's to the bit. JPEG leaves rounding to the decoder: beside libjpeg's, values differ by 1 at most
-//! where colours are stored at full size and the quality is usual. Where colours are stored at half size, as in most
-//! photographs, they differ by 3 at most and less than 0.5 on average, in the last row and column, whose neighbours outside the
-//! image libjpeg does not look at, by up to 9, and in images of a few pixels by more.
+//! PNG images are Pillow's to the bit. JPEG leaves rounding to the decoder: beside libjpeg's,
+//! values differ by 1 at most where colours are stored at full size and the quality is usual. Where
+//! colours are stored at half size, as in most photographs, they differ by 3 at most and less than
+//! 0.5 on average, in the last row and column, whose neighbours outside the image libjpeg does not
+//! look at, by up to 9, and in images of a few pixels by more.
 
 use crate::domain::error::DomainError;
 use image::{
@@ -56,7 +59,8 @@ pub(crate) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
     decode_bytes(path, &bytes)
 }
 
-/// The image in these bytes, at its own size. `path` is how messages call it: a file, or a part of one.
+/// The image in these bytes, at its own size. `path` is how messages call it: a file, or a part of
+/// one.
 pub(crate) fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
     let image =
@@ -123,15 +127,16 @@ fn check_size(path: &Path, bytes: &[u8], format: ImageFormat) -> Result<(), Doma
         .map_err(|cause| damaged(path, cause))
 }
 
-/// Whether a JPEG file goes on to its end-of-image marker. What follows the marker, such as a phone's video, is no
-/// part of the image.
+/// Whether a JPEG file goes on to its end-of-image marker. What follows the marker, such as a
+/// phone's video, is no part of the image.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     const END_OF_IMAGE: u8 = 0xd9;
     const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
     // Behind the start-of-image marker.
     let mut at = 2;
     loop {
-        // To the next marker. Inside a scan, 0xff 0x00 is a byte of the data and 0xff 0xff is filling.
+        // To the next marker. Inside a scan, 0xff 0x00 is a byte of the data and 0xff 0xff is
+        // filling.
         let marker = loop {
             let Some(skip) = bytes
                 .get(at..)
@@ -151,7 +156,8 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         if marker == END_OF_IMAGE {
             return true;
         }
-        // A segment, whose length counts its own two bytes; behind that of a scan come the scan's data.
+        // A segment, whose length counts its own two bytes; behind that of a scan come the scan's
+        // data.
         let Some(&[high, low]) = bytes.get(at..at + 2) else {
             return false;
         };

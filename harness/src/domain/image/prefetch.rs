@@ -1,17 +1,20 @@
-//! Work on one image after another, done on all cores ahead of who takes the results, in order and in bounded memory.
+//! Work on images, done on all cores before the results are asked for, in order and in bounded
+//! memory.
 //!
-//! Decoding and resizing a photograph takes longer than a GPU takes to encode it, and as long as a core of a CPU takes with
-//! a small model. So threads decode the next images while a backbone encodes the present ones. They take the images in
-//! turns, worker *w* of *n* the images *w*, *w* + *n*, …, each into a queue of its own; whoever reads the queues in the same
-//! turns gets every result in the order of the images, with nothing to sort and nothing to agree on.
+//! Decoding and resizing a photograph takes longer than a GPU takes to encode it, and as long as a
+//! core of a CPU takes with a small model. So threads decode the next images while a backbone
+//! encodes the present ones. They take the images in turns, worker *w* of *n* the images *w*, *w* +
+//! *n*, …, each into a queue of its own; whoever reads the queues in the same turns gets every
+//! result in the order of the images, with nothing to sort and nothing to agree on.
 //!
-//! A full queue makes its worker wait. So no more results lie ready than were asked for, and one more is in the hands of
-//! each worker: with images prepared for a backbone, two batches of pixels, and for every core one file and its image at
-//! full size.
+//! A full queue makes its worker wait. So no more results lie ready than were asked for, and one
+//! more is in the hands of each worker: with images prepared for a backbone, two batches of pixels,
+//! and for every core one file and its image at full size.
 //!
-//! How many threads there are moves no number: each image is worked on alone, as it would be without them. They are as many
-//! as the machine has cores for this process, whatever `threads` says in a scenario, which is about the numerics of models. Cells
-//! that run side by side and train on images share these cores; features are computed before them, one set at a time.
+//! How many threads there are moves no number: each image is worked on alone, as it would be
+//! without them. They are as many as the machine has cores for this process, whatever `threads`
+//! says in a scenario, which is about the numerics of models. Cells that run side by side and train
+//! on images share these cores; features are computed before them, one set at a time.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -32,8 +35,8 @@ pub struct Prefetched<T> {
     items: usize,
 }
 
-/// Does `work` on items 0 to `items`, on all cores, while `take` takes the results; no more than `ready` of them wait to be
-/// taken. When `take` returns, what has not been begun is not done.
+/// Does `work` on items 0 to `items`, on all cores, while `take` takes the results; no more than
+/// `ready` of them wait to be taken. When `take` returns, what has not been begun is not done.
 ///
 /// A panic in `work` is one in `take`, when it comes to that item.
 pub fn prefetch<T: Send, R>(
@@ -45,7 +48,8 @@ pub fn prefetch<T: Send, R>(
     with_workers(workers(items), items, ready, work, take)
 }
 
-/// Does `work` on items 0 to `items`, on all cores, and gives the results in order; after an error, the first one.
+/// Does `work` on items 0 to `items`, on all cores, and gives the results in order; after an error,
+/// the first one.
 ///
 /// # Errors
 ///
@@ -75,7 +79,8 @@ fn with_workers<T: Send, R>(
     thread::scope(|scope| {
         let work = &work;
         let queue = |worker: usize| {
-            // Rounded down, so that all of them together hold no more; one without room hands each result over directly.
+            // Rounded down, so that all of them together hold no more; one without room hands each
+            // result over directly.
             let (queue, taken) = sync_channel(ready / workers);
             scope.spawn(move || {
                 for item in (worker..items).step_by(workers) {

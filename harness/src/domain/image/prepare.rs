@@ -1,21 +1,24 @@
 //! From a decoded image to the pixels that a backbone reads.
 //!
-//! A backbone says once what size it reads and how images get there ([`ImageInfo`]); all images of a run then go
-//! through [`prepare`]. Values stay bytes: scaling to 0…1 and a model's mean and deviation are the backbone's own
-//! business, so that a cached image serves every backbone of one size.
+//! A backbone says once what size it reads and how images get there ([`ImageInfo`]); all images of
+//! a run then go through [`prepare`]. Values stay bytes: scaling to 0…1 and a model's mean and
+//! deviation are the backbone's own business, so that a cached image serves every backbone of one
+//! size.
 //!
 //! # Whose rounding
 //!
-//! That of torchvision on a Pillow image, `Resize(n, BICUBIC)` and `CenterCrop(n)`, which OpenAI's CLIP, CoOp, OpenCLIP
-//! and timm use, and so most published numbers. transformers' `CLIPImageProcessor` resizes to the same sizes (the longer side
-//! is cut off to a whole number) and then differs in two things. It cuts at half of what is too much, rounded down, where
-//! torchvision rounds to the nearest even number: of 3, 7, 11, … pixels too many one less is cut off at the left or the top.
-//! And where it runs on torchvision's tensors, its default since version 5, their bicubic filter rounds otherwise than
-//! Pillow's.
+//! That of torchvision on a Pillow image, `Resize(n, BICUBIC)` and `CenterCrop(n)`, which OpenAI's
+//! CLIP, CoOp, OpenCLIP and timm use, and so most published numbers. transformers'
+//! `CLIPImageProcessor` resizes to the same sizes (the longer side is cut off to a whole number)
+//! and then differs in two things. It cuts at half of what is too much, rounded down, where
+//! torchvision rounds to the nearest even number: of 3, 7, 11, … pixels too many one less is cut
+//! off at the left or the top. And where it runs on torchvision's tensors, its default since
+//! version 5, their bicubic filter rounds otherwise than Pillow's.
 //!
-//! Images are converted to RGB before they are resized, as transformers does. OpenAI's transform converts afterwards, which is
-//! the same for RGB and grey; but an image with a palette, or of black and white alone, is then resized to the nearest pixel,
-//! one with transparency in premultiplied colours, and one of CMYK in its inks.
+//! Images are converted to RGB before they are resized, as transformers does. OpenAI's transform
+//! converts afterwards, which is the same for RGB and grey; but an image with a palette, or of
+//! black and white alone, is then resized to the nearest pixel, one with transparency in
+//! premultiplied colours, and one of CMYK in its inks.
 
 use super::resample::{self, Part};
 use harness_abi::backbone::{ImageInfo, Resize};
@@ -46,7 +49,8 @@ pub fn prepare(image: &RgbImage, spec: &ImageInfo) -> Vec<u8> {
     planes(&resample::resize(image, to, spec.filter, part))
 }
 
-/// The size to which an image is resized to cover a target: one side fits, the other is cut off to a whole number.
+/// The size to which an image is resized to cover a target: one side fits, the other is cut off to
+/// a whole number.
 fn covering((width, height): (u32, u32), (to_width, to_height): (u32, u32)) -> (u32, u32) {
     let [w, h, to_w, to_h] = [width, height, to_width, to_height].map(u64::from);
     let whole = |side: u64| u32::try_from(side).expect("a side of less than 2^32 pixels");
@@ -108,15 +112,16 @@ mod tests {
 
     #[test]
     fn the_middle_is_cut_from_an_image_of_the_same_height() {
-        // 7 wide, 2 high, to 2×2: no resizing, 5 columns too many, round(2.5) = 2 of them on the left.
+        // 7 wide, 2 high, to 2×2: no resizing, 5 columns too many, round(2.5) = 2 of them on the
+        // left.
         let image = pattern(7, 2);
         let pixels = prepare(&image, &spec(2, 2, Resize::ShortestEdge, Filter::Bicubic));
         let expected = planes(&imageops::crop_imm(&image, 2, 0, 2, 2).to_image());
         assert_eq!(pixels, expected);
     }
 
-    /// 64×48 becomes ⌊64 · 36 / 48⌋ = 48 by 36, of which a square of 32 is cut at (8, 2); 32×32 becomes 36×36, although it has
-    /// the wanted size already.
+    /// 64×48 becomes ⌊64 · 36 / 48⌋ = 48 by 36, of which a square of 32 is cut at (8, 2); 32×32
+    /// becomes 36×36, although it has the wanted size already.
     #[test]
     fn the_middle_is_cut_from_an_image_that_was_scaled_farther_than_need_be() {
         let cropped = |edge| spec(32, 32, Resize::ShortestEdgeThenCrop(edge), Filter::Bicubic);

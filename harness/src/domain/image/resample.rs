@@ -1,9 +1,10 @@
 //! Resizing as Pillow does it, to the bit.
 //!
-//! Published numbers of vision-language models were measured on images that Pillow resized. It works in two passes,
-//! first along rows and then along columns, with weights in fixed point and a rounding to bytes between the passes,
-//! which cuts off what a cubic filter overshoots. Resizers that keep floating point between the passes differ from it
-//! by several grey levels at edges, so the arithmetic of Pillow's `Resample.c` is followed here step by step.
+//! Published numbers of vision-language models were measured on images that Pillow resized. It
+//! works in two passes, first along rows and then along columns, with weights in fixed point and a
+//! rounding to bytes between the passes, which cuts off what a cubic filter overshoots. Resizers
+//! that keep floating point between the passes differ from it by several grey levels at edges, so
+//! the arithmetic of Pillow's `Resample.c` is followed here step by step.
 
 use harness_abi::backbone::Filter;
 use image::RgbImage;
@@ -21,9 +22,9 @@ pub(crate) struct Part {
     pub(crate) height: u32,
 }
 
-/// A part of the image at another size: `Image.resize((width, height), filter)` of Pillow, of which that part is cut out.
-/// What lies outside the part is not computed, so that a strip a thousand times as long as it is high costs no more than a
-/// square.
+/// A part of the image at another size: `Image.resize((width, height), filter)` of Pillow, of which
+/// that part is cut out. What lies outside the part is not computed, so that a strip a thousand
+/// times as long as it is high costs no more than a square.
 pub(crate) fn resize(
     image: &RgbImage,
     (width, height): (u32, u32),
@@ -192,7 +193,8 @@ fn nearest(image: &RgbImage, (width, height): (u32, u32), part: Part) -> RgbImag
     })
 }
 
-/// Steps are added up, as Pillow adds them: where a centre falls between two pixels, rounding decides which one it is.
+/// Steps are added up, as Pillow adds them: where a centre falls between two pixels, rounding
+/// decides which one it is.
 fn nearest_pixels(from: u32, to: u32, end: u32) -> Vec<u32> {
     let step = f64::from(from) / f64::from(to);
     let centres = std::iter::successors(Some(step * 0.5), |centre| Some(centre + step));

@@ -1,7 +1,9 @@
-//! Stanford Cars as published: the folders `cars_train` and `cars_test`, and MATLAB files that label what is in them.
+//! Stanford Cars as published: the folders `cars_train` and `cars_test`, and MATLAB files that
+//! label what is in them.
 //!
-//! `devkit/cars_meta.mat` names the classes, `devkit/cars_train_annos.mat` and `cars_test_annos_withlabels.mat` (in
-//! `devkit` or beside it, as it was published apart) give every file its class, counted from 1.
+//! `devkit/cars_meta.mat` names the classes, `devkit/cars_train_annos.mat` and
+//! `cars_test_annos_withlabels.mat` (in `devkit` or beside it, as it was published apart) give
+//! every file its class, counted from 1.
 
 mod mat;
 
@@ -25,12 +27,13 @@ use std::path::Path;
 
 const TEST_LABELS: &str = "cars_test_annos_withlabels.mat";
 
-/// The folder of Stanford Cars as published, with `cars_train`, `cars_test`, and the `.mat` files of
-/// `devkit`.
+/// The folder of Stanford Cars as published, with `cars_train`, `cars_test`, and the `.mat` files
+/// of `devkit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cars {
-    /// The folder of `cars_train`, `cars_test` and `devkit`, relative to the scenario's file; `~` is your home.
+    /// The folder of `cars_train`, `cars_test` and `devkit`, relative to the scenario's file; `~`
+    /// is your home.
     pub(crate) path: Folder,
     pub(crate) split: Option<SplitList>,
     pub(crate) classes: Option<Classes>,
@@ -56,12 +59,7 @@ impl SourceKind for Cars {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = images(self.path.path())?;
-        contents(
-            images,
-            self.split.as_ref(),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        contents(images, &self.split, &self.classes, &self.leave_out)
     }
 }
 

@@ -1,7 +1,9 @@
-//! CUB-200-2011 as published: the folder `images`, and four text files that number, label and split what is in it.
+//! CUB-200-2011 as published: the folder `images`, and four text files that number, label and split
+//! what is in it.
 //!
-//! `images.txt` (`1 001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg`), `image_class_labels.txt` (`1 1`),
-//! `train_test_split.txt` (`1 0`; 1 is train) and `classes.txt` (`1 001.Black_footed_Albatross`).
+//! `images.txt` (`1 001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg`),
+//! `image_class_labels.txt` (`1 1`), `train_test_split.txt` (`1 0`; 1 is train) and `classes.txt`
+//! (`1 001.Black_footed_Albatross`).
 
 use super::image_files::ImageFiles;
 use super::images::{SourceImage, SourceImages};
@@ -51,12 +53,7 @@ impl SourceKind for Cub {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = images(self.path.path())?;
-        contents(
-            images,
-            self.split.as_ref(),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        contents(images, &self.split, &self.classes, &self.leave_out)
     }
 }
 
@@ -157,7 +154,8 @@ impl Numbered {
         Ok(file)
     }
 
-    /// What the file says of a number, and in which line; `asked` is the file and the line that speak of the number.
+    /// What the file says of a number, and in which line; `asked` is the file and the line that
+    /// speak of the number.
     fn of(&self, id: &str, asked: &Numbered, line: usize) -> Result<(usize, &str), DomainError> {
         match self.by_id.get(id) {
             Some(&at) => {

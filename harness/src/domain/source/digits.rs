@@ -1,5 +1,6 @@
-//! The handwritten digits that are part of the program: 1,797 real images of 8×8 pixels (`digits/README.md` has source,
-//! licence and split). They make a first run need nothing but this binary.
+//! The handwritten digits that are part of the program: 1,797 real images of 8×8 pixels
+//! (`digits/README.md` has source, licence and split). They make a first run need nothing but this
+//! binary.
 
 use super::kind::SourceKind;
 use crate::domain::contents::{Contents, ImageStore};
@@ -86,7 +87,8 @@ impl ImageStore for Images {
     }
 }
 
-/// Pixels and labels. The data is compiled in, so a mistake in it is one of the program, which the tests would show.
+/// Pixels and labels. The data is compiled in, so a mistake in it is one of the program, which the
+/// tests would show.
 fn parse() -> (Vec<u8>, Vec<Label>) {
     let mut text = String::new();
     GzDecoder::new(DATA)

@@ -46,11 +46,7 @@ impl SourceKind for FileList {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = image_files::open(self.path.path(), false)?;
-        contents(
-            images,
-            Some(&self.split),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        let split = Some(self.split.clone());
+        contents(images, &split, &self.classes, &self.leave_out)
     }
 }

@@ -1,7 +1,7 @@
 //! IDX files, the format of MNIST and its successors: a magic number, the sizes, then the bytes.
 //!
-//! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits are held in memory
-//! as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
+//! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits
+//! are held in memory as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
 
 use super::kind::SourceKind;
 use crate::domain::classes::list::ClassList;
@@ -71,8 +71,8 @@ struct IdxFiles {
 }
 
 impl IdxFiles {
-    /// The four files of a folder under the names that MNIST gave them, each as it is or, if that is
-    /// missing, with `.gz` after it.
+    /// The four files of a folder under the names that MNIST gave them, each as it is or, if that
+    /// is missing, with `.gz` after it.
     fn in_folder(folder: &Path) -> Result<Self, DomainError> {
         if !folder.is_dir() {
             return Err(DomainError::NoFolder {

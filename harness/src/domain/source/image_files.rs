@@ -17,8 +17,8 @@ pub(crate) struct ImageFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Every PNG and JPEG file below `root`, in natural order; `in_classes` says that each folder is named after its class. What
-/// else lies there is no matter: a list says which files count.
+/// Every PNG and JPEG file below `root`, in natural order; `in_classes` says that each folder is
+/// named after its class. What else lies there is no matter: a list says which files count.
 pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, DomainError> {
     let names = below(root, &has_image_ending)?;
     let images = (names.iter())
@@ -64,7 +64,8 @@ impl SourceStore for ImageFiles {
     }
 }
 
-/// The wanted files below a folder as paths relative to it, with `/` on every system, in natural order.
+/// The wanted files below a folder as paths relative to it, with `/` on every system, in natural
+/// order.
 pub(crate) fn below(
     root: &Path,
     wanted: &dyn Fn(&str) -> bool,
@@ -95,7 +96,8 @@ pub(crate) fn below(
     Ok(found)
 }
 
-/// What lies in a folder, in natural order, less what file managers leave behind. Links count as what they lead to.
+/// What lies in a folder, in natural order, less what file managers leave behind. Links count as
+/// what they lead to.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, FileType)>, DomainError> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {

@@ -1,8 +1,10 @@
-//! Image folders: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…`, the layout that every framework reads.
+//! Image folders: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…`, the form that every
+//! framework reads.
 //!
-//! Classes and files stand in natural order (`2` before `100`), and both splits have the same classes. Whatever lies in
-//! `train` and `test` has to be part of the domain; only names that begin with a dot and `Thumbs.db`, which file
-//! managers leave behind, are passed over. What lies beside `train` and `test` is no part of the domain.
+//! Classes and files stand in natural order (`2` before `100`), and both splits have the same
+//! classes. Whatever lies in `train` and `test` has to be part of the domain; only names that begin
+//! with a dot and `Thumbs.db`, which file managers leave behind, are passed over. What lies beside
+//! `train` and `test` is no part of the domain.
 //!
 //! On opening, each file's header is checked; the rest of it when its image is decoded.
 
@@ -73,12 +75,7 @@ impl SourceKind for ImageFolder {
             None => images(self.path.path())?,
             Some(_) => image_files::open(self.path.path(), true)?,
         };
-        contents(
-            images,
-            self.split.as_ref(),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        contents(images, &self.split, &self.classes, &self.leave_out)
     }
 }
 

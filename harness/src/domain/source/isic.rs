@@ -1,9 +1,10 @@
-//! ISIC-2018 task 3 and HAM10000: a folder of images, and tables that label them by image id, the file's name without
-//! ending.
+//! ISIC-2018 task 3 and HAM10000: a folder of images, and tables that label them by image id, the
+//! file's name without ending.
 //!
-//! A table is either ISIC's ground truth (a column `image` and one column per class, one of which is 1.0) or HAM10000's
-//! metadata (columns `image_id` and `dx`). Unless the scenario names them, they are looked for under their published
-//! names. Images that no table speaks of, such as masks, are no part of the domain.
+//! A table is either ISIC's ground truth (a column `image` and one column per class, one of which
+//! is 1.0) or HAM10000's metadata (columns `image_id` and `dx`). Unless the scenario names them,
+//! they are looked for under their published names. Images that no table speaks of, such as masks,
+//! are no part of the domain.
 
 use super::image_files::{self, ImageFiles, has_image_ending};
 use super::images::{SourceImage, SourceImages};
@@ -81,12 +82,7 @@ impl SourceKind for Isic {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = images(self.path.path(), self.labels.as_ref())?;
-        contents(
-            images,
-            self.split.as_ref(),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        contents(images, &self.split, &self.classes, &self.leave_out)
     }
 }
 

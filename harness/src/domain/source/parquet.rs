@@ -1,9 +1,11 @@
-//! Parquet files as Hugging Face writes them: a struct column of images (`bytes`, and the `path` that they came from) and a
-//! column of labels, whose names, if they have any, are in the file's own metadata.
+//! Parquet files as Hugging Face writes them: a struct column of images (`bytes`, and the `path`
+//! that they came from) and a column of labels, whose names, if they have any, are in the file's
+//! own metadata.
 //!
-//! Labels and paths are read when the copy is opened; image bytes stay in the file. A parquet file has no place for one
-//! value: it is read by pages of many. So a block of neighbouring rows is read at a time, and the few blocks used last are
-//! kept, in bounded memory: going through a copy in order reads it once.
+//! Labels and paths are read when the source is opened; image bytes stay in the file. A parquet
+//! file has no place for one value: it is read by pages of many. So a block of neighbouring rows is
+//! read at a time, and the few blocks used last are kept, in bounded memory: going through a source
+//! in order reads it once.
 
 mod file;
 
@@ -81,12 +83,7 @@ impl SourceKind for Parquet {
             &self.columns.clone().unwrap_or_default(),
             self.split.is_some(),
         )?;
-        contents(
-            images,
-            self.split.as_ref(),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        contents(images, &self.split, &self.classes, &self.leave_out)
     }
 }
 
@@ -268,7 +265,8 @@ impl SourceStore for ParquetImages {
         _image: &SourceImage,
         _stamp: &mut StampBuilder,
     ) -> Result<(), DomainError> {
-        // What the shard says of itself has been read, and the shard noted, when the copy was opened.
+        // What the shard says of itself has been read, and the shard noted, when the source was
+        // opened.
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! The procedural pictures of the crate `harness-pictures`: each is drawn anew whenever it is asked for, which takes less
-//! time than to read a file.
+//! The procedural pictures of the crate `harness-pictures`: each is drawn anew whenever it is asked
+//! for, which takes less time than to read a file.
 
 use super::kind::SourceKind;
 use crate::domain::contents::{Contents, ImageStore};

@@ -1,9 +1,10 @@
-//! Finding the files of a copy that is cut into shards, and the split that each belongs to.
+//! Finding the files of a source that is cut into shards, and the split that each belongs to.
 //!
-//! Where the scenario does not say so itself, the split is the word `train` or `test` in the shard's name
-//! (`train-00000-of-00002.parquet`, `cars-test-000001.tar`) or, failing that, in its folder's (`train/0.tar`). Shards of a
-//! validation part are passed over, as under a list without `val: train`; a shard that tells neither is an error, and so is a
-//! shard that its siblings' `-of-` counts and that is not there.
+//! Where the scenario does not say so itself, the split is the word `train` or `test` in the
+//! shard's name (`train-00000-of-00002.parquet`, `cars-test-000001.tar`) or, failing that, in its
+//! folder's (`train/0.tar`). Shards of a validation part are passed over, as under a list without
+//! `val: train`; a shard that tells neither is an error, and so is a shard that its siblings'
+//! `-of-` counts and that is not there.
 
 use super::image_files::below;
 use crate::domain::error::DomainError;
@@ -16,7 +17,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The files of a source that is cut into shards. Each path may be a pattern with `*`, `?` and `[…]`.
+/// The files of a source that is cut into shards. Each path may be a pattern with `*`, `?` and
+/// `[…]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Shards {
@@ -140,8 +142,8 @@ enum Word {
     Nothing,
 }
 
-/// The shards in order: those of the train split in natural order, then those of the test split, then, under a list, all
-/// others.
+/// The shards in order: those of the train split in natural order, then those of the test split,
+/// then, under a list, all others.
 pub(crate) fn find(shards: &Shards, ending: &str, listed: bool) -> Result<Vec<Shard>, DomainError> {
     let found = match shards {
         Shards::PerSplit(FilesPerSplit { train, test }) => {

@@ -1,7 +1,9 @@
-//! Tar shards as webdataset writes them: members that share a key are one sample, `KEY.jpg` with `KEY.cls`.
+//! Tar shards as webdataset writes them: members that share a key are one sample, `KEY.jpg` with
+//! `KEY.cls`.
 //!
-//! The label is in `KEY.cls`, else in the `label` field of `KEY.json`, else in `KEY.txt`. The shards are gone through once,
-//! header by header; where each image begins is remembered, and it is read from there when it is decoded.
+//! The label is in `KEY.cls`, else in the `label` field of `KEY.json`, else in `KEY.txt`. The
+//! shards are gone through once, header by header; where each image begins is remembered, and it is
+//! read from there when it is decoded.
 
 use super::image_files::has_image_ending;
 use super::images::{SourceImage, SourceImages, SourceStore};
@@ -78,12 +80,7 @@ impl SourceKind for Webdataset {
             .as_ref()
             .and_then(|columns| columns.label.as_deref());
         let images = images(&self.path, field.unwrap_or("label"), self.split.is_some())?;
-        contents(
-            images,
-            self.split.as_ref(),
-            self.classes.as_ref(),
-            self.leave_out.as_ref(),
-        )
+        contents(images, &self.split, &self.classes, &self.leave_out)
     }
 }
 
@@ -287,7 +284,7 @@ impl SourceStore for TarImages {
         _image: &SourceImage,
         _stamp: &mut StampBuilder,
     ) -> Result<(), DomainError> {
-        // The shard was gone through, and noted, when the copy was opened.
+        // The shard was gone through, and noted, when the source was opened.
         Ok(())
     }
 }

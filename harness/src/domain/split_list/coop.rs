@@ -1,4 +1,5 @@
-//! JSON as CoOp's `split_zhou_*.json`: `{"train": [[file, label, class name], …], "val": […], "test": […]}`.
+//! JSON as CoOp's `split_zhou_*.json`: `{"train": [[file, label, class name], …], "val": […],
+//! "test": […]}`.
 
 use super::entry::{At, Entry, ListFile};
 use super::form::ValidationPart;

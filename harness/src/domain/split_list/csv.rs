@@ -1,5 +1,6 @@
-//! CSV with the columns `file`, `class` and `split`: a class is a name or a number; without the column
-//! `class` the source's own labels hold. In a file for each split the column `split` is left out.
+//! CSV with the columns `file`, `class` and `split`: a class is a name or a number; without the
+//! column `class` the source's own labels hold. In a file for each split the column `split` is left
+//! out.
 
 use super::entry::{At, Entry, ListFile};
 use super::form::ValidationPart;

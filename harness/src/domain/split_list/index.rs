@@ -39,7 +39,8 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Finds a listed image: `full` is its name, `name` that without the folders that all names have in common.
+    /// Finds a listed image: `full` is its name, `name` that without the folders that all names
+    /// have in common.
     pub(crate) fn find(&self, full: &str, name: &str) -> Found {
         match self.whole.get(full).map(Vec::as_slice) {
             Some([only]) => return Found::One(*only),

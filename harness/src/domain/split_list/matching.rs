@@ -1,13 +1,16 @@
-//! From the images of a source to samples: with a split list, each listed image is found among them.
+//! From the images of a source to samples: with a split list, each listed image is found among
+//! them.
 //!
-//! A listed image is found by its name. Copies are kept in other folders than their list's author kept them in, so the
-//! folders in which all names of a list begin say nothing, and a name is also found where one of the two, the list's or
-//! the copy's, is the end of the other: `data/imagenet-r/n01443537/a.jpg` is `n01443537/a.jpg`, and in a parquet file it is
-//! `a.jpg`. The image that agrees in most folders is taken; two that agree equally are an error. A name never stands for an
-//! image in *another* folder: one that is missing is missing. A name without `.jpg` or `.png` stands for either.
+//! A listed image is found by its name. Images are kept in other folders than those of the list's
+//! author, so the folders in which all names of a list begin say nothing, and a name is also found
+//! where one of the two, the list's or the source's, is the end of the other:
+//! `data/imagenet-r/n01443537/a.jpg` is `n01443537/a.jpg`, and in a parquet file it is `a.jpg`. The
+//! image that agrees in most folders is taken; two that agree equally are an error. A name never
+//! stands for an image in *another* folder: a missing image is an error. A name without `.jpg` or
+//! `.png` stands for either.
 //!
-//! The samples have the names of the list, less the folders that all have in common, so that one list gives one split hash
-//! over every copy.
+//! The samples have the names of the list, less the folders that all have in common, so that one
+//! list gives one split hash with every copy of the images.
 
 use super::entry::{Entry, portable};
 use super::form::SplitList;
@@ -26,17 +29,18 @@ use crate::id::Label;
 use std::collections::HashMap;
 use std::mem;
 
-/// The contents of a source whose images have been found, with all that the scenario says about them.
+/// The contents of a source whose images have been found, with all that the scenario says about
+/// them.
 pub(crate) fn contents(
     mut source: SourceImages,
-    split: Option<&SplitList>,
-    classes: Option<&Classes>,
-    leave_out: Option<&LeaveOut>,
+    split: &Option<SplitList>,
+    classes: &Option<Classes>,
+    leave_out: &Option<LeaveOut>,
 ) -> Result<Contents, DomainError> {
     let mut stamp = mem::replace(&mut source.stamp, StampBuilder::new());
-    let classes = classes.map(Classes::entries).transpose()?;
+    let classes = classes.as_ref().map(Classes::entries).transpose()?;
     let reference = classes.as_deref().map(ClassList::new);
-    let leave_out = leave_out.map_or(&[][..], |classes| &classes.0);
+    let leave_out = leave_out.as_ref().map_or(&[][..], |classes| &classes.0);
     let listing = match split {
         Some(list) => Some(Listing::read(list, &mut stamp)?),
         None => None,
@@ -139,7 +143,7 @@ struct Draft {
     entry: Option<usize>,
 }
 
-/// All images of a copy that says itself what they are.
+/// All images of a source that itself says what they are.
 fn as_it_is(source: &SourceImages) -> Result<Vec<Draft>, DomainError> {
     let mut drafts = Vec::with_capacity(source.images.len());
     for (number, image) in source.images.iter().enumerate() {
@@ -243,8 +247,8 @@ fn matched(
     }
 }
 
-/// Where the reference list knows both what the list and what the copy calls an image's class in words, they must mean the same
-/// class.
+/// If the reference list knows both words for an image's class, the split list's and the source's,
+/// they must mean the same class.
 fn check_agreement(
     entry: &Entry,
     tag: &Tag,
@@ -289,7 +293,7 @@ fn common_folders(entries: &[Entry]) -> usize {
     common.len()
 }
 
-/// Names of the copy's own may come twice, in two shards: the second is `name#2`.
+/// A source's own names may come twice, in two shards: the second is `name#2`.
 fn unique(name: String, uses: &mut HashMap<String, u32>) -> String {
     let uses = uses.entry(name.clone()).or_insert(0);
     *uses += 1;

@@ -1,5 +1,5 @@
-//! YAML (or JSON) as CODA-Prompt's lists for ImageNet-R, a file for each split: `data:` with the files and
-//! `targets:` with their classes.
+//! YAML (or JSON) as CODA-Prompt's lists for ImageNet-R, a file for each split: `data:` with the
+//! files and `targets:` with their classes.
 
 use super::entry::{At, Entry, ListFile};
 use crate::domain::classes::ClassKey;

@@ -24,12 +24,12 @@ fn words_are_looked_up_and_bare_numbers_are_places() {
         entry("7", None),
     ];
     assert_eq!(found(&list, &Tag::text("n02165456")), Some(0));
-    // Published lists use names where copies use keys.
+    // Published lists use names where sources use keys.
     assert_eq!(found(&list, &Tag::text("ladybug")), Some(0));
     assert_eq!(found(&list, &Tag::text("jeep")), Some(1));
     assert_eq!(found(&list, &Tag::number(1)), Some(1));
     assert_eq!(found(&list, &Tag::number(3)), None);
-    // A word counts for more than the number that the copy gives it.
+    // A word counts for more than the number that the source gives it.
     assert_eq!(found(&list, &Tag::numbered(0, "jeep")), Some(1));
     assert_eq!(found(&list, &Tag::numbered(0, "car")), None);
 }
@@ -51,7 +51,7 @@ fn number_keys_replace_places() {
 #[test]
 fn without_a_list_numbers_order_names() {
     let derived = |tags: &[Tag]| {
-        ClassList::derived(Path::new("COPY"), None, tags.iter().cloned())
+        ClassList::derived(Path::new("SOURCE"), None, tags.iter().cloned())
             .map(ClassList::into_names)
             .map_err(|error| error.to_string())
     };
@@ -69,19 +69,19 @@ fn without_a_list_numbers_order_names() {
     for (tags, message) in [
         (
             vec![tag(3, "crane"), tag(7, "crane")],
-            "COPY: class names have `crane` twice (for 3 and 7); give one name per class, each of its own",
+            "SOURCE: class names have `crane` twice (for 3 and 7); give one name per class, each of its own",
         ),
         (
             vec![tag(3, "crane"), tag(3, "kite")],
-            "COPY: class names call 3 both `crane` and `kite`; give one name per class, each of its own",
+            "SOURCE: class names call 3 both `crane` and `kite`; give one name per class, each of its own",
         ),
         (
             [0, 2].map(Tag::number).to_vec(),
-            "COPY: class `1` has no train samples; add some, or remove the class",
+            "SOURCE: class `1` has no train samples; add some, or remove the class",
         ),
         (
             vec![Tag::number(0), Tag::text("a")],
-            "COPY: class names lack one for label 0; give one name per class, each of its own",
+            "SOURCE: class names lack one for label 0; give one name per class, each of its own",
         ),
     ] {
         assert_eq!(derived(&tags), Err(message.to_owned()));

@@ -1,10 +1,11 @@
-//! The part of MATLAB's version 5 files that annotations are written in: texts, numbers, cell arrays and arrays of structs,
-//! plain or deflated.
+//! The part of MATLAB's version 5 files that annotations are written in: texts, numbers, cell
+//! arrays and arrays of structs, plain or deflated.
 //!
-//! A file is a header of 128 bytes and then elements: a type, a length, that many bytes, filled up to a multiple of
-//! eight. An array is an element of elements (flags, dimensions, name, content), and so are the elements of cells and
-//! structs. Every length is checked against what is there, so a file that is cut short is an error and nothing else.
-//! ("MAT-File Format", The MathWorks, level 5.)
+//! A file is a header of 128 bytes and then elements: a type, a length, that many bytes, filled up
+//! to a multiple of eight. An array is an element of elements (flags, dimensions, name, content),
+//! and so are the elements of cells and structs. Every length is checked against what is there, so
+//! a file that is cut short is an error and nothing else. ("MAT-File Format", The MathWorks, level
+//! 5.)
 
 use flate2::read::ZlibDecoder;
 use std::io::Read;
@@ -176,7 +177,8 @@ impl<'a> Bytes<'a> {
     fn element(&mut self) -> Result<(u32, Bytes<'a>), String> {
         let word = self.word()?;
         let order = self.order;
-        // A small element has its length in the upper half of the first word, and its content in the second.
+        // A small element has its length in the upper half of the first word, and its content in
+        // the second.
         if word >> 16 != 0 {
             let (kind, length) = (word & 0xffff, (word >> 16) as usize);
             let content = self.take(4)?;

@@ -257,7 +257,8 @@ fn fashion_mnist_opens_whole() {
             assert_eq!(domain.samples(split).iter().filter(of_class).count(), n);
         }
     }
-    // The first training sample is an ankle boot, the first test sample too; last images are within reach.
+    // The first training sample is an ankle boot, the first test sample too; last images are within
+    // reach.
     assert_eq!(domain.samples(Split::Train)[0].label, Label(9));
     assert_eq!(domain.samples(Split::Test)[0].label, Label(9));
     assert_eq!(

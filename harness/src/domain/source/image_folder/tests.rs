@@ -73,7 +73,8 @@ fn classes_and_files_stand_in_natural_order() {
     assert_eq!((summary.n_train, summary.n_test), (4, 2));
 }
 
-/// Of the folder of [`small`], fixed for good: results of all machines and versions are told apart by it.
+/// Of the folder of [`small`], fixed for good: results of all machines and versions are told apart
+/// by it.
 const SPLIT_HASH: &str = "a541cf66c91e705bc0dd65cddac9e2dbb5389de1cbd635f77ccd8df4121bac5a";
 
 #[test]

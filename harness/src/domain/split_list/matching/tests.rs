@@ -18,7 +18,7 @@ impl ImageStore for Nowhere {
 
 impl SourceStore for Nowhere {
     fn place(&self, number: usize) -> String {
-        format!("COPY/{}", self.0[number])
+        format!("SOURCE/{}", self.0[number])
     }
 
     fn check(&self, _: usize, _: &SourceImage, _: &mut StampBuilder) -> Result<(), DomainError> {
@@ -39,7 +39,7 @@ fn source(names: &[&str]) -> SourceImages {
         })
         .collect();
     SourceImages {
-        path: "COPY".into(),
+        path: "SOURCE".into(),
         store: Box::new(Nowhere(images.iter().map(|i| i.name.clone()).collect())),
         images,
         declared: None,
@@ -47,8 +47,8 @@ fn source(names: &[&str]) -> SourceImages {
     }
 }
 
-/// Matches a CSV list of `file,class` with a source: for each line, the name that the sample has and the number of its image;
-/// or the message.
+/// Matches a CSV list of `file,class` with a source: for each line, the name that the sample has
+/// and the number of its image; or the message.
 fn matches(
     list: &[&str],
     source: &SourceImages,
@@ -125,22 +125,22 @@ fn what_is_missing_is_missing_and_what_is_ambiguous_is_an_error() {
     // Never the image of another folder.
     assert_eq!(
         message(&["n01/1.jpg,x", "n02/1.jpg,y"], &["n01/1.jpg", "n03/1.jpg"]),
-        "l.csv: line 3: there is no image `n02/1.jpg` below COPY (there is `n01/1.jpg`); copy what is missing, or give \
+        "l.csv: line 3: there is no image `n02/1.jpg` below SOURCE (there is `n01/1.jpg`); copy what is missing, or give \
          the list that belongs to this copy"
     );
     assert_eq!(
         message(&["p/a.jpg,x", "q/b.jpg,x", "q/c.jpg,x"], &["p/a.png"]),
-        "l.csv: line 2: there is no image `p/a.jpg` below COPY (there is `p/a.png`), nor are 2 others of the 3 listed; \
+        "l.csv: line 2: there is no image `p/a.jpg` below SOURCE (there is `p/a.png`), nor are 2 others of the 3 listed; \
          copy what is missing, or give the list that belongs to this copy"
     );
     assert_eq!(
         message(&["a.jpg,x"], &["train/a.jpg", "test/a.jpg"]),
-        "l.csv: line 2: `a.jpg` may be COPY/train/a.jpg as well as COPY/test/a.jpg; write more of its folders in the \
+        "l.csv: line 2: `a.jpg` may be SOURCE/train/a.jpg as well as SOURCE/test/a.jpg; write more of its folders in the \
          list, or remove one of the two"
     );
     assert_eq!(
         message(&["p/a.jpg,x", "q/a.jpg,x"], &["a.jpg"]),
-        "l.csv: line 3: `q/a.jpg` is COPY/a.jpg, as is `p/a.jpg` (l.csv: line 2); list every image once"
+        "l.csv: line 3: `q/a.jpg` is SOURCE/a.jpg, as is `p/a.jpg` (l.csv: line 2); list every image once"
     );
 }
 
@@ -155,7 +155,7 @@ fn a_list_and_a_copy_must_mean_the_same_class() {
     assert!(matches(&["n01/a.jpg,0", "n02/b.jpg,n02", "c.jpg,1"]).is_ok());
     assert_eq!(
         matches(&["n01/a.jpg,0", "n02/b.jpg,0"]).unwrap_err(),
-        "l.csv: line 3: the list says `ladybug`, but COPY/n02/b.jpg is of the class `jeep`; give the list that belongs \
+        "l.csv: line 3: the list says `ladybug`, but SOURCE/n02/b.jpg is of the class `jeep`; give the list that belongs \
          to this copy, or mend `classes`"
     );
 }
