@@ -2,9 +2,10 @@
 //! RGB, resized, cropped. The fixtures' README says how they were made.
 
 use clbench_tests::{Dir, nearest_class_mean, root};
-use harness::domain::ahead::ahead;
-use harness::domain::prepare::prepare;
-use harness::domain::{Domain, DomainSource, ImageCopy, Layout, Split};
+use harness::domain::image::prefetch::prefetch;
+use harness::domain::image::prepare::prepare;
+use harness::domain::source::ImageFolder;
+use harness::domain::{Domain, Split};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use image::{GrayImage, Luma};
 use std::fs;
@@ -52,11 +53,7 @@ fn domain(sources: &Path, folder: &Path) -> Domain {
             fs::copy(sources.join(&name), class.join(&name)).unwrap();
         }
     }
-    let path = folder.to_owned();
-    Domain::open(&DomainSource::Copy(ImageCopy::plain(Layout::ImageFolder {
-        path,
-    })))
-    .unwrap()
+    Domain::open(&ImageFolder::at(folder).into()).unwrap()
 }
 
 #[test]
@@ -118,7 +115,7 @@ fn on_all_cores_images_are_what_they_are_one_by_one() {
         prepare(&image, &spec)
     };
     let one_by_one: Vec<_> = (0..4 * images).map(prepared).collect();
-    let together: Vec<_> = ahead(4 * images, 8, prepared, Iterator::collect);
+    let together: Vec<_> = prefetch(4 * images, 8, prepared, Iterator::collect);
     assert!(together == one_by_one);
 }
 

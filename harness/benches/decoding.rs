@@ -5,9 +5,10 @@
 //! (threads that share a core count for less).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use harness::domain::ahead::ahead;
-use harness::domain::prepare::prepare;
-use harness::domain::{Domain, DomainSource, ImageCopy, Layout, Split};
+use harness::domain::image::prefetch::prefetch;
+use harness::domain::image::prepare::prepare;
+use harness::domain::source::ImageFolder;
+use harness::domain::{Domain, Split};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -42,11 +43,7 @@ fn domain(folder: &Path) -> Domain {
                 .expect("a photograph");
         }
     }
-    let path = folder.to_owned();
-    Domain::open(&DomainSource::Copy(ImageCopy::plain(Layout::ImageFolder {
-        path,
-    })))
-    .expect("a domain")
+    Domain::open(&ImageFolder::at(folder).into()).expect("a domain")
 }
 
 fn bench(criterion: &mut Criterion) {
@@ -67,7 +64,7 @@ fn bench(criterion: &mut Criterion) {
     });
     group.bench_function("on all cores", |bencher| {
         bencher.iter(|| {
-            ahead(IMAGES, 32, pixels, |pixels| {
+            prefetch(IMAGES, 32, pixels, |pixels| {
                 pixels.for_each(|pixels| drop(black_box(pixels)));
             });
         });

@@ -3,8 +3,8 @@
 use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::export::{self, EXPORTS, Export};
-use crate::run::Restriction;
 use crate::scenario::{Selection, SetOverride};
+use crate::stream::open::Restriction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;

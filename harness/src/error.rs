@@ -9,7 +9,7 @@ use crate::plugin::PluginError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
 use crate::run::ScoreError;
-use crate::scenario::{Check, ScenarioError};
+use crate::scenario::{ExpectationCheck, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub enum Error {
         /// The scenario's file.
         scenario: PathBuf,
         /// What differs.
-        check: Box<Check>,
+        check: Box<ExpectationCheck>,
     },
     /// Domains in which `data verify` found something.
     #[error("{bad} of {total} domains: something is off; what, is marked `OFF` above")]

@@ -31,6 +31,6 @@ pub use execute::execute;
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths};
 pub use opened::{FeatureRequest, Opened};
-pub use plan::{OpenedDomain, Plan, Planned, Restriction, class_orders, open, open_whole};
+pub use plan::{Plan, Planned};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};

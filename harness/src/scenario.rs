@@ -15,7 +15,7 @@
 //! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how
 //! to fix it.
 
-mod copy;
+mod domain;
 mod error;
 mod expectation;
 mod grid;
@@ -25,17 +25,16 @@ mod resolve;
 mod resolved;
 mod schema;
 mod selection;
-mod source;
 pub mod spec;
 #[cfg(test)]
 mod tests;
 mod yaml;
 
 pub use error::{Problem, ScenarioError};
-pub use expectation::{Check, Expectation};
+pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
 pub use overrides::{OverrideError, SetOverride};
-pub use resolved::{BackboneUse, Device, DomainUse, Scenario, SourceSpec, StrategyRow, StreamUse};
+pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 pub use schema::schema;
 pub use selection::Selection;
 pub use spec::{Provenance, Regime};

@@ -12,6 +12,7 @@
 
 mod class_order;
 mod error;
+pub mod open;
 mod tasks;
 
 pub use class_order::{ClassOrder, Convention, SeedRef};

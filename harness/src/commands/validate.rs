@@ -4,8 +4,8 @@ use super::print;
 use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::plugin::{Kind, PluginError, PluginFault, Registry};
-use crate::run::{Restriction, open};
 use crate::scenario::Scenario;
+use crate::stream::open::{Restriction, open};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
     );
     for domain in &scenario.domains {
         // A scenario can be checked before its images have been fetched.
-        if let Some(path) = domain.source.path().filter(|path| !path.exists()) {
+        if let Some(path) = domain.source.root().filter(|path| !path.exists()) {
             let _ = writeln!(
                 text,
                 "  domain {}: not checked, since its images are not there: {}",

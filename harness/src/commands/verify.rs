@@ -4,8 +4,9 @@ use super::print;
 use crate::domain::verify::{Findings, examine, per_class};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
-use crate::run::{Interrupt, class_orders, open_whole};
-use crate::scenario::{Check, DomainUse, Scenario, Selection, SetOverride};
+use crate::run::Interrupt;
+use crate::scenario::{DomainUse, ExpectationCheck, Scenario, Selection, SetOverride};
+use crate::stream::open::{class_orders, open_whole};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -48,12 +49,12 @@ fn looked_at(
     let (summary, orders) = (opened.summary(), class_orders(scenario, domain, &opened)?);
     let findings = examined(&domain.name, &opened, interrupt)?;
     let mut checks = domain.expect.compare(&summary, &orders);
-    checks.push(Check::count(
+    checks.push(ExpectationCheck::count(
         "images that do not decode",
         Some(0),
         findings.undecodable.len(),
     ));
-    checks.push(Check::count(
+    checks.push(ExpectationCheck::count(
         "test images that train has too",
         Some(domain.expect.shared),
         findings.shared.len(),

@@ -1,39 +1,16 @@
 //! [`Domain`]: samples and images, whatever they came from.
 
-use super::class_wise;
-use super::digits;
+use super::contents::{Contents, ImageStore};
 use super::error::DomainError;
 use super::hash::{SplitHash, Stamp};
-use super::idx;
-use super::lay;
-use super::pictures;
-use super::source::DomainSource;
+use super::sample::{Sample, Split};
+use super::source::Source;
+use super::stratified;
 use crate::id::Label;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroUsize;
-
-/// One of a domain's two halves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    /// What strategies learn from.
-    Train,
-    /// What they are measured on.
-    Test,
-}
-
-/// One labelled image of a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    /// Its name inside the domain: unique, the same on every machine, and kept when the sample changes the split.
-    pub name: String,
-    /// Its class.
-    pub label: Label,
-    /// Where the image store keeps its image.
-    pub(super) image: usize,
-}
 
 /// A labelled image collection with a train and a test split.
 pub struct Domain {
@@ -47,7 +24,7 @@ pub struct Domain {
 
 /// What a domain says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct DomainSummary {
     /// Samples to learn from.
     pub n_train: usize,
     /// Samples to be measured on.
@@ -58,61 +35,18 @@ pub struct Summary {
     pub split_hash: SplitHash,
 }
 
-/// Where a kind of source keeps its images; samples refer to them by number.
-pub(super) trait ImageStore: Send + Sync {
-    /// The image with this number, decoded.
-    fn image(&self, number: usize) -> Result<RgbImage, DomainError>;
-}
-
-/// What a kind of source hands over: both splits checked, every class with samples in each.
-pub(super) struct Contents {
-    pub(super) classes: Vec<String>,
-    pub(super) train: Vec<Sample>,
-    pub(super) test: Vec<Sample>,
-    pub(super) images: Box<dyn ImageStore>,
-    pub(super) stamp: Stamp,
-}
-
-impl Split {
-    /// `train` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
-    }
-
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::Train => Self::Test,
-            Self::Test => Self::Train,
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 impl Domain {
-    /// Opens and checks a domain. Every file is looked at, but image files are read up to their header only, and images
-    /// inside archives not at all; damage to them comes to light in [`image`](Self::image).
-    pub fn open(source: &DomainSource) -> Result<Self, DomainError> {
-        let contents = match source {
-            DomainSource::Digits => digits::open(),
-            DomainSource::Pictures { style } => pictures::open(*style),
-            DomainSource::Copy(copy) => lay::open(copy)?,
-            DomainSource::Idx(files) => idx::open(files)?,
-        };
+    /// Opens and checks a domain. Every file is looked at, but image files are read up to their
+    /// header only, and images inside archives not at all; damage to them comes to light in
+    /// [`image`](Self::image).
+    pub fn open(source: &Source) -> Result<Self, DomainError> {
         let Contents {
             classes,
             train,
             test,
             images,
             stamp,
-        } = contents;
+        } = source.open()?;
         let split_hash = SplitHash::of(&classes, &train, &test);
         Ok(Self {
             classes,
@@ -137,7 +71,8 @@ impl Domain {
         }
     }
 
-    /// Where a sample stands when all samples are laid out in one list, train before test: the row of its features.
+    /// Where a sample stands when all samples are laid out in one list, train before test: the row
+    /// of its features.
     pub fn row(&self, split: Split, index: usize) -> usize {
         match split {
             Split::Train => index,
@@ -145,8 +80,9 @@ impl Domain {
         }
     }
 
-    /// The image of a sample, decoded, at its own size. Transparency is dropped, grey is spread over the three
-    /// channels, and an orientation noted in the file's metadata is not applied: as Pillow's `convert("RGB")` has it.
+    /// The image of a sample, decoded, at its own size. Transparency is dropped, grey is spread
+    /// over the three channels, and an orientation noted in the file's metadata is not applied: as
+    /// Pillow's `convert("RGB")` has it.
     ///
     /// # Panics
     ///
@@ -160,12 +96,14 @@ impl Domain {
         &self.split_hash
     }
 
-    /// Which files on this machine they were read from: of the whole domain, however it was restricted since.
+    /// Which files on this machine they were read from: of the whole domain, however it was
+    /// restricted since.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// The first `per_class` samples of each class, of both splits; all of a class that has no more.
+    /// The first `per_class` samples of each class, of both splits; all of a class that has no
+    /// more.
     pub fn limited(self, per_class: NonZeroUsize) -> Self {
         let limit = |samples: Vec<Sample>| {
             let mut room = vec![per_class.get(); self.classes.len()];
@@ -187,16 +125,18 @@ impl Domain {
         }
     }
 
-    /// A domain for choosing hyper-parameters: a seeded part of each class's training samples becomes the test split
-    /// and leaves the train split, and the test images proper are out of reach.
+    /// A domain for choosing hyper-parameters: a seeded part of each class's training samples
+    /// becomes the test split and leaves the train split, and the test images proper are out of
+    /// reach.
     ///
-    /// The part is `fraction` of the class's samples, to the nearest number, with at least one sample on either side.
-    /// To have both, call this before [`limited`](Self::limited), which then limits either side.
+    /// The part is `fraction` of the class's samples, to the nearest number, with at least one
+    /// sample on either side. To have both, call this before [`limited`](Self::limited), which then
+    /// limits either side.
     pub fn validation(self, fraction: f64, seed: u64) -> Result<Self, DomainError> {
-        class_wise::check_fraction(fraction)?;
+        stratified::check_fraction(fraction)?;
         let labels: Vec<Label> = self.train.iter().map(|sample| sample.label).collect();
         let drawn =
-            class_wise::draw(&labels, self.classes.len(), fraction, seed).map_err(|class| {
+            stratified::draw(&labels, self.classes.len(), fraction, seed).map_err(|class| {
                 DomainError::TooFewForValidation {
                     class: self.classes[class.index()].clone(),
                 }
@@ -216,8 +156,8 @@ impl Domain {
     }
 
     /// What every command reports of a domain.
-    pub fn summary(&self) -> Summary {
-        Summary {
+    pub fn summary(&self) -> DomainSummary {
+        DomainSummary {
             n_train: self.train.len(),
             n_test: self.test.len(),
             classes: self.classes.clone(),
@@ -237,10 +177,11 @@ impl fmt::Debug for Domain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::source::Digits;
     use std::collections::HashSet;
 
     fn digits() -> Domain {
-        Domain::open(&DomainSource::Digits).unwrap()
+        Domain::open(&Digits {}.into()).unwrap()
     }
 
     fn names(domain: &Domain, split: Split) -> Vec<String> {

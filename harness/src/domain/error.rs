@@ -1,8 +1,8 @@
-//! What can be wrong with a domain. Every message is one line that names the file, says what is wrong with it, and how
-//! to mend it.
+//! What can be wrong with a domain. Every message is one line that names the file, says what is
+//! wrong with it, and how to fix it.
 
-use super::collection::Split;
-use super::copy_error::CopyError;
+use super::match_error::MatchError;
+use super::sample::Split;
 use std::path::PathBuf;
 
 /// A domain that cannot be used.
@@ -94,80 +94,11 @@ pub enum DomainError {
         /// What the decoder says.
         cause: String,
     },
-    /// The folder of IDX files.
+    /// The folder of a source's images.
     #[error("{}: there is no such folder; check the domain's `path`, or put the files there", path.display())]
     NoFolder {
         /// What should be a folder.
         path: PathBuf,
-    },
-    /// One of the four files of an IDX folder.
-    #[error("{}: holds neither {name} nor {name}.gz; an IDX domain needs both images and both labels", folder.display())]
-    IdxFileMissing {
-        /// The folder.
-        folder: PathBuf,
-        /// The file's name.
-        name: &'static str,
-    },
-    /// A gzipped file that cannot be unpacked.
-    #[error("{}: damaged gzip data ({cause}); copy it again", path.display())]
-    DamagedGzip {
-        /// The file.
-        path: PathBuf,
-        /// What the decoder says.
-        cause: std::io::Error,
-    },
-    /// A file that does not begin as an IDX file of its kind does.
-    #[error(
-        "{}: begins with {found:#010x}{}, but {wanted} begin with {magic:#010x}; give the right file", path.display(),
-        known_magic(*found)
-    )]
-    IdxMagic {
-        /// The file.
-        path: PathBuf,
-        /// The first four bytes.
-        found: u32,
-        /// What they should be.
-        magic: u32,
-        /// What the file should be.
-        wanted: &'static str,
-    },
-    /// An IDX file that is shorter or longer than its header says.
-    #[error(
-        "{}: its header ({header}) asks for {wanted} bytes, but it has {found}: {}; copy it again", path.display(),
-        if found < wanted { "it is cut short" } else { "something follows the data" }
-    )]
-    IdxLength {
-        /// The file.
-        path: PathBuf,
-        /// What the header announces.
-        header: String,
-        /// Bytes according to the header, unpacked.
-        wanted: u64,
-        /// Bytes of the file, unpacked.
-        found: u64,
-    },
-    /// An IDX file without images, or with images without pixels.
-    #[error("{}: its header ({header}) announces no pixel at all; give a file with images", path.display())]
-    IdxNoPixels {
-        /// The file.
-        path: PathBuf,
-        /// What the header announces.
-        header: String,
-    },
-    /// Images and labels that do not belong together.
-    #[error(
-        "{}: {labels} labels for the {images} images of {}; give files that belong together", labels_path.display(),
-        images_path.display()
-    )]
-    IdxCounts {
-        /// The file of images.
-        images_path: PathBuf,
-        /// How many it has.
-        images: usize,
-        /// The file of labels.
-        labels_path: PathBuf,
-        /// How many it has.
-        labels: usize,
     },
     /// A label without a class.
     #[error(
@@ -193,18 +124,18 @@ pub enum DomainError {
         problem: String,
     },
     /// A file that is not of its format, or that cannot be what it says.
-    #[error("{place}: {problem}; {mend}")]
+    #[error("{place}: {problem}; {fix}")]
     Format {
         /// The file, and where in it.
         place: String,
         /// What is wrong with it.
         problem: String,
         /// What to do about it.
-        mend: String,
+        fix: String,
     },
-    /// A copy of images that does not go with its list or with the reference list of classes.
+    /// A source that does not go with its split list or with the reference list of classes.
     #[error(transparent)]
-    Copy(Box<CopyError>),
+    Match(Box<MatchError>),
     /// A share that leaves nothing on one side.
     #[error("a validation fraction of {fraction}: give a number between 0 and 1, such as 0.2")]
     ValidationFraction {
@@ -222,19 +153,8 @@ pub enum DomainError {
     },
 }
 
-impl From<CopyError> for DomainError {
-    fn from(error: CopyError) -> Self {
-        Self::Copy(Box::new(error))
-    }
-}
-
-/// What a wrong magic number gives away.
-fn known_magic(magic: u32) -> &'static str {
-    match magic {
-        super::idx::IMAGES => " (IDX images)",
-        super::idx::LABELS => " (IDX labels)",
-        0x504b_0304 => " (a zip archive)",
-        0x8950_4e47 => " (a PNG image)",
-        _ => "",
+impl From<MatchError> for DomainError {
+    fn from(error: MatchError) -> Self {
+        Self::Match(Box::new(error))
     }
 }

@@ -1,6 +1,6 @@
 //! The two hashes of a domain.
 
-use super::collection::{Sample, Split};
+use super::sample::{Sample, Split};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::Metadata;
@@ -29,18 +29,20 @@ macro_rules! digest {
 }
 
 digest! {
-    /// A hash of which samples a domain has: the class names in order and, for every sample in order, its relative
-    /// name, its class name and its split. No path, time or pixel goes in, so it is the same on every machine.
+    /// A hash of which samples a domain has: the class names in order and, for every sample in
+    /// order, its relative name, its class name and its split. No path, time or pixel goes in, so
+    /// it is the same on every machine.
     SplitHash
 }
 digest! {
-    /// A hash of the files that a domain was read from: the name, size and time of change of each. It says whether
-    /// anything computed from the images may be stale; it means nothing on another machine.
+    /// A hash of the files that a domain was read from: the name, size and time of change of each.
+    /// It says whether anything computed from the images may be stale; it means nothing on another
+    /// machine.
     Stamp
 }
 
 impl SplitHash {
-    pub(super) fn of(classes: &[String], train: &[Sample], test: &[Sample]) -> Self {
+    pub(crate) fn of(classes: &[String], train: &[Sample], test: &[Sample]) -> Self {
         let mut fields = Fields::new("clbench split 1");
         fields.number(classes.len() as u64);
         for class in classes {
@@ -59,17 +61,18 @@ impl SplitHash {
 }
 
 /// Collects the [`Stamp`] while a domain's files are gone through.
-pub(super) struct StampBuilder(Fields);
+pub(crate) struct StampBuilder(Fields);
 
 impl StampBuilder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Fields::new("clbench stamp 1"))
     }
 
-    pub(super) fn file(&mut self, name: &str, metadata: &Metadata) {
+    pub(crate) fn file(&mut self, name: &str, metadata: &Metadata) {
         self.0.text(name);
         self.0.number(metadata.len());
-        // A file system without times leaves the size alone to tell a change; times before 1970 are all one.
+        // A file system without times leaves the size alone to tell a change; times before 1970 are
+        // all one.
         let age = metadata
             .modified()
             .ok()
@@ -79,12 +82,12 @@ impl StampBuilder {
             .number(age.map_or(0, |age| u64::from(age.subsec_nanos())));
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.number(bytes.len() as u64);
         self.0.0.update(bytes);
     }
 
-    pub(super) fn finish(self) -> Stamp {
+    pub(crate) fn finish(self) -> Stamp {
         Stamp(self.0.finish())
     }
 }

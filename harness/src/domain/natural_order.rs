@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-/// Compares runs of digits by their value and everything else byte by byte. Names that differ in leading zeros alone
-/// (`7`, `07`) fall back to plain order, so only equal names compare as equal.
-pub(super) fn compare(a: &str, b: &str) -> Ordering {
+/// Compares runs of digits by their value and everything else byte by byte. Names that differ in
+/// leading zeros alone (`7`, `07`) fall back to plain order, so only equal names compare as equal.
+pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     loop {
         let order = match (left.first(), right.first()) {

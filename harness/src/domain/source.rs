@@ -1,132 +1,241 @@
-//! Where a domain's images are, as the resolved scenario says it.
+//! Where a domain's images come from: one file per source, and the registry of all of them.
+//!
+//! To add a source, write `source/NAME.rs` with a struct of its keys that implements
+//! [`SourceKind`], declare the module, and add it to the list in [`sources!`]. Whatever needs a
+//! list of all sources asks this registry: the scenario's `source:` and the keys that go with it,
+//! the JSON Schema, `clbench ls domains`, "did you mean".
 
-use super::classes::ClassEntry;
+pub(crate) mod image_files;
+pub(crate) mod images;
+mod keys;
+mod kind;
+mod shards;
+
+mod cars;
+mod cub;
+mod digits;
+mod file_list;
+mod idx;
+mod image_folder;
+mod isic;
+mod parquet;
+mod pictures;
+mod webdataset;
+
+use super::contents::Contents;
 use super::error::DomainError;
-use super::idx;
-use super::layout::ImageCopy;
-use harness_pictures::Style;
-use serde::{Deserialize, Serialize};
+use super::written::{KeyError, KeyValue};
+use crate::suggest::list;
+use schemars::{Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// A domain's source. It travels to the process of a cell as JSON, so its paths are absolute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum DomainSource {
-    /// The 1,797 handwritten digits that are part of this program.
-    Digits,
-    /// Procedural pictures of 32×32 pixels: held out combinations of shape, colour and fill.
-    Pictures {
-        /// How they look.
-        style: Style,
-    },
-    /// A copy of published images, in one of several layouts, perhaps under a list.
-    Copy(ImageCopy),
-    /// Four files in the format of MNIST, plain or gzipped.
-    Idx(IdxFiles),
+pub use kind::SourceKind;
+
+/// What the registry knows of a source without opening it.
+pub struct SourceInfo {
+    /// As a scenario writes it.
+    pub name: &'static str,
+    /// One line about it.
+    pub summary: &'static str,
+    /// Its keys, in the order in which it documents them.
+    pub keys: &'static [&'static str],
+    /// The schema of its keys: an object with descriptions.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    examples: &'static [(&'static str, &'static str)],
 }
 
-/// The files of a domain in MNIST's format.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdxFiles {
-    /// Images of the train split.
-    pub train_images: PathBuf,
-    /// Labels of the train split.
-    pub train_labels: PathBuf,
-    /// Images of the test split.
-    pub test_images: PathBuf,
-    /// Labels of the test split.
-    pub test_labels: PathBuf,
-    /// The classes in the order of their labels; without them the numbers in the files are the names.
-    pub classes: Option<Vec<ClassEntry>>,
-}
+macro_rules! sources {
+    ($($module:ident::$Kind:ident,)+) => {
+        $(pub use $module::$Kind;)+
 
-impl IdxFiles {
-    /// The four files of a folder under the names that MNIST gave them (`train-images-idx3-ubyte`,
-    /// `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`), each as it is or, where that is
-    /// missing, with `.gz` behind it.
-    pub fn in_folder(folder: &Path, classes: Option<Vec<ClassEntry>>) -> Result<Self, DomainError> {
-        if !folder.is_dir() {
-            return Err(DomainError::NoFolder {
-                path: folder.to_owned(),
-            });
+        /// A domain's source, with the keys that the scenario gives it. It travels as JSON to the
+        /// process of a cell.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub enum Source {
+            $(
+                #[doc = concat!("See [`", stringify!($Kind), "`](struct@", stringify!($Kind), ").")]
+                $Kind($Kind),
+            )+
         }
-        let [train_images, train_labels, test_images, test_labels] = idx::FILE_NAMES;
-        Ok(Self {
-            train_images: plain_or_gzipped(folder, train_images)?,
-            train_labels: plain_or_gzipped(folder, train_labels)?,
-            test_images: plain_or_gzipped(folder, test_images)?,
-            test_labels: plain_or_gzipped(folder, test_labels)?,
-            classes,
-        })
+
+        impl Source {
+            /// The names of all sources, as a scenario writes them.
+            pub const NAMES: &[&str] = &[$($Kind::NAME),+];
+
+            /// All sources.
+            pub fn all() -> &'static [SourceInfo] {
+                static ALL: LazyLock<Vec<SourceInfo>> =
+                    LazyLock::new(|| vec![$(SourceInfo::of::<$Kind>()),+]);
+                &ALL
+            }
+
+            /// Reads the keys of the source with this name; a name that is none of
+            /// [`NAMES`](Self::NAMES) is an error.
+            pub(crate) fn read<'de, D: Deserializer<'de>>(
+                name: &str,
+                keys: D,
+            ) -> Result<Self, D::Error> {
+                match name {
+                    $($Kind::NAME => $Kind::deserialize(keys).map(Self::$Kind),)+
+                    _ => Err(serde::de::Error::unknown_variant(name, Self::NAMES)),
+                }
+            }
+
+            /// Its name, as a scenario writes it.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$Kind(_) => $Kind::NAME,)+
+                }
+            }
+
+            /// What must be on the disk before the domain can be opened, if anything must.
+            pub fn root(&self) -> Option<&Path> {
+                match self {
+                    $(Self::$Kind(source) => source.root(),)+
+                }
+            }
+
+            pub(crate) fn open(&self) -> Result<Contents, DomainError> {
+                match self {
+                    $(Self::$Kind(source) => source.open(),)+
+                }
+            }
+
+            fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+                match self {
+                    $(Self::$Kind(source) => source.values(),)+
+                }
+            }
+        }
+
+        $(impl From<$Kind> for Source {
+            fn from(source: $Kind) -> Self {
+                Self::$Kind(source)
+            }
+        })+
+    };
+}
+
+// Every message and list names the sources in this order.
+sources! {
+    digits::Digits,
+    pictures::Pictures,
+    image_folder::ImageFolder,
+    idx::Idx,
+    file_list::FileList,
+    parquet::Parquet,
+    webdataset::Webdataset,
+    cub::Cub,
+    cars::Cars,
+    isic::Isic,
+}
+
+impl SourceInfo {
+    fn of<S: SourceKind>() -> Self {
+        Self {
+            name: S::NAME,
+            summary: S::SUMMARY,
+            keys: keys::keys::<S>(),
+            schema: S::json_schema,
+            examples: S::EXAMPLES,
+        }
     }
 }
 
-fn plain_or_gzipped(folder: &Path, name: &'static str) -> Result<PathBuf, DomainError> {
-    [name.to_owned(), format!("{name}.gz")]
-        .into_iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.exists())
-        .ok_or_else(|| DomainError::IdxFileMissing {
-            folder: folder.to_owned(),
-            name,
-        })
+impl Source {
+    /// What the registry knows of this source.
+    pub fn info(&self) -> &'static SourceInfo {
+        let name = self.name();
+        let info = Self::all().iter().find(|info| info.name == name);
+        info.expect("every source is registered")
+    }
+
+    /// Checks the values of the keys beyond their form.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake, with its key.
+    pub fn check(&mut self) -> Result<(), KeyError> {
+        let keys = self.info().keys;
+        let complete = self
+            .values()
+            .iter()
+            .map(|(key, _)| *key)
+            .eq(keys.iter().copied());
+        assert!(
+            complete,
+            "`{}` must give the value of each of {keys:?}",
+            self.name()
+        );
+        for (key, value) in self.values() {
+            value.check().map_err(|error| KeyError {
+                key: below(key, &error.key),
+                ..error
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Replaces every path, which `change` gets with its key.
+    ///
+    /// # Errors
+    ///
+    /// What `change` reports.
+    pub fn change_paths<E>(
+        &mut self,
+        mut change: impl FnMut(&str, &Path) -> Result<PathBuf, E>,
+    ) -> Result<(), E> {
+        for (key, value) in self.values() {
+            for (part, path) in value.paths() {
+                *path = change(&below(key, part), path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same source with absolute paths and all lists read that stand in files of their own: it
+    /// means the same to every process, wherever that runs.
+    ///
+    /// # Errors
+    ///
+    /// If a list cannot be read.
+    pub fn resolved(&self) -> Result<Self, DomainError> {
+        let mut resolved = self.clone();
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let Ok(()) = resolved.change_paths(|_, path| Ok::<_, Infallible>(absolute(path)));
+        for (_, value) in resolved.values() {
+            value.load()?;
+        }
+        Ok(resolved)
+    }
+}
+
+/// What a message tells to add where this key is missing, if a source says so.
+pub(crate) fn example(key: &str) -> Option<&'static str> {
+    static SOURCE: LazyLock<String> = LazyLock::new(|| {
+        let names = list(Source::NAMES.iter().copied());
+        format!("one of {names}, as in `source: {}`", Source::NAMES[0])
+    });
+    if key == "source" {
+        return Some(&SOURCE);
+    }
+    let mut examples = Source::all().iter().flat_map(|info| info.examples);
+    let (_, example) = examples.find(|(known, _)| *known == key)?;
+    Some(example)
+}
+
+/// The key of a part of a value: `path.train`, `classes[2]`, or the value's own key.
+fn below(key: &str, part: &str) -> String {
+    match part {
+        "" => key.to_owned(),
+        index if index.starts_with('[') => format!("{key}{index}"),
+        part => format!("{key}.{part}"),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::layout::{Layout, SplitList, ValidationPart};
-    use super::super::{ClassEntry, ClassKey};
-    use super::*;
-
-    #[test]
-    fn travels_as_json() {
-        let files = IdxFiles {
-            train_images: "/d/a".into(),
-            train_labels: "/d/b".into(),
-            test_images: "/d/c".into(),
-            test_labels: "/d/d".into(),
-            classes: None,
-        };
-        for (source, json) in [
-            (DomainSource::Digits, r#""digits""#),
-            (
-                DomainSource::Pictures {
-                    style: Style::Sketch,
-                },
-                r#"{"pictures":{"style":"sketch"}}"#,
-            ),
-            (
-                DomainSource::Copy(ImageCopy {
-                    split: Some(SplitList::One {
-                        file: "/d/s.json".into(),
-                        val: ValidationPart::Unused,
-                    }),
-                    classes: Some(vec![
-                        ClassEntry {
-                            name: "ladybug".into(),
-                            key: Some(ClassKey::Text("n02165456".into())),
-                        },
-                        ClassEntry {
-                            name: "jeep".into(),
-                            key: Some(ClassKey::Number(7)),
-                        },
-                        ClassEntry {
-                            name: "kite".into(),
-                            key: None,
-                        },
-                    ]),
-                    ..ImageCopy::of(Layout::ImageFolder { path: "/d".into() })
-                }),
-                r#"{"copy":{"layout":{"image-folder":{"path":"/d"}},"split":{"one":{"file":"/d/s.json","val":"unused"}},"classes":[{"name":"ladybug","key":"n02165456"},{"name":"jeep","key":7},"kite"]}}"#,
-            ),
-            (
-                DomainSource::Idx(files),
-                r#"{"idx":{"train_images":"/d/a","train_labels":"/d/b","test_images":"/d/c","test_labels":"/d/d","classes":null}}"#,
-            ),
-        ] {
-            assert_eq!(serde_json::to_string(&source).unwrap(), json);
-            assert_eq!(serde_json::from_str::<DomainSource>(json).unwrap(), source);
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,13 @@
-//! A closer look at a domain than opening it takes: every image is decoded, and no image may stand on both sides.
+//! A closer look at a domain than opening it takes: every image is decoded, and no image may stand
+//! on both sides.
 //!
-//! Two images are the same where their decoded pixels are, whatever their files are called and however they are packed. Images
-//! are decoded on all cores, each held only for as long as it is looked at.
+//! Two images are the same where their decoded pixels are, whatever their files are called and
+//! however they are packed. Images are decoded on all cores, each held only for as long as it is
+//! looked at.
 
-use super::collection::{Domain, Split};
+use super::collection::Domain;
 use super::error::DomainError;
+use super::sample::Split;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -51,8 +54,8 @@ pub fn per_class(domain: &Domain) -> Vec<[usize; 2]> {
     counts
 }
 
-/// Decodes every image. `seen` is told of each image that is done with; once it answers false, no other is begun, and there
-/// are no findings.
+/// Decodes every image. `seen` is told of each image that is done with; once it answers false, no
+/// other is begun, and there are no findings.
 pub fn examine(domain: &Domain, seen: &(dyn Fn() -> bool + Sync)) -> Option<Findings> {
     let all: Vec<(Split, usize)> = [Split::Train, Split::Test]
         .into_iter()

@@ -1,8 +1,8 @@
 //! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others that a strategy reads.
 
 use super::{Event, Events, Interrupt};
-use crate::domain::ahead::{self, ahead};
-use crate::domain::prepare::prepare;
+use crate::domain::image::prefetch::{self, prefetch};
+use crate::domain::image::prepare::prepare;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::features::{Block, EMBEDDING, FeatureKey, FeatureStore, Features};
@@ -94,7 +94,7 @@ impl Embedder<'_> {
             let batch_size = info.image_batch.max(1) as usize;
             let pixels =
                 |at: usize| pixels(self.domain, self.domain_name, &info.image, samples[at]);
-            ahead(samples.len(), 2 * batch_size, pixels, |mut pixels| {
+            prefetch(samples.len(), 2 * batch_size, pixels, |mut pixels| {
                 for batch in samples.chunks(batch_size) {
                     self.interrupt.check()?;
                     let images = pixels
@@ -213,7 +213,7 @@ pub(super) fn images(
     samples: &[(Split, usize)],
 ) -> Result<Tensor, Error> {
     let pixels = |at: usize| pixels(domain, domain_name, spec, samples[at]);
-    image_batch(spec, ahead::all(samples.len(), pixels)?)
+    image_batch(spec, prefetch::all(samples.len(), pixels)?)
 }
 
 /// One image as a backbone takes it: u8 `[3, height, width]`.

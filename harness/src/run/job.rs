@@ -1,10 +1,11 @@
 //! A job: a cell, and where this machine keeps what it needs. As a line of JSON (`clbench plan --json`) it is
 //! all that a process needs to run the cell.
 
-use crate::domain::{Domain, DomainSource};
+use crate::domain::{Domain, Source};
 use crate::error::Error;
 use crate::plugin::PluginRef;
 use crate::results::Cell;
+use crate::stream::open::Restriction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ pub struct Paths {
     /// The scenario's folder: relative paths among a backbone's parameters start here.
     pub folder: PathBuf,
     /// The images of the stream's domains, in their order.
-    pub sources: Vec<DomainSource>,
+    pub sources: Vec<Source>,
     /// The backbones' plugin files, in the strategy's order.
     pub backbones: Vec<PathBuf>,
     /// The strategy's plugin file.
@@ -88,12 +89,11 @@ impl Job {
     pub fn open_domain(&self) -> Result<Domain, Error> {
         let stream = &self.cell.stream;
         let planned = stream.domain();
-        let domain = super::plan::open_domain(
-            &planned.name,
-            &self.paths.sources[0],
-            stream.limit,
-            stream.validation,
-        )?;
+        let restriction = Restriction {
+            limit: stream.limit,
+            validation: stream.validation,
+        };
+        let domain = restriction.open(&planned.name, &self.paths.sources[0])?;
         let found = domain.split_hash().as_str();
         if found != planned.split_hash {
             return Err(Error::DomainChanged {
@@ -125,6 +125,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::source::Digits;
     use crate::results::fixture::record;
 
     fn job() -> Job {
@@ -135,7 +136,7 @@ mod tests {
             cell,
             paths: Paths {
                 folder: "/s".into(),
-                sources: vec![DomainSource::Digits],
+                sources: vec![Digits {}.into()],
                 backbones: vec!["/p/libpixels.so".into()],
                 strategy: "/p/libheads.so".into(),
             },

@@ -5,26 +5,15 @@ use super::job::JOB_FORMAT;
 use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
 use super::{Event, Fault, Interrupt, Job, Paths};
-use crate::domain::{ClassesFrom, Domain, DomainSource, IdxFiles, Summary};
 use crate::error::Error;
-use crate::id::Seed;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
-use crate::scenario::{DomainUse, KeyPath, Scenario, SourceSpec};
-use crate::stream::{OrderDigest, Stream, StreamError, Tasks};
+use crate::scenario::{KeyPath, Scenario};
+use crate::stream::Stream;
+use crate::stream::open::{OpenedDomain, Restriction, open, stream_error};
 use harness_abi::backbone::BackboneInfo;
 use std::io::{self, Seek};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-
-/// What is run of a scenario's data.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Restriction {
-    /// `--limit`: samples per class.
-    pub limit: Option<NonZeroUsize>,
-    /// `--validation`: the part of the training data that stands in for the test split.
-    pub validation: Option<f64>,
-}
 
 /// All cells of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,131 +30,6 @@ pub struct Planned {
     /// For each of its backbones, the outputs that its strategy reads beside the embedding. They are not the cell's own:
     /// its process asks the strategy again.
     pub outputs: Vec<Vec<String>>,
-}
-
-/// A domain of the scenario, opened.
-pub struct OpenedDomain {
-    /// Where its images are.
-    pub source: DomainSource,
-    /// What it is.
-    pub summary: Summary,
-}
-
-/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it is what the scenario expects.
-/// A part of it cannot be, so what is restricted is not compared.
-///
-/// # Errors
-///
-/// If it cannot be opened, has fewer classes than tasks, or is another one than the scenario expects.
-pub fn open(
-    scenario: &Scenario,
-    domain: &DomainUse,
-    restriction: Restriction,
-) -> Result<OpenedDomain, Error> {
-    let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
-    let opened = open_domain(
-        &domain.name,
-        &source,
-        restriction.limit,
-        restriction.validation,
-    )?;
-    let (orders, summary) = (class_orders(scenario, domain, &opened)?, opened.summary());
-    let mut checks = domain.expect.compare(&summary, &orders).into_iter();
-    if restriction == Restriction::default()
-        && let Some(check) = checks.find(|check| !check.good)
-    {
-        return Err(Error::Unexpected {
-            domain: domain.name.clone(),
-            scenario: scenario.file.clone(),
-            check: Box::new(check),
-        });
-    }
-    Ok(OpenedDomain { source, summary })
-}
-
-/// Opens all of a scenario's domain, whatever the scenario expects of it.
-///
-/// # Errors
-///
-/// If it cannot be opened.
-pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
-    let source = resolved_source(domain).map_err(Error::domain(&domain.name))?;
-    open_domain(&domain.name, &source, None, None)
-}
-
-/// The seed of `--validation`'s split: one for all cells, so that all seeds are compared on the same samples.
-const VALIDATION_SEED: u64 = 0;
-
-/// Opens a domain, cut as `--limit` and `--validation` say.
-pub(super) fn open_domain(
-    name: &str,
-    source: &DomainSource,
-    limit: Option<NonZeroUsize>,
-    validation: Option<f64>,
-) -> Result<Domain, Error> {
-    let mut domain = Domain::open(source).map_err(Error::domain(name))?;
-    if let Some(fraction) = validation {
-        domain = domain
-            .validation(fraction, VALIDATION_SEED)
-            .map_err(Error::domain(name))?;
-    }
-    if let Some(limit) = limit {
-        domain = domain.limited(limit);
-    }
-    Ok(domain)
-}
-
-/// The class order of each of the scenario's seeds.
-///
-/// # Errors
-///
-/// If one cannot be made, or the domain has fewer classes than tasks.
-pub fn class_orders(
-    scenario: &Scenario,
-    domain: &DomainUse,
-    opened: &Domain,
-) -> Result<Vec<(Seed, OrderDigest)>, Error> {
-    let digest = |&seed: &Seed| {
-        let stream = Stream::new(&domain.stream.spec, opened.classes().len(), seed)
-            .map_err(|error| stream_error(scenario, domain, &error))?;
-        Ok((
-            seed,
-            stream.order_digest(opened.classes(), &domain.templates),
-        ))
-    };
-    scenario.seeds.iter().map(digest).collect()
-}
-
-fn resolved_source(domain: &DomainUse) -> Result<DomainSource, crate::domain::DomainError> {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let entries = |classes: &Option<ClassesFrom>| match classes {
-        Some(classes) => classes.entries().map(Some),
-        None => Ok(None),
-    };
-    Ok(match &domain.source {
-        SourceSpec::Digits => DomainSource::Digits,
-        SourceSpec::Pictures { style } => DomainSource::Pictures { style: *style },
-        SourceSpec::Idx { folder, classes } => {
-            DomainSource::Idx(IdxFiles::in_folder(&absolute(folder), entries(classes)?)?)
-        }
-        SourceSpec::Copy { copy, classes } => {
-            let mut copy = copy.clone();
-            copy.change_paths(absolute);
-            copy.classes = entries(classes)?;
-            DomainSource::Copy(copy)
-        }
-    })
-}
-
-fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
-    let key = match (error, &domain.stream.spec.tasks) {
-        (StreamError::SeedTooLargeForNumpy { .. }, _) => "class_order",
-        (_, Tasks::Count(_)) => "tasks",
-        (_, Tasks::Sizes(_)) => "task_sizes",
-    };
-    let key = domain.stream.key.join(key);
-    let message = format!("domain `{}`: {error}", domain.name);
-    scenario.key_error(&key, message).into()
 }
 
 impl Plan {

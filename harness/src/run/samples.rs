@@ -3,8 +3,8 @@
 
 use super::Embedded;
 use super::embed;
-use crate::domain::ahead;
-use crate::domain::augment::{AugmentKey, augment};
+use crate::domain::image::augment::{AugmentKey, augment};
+use crate::domain::image::prefetch;
 use crate::domain::{Domain, DomainError, Split};
 use crate::features::{EMBEDDING, Features};
 use crate::stream::Augmentation;
@@ -103,7 +103,7 @@ impl SampleSource for LentSamples<'_> {
         }
         let spec = &self.backbone(backbone)?.handle.info().image;
         let indices = self.indices_of(rows)?;
-        let pixels = ahead::all(indices.len(), |at| {
+        let pixels = prefetch::all(indices.len(), |at| {
             let image = self.domain.image(self.split, indices[at])?;
             let key = AugmentKey {
                 seed: self.seed,

@@ -303,13 +303,7 @@ impl de::Error for Problem {
             "seeds" => "a list, as in `seeds: [1992, 1996, 1997]`",
             "domains" => "at least one, as in `domains: {digits: {source: digits}}`",
             "strategies" => "at least one, as in `strategies: {nearest-class-mean: {}}`",
-            "source" => {
-                "one of `digits`, `pictures`, `image-folder`, `idx`, `file-list`, `parquet`, `webdataset`, `cub`, `cars`, `isic`, as in `source: digits`"
-            }
-            "style" => "`style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`",
-            "split" => "the list of the images, as in `split: lists/split.json`",
-            "path" => "the folder of the images, as in `path: data/flowers`",
-            _ => "it",
+            key => crate::domain::source::example(key).unwrap_or("it"),
         };
         Self::MissingKey { key, example }
     }

@@ -1,7 +1,7 @@
-//! What a scenario says that a domain is: the numbers that published results were made with, so that another split of the same
-//! name is noticed before it has made a table.
+//! What a scenario says that a domain is: the numbers that published results were made with, so
+//! that another split of the same name is noticed before it has made a table.
 
-use crate::domain::Summary;
+use crate::domain::DomainSummary;
 use crate::id::Seed;
 use crate::stream::OrderDigest;
 
@@ -16,13 +16,14 @@ pub struct Expectation {
     pub split: Option<String>,
     /// How the digest of the class order begins, by seed.
     pub class_orders: Vec<(Seed, String)>,
-    /// How many images of the test split the train split has too; none where the scenario does not say.
+    /// How many images of the test split the train split has too; none where the scenario does not
+    /// say.
     pub shared: u64,
 }
 
 /// One thing that a domain is, beside what it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub struct ExpectationCheck {
     /// What of it, as in `train samples`.
     pub what: String,
     /// What it must be, where that is said.
@@ -38,19 +39,23 @@ const SHOWN: usize = 12;
 
 impl Expectation {
     /// Compares a domain, and the class orders of its seeds, with what they must be.
-    pub fn compare(&self, domain: &Summary, orders: &[(Seed, OrderDigest)]) -> Vec<Check> {
+    pub fn compare(
+        &self,
+        domain: &DomainSummary,
+        orders: &[(Seed, OrderDigest)],
+    ) -> Vec<ExpectationCheck> {
         let expected = |seed: Seed| {
             let order = self.class_orders.iter().find(|(of, _)| *of == seed);
             order.map(|(_, digest)| digest.as_str())
         };
         let orders = orders.iter().map(|(seed, digest)| {
             let what = format!("class order, seed {seed}");
-            Check::hash(&what, expected(*seed), digest.as_str())
+            ExpectationCheck::hash(&what, expected(*seed), digest.as_str())
         });
         [
-            Check::count("train samples", self.train, domain.n_train),
-            Check::count("test samples", self.test, domain.n_test),
-            Check::hash("split", self.split.as_deref(), domain.split_hash.as_str()),
+            ExpectationCheck::count("train samples", self.train, domain.n_train),
+            ExpectationCheck::count("test samples", self.test, domain.n_test),
+            ExpectationCheck::hash("split", self.split.as_deref(), domain.split_hash.as_str()),
         ]
         .into_iter()
         .chain(orders)
@@ -58,10 +63,10 @@ impl Expectation {
     }
 }
 
-impl Check {
+impl ExpectationCheck {
     /// A number of things.
-    pub fn count(what: &str, expected: Option<u64>, found: usize) -> Check {
-        Check {
+    pub fn count(what: &str, expected: Option<u64>, found: usize) -> ExpectationCheck {
+        ExpectationCheck {
             what: what.to_owned(),
             expected: expected.map(|n| n.to_string()),
             found: found.to_string(),
@@ -70,9 +75,9 @@ impl Check {
     }
 
     /// A hash, of which the beginning may be said.
-    fn hash(what: &str, expected: Option<&str>, found: &str) -> Check {
+    fn hash(what: &str, expected: Option<&str>, found: &str) -> ExpectationCheck {
         let short = |hash: &str| hash.chars().take(SHOWN).collect();
-        Check {
+        ExpectationCheck {
             what: what.to_owned(),
             expected: expected.map(short),
             found: short(found),

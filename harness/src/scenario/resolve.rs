@@ -6,10 +6,10 @@
 use super::error::{Problem, ScenarioError};
 use super::grid;
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
-use super::source::Written;
 use super::spec;
 use super::yaml::{KeyPath, Tree};
 use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
+use crate::domain::Source;
 use crate::id::Seed;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -92,12 +92,12 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     Ok(scenario)
 }
 
-pub(super) struct Resolver<'a> {
+struct Resolver<'a> {
     tree: &'a Tree,
 }
 
 impl Resolver<'_> {
-    pub(super) fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
+    fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
         self.tree.error(key, problem)
     }
 
@@ -147,7 +147,7 @@ impl Resolver<'_> {
     }
 
     /// Checks that a list has entries, all different.
-    pub(super) fn entries<T: std::fmt::Display>(
+    fn entries<T: std::fmt::Display>(
         &self,
         key: &KeyPath,
         entries: &[T],
@@ -300,17 +300,11 @@ impl Resolver<'_> {
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
         }
-        let source = Written {
-            source: written.source,
-            path: written.path,
-            split: written.split,
-            classes: written.classes,
-            leave_out: written.leave_out,
-            columns: written.columns,
-            labels: written.labels,
-            style: written.style,
-        }
-        .resolve(self, &key)?;
+        let spec::Domain {
+            source,
+            keys: written,
+        } = written;
+        let source = self.source(&key, source)?;
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
@@ -341,6 +335,20 @@ impl Resolver<'_> {
             stream,
             expect,
         })
+    }
+
+    /// The source of the domain at `key`: its values checked, its paths joined to the scenario's
+    /// folder.
+    fn source(&self, key: &KeyPath, mut source: Source) -> Result<Source, ScenarioError> {
+        source
+            .check()
+            .map_err(|error| self.error(&key.spelled(&error.key), Problem::Later(error.problem)))?;
+        source.change_paths(|part, path| {
+            // It was read from text.
+            let written = path.to_string_lossy().into_owned();
+            self.written_path(&key.spelled(part), written)
+        })?;
+        Ok(source)
     }
 
     fn expectation(
@@ -510,11 +518,7 @@ impl Resolver<'_> {
     }
 
     /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
-    pub(super) fn written_path(
-        &self,
-        key: &KeyPath,
-        path: String,
-    ) -> Result<PathBuf, ScenarioError> {
+    fn written_path(&self, key: &KeyPath, path: String) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
                 key,

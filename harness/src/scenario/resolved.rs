@@ -3,13 +3,12 @@
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
 use super::{Expectation, GridChoice, StreamSpec};
-use crate::domain::{ClassesFrom, ImageCopy};
+use crate::domain::Source;
 use crate::id::Seed;
-use harness_pictures::Style;
 use serde_json::Value;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is compared, on what. Everything keeps the order of the file; every reference has been looked up.
 #[derive(Debug, Clone)]
@@ -83,8 +82,8 @@ impl BackboneUse {
 pub struct DomainUse {
     /// Its name in the scenario.
     pub name: String,
-    /// Where its images come from.
-    pub source: SourceSpec,
+    /// Where its images come from; whether they are there shows when it is opened.
+    pub source: Source,
     /// Sentences that turn a class name into text; at least one, each with one `{}`.
     pub templates: Vec<String>,
     /// How it is cut into tasks.
@@ -98,43 +97,6 @@ impl DomainUse {
     pub fn key(&self) -> KeyPath {
         KeyPath::top("domains").join(&self.name)
     }
-}
-
-impl SourceSpec {
-    /// The folder of the images, where they are not part of the program.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            SourceSpec::Digits | SourceSpec::Pictures { .. } => None,
-            SourceSpec::Copy { copy, .. } => Some(copy.layout.root()),
-            SourceSpec::Idx { folder, .. } => Some(folder),
-        }
-    }
-}
-
-/// Where a domain's images come from, as the scenario says it; whether they are there shows when the domain is opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceSpec {
-    /// The handwritten digits that ship with the program.
-    Digits,
-    /// Procedural pictures.
-    Pictures {
-        /// How they look.
-        style: Style,
-    },
-    /// A copy of published images.
-    Copy {
-        /// Where it is, in which layout, under which list; its own `classes` are not filled in yet.
-        copy: ImageCopy,
-        /// The reference list of classes, where the scenario has one.
-        classes: Option<ClassesFrom>,
-    },
-    /// The four files of an IDX data set.
-    Idx {
-        /// The folder that holds them.
-        folder: PathBuf,
-        /// The reference list of classes, where the scenario has one.
-        classes: Option<ClassesFrom>,
-    },
 }
 
 /// A stream and where it is written.

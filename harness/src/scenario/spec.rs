@@ -4,21 +4,16 @@
 //! decided when the spec is resolved; here it is merely absent. No type is flattened or untagged, since both would lose the path
 //! to a mistake.
 
-use super::copy::Key;
-pub use super::copy::{
-    Classes, FilePerSplit, Files, FilesPerSplit, Location, OneOrPerSplit, Split, SplitFile,
-};
+pub use super::domain::{Domain, DomainKeys, Expect};
 use super::error::Problem;
-use crate::domain::{ClassKey, Columns};
 use crate::stream::Augmentation;
 use crate::suggest::closest;
-use harness_pictures::Style;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -136,97 +131,6 @@ pub struct Backbone {
     pub plugin: Option<String>,
     /// The backbone's parameters; the plugin says which there are.
     pub parameters: Option<Map<String, Value>>,
-}
-
-/// A labelled image collection with a train and a test split.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("allOf" = keys_by_source()))]
-pub struct Domain {
-    /// Where the images come from.
-    pub source: Source,
-    /// Where the images are, relative to the scenario's file; `~` is your home. The folder; for `parquet` and `webdataset` also
-    /// a file, a pattern such as `data/*.parquet`, or the files of each split, as in `{train: data/train-*.parquet, test:
-    /// data/test-*.parquet}`. Not for `digits` and `pictures`.
-    pub path: Option<Location>,
-    /// A list of which images belong to the domain, with which class, in which split, laid over the copy by file name, so
-    /// that one published split serves every copy: CoOp's `split_zhou_*.json`; a CSV table with the columns `file`, `class`
-    /// (a name or a number; optional) and `split`; or a file for each split, `{train: a.yaml, test: b.yaml}`, with `data:` and
-    /// `targets:` as CODA-Prompt's for ImageNet-R. Without it the copy itself says so. `file-list` needs one; `digits`,
-    /// `pictures` and `idx` take none.
-    pub split: Option<Split>,
-    /// The reference list of classes, in the order of their labels: label numbers and class names come from it alone. Either
-    /// the list itself, or a file that holds it (YAML, JSON, or text with a name a line). An entry is a name, or `{name: ladybug, key:
-    /// n02165456}` where the copy calls the class something else. Numbers that have no names are places in the list, from 0, unless
-    /// keys are numbers. Every class of the domain must be in the list, and every class of the list in the domain. Default:
-    /// as the copy or the split list numbers its classes, else in natural order. Not for `digits` and `pictures`.
-    pub classes: Option<Classes>,
-    /// Classes, as the copy or the split list calls them, whose images are no part of the domain, as in `[NV]`. What is not
-    /// in `classes` must be named here; nothing is left out silently. For copies of images.
-    #[schemars(length(min = 1), extend("uniqueItems" = true), with = "Option<Vec<Key>>")]
-    pub leave_out: Option<Vec<ClassKey>>,
-    /// What columns are called. For `parquet`, and `label` for `webdataset`.
-    pub columns: Option<Columns>,
-    /// The tables of labels, relative to the scenario's file: one, as HAM10000's metadata, or `{train: …, test: …}` as ISIC-2018's ground truth; default:
-    /// those below `path` under their published names. For `isic` only.
-    pub labels: Option<OneOrPerSplit>,
-    /// How the pictures look. For `pictures` only.
-    #[schemars(with = "Option<Styles>")]
-    pub style: Option<Style>,
-    /// Sentences that turn a class name into text, with `{}` in the name's place; default `a photo of a {}`.
-    #[schemars(length(min = 1), inner(regex(pattern = r"\{\}")))]
-    pub templates: Option<Vec<String>>,
-    /// How this domain is cut into tasks, in place of the scenario's stream.
-    pub stream: Option<Stream>,
-    /// What the domain must be. A run on anything else is refused; `clbench data verify` looks closer, and prints what stands here.
-    pub expect: Option<Expect>,
-}
-
-/// What a domain must be; whatever is left out is not checked. With `--limit` or `--validation` nothing is.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Expect {
-    /// Samples to learn from.
-    pub train: Option<u64>,
-    /// Samples to be measured on.
-    pub test: Option<u64>,
-    /// The hash of the ordered list of (file name, class, train or test), or at least its first twelve digits.
-    #[schemars(regex(pattern = r"^[0-9a-f]{12,64}$"))]
-    pub split: Option<String>,
-    /// The digest of each seed's class order, in the order of `seeds`, or at least its first twelve digits.
-    #[schemars(inner(regex(pattern = r"^[0-9a-f]{12,64}$")))]
-    pub class_orders: Option<Vec<String>>,
-    /// Images of the test split that the train split has too, pixel for pixel; default 0. Only `clbench data verify` looks for them.
-    pub shared: Option<u64>,
-}
-
-/// Where a domain's images come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// The 1,797 handwritten digits that ship with the program.
-    Digits,
-    /// Procedural pictures of 32×32 pixels in one of several styles, with 40 classes each, such as `red striped star`.
-    Pictures,
-    /// A folder `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`; with a `split`, images in any folders, each called as its
-    /// class.
-    ImageFolder,
-    /// The four files of an IDX data set such as MNIST, plain or gzipped.
-    Idx,
-    /// PNG and JPEG files in any folders, of which `split` says all.
-    FileList,
-    /// Parquet files as Hugging Face writes them: a struct column `image` with `bytes` and `path`, a column `label` of
-    /// numbers or text; class names from the file's metadata. Files are train or test by name (`train-00000-of-00002.parquet`).
-    Parquet,
-    /// Tar files as webdataset writes them: `KEY.jpg` with `KEY.cls`, `KEY.json` (its field `label`) or `KEY.txt`. Files are
-    /// train or test by name (`train-000000.tar`, `train/0.tar`). Not gzipped.
-    Webdataset,
-    /// The folder of CUB-200-2011 as published, with `images.txt` and the other text files.
-    Cub,
-    /// The folder of Stanford Cars as published, with `cars_train`, `cars_test`, and the `.mat` files of `devkit`.
-    Cars,
-    /// A folder of ISIC-2018 (task 3) or HAM10000 images, and the CSV tables of their labels.
-    Isic,
 }
 
 /// A continual-learning method that a plugin offers.
@@ -385,109 +289,5 @@ impl JsonSchema for OrderSeed {
                 {"type": "integer", "minimum": 0, "description": "The same seed for every run."},
             ],
         })
-    }
-}
-
-/// The schema of a [`Style`], whose crate knows none.
-struct Styles;
-
-impl JsonSchema for Styles {
-    fn schema_name() -> Cow<'static, str> {
-        "Style".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let styles = Style::ALL
-            .map(|style| json!({"const": style.name(), "description": style.description()}));
-        json_schema!({
-            "description": "How procedural pictures look, from near to far from what the small CLIP was trained on.",
-            "oneOf": styles,
-        })
-    }
-}
-
-/// Which keys a domain takes, by its source.
-fn keys_by_source() -> Value {
-    let not_for = |key: &str, sources: &[Source]| {
-        let words: Vec<&str> = sources.iter().map(|source| source.word()).collect();
-        json!({"if": {"required": ["source"], "properties": {"source": {"enum": words}}}, "then": {"properties": {key: false}}})
-    };
-    let needs = |key: &str, sources: &[Source]| {
-        let words: Vec<&str> = sources.iter().map(|source| source.word()).collect();
-        json!({"if": {"required": ["source"], "properties": {"source": {"enum": words}}}, "then": {"required": [key]}})
-    };
-    let all = Source::ALL;
-    let mut rules: Vec<Value> = DOMAIN_KEYS
-        .iter()
-        .map(|&(key, takes)| {
-            let others: Vec<Source> = all.into_iter().filter(|&source| !takes(source)).collect();
-            not_for(key, &others)
-        })
-        .collect();
-    let with_path: Vec<Source> = all.into_iter().filter(|source| source.has_path()).collect();
-    rules.push(needs("style", &[Source::Pictures]));
-    rules.push(needs("path", &with_path));
-    rules.push(needs("split", &[Source::FileList]));
-    Value::Array(rules)
-}
-
-/// A key of a domain, and whether a source takes it.
-type DomainKey = (&'static str, fn(Source) -> bool);
-
-/// The keys that not every source takes.
-pub const DOMAIN_KEYS: [DomainKey; 7] = [
-    ("path", Source::has_path),
-    ("split", Source::is_copy),
-    ("classes", Source::has_path),
-    ("leave_out", Source::is_copy),
-    ("columns", Source::has_columns),
-    ("labels", |source| matches!(source, Source::Isic)),
-    ("style", |source| matches!(source, Source::Pictures)),
-];
-
-impl Source {
-    /// All of them.
-    pub const ALL: [Source; 10] = [
-        Self::Digits,
-        Self::Pictures,
-        Self::ImageFolder,
-        Self::Idx,
-        Self::FileList,
-        Self::Parquet,
-        Self::Webdataset,
-        Self::Cub,
-        Self::Cars,
-        Self::Isic,
-    ];
-
-    /// As the scenario writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Digits => "digits",
-            Self::Pictures => "pictures",
-            Self::ImageFolder => "image-folder",
-            Self::Idx => "idx",
-            Self::FileList => "file-list",
-            Self::Parquet => "parquet",
-            Self::Webdataset => "webdataset",
-            Self::Cub => "cub",
-            Self::Cars => "cars",
-            Self::Isic => "isic",
-        }
-    }
-
-    /// Whether it is read from files.
-    fn has_path(self) -> bool {
-        !matches!(self, Self::Digits | Self::Pictures)
-    }
-
-    /// Whether it is a copy of images over which a list may be laid.
-    fn is_copy(self) -> bool {
-        self.has_path() && self != Self::Idx
-    }
-
-    /// Whether its files are tables or archives, with names for what they hold.
-    fn has_columns(self) -> bool {
-        matches!(self, Self::Parquet | Self::Webdataset)
     }
 }

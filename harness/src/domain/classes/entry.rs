@@ -1,25 +1,27 @@
 //! A reference list of classes as it is written: in the scenario, or in a file of its own.
 
 use crate::domain::error::DomainError;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An entry of a reference list of classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassEntry {
     /// The class's name.
     pub name: String,
-    /// What the copy on disk calls it, where that is not its name.
+    /// What the source calls it, if that is not its name.
     pub key: Option<ClassKey>,
 }
 
-/// What a copy on disk calls a class.
+/// What a source calls a class.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ClassKey {
     /// A folder's name, or a label that is text.
@@ -28,28 +30,9 @@ pub enum ClassKey {
     Number(u64),
 }
 
-/// Where the reference list of a scenario stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClassesFrom {
-    /// In the scenario itself.
-    Scenario(Vec<ClassEntry>),
-    /// In a file of its own.
-    File(PathBuf),
-}
-
-impl ClassesFrom {
-    /// The list; a relative path starts in the current folder.
-    pub fn entries(&self) -> Result<Vec<ClassEntry>, DomainError> {
-        match self {
-            Self::Scenario(entries) => Ok(entries.clone()),
-            Self::File(path) => read(&std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-        }
-    }
-}
-
 impl ClassEntry {
-    /// What copies call the class.
-    pub(super) fn called(&self) -> String {
+    /// What sources call the class.
+    pub(crate) fn called(&self) -> String {
         match &self.key {
             Some(key) => key.to_string(),
             None => self.name.clone(),
@@ -66,7 +49,8 @@ impl fmt::Display for ClassKey {
     }
 }
 
-/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong, and with which entry.
+/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong,
+/// and with which entry.
 pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
     let mut names = HashMap::new();
     let mut keys = HashMap::new();
@@ -91,7 +75,7 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
             ));
         }
     }
-    // A copy or a list may use either, so they must not be taken for each other.
+    // A source or a split list may use either, so they must not be taken for each other.
     for (at, entry) in entries.iter().enumerate() {
         let other = keys.get(&entry.name).filter(|&&other| other != at);
         if let Some(other) = other.map(|&other| &entries[other])
@@ -107,12 +91,13 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
     Ok(())
 }
 
-/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text, one name a line.
+/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text,
+/// one name a line.
 pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
     let bad = |problem: String| DomainError::Format {
         place: path.display().to_string(),
         problem,
-        mend: "give a list of class names, or of `{name: …, key: …}`".to_owned(),
+        fix: "give a list of class names, or of `{name: …, key: …}`".to_owned(),
     };
     let text = fs::read_to_string(path).map_err(|cause| DomainError::Unreadable {
         path: path.to_owned(),
@@ -142,7 +127,7 @@ pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
     check(&entries).map_err(|(_, problem)| DomainError::Format {
         place: path.display().to_string(),
         problem,
-        mend: "give each class a name and a key of its own".to_owned(),
+        fix: "give each class a name and a key of its own".to_owned(),
     })?;
     Ok(entries)
 }
@@ -227,5 +212,42 @@ impl<'de> Deserialize<'de> for ClassKey {
         }
 
         deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+impl JsonSchema for ClassEntry {
+    fn schema_name() -> Cow<'static, str> {
+        "Class".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A class: its name, or name and key.",
+            "oneOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "properties": {
+                        "name": {"type": "string", "minLength": 1, "description": "The class's name."},
+                        "key": generator.subschema_for::<ClassKey>(),
+                    },
+                    "required": ["name"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}
+
+impl JsonSchema for ClassKey {
+    fn schema_name() -> Cow<'static, str> {
+        "ClassKey".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "What the source calls a class: a folder's name, a label that is text, or a number.",
+            "oneOf": [{"type": "string"}, {"type": "integer", "minimum": 0}],
+        })
     }
 }

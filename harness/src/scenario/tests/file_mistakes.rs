@@ -168,7 +168,7 @@ fn keys() {
         "source: digits",
         "source: digits, flavour: test",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `path`, `split`, `classes`, `leave_out`, `columns`, `labels`, `style`, `templates`, `stream`, `expect`
+            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `stream`, `expect`
                 6 |   digits: {source: digits, flavour: test}
                   |                            ^^^^^^^
         "#]],

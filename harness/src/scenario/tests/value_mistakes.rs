@@ -367,7 +367,7 @@ fn domains() {
         "source: digits",
         "source: image-folder, path: {train: a, test: b}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.path: expected the folder that `image-folder` reads, found a mapping
+            scenarios/test.yaml:6: domains.digits.path: expected the folder of the images, found a mapping
                 6 |   digits: {source: image-folder, path: {train: a, test: b}}
                   |                                  ^^^^
         "#]],
@@ -394,7 +394,7 @@ fn domains() {
         "source: digits",
         "source: webdataset, path: x, columns: {image: png}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.columns.image: the source `webdataset` takes no `columns.image`; remove it
+            scenarios/test.yaml:6: domains.digits.columns.image: unknown key `image`; the only choice is `label`
                 6 |   digits: {source: webdataset, path: x, columns: {image: png}}
                   |                                                   ^^^^^
         "#]],

@@ -1,0 +1,51 @@
+//! The files that a domain is read from: whatever is opened is noted in the domain's stamp, and
+//! what the system refuses becomes a [`DomainError`] that names the file.
+
+use super::error::DomainError;
+use super::hash::StampBuilder;
+use std::fs::{self, Metadata};
+use std::path::Path;
+
+/// Reads a text file whole.
+pub(crate) fn read_text(path: &Path, stamp: &mut StampBuilder) -> Result<String, DomainError> {
+    let bytes = read(path, stamp)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        DomainError::Format {
+            place: format!("{}: line {}", path.display(), line + 1),
+            problem: "this is not UTF-8 text".to_owned(),
+            fix: "save the file as UTF-8".to_owned(),
+        }
+    })
+}
+
+/// Reads a file whole.
+pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+    note(path, stamp)?;
+    let bytes = fs::read(path).map_err(unreadable(path))?;
+    if bytes.is_empty() {
+        return Err(DomainError::EmptyFile {
+            path: path.to_owned(),
+        });
+    }
+    Ok(bytes)
+}
+
+/// Notes a file in the stamp. Where it lies is no part of that: moved files are the same files.
+pub(crate) fn note(path: &Path, stamp: &mut StampBuilder) -> Result<Metadata, DomainError> {
+    let metadata = fs::metadata(path).map_err(unreadable(path))?;
+    stamp.file("", &metadata);
+    Ok(metadata)
+}
+
+/// For `map_err`: the system does not let us read that file.
+pub(crate) fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> DomainError {
+    let path = path.to_owned();
+    move |cause| DomainError::Unreadable {
+        path: path.clone(),
+        cause,
+    }
+}

@@ -1,0 +1,179 @@
+//! CUB-200-2011 as published: the folder `images`, and four text files that number, label and split
+//! what is in it.
+//!
+//! `images.txt` (`1 001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg`),
+//! `image_class_labels.txt` (`1 1`), `train_test_split.txt` (`1 0`; 1 is train) and `classes.txt`
+//! (`1 001.Black_footed_Albatross`).
+
+use super::image_files::ImageFiles;
+use super::images::{SourceImage, SourceImages};
+use super::kind::SourceKind;
+use crate::domain::classes::tag::Tag;
+use crate::domain::classes::{Classes, LeaveOut};
+use crate::domain::contents::Contents;
+use crate::domain::error::DomainError;
+use crate::domain::file::read_text;
+use crate::domain::hash::StampBuilder;
+use crate::domain::sample::Split;
+use crate::domain::split_list::SplitList;
+use crate::domain::split_list::matching::contents;
+use crate::domain::written::{Folder, KeyValue};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The folder of CUB-200-2011 as published, with `images.txt` and the other text files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cub {
+    /// The folder of `images.txt`, relative to the scenario's file; `~` is your home.
+    pub(crate) path: Folder,
+    pub(crate) split: Option<SplitList>,
+    pub(crate) classes: Option<Classes>,
+    pub(crate) leave_out: Option<LeaveOut>,
+}
+
+impl SourceKind for Cub {
+    const NAME: &'static str = "cub";
+    const SUMMARY: &'static str = "the folder of CUB-200-2011; `path`";
+
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+        vec![
+            ("path", &mut self.path),
+            ("split", &mut self.split),
+            ("classes", &mut self.classes),
+            ("leave_out", &mut self.leave_out),
+        ]
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(self.path.path())
+    }
+
+    fn open(&self) -> Result<Contents, DomainError> {
+        let images = images(self.path.path())?;
+        contents(images, &self.split, &self.classes, &self.leave_out)
+    }
+}
+
+fn images(root: &Path) -> Result<SourceImages, DomainError> {
+    if !root.is_dir() {
+        return Err(DomainError::NoFolder {
+            path: root.to_owned(),
+        });
+    }
+    let mut stamp = StampBuilder::new();
+    let images = Numbered::read(root.join("images.txt"), &mut stamp)?;
+    let classes = Numbered::read(root.join("classes.txt"), &mut stamp)?;
+    let labels = Numbered::read(root.join("image_class_labels.txt"), &mut stamp)?;
+    let splits = Numbered::read(root.join("train_test_split.txt"), &mut stamp)?;
+    for other in [&labels, &splits] {
+        if let Some((line, id, _)) =
+            (other.lines.iter()).find(|(_, id, _)| !images.by_id.contains_key(id))
+        {
+            let problem = format!("there is no image {id} in {}", images.path.display());
+            return Err(other.bad(*line, problem));
+        }
+    }
+    let folder = root.join("images");
+    let mut found = Vec::new();
+    let mut paths = Vec::new();
+    for (line, id, name) in &images.lines {
+        let (label_line, class) = labels.of(id, &images, *line)?;
+        let (_, name_of_class) = classes.of(class, &labels, label_line)?;
+        let (split_line, split) = splits.of(id, &images, *line)?;
+        let split = match split {
+            "1" => Split::Train,
+            "0" => Split::Test,
+            other => {
+                let problem = format!("`{other}` is neither 1 (train) nor 0 (test)");
+                return Err(splits.bad(split_line, problem));
+            }
+        };
+        found.push(SourceImage {
+            name: name.clone(),
+            tag: Some(tag(class, name_of_class)),
+            split: Some(split),
+        });
+        paths.push(folder.join(name));
+    }
+    let declared = classes.lines.iter().map(|(_, id, name)| tag(id, name));
+    Ok(SourceImages {
+        path: root.to_owned(),
+        images: found,
+        declared: Some(declared.collect()),
+        store: Box::new(ImageFiles { paths }),
+        stamp,
+    })
+}
+
+/// A class is known by its name; its number, from 1, orders the classes.
+fn tag(number: &str, name: &str) -> Tag {
+    Tag {
+        text: Some(name.to_owned()),
+        number: number.parse().ok(),
+    }
+}
+
+/// A text file of lines `<number> <what it says>`.
+struct Numbered {
+    path: PathBuf,
+    /// Line, number, what it says.
+    lines: Vec<(usize, String, String)>,
+    /// By number: index into `lines`.
+    by_id: HashMap<String, usize>,
+}
+
+impl Numbered {
+    fn read(path: PathBuf, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
+        let text = read_text(&path, stamp)?;
+        let mut file = Self {
+            path,
+            lines: Vec::new(),
+            by_id: HashMap::new(),
+        };
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if line.is_empty() {
+                continue;
+            }
+            let Some((id, said)) = line.split_once(' ') else {
+                let problem = format!("`{line}` is not a number and what belongs to it");
+                return Err(file.bad(number, problem));
+            };
+            if id.parse::<u32>().is_err() {
+                return Err(file.bad(number, format!("`{id}` is no number")));
+            }
+            if file.by_id.insert(id.to_owned(), file.lines.len()).is_some() {
+                return Err(file.bad(number, format!("the number {id} comes a second time")));
+            }
+            file.lines
+                .push((number, id.to_owned(), said.trim().to_owned()));
+        }
+        Ok(file)
+    }
+
+    /// What the file says of a number, and in which line; `asked` is the file and the line that
+    /// speak of the number.
+    fn of(&self, id: &str, asked: &Numbered, line: usize) -> Result<(usize, &str), DomainError> {
+        match self.by_id.get(id) {
+            Some(&at) => {
+                let (line, _, said) = &self.lines[at];
+                Ok((*line, said))
+            }
+            None => {
+                let problem = format!("{} says nothing of {id}", self.path.display());
+                Err(asked.bad(line, problem))
+            }
+        }
+    }
+
+    fn bad(&self, line: usize, problem: String) -> DomainError {
+        DomainError::Format {
+            place: format!("{}: line {line}", self.path.display()),
+            problem,
+            fix: "copy the text files again".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Images in any folders: a split list says which of them belong to the domain.
+
+use super::image_files;
+use super::kind::SourceKind;
+use crate::domain::classes::{Classes, LeaveOut};
+use crate::domain::contents::Contents;
+use crate::domain::error::DomainError;
+use crate::domain::split_list::SplitList;
+use crate::domain::split_list::matching::contents;
+use crate::domain::written::{Folder, KeyValue};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// PNG and JPEG files in any folders, all of which `split` lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileList {
+    /// The folder that file names start from, relative to the scenario's file; `~` is your home.
+    pub(crate) path: Folder,
+    pub(crate) split: SplitList,
+    pub(crate) classes: Option<Classes>,
+    pub(crate) leave_out: Option<LeaveOut>,
+}
+
+impl SourceKind for FileList {
+    const NAME: &'static str = "file-list";
+    const SUMMARY: &'static str = "PNG and JPEG files in any folders, and a `split` that says all of them: JSON, YAML or CSV; `path`";
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
+        "split",
+        "the list of the images, as in `split: lists/split.json`",
+    )];
+
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+        vec![
+            ("path", &mut self.path),
+            ("split", &mut self.split),
+            ("classes", &mut self.classes),
+            ("leave_out", &mut self.leave_out),
+        ]
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(self.path.path())
+    }
+
+    fn open(&self) -> Result<Contents, DomainError> {
+        let images = image_files::open(self.path.path(), false)?;
+        let split = Some(self.split.clone());
+        contents(images, &split, &self.classes, &self.leave_out)
+    }
+}

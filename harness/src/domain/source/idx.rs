@@ -1,0 +1,402 @@
+//! IDX files, the format of MNIST and its successors: a magic number, the sizes, then the bytes.
+//!
+//! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits
+//! are held in memory as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
+
+use super::kind::SourceKind;
+use crate::domain::classes::list::ClassList;
+use crate::domain::classes::tag::Tag;
+use crate::domain::classes::{ClassEntry, Classes};
+use crate::domain::contents::{Contents, ImageStore};
+use crate::domain::error::DomainError;
+use crate::domain::hash::StampBuilder;
+use crate::domain::sample::{Sample, Split};
+use crate::domain::written::{Folder, KeyValue};
+use crate::id::Label;
+use flate2::read::MultiGzDecoder;
+use image::{Rgb, RgbImage};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Magic number of a file of images: unsigned bytes in three dimensions.
+const IMAGES: u32 = 0x0000_0803;
+/// Magic number of a file of labels: unsigned bytes in one dimension.
+const LABELS: u32 = 0x0000_0801;
+/// The names that MNIST gave its files: train images, train labels, test images, test labels.
+const FILE_NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The four files of an IDX data set such as MNIST, plain or gzipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Idx {
+    /// The folder of the four files, relative to the scenario's file; `~` is your home.
+    pub(crate) path: Folder,
+    pub(crate) classes: Option<Classes>,
+}
+
+impl SourceKind for Idx {
+    const NAME: &'static str = "idx";
+    const SUMMARY: &'static str = "a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`";
+
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+        vec![("path", &mut self.path), ("classes", &mut self.classes)]
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(self.path.path())
+    }
+
+    fn open(&self) -> Result<Contents, DomainError> {
+        let classes = self.classes.as_ref().map(Classes::entries).transpose()?;
+        contents(&IdxFiles::in_folder(self.path.path())?, classes.as_deref())
+    }
+}
+
+/// The files of a domain in MNIST's format.
+struct IdxFiles {
+    train_images: PathBuf,
+    train_labels: PathBuf,
+    test_images: PathBuf,
+    test_labels: PathBuf,
+}
+
+impl IdxFiles {
+    /// The four files of a folder under the names that MNIST gave them, each as it is or, if that
+    /// is missing, with `.gz` after it.
+    fn in_folder(folder: &Path) -> Result<Self, DomainError> {
+        if !folder.is_dir() {
+            return Err(DomainError::NoFolder {
+                path: folder.to_owned(),
+            });
+        }
+        let [train_images, train_labels, test_images, test_labels] = FILE_NAMES;
+        Ok(Self {
+            train_images: plain_or_gzipped(folder, train_images)?,
+            train_labels: plain_or_gzipped(folder, train_labels)?,
+            test_images: plain_or_gzipped(folder, test_images)?,
+            test_labels: plain_or_gzipped(folder, test_labels)?,
+        })
+    }
+}
+
+fn plain_or_gzipped(folder: &Path, name: &str) -> Result<PathBuf, DomainError> {
+    [name.to_owned(), format!("{name}.gz")]
+        .into_iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.exists())
+        .ok_or_else(|| {
+            let problem = format!("holds neither {name} nor {name}.gz");
+            bad(
+                folder,
+                problem,
+                "an IDX domain needs both images and both labels",
+            )
+        })
+}
+
+fn bad(path: &Path, problem: String, fix: &str) -> DomainError {
+    DomainError::Format {
+        place: path.display().to_string(),
+        problem,
+        fix: fix.to_owned(),
+    }
+}
+
+/// Train images, then test images.
+struct Images {
+    train: Pixels,
+    test: Pixels,
+}
+
+/// The images of one file.
+struct Pixels {
+    /// The file, unpacked.
+    bytes: Vec<u8>,
+    n: usize,
+    height: u32,
+    width: u32,
+}
+
+fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents, DomainError> {
+    let mut stamp = StampBuilder::new();
+    let train = Pixels::read(&files.train_images, &mut stamp)?;
+    let train_labels = read_labels(&files.train_labels, &mut stamp)?;
+    let test = Pixels::read(&files.test_images, &mut stamp)?;
+    let test_labels = read_labels(&files.test_labels, &mut stamp)?;
+    check_counts(
+        &files.train_images,
+        &train,
+        &files.train_labels,
+        &train_labels,
+    )?;
+    check_counts(&files.test_images, &test, &files.test_labels, &test_labels)?;
+
+    let classes = match classes {
+        Some(entries) => checked(&files.train_labels, entries)?,
+        None => {
+            let highest = train_labels
+                .iter()
+                .chain(&test_labels)
+                .max()
+                .copied()
+                .unwrap_or(0);
+            let entries: Vec<ClassEntry> = (0..=highest)
+                .map(|label| ClassEntry {
+                    name: label.to_string(),
+                    key: None,
+                })
+                .collect();
+            ClassList::new(&entries)
+        }
+    };
+    let train_labels = looked_up(Split::Train, &files.train_labels, &train_labels, &classes)?;
+    let test_labels = looked_up(Split::Test, &files.test_labels, &test_labels, &classes)?;
+    let samples = |split: Split, labels: Vec<Label>, first: usize| -> Vec<Sample> {
+        let labels = labels.into_iter().enumerate();
+        let sample = |(index, label): (usize, Label)| Sample {
+            name: format!("{split}/{index}"),
+            label,
+            image: first + index,
+        };
+        labels.map(sample).collect()
+    };
+    Ok(Contents {
+        train: samples(Split::Train, train_labels, 0),
+        test: samples(Split::Test, test_labels, train.n),
+        classes: classes.into_names(),
+        images: Box::new(Images { train, test }),
+        stamp: stamp.finish(),
+    })
+}
+
+impl ImageStore for Images {
+    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+        Ok(match number.checked_sub(self.train.n) {
+            None => self.train.image(number),
+            Some(number) => self.test.image(number),
+        })
+    }
+}
+
+impl Pixels {
+    const HEADER: usize = 16;
+
+    fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
+        let bytes = read_unpacked(path, stamp)?;
+        let [n, height, width] = header(path, &bytes, IMAGES, "IDX images")?;
+        let header = format!("{n} images of {height}×{width}");
+        if n == 0 || height == 0 || width == 0 {
+            let problem = format!("its header ({header}) announces no pixel at all");
+            return Err(bad(path, problem, "give a file with images"));
+        }
+        let pixels = u64::from(height) * u64::from(width);
+        // Sizes beyond all files saturate, and are then found to be cut short.
+        let wanted = u64::from(n)
+            .saturating_mul(pixels)
+            .saturating_add(Self::HEADER as u64);
+        check_length(path, &bytes, &header, wanted)?;
+        Ok(Self {
+            bytes,
+            n: n as usize,
+            height,
+            width,
+        })
+    }
+
+    fn image(&self, number: usize) -> RgbImage {
+        let size = self.height as usize * self.width as usize;
+        let grey = &self.bytes[Self::HEADER + number * size..][..size];
+        let at = |x, y| grey[y as usize * self.width as usize + x as usize];
+        RgbImage::from_fn(self.width, self.height, |x, y| Rgb([at(x, y); 3]))
+    }
+}
+
+fn read_labels(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+    const HEADER: usize = 8;
+    let mut bytes = read_unpacked(path, stamp)?;
+    let [n] = header(path, &bytes, LABELS, "IDX labels")?;
+    check_length(
+        path,
+        &bytes,
+        &format!("{n} labels"),
+        u64::from(n) + HEADER as u64,
+    )?;
+    bytes.drain(..HEADER);
+    Ok(bytes)
+}
+
+/// Checks the magic number and reads the sizes behind it.
+fn header<const SIZES: usize>(
+    path: &Path,
+    bytes: &[u8],
+    magic: u32,
+    wanted: &'static str,
+) -> Result<[u32; SIZES], DomainError> {
+    let mut words = bytes
+        .chunks_exact(4)
+        .map(|word| u32::from_be_bytes(word.try_into().expect("a word has four bytes")));
+    let cut_short = || {
+        let header_length = 4 * (1 + SIZES as u64);
+        wrong_length(path, wanted, header_length, bytes.len() as u64)
+    };
+    let found = words.next().ok_or_else(cut_short)?;
+    if found != magic {
+        let known = known_magic(found);
+        let problem =
+            format!("begins with {found:#010x}{known}, but {wanted} begin with {magic:#010x}");
+        return Err(bad(path, problem, "give the right file"));
+    }
+    let mut sizes = [0; SIZES];
+    for size in &mut sizes {
+        *size = words.next().ok_or_else(cut_short)?;
+    }
+    Ok(sizes)
+}
+
+fn check_length(path: &Path, bytes: &[u8], header: &str, wanted: u64) -> Result<(), DomainError> {
+    let found = bytes.len() as u64;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(wrong_length(path, header, wanted, found))
+    }
+}
+
+/// The error about a file that is shorter or longer than its header says.
+fn wrong_length(path: &Path, header: &str, wanted: u64, found: u64) -> DomainError {
+    let short = found < wanted;
+    let how = if short {
+        "it is cut short"
+    } else {
+        "something follows the data"
+    };
+    let problem =
+        format!("its header ({header}) asks for {wanted} bytes, but it has {found}: {how}");
+    bad(path, problem, "copy it again")
+}
+
+/// What a wrong magic number gives away.
+fn known_magic(magic: u32) -> &'static str {
+    match magic {
+        IMAGES => " (IDX images)",
+        LABELS => " (IDX labels)",
+        0x504b_0304 => " (a zip archive)",
+        0x8950_4e47 => " (a PNG image)",
+        _ => "",
+    }
+}
+
+fn check_counts(
+    images_path: &Path,
+    images: &Pixels,
+    labels_path: &Path,
+    labels: &[u8],
+) -> Result<(), DomainError> {
+    if images.n == labels.len() {
+        return Ok(());
+    }
+    let (images, labels) = (images.n, labels.len());
+    let images_path = images_path.display();
+    let problem = format!("{labels} labels for the {images} images of {images_path}");
+    Err(bad(labels_path, problem, "give files that belong together"))
+}
+
+fn checked(path: &Path, entries: &[ClassEntry]) -> Result<ClassList, DomainError> {
+    let bad = |problem| {
+        Err(DomainError::ClassNames {
+            path: path.to_owned(),
+            problem,
+        })
+    };
+    if entries.is_empty() {
+        return bad("are an empty list".to_owned());
+    }
+    for (at, ClassEntry { name, .. }) in entries.iter().enumerate() {
+        if entries[..at].iter().any(|other| other.name == *name) {
+            return bad(format!("have `{name}` twice"));
+        }
+    }
+    Ok(ClassList::new(entries))
+}
+
+/// The classes of a file of labels. Every label has a class, and every class has a label.
+fn looked_up(
+    split: Split,
+    path: &Path,
+    labels: &[u8],
+    classes: &ClassList,
+) -> Result<Vec<Label>, DomainError> {
+    let names = classes.names();
+    let mut has_samples = vec![false; names.len()];
+    let mut found = Vec::with_capacity(labels.len());
+    for (index, &label) in labels.iter().enumerate() {
+        let tag = Tag::number(label.into());
+        let Some(class) = classes.find(&tag) else {
+            if !classes.by_place() {
+                return Err(classes.unknown(format!("{}: index {index}", path.display()), &tag));
+            }
+            let (path, label) = (path.to_owned(), label.into());
+            return Err(DomainError::LabelOutOfRange {
+                path,
+                index,
+                label,
+                classes: names.len(),
+            });
+        };
+        has_samples[class.index()] = true;
+        found.push(class);
+    }
+    match has_samples.iter().position(|has_samples| !has_samples) {
+        None => Ok(found),
+        Some(label) => {
+            let (path, class) = (path.to_owned(), names[label].clone());
+            Err(DomainError::ClassWithoutSamples { path, class, split })
+        }
+    }
+}
+
+/// The bytes of a file, unpacked if it is gzipped.
+fn read_unpacked(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+    let unreadable = |cause| DomainError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    // Where the file lies is no part of the stamp: moved files are the same files.
+    stamp.file("", &metadata);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.is_empty() {
+        return Err(DomainError::EmptyFile {
+            path: path.to_owned(),
+        });
+    }
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    MultiGzDecoder::new(bytes.as_slice())
+        .read_to_end(&mut unpacked)
+        .map_err(|cause| {
+            bad(
+                path,
+                format!("damaged gzip data ({cause})"),
+                "copy it again",
+            )
+        })?;
+    Ok(unpacked)
+}
+
+#[cfg(test)]
+mod tests;

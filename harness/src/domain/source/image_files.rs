@@ -1,0 +1,131 @@
+//! Images that are files of their own, in any folders below one.
+
+use super::images::{SourceImage, SourceImages, SourceStore};
+use crate::domain::classes::tag::Tag;
+use crate::domain::contents::ImageStore;
+use crate::domain::error::DomainError;
+use crate::domain::file::unreadable;
+use crate::domain::hash::StampBuilder;
+use crate::domain::image::decode;
+use crate::domain::natural_order;
+use image::RgbImage;
+use std::fs::{self, FileType};
+use std::path::{Path, PathBuf};
+
+/// Decodes image files, by number.
+pub(crate) struct ImageFiles {
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Every PNG and JPEG file below `root`, in natural order; `in_classes` says that each folder is
+/// named after its class. What else lies there is no matter: a list says which files count.
+pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, DomainError> {
+    let names = below(root, &has_image_ending)?;
+    let images = (names.iter())
+        .map(|name| {
+            let folder = name.rsplit('/').nth(1);
+            SourceImage {
+                name: name.clone(),
+                tag: folder.filter(|_| in_classes).map(Tag::text),
+                split: None,
+            }
+        })
+        .collect();
+    let paths = names.iter().map(|name| root.join(name)).collect();
+    Ok(SourceImages {
+        path: root.to_owned(),
+        images,
+        declared: None,
+        store: Box::new(ImageFiles { paths }),
+        stamp: StampBuilder::new(),
+    })
+}
+
+impl ImageStore for ImageFiles {
+    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+        decode::decode(&self.paths[number])
+    }
+}
+
+impl SourceStore for ImageFiles {
+    fn place(&self, number: usize) -> String {
+        self.paths[number].display().to_string()
+    }
+
+    fn check(
+        &self,
+        number: usize,
+        image: &SourceImage,
+        stamp: &mut StampBuilder,
+    ) -> Result<(), DomainError> {
+        let metadata = decode::check_header(&self.paths[number])?;
+        stamp.file(&image.name, &metadata);
+        Ok(())
+    }
+}
+
+/// The wanted files below a folder as paths relative to it, with `/` on every system, in natural
+/// order.
+pub(crate) fn below(
+    root: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Vec<String>, DomainError> {
+    fn collect(
+        folder: &Path,
+        prefix: &str,
+        wanted: &dyn Fn(&str) -> bool,
+        found: &mut Vec<String>,
+    ) -> Result<(), DomainError> {
+        for (name, kind) in entries(folder)? {
+            let relative = format!("{prefix}{name}");
+            if kind.is_dir() {
+                collect(&folder.join(name), &format!("{relative}/"), wanted, found)?;
+            } else if wanted(&name) {
+                found.push(relative);
+            }
+        }
+        Ok(())
+    }
+    if !root.is_dir() {
+        return Err(DomainError::NoFolder {
+            path: root.to_owned(),
+        });
+    }
+    let mut found = Vec::new();
+    collect(root, "", wanted, &mut found)?;
+    Ok(found)
+}
+
+/// What lies in a folder, in natural order, less what file managers leave behind. Links count as
+/// what they lead to.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, FileType)>, DomainError> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
+        let path = entry.map_err(unreadable(folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.map(String::from) else {
+            return Err(DomainError::NameNotUnicode { path });
+        };
+        if name.starts_with('.') || name == "Thumbs.db" {
+            continue;
+        }
+        let kind = fs::metadata(&path).map_err(unreadable(&path))?.file_type();
+        entries.push((name, kind));
+    }
+    entries.sort_unstable_by(|(a, _), (b, _)| natural_order::compare(a, b));
+    Ok(entries)
+}
+
+/// Whether a file is called as PNG and JPEG files are.
+pub(crate) fn has_image_ending(name: &str) -> bool {
+    without_image_ending(name).is_some()
+}
+
+/// A file's name without `.png`, `.jpg` or `.jpeg`, if it has one of these.
+pub(crate) fn without_image_ending(name: &str) -> Option<&str> {
+    let (stem, ending) = name.rsplit_once('.')?;
+    ["png", "jpg", "jpeg"]
+        .iter()
+        .any(|known| ending.eq_ignore_ascii_case(known))
+        .then_some(stem)
+}

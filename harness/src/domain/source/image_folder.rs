@@ -1,0 +1,194 @@
+//! Image folders: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…`, the form that every
+//! framework reads.
+//!
+//! Classes and files stand in natural order (`2` before `100`), and both splits have the same
+//! classes. Whatever lies in `train` and `test` has to be part of the domain; only names that begin
+//! with a dot and `Thumbs.db`, which file managers leave behind, are passed over. What lies beside
+//! `train` and `test` is no part of the domain.
+//!
+//! On opening, each file's header is checked; the rest of it when its image is decoded.
+
+use super::image_files::{self, ImageFiles, entries, has_image_ending};
+use super::images::{SourceImage, SourceImages};
+use super::kind::SourceKind;
+use crate::domain::classes::tag::Tag;
+use crate::domain::classes::{Classes, LeaveOut};
+use crate::domain::contents::Contents;
+use crate::domain::error::DomainError;
+use crate::domain::hash::StampBuilder;
+use crate::domain::sample::Split;
+use crate::domain::split_list::SplitList;
+use crate::domain::split_list::matching::contents;
+use crate::domain::written::{Folder, KeyValue};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fs::FileType;
+use std::path::{Path, PathBuf};
+
+/// A folder `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`; with a `split`, images in any
+/// folders, each called as its class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageFolder {
+    /// The folder of `train` and `test`, relative to the scenario's file; `~` is your home.
+    pub(crate) path: Folder,
+    pub(crate) split: Option<SplitList>,
+    pub(crate) classes: Option<Classes>,
+    pub(crate) leave_out: Option<LeaveOut>,
+}
+
+impl ImageFolder {
+    /// The image folder at this path, as it is.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: Folder(path.into()),
+            split: None,
+            classes: None,
+            leave_out: None,
+        }
+    }
+}
+
+impl SourceKind for ImageFolder {
+    const NAME: &'static str = "image-folder";
+    const SUMMARY: &'static str = "a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`, or any folders and a `split`";
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
+        "path",
+        "the folder of the images, as in `path: data/flowers`",
+    )];
+
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+        vec![
+            ("path", &mut self.path),
+            ("split", &mut self.split),
+            ("classes", &mut self.classes),
+            ("leave_out", &mut self.leave_out),
+        ]
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(self.path.path())
+    }
+
+    fn open(&self) -> Result<Contents, DomainError> {
+        let images = match &self.split {
+            None => images(self.path.path())?,
+            Some(_) => image_files::open(self.path.path(), true)?,
+        };
+        contents(images, &self.split, &self.classes, &self.leave_out)
+    }
+}
+
+fn images(root: &Path) -> Result<SourceImages, DomainError> {
+    let folder = |split: Split| root.join(split.name());
+    let classes = class_folders(&folder(Split::Train))?;
+    let test_classes = class_folders(&folder(Split::Test))?;
+    for (missing, classes, others) in [
+        (Split::Test, &classes, &test_classes),
+        (Split::Train, &test_classes, &classes),
+    ] {
+        if let Some(class) = classes.iter().find(|class| !others.contains(class)) {
+            let path = folder(missing).join(class);
+            return Err(DomainError::ClassInOneSplit {
+                path,
+                class: class.clone(),
+                missing,
+            });
+        }
+    }
+    let mut images = Vec::new();
+    let mut paths = Vec::new();
+    for split in [Split::Train, Split::Test] {
+        for class in &classes {
+            images_of(root, split, class, &mut images, &mut paths)?;
+        }
+    }
+    Ok(SourceImages {
+        path: root.to_owned(),
+        images,
+        declared: Some(classes.into_iter().map(Tag::text).collect()),
+        store: Box::new(ImageFiles { paths }),
+        stamp: StampBuilder::new(),
+    })
+}
+
+fn images_of(
+    root: &Path,
+    split: Split,
+    class: &str,
+    images: &mut Vec<SourceImage>,
+    paths: &mut Vec<PathBuf>,
+) -> Result<(), DomainError> {
+    let folder = root.join(split.name()).join(class);
+    let files = image_files(&folder)?;
+    if files.is_empty() {
+        return Err(DomainError::ClassWithoutSamples {
+            path: folder,
+            class: class.to_owned(),
+            split,
+        });
+    }
+    for file in files {
+        images.push(SourceImage {
+            name: format!("{split}/{class}/{file}"),
+            tag: Some(Tag::text(class)),
+            split: Some(split),
+        });
+        paths.push(folder.join(file));
+    }
+    Ok(())
+}
+
+/// The class folders of a split, in natural order.
+fn class_folders(folder: &Path) -> Result<Vec<String>, DomainError> {
+    let mut classes = Vec::new();
+    for (name, kind) in listed(folder)? {
+        if !kind.is_dir() {
+            return Err(DomainError::Stray {
+                path: folder.join(name),
+                found: "a file",
+                wanted: "the folders of the classes",
+            });
+        }
+        classes.push(name);
+    }
+    if classes.is_empty() {
+        return Err(DomainError::NoClasses {
+            path: folder.to_owned(),
+        });
+    }
+    Ok(classes)
+}
+
+/// The images of a class, in natural order.
+fn image_files(folder: &Path) -> Result<Vec<String>, DomainError> {
+    let mut files = Vec::new();
+    for (name, kind) in listed(folder)? {
+        if kind.is_dir() || !has_image_ending(&name) {
+            return Err(DomainError::Stray {
+                path: folder.join(name),
+                found: if kind.is_dir() {
+                    "a folder"
+                } else {
+                    "neither .png nor .jpg"
+                },
+                wanted: "the images of a class",
+            });
+        }
+        files.push(name);
+    }
+    Ok(files)
+}
+
+/// What lies in a folder that has to be there.
+fn listed(folder: &Path) -> Result<Vec<(String, FileType)>, DomainError> {
+    if folder.is_dir() {
+        return entries(folder);
+    }
+    Err(DomainError::NotAFolder {
+        path: folder.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

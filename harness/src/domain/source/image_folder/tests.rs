@@ -1,0 +1,268 @@
+use super::ImageFolder;
+use crate::domain::collection::Domain;
+use crate::domain::error::DomainError;
+use crate::domain::sample::Split;
+use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Two classes with two training images and one test image each.
+fn small() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for class in ["2", "100"] {
+        for file in ["train/10.png", "train/9.PNG", "test/1.png"] {
+            let (split, file) = file.split_once('/').unwrap();
+            let path = folder.path().join(split).join(class).join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let level = file.len() as u8;
+            let image = RgbImage::from_pixel(3, 2, Rgb([level, 20, 30]));
+            image.save_with_format(path, ImageFormat::Png).unwrap();
+        }
+    }
+    folder
+}
+
+fn open(folder: &Path) -> Result<Domain, DomainError> {
+    Domain::open(&ImageFolder::at(folder).into())
+}
+
+/// The message of the error with the folder's own path left out.
+fn message(folder: &TempDir) -> String {
+    let error = open(folder.path()).expect_err("a bad folder is refused");
+    error
+        .to_string()
+        .replace(folder.path().to_str().unwrap(), "DIR")
+}
+
+fn names(domain: &Domain, split: Split) -> Vec<&str> {
+    domain
+        .samples(split)
+        .iter()
+        .map(|sample| sample.name.as_str())
+        .collect()
+}
+
+#[test]
+fn classes_and_files_stand_in_natural_order() {
+    let folder = small();
+    fs::write(folder.path().join("train/.DS_Store"), "x").unwrap();
+    fs::write(folder.path().join("train/2/Thumbs.db"), "x").unwrap();
+    fs::write(folder.path().join("README"), "x").unwrap();
+    let domain = open(folder.path()).unwrap();
+    assert_eq!(domain.classes(), ["2", "100"]);
+    assert_eq!(
+        names(&domain, Split::Train),
+        [
+            "train/2/9.PNG",
+            "train/2/10.png",
+            "train/100/9.PNG",
+            "train/100/10.png"
+        ]
+    );
+    assert_eq!(
+        names(&domain, Split::Test),
+        ["test/2/1.png", "test/100/1.png"]
+    );
+    let image = domain.image(Split::Train, 1).unwrap();
+    assert_eq!(
+        (image.dimensions(), image.get_pixel(2, 1).0),
+        ((3, 2), [6, 20, 30])
+    );
+    let summary = domain.summary();
+    assert_eq!((summary.n_train, summary.n_test), (4, 2));
+}
+
+/// Of the folder of [`small`], fixed for good: results of all machines and versions are told apart
+/// by it.
+const SPLIT_HASH: &str = "a541cf66c91e705bc0dd65cddac9e2dbb5389de1cbd635f77ccd8df4121bac5a";
+
+#[test]
+fn the_split_hash_is_portable_and_the_stamp_is_not() {
+    let (one, other) = (small(), small());
+    let (a, b) = (open(one.path()).unwrap(), open(other.path()).unwrap());
+    assert_eq!(a.split_hash(), b.split_hash());
+    assert_eq!(a.split_hash().as_str(), SPLIT_HASH);
+
+    let changed = other.path().join("test/2/1.png");
+    RgbImage::from_pixel(40, 30, Rgb([1, 2, 3]))
+        .save(&changed)
+        .unwrap();
+    let c = open(other.path()).unwrap();
+    assert_eq!(c.split_hash(), b.split_hash());
+    assert_ne!(c.stamp(), b.stamp());
+
+    fs::rename(&changed, changed.with_file_name("3.png")).unwrap();
+    assert_ne!(open(other.path()).unwrap().split_hash(), b.split_hash());
+}
+
+#[test]
+fn grey_and_transparent_images_become_rgb() {
+    let folder = small();
+    GrayImage::from_pixel(1, 1, Luma([7]))
+        .save(folder.path().join("test/2/1.png"))
+        .unwrap();
+    RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 0]))
+        .save(folder.path().join("test/100/1.png"))
+        .unwrap();
+    let domain = open(folder.path()).unwrap();
+    assert_eq!(
+        domain.image(Split::Test, 0).unwrap().get_pixel(0, 0).0,
+        [7; 3]
+    );
+    assert_eq!(
+        domain.image(Split::Test, 1).unwrap().get_pixel(0, 0).0,
+        [1, 2, 3]
+    );
+}
+
+#[test]
+fn missing_halves_are_named() {
+    let folder = TempDir::new().unwrap();
+    let missing =
+        "not a folder; an image folder holds its images as train/<class>/ and test/<class>/";
+    assert_eq!(message(&folder), format!("DIR/train: {missing}"));
+    fs::create_dir_all(folder.path().join("train/a")).unwrap();
+    assert_eq!(message(&folder), format!("DIR/test: {missing}"));
+    fs::create_dir(folder.path().join("test")).unwrap();
+    assert_eq!(
+        message(&folder),
+        "DIR/test: holds no class folder; put each class's images into a folder named after it"
+    );
+}
+
+#[test]
+fn a_class_has_samples_in_both_splits() {
+    let folder = small();
+    fs::create_dir(folder.path().join("test/7")).unwrap();
+    assert_eq!(
+        message(&folder),
+        "DIR/train/7: class `7` has test samples but no train samples; add this folder with images, or remove the \
+         class from the other split"
+    );
+    fs::rename(folder.path().join("test/7"), folder.path().join("train/7")).unwrap();
+    assert_eq!(
+        message(&folder),
+        "DIR/test/7: class `7` has train samples but no test samples; add this folder with images, or remove the \
+         class from the other split"
+    );
+    fs::create_dir(folder.path().join("test/7")).unwrap();
+    assert_eq!(
+        message(&folder),
+        "DIR/train/7: class `7` has no train samples; add some, or remove the class"
+    );
+}
+
+#[test]
+fn nothing_is_skipped() {
+    let folder = small();
+    let stray = |path: &str| {
+        let path = folder.path().join(path);
+        fs::write(&path, "x").unwrap();
+        let message = message(&folder);
+        fs::remove_file(&path).unwrap();
+        message
+    };
+    assert_eq!(
+        stray("train/notes.txt"),
+        "DIR/train/notes.txt: a file, where the folders of the classes are expected; move it elsewhere"
+    );
+    assert_eq!(
+        stray("test/2/picture.gif"),
+        "DIR/test/2/picture.gif: neither .png nor .jpg, where the images of a class are expected; move it elsewhere"
+    );
+    assert_eq!(
+        stray("test/2/text.png"),
+        "DIR/test/2/text.png: no PNG or JPEG image, whatever its name says; copy it again, convert it, or delete it"
+    );
+    fs::create_dir(folder.path().join("test/2/more.png")).unwrap();
+    assert_eq!(
+        message(&folder),
+        "DIR/test/2/more.png: a folder, where the images of a class are expected; move it elsewhere"
+    );
+}
+
+#[test]
+fn an_empty_file_or_a_cut_header_is_found_on_opening() {
+    let folder = small();
+    let path = folder.path().join("test/2/1.png");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, "").unwrap();
+    assert_eq!(
+        message(&folder),
+        "DIR/test/2/1.png: the file is empty; copy it again, or delete it"
+    );
+    fs::write(&path, &whole[..20]).unwrap();
+    let message = message(&folder);
+    assert!(
+        message.starts_with("DIR/test/2/1.png: damaged image ("),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("); copy it again, or delete it"),
+        "{message}"
+    );
+}
+
+/// Noise, so that the files are longer than what is read of them on opening.
+fn noise() -> RgbImage {
+    RgbImage::from_fn(96, 96, |x, y| {
+        let hash = (x * 7919 + y * 104_729).wrapping_mul(2_654_435_761);
+        Rgb([(hash >> 24) as u8, (hash >> 16) as u8, (hash >> 8) as u8])
+    })
+}
+
+#[test]
+fn damage_behind_the_header_is_found_on_decoding() {
+    for (format, file) in [(ImageFormat::Png, "1.png"), (ImageFormat::Jpeg, "2.jpeg")] {
+        let folder = small();
+        let path = folder.path().join("test/2").join(file);
+        noise().save_with_format(&path, format).unwrap();
+        let whole = fs::read(&path).unwrap();
+        assert!(whole.len() > 6000, "{file} has {} bytes", whole.len());
+        let at = names(&open(folder.path()).unwrap(), Split::Test)
+            .iter()
+            .position(|name| name.ends_with(file))
+            .unwrap();
+        let decode = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            open(folder.path()).unwrap().image(Split::Test, at)
+        };
+        assert_eq!(decode(&whole).unwrap().dimensions(), (96, 96));
+        let trailed = [&whole[..], b"something behind\xff\xda"].concat();
+        assert!(decode(&trailed).is_ok(), "{file}");
+        for length in [whole.len() / 2, whole.len() - 14] {
+            let message = decode(&whole[..length]).unwrap_err().to_string();
+            assert!(
+                message.contains(&format!("test/2/{file}: damaged image (")),
+                "{message}"
+            );
+            assert!(!message.contains('\n'), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_header_may_be_longer_than_what_is_read_first() {
+    let folder = small();
+    let path = folder.path().join("train/2/long.jpg");
+    noise().save(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // A comment of 60,000 bytes behind the start-of-image marker.
+    let mut comment = vec![0xff, 0xfe, 0xea, 0x60];
+    comment.resize(2 + 60_000, b' ');
+    bytes.splice(2..2, comment);
+    fs::write(&path, bytes).unwrap();
+    let domain = open(folder.path()).unwrap();
+    let at = domain
+        .samples(Split::Train)
+        .iter()
+        .position(|s| s.name.ends_with("long.jpg"));
+    assert_eq!(
+        domain
+            .image(Split::Train, at.unwrap())
+            .unwrap()
+            .dimensions(),
+        (96, 96)
+    );
+}

@@ -1,0 +1,42 @@
+//! What makes a struct of keys a source.
+
+use crate::domain::contents::Contents;
+use crate::domain::error::DomainError;
+use crate::domain::written::KeyValue;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// A kind of source: a struct whose fields are the keys that `source: NAME` takes in a scenario.
+///
+/// serde reads the keys and must refuse unknown ones; the struct's and the fields' doc comments are
+/// the descriptions that editors show, by way of the JSON Schema. The same struct, with its paths
+/// made absolute, travels as JSON to the process of a cell.
+///
+/// A source whose images may be listed elsewhere (`split`, `classes`, `leave_out`) returns
+/// [`matched`](crate::domain::split_list) images; one that is complete in itself builds its
+/// [`Contents`].
+pub trait SourceKind: Serialize + DeserializeOwned + JsonSchema {
+    /// As a scenario writes it.
+    const NAME: &'static str;
+
+    /// One line for `clbench ls domains`.
+    const SUMMARY: &'static str;
+
+    /// For keys that are required: what a message about a missing one tells to add.
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
+
+    /// The value of every key, by its name.
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)>;
+
+    /// What must be on the disk before the domain can be opened.
+    fn root(&self) -> Option<&Path>;
+
+    /// Opens and checks the source.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be used, with one message that names the file.
+    fn open(&self) -> Result<Contents, DomainError>;
+}

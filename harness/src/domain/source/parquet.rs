@@ -1,0 +1,272 @@
+//! Parquet files as Hugging Face writes them: a struct column of images (`bytes`, and the `path`
+//! that they came from) and a column of labels, whose names, if they have any, are in the file's
+//! own metadata.
+//!
+//! Labels and paths are read when the source is opened; image bytes stay in the file. A parquet
+//! file has no place for one value: it is read by pages of many. So a block of neighbouring rows is
+//! read at a time, and the few blocks used last are kept, in bounded memory: going through a source
+//! in order reads it once.
+
+mod file;
+
+use super::images::{SourceImage, SourceImages, SourceStore};
+use super::kind::SourceKind;
+use super::shards::{self, Shards};
+use crate::domain::classes::tag::Tag;
+use crate::domain::classes::{Classes, LeaveOut};
+use crate::domain::contents::{Contents, ImageStore};
+use crate::domain::error::DomainError;
+use crate::domain::file::note;
+use crate::domain::hash::StampBuilder;
+use crate::domain::image::decode;
+use crate::domain::sample::Split;
+use crate::domain::split_list::SplitList;
+use crate::domain::split_list::matching::contents;
+use crate::domain::written::KeyValue;
+use file::{Block, Label, Opened, said};
+use image::RgbImage;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many blocks are kept.
+const BLOCKS: usize = 4;
+
+/// Parquet files as Hugging Face writes them: a struct column `image` with `bytes` and `path`, a
+/// column `label` of numbers or text; class names from the file's metadata. Files are train or test
+/// by name (`train-00000-of-00002.parquet`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parquet {
+    pub(crate) path: Shards,
+    pub(crate) columns: Option<Columns>,
+    pub(crate) split: Option<SplitList>,
+    pub(crate) classes: Option<Classes>,
+    pub(crate) leave_out: Option<LeaveOut>,
+}
+
+/// What columns are called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Columns {
+    /// The column of the images; default `image`.
+    pub image: Option<String>,
+    /// The column of the labels; default `label`.
+    pub label: Option<String>,
+}
+
+impl KeyValue for Columns {}
+
+impl SourceKind for Parquet {
+    const NAME: &'static str = "parquet";
+    const SUMMARY: &'static str = "parquet files as Hugging Face writes them; `path`, `columns`";
+
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+        vec![
+            ("path", &mut self.path),
+            ("columns", &mut self.columns),
+            ("split", &mut self.split),
+            ("classes", &mut self.classes),
+            ("leave_out", &mut self.leave_out),
+        ]
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(self.path.root())
+    }
+
+    fn open(&self) -> Result<Contents, DomainError> {
+        let images = images(
+            &self.path,
+            &self.columns.clone().unwrap_or_default(),
+            self.split.is_some(),
+        )?;
+        contents(images, &self.split, &self.classes, &self.leave_out)
+    }
+}
+
+struct ParquetImages {
+    files: Vec<ParquetFile>,
+    /// By image: its file, and its row there.
+    rows: Vec<(u32, u32)>,
+    names: Vec<String>,
+    blocks: Mutex<VecDeque<(BlockKey, Arc<Images>)>>,
+}
+
+/// What is kept of an open file.
+struct ParquetFile {
+    path: PathBuf,
+    /// The leaf column of the image bytes.
+    bytes: usize,
+    /// Rows of the file, cut into blocks: row group, rows within the group.
+    blocks: Vec<Block>,
+}
+
+/// The images of a block; a row may have none.
+type Images = Vec<Option<Vec<u8>>>;
+/// A file's number, and a block's number in it.
+type BlockKey = (u32, usize);
+
+fn images(shards: &Shards, columns: &Columns, listed: bool) -> Result<SourceImages, DomainError> {
+    let found = shards::find(shards, "parquet", listed)?;
+    let image = columns.image.as_deref().unwrap_or("image");
+    let label = columns.label.as_deref().unwrap_or("label");
+    let mut stamp = StampBuilder::new();
+    let mut images = Vec::new();
+    let mut declared: Option<(PathBuf, Vec<String>)> = None;
+    let mut store = ParquetImages {
+        files: Vec::new(),
+        rows: Vec::new(),
+        names: Vec::new(),
+        blocks: Mutex::new(VecDeque::new()),
+    };
+    let mut rows_of = Rows::default();
+    for shard in &found {
+        note(&shard.path, &mut stamp)?;
+        let file = Opened::new(&shard.path)?;
+        let content = file.content(image, label)?;
+        match (&declared, content.classes) {
+            (None, Some(classes)) => declared = Some((shard.path.clone(), classes)),
+            (Some((first, known)), Some(classes)) if *known != classes => {
+                return Err(file.bad(
+                    format!(
+                        "its class names are others than those of {}",
+                        first.display()
+                    ),
+                    "give files of one data set",
+                ));
+            }
+            _ => {}
+        }
+        let names = declared.as_ref().map(|(_, names)| names.as_slice());
+        let number = store.files.len() as u32;
+        for (row, (path, label)) in content.paths.into_iter().zip(content.labels).enumerate() {
+            let tag = match label {
+                None => None,
+                Some(Label::Text(text)) => Some(Tag::text(text)),
+                Some(Label::Number(label)) => Some(file.tag(row, label, names)?),
+            };
+            let nth = rows_of.next(shard.split);
+            let name = path.filter(|path| !path.is_empty()).map_or_else(
+                || {
+                    shard
+                        .split
+                        .map_or(nth.to_string(), |split| format!("{split}/{nth}"))
+                },
+                |path| path.replace('\\', "/"),
+            );
+            store.rows.push((number, row as u32));
+            store.names.push(name.clone());
+            images.push(SourceImage {
+                name,
+                tag,
+                split: shard.split,
+            });
+        }
+        store.files.push(ParquetFile {
+            path: shard.path.clone(),
+            bytes: content.bytes,
+            blocks: file.blocks(content.bytes),
+        });
+    }
+    let tagged = (0..).zip(declared.into_iter().flat_map(|(_, names)| names));
+    let declared: Vec<Tag> = tagged.map(|(n, name)| Tag::numbered(n, name)).collect();
+    Ok(SourceImages {
+        path: shards.named(&found),
+        images,
+        declared: Some(declared).filter(|declared| !declared.is_empty()),
+        store: Box::new(store),
+        stamp,
+    })
+}
+
+/// Counts the rows of each split.
+#[derive(Default)]
+struct Rows([usize; 3]);
+
+impl Rows {
+    fn next(&mut self, split: Option<Split>) -> usize {
+        let slot = match split {
+            Some(Split::Train) => 0,
+            Some(Split::Test) => 1,
+            None => 2,
+        };
+        self.0[slot] += 1;
+        self.0[slot] - 1
+    }
+}
+
+impl ParquetImages {
+    /// The block that holds a row, and the row's place in it.
+    fn block(&self, file: u32, row: usize) -> Result<(Arc<Images>, usize), DomainError> {
+        let ParquetFile {
+            path,
+            bytes,
+            blocks,
+        } = &self.files[file as usize];
+        let number = blocks.partition_point(|block| block.first <= row) - 1;
+        let block = &blocks[number];
+        let within = row - block.first;
+        // Whoever waits here mostly waits for the block that is being read.
+        let mut kept = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (file, number);
+        if let Some(at) = kept.iter().position(|(known, _)| *known == key) {
+            let found = kept.remove(at).expect("it was found there");
+            let images = Arc::clone(&found.1);
+            kept.push_back(found);
+            return Ok((images, within));
+        }
+        let opened = Opened::new(path)?;
+        let images = opened.images(*bytes, block).map_err(|error| {
+            let (first, last) = (block.first, block.first + block.rows.len() - 1);
+            DomainError::Format {
+                place: format!("{}: rows {first} to {last}", path.display()),
+                problem: format!("the images cannot be read ({})", said(&error)),
+                fix: "copy the file again".to_owned(),
+            }
+        })?;
+        let images = Arc::new(images);
+        if kept.len() == BLOCKS {
+            kept.pop_front();
+        }
+        kept.push_back((key, Arc::clone(&images)));
+        Ok((images, within))
+    }
+}
+
+impl ImageStore for ParquetImages {
+    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+        let (file, row) = self.rows[number];
+        let (images, at) = self.block(file, row as usize)?;
+        match images.get(at).and_then(Option::as_ref) {
+            Some(bytes) => decode::decode_bytes(Path::new(&self.place(number)), bytes),
+            None => Err(DomainError::Format {
+                place: self.place(number),
+                problem: "the row has no image bytes (its image may lie outside the file)"
+                    .to_owned(),
+                fix: "give files with the images in them".to_owned(),
+            }),
+        }
+    }
+}
+
+impl SourceStore for ParquetImages {
+    fn place(&self, number: usize) -> String {
+        let (file, row) = self.rows[number];
+        let path = self.files[file as usize].path.display();
+        format!("{path}: row {row} ({})", self.names[number])
+    }
+
+    fn check(
+        &self,
+        _number: usize,
+        _image: &SourceImage,
+        _stamp: &mut StampBuilder,
+    ) -> Result<(), DomainError> {
+        // What the shard says of itself has been read, and the shard noted, when the source was
+        // opened.
+        Ok(())
+    }
+}

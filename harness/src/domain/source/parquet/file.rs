@@ -1,0 +1,318 @@
+//! One parquet file: its columns, its labels, and the blocks in which its images are read.
+
+use crate::domain::classes::tag::Tag;
+use crate::domain::error::DomainError;
+use crate::domain::file::unreadable;
+use crate::suggest::hint;
+use ::parquet::basic::Type as Physical;
+use ::parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use ::parquet::schema::types::SchemaDescriptor;
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+
+/// A block has no more rows than hold this many bytes of images, on average.
+const BLOCK_BYTES: i64 = 16 << 20;
+
+/// A parquet file with its footer read.
+pub(crate) struct Opened<'a> {
+    path: &'a Path,
+    reader: SerializedFileReader<File>,
+}
+
+/// All of a file but its images.
+pub(crate) struct Content {
+    /// The leaf column of the image bytes.
+    pub(crate) bytes: usize,
+    pub(crate) paths: Vec<Option<String>>,
+    pub(crate) labels: Vec<Option<Label>>,
+    /// The class names that the file's metadata gives the numbers of its label column.
+    pub(crate) classes: Option<Vec<String>>,
+}
+
+/// A label as it is in the file.
+pub(crate) enum Label {
+    Text(String),
+    Number(i64),
+}
+
+impl<'a> Opened<'a> {
+    pub(crate) fn new(path: &'a Path) -> Result<Self, DomainError> {
+        let file = File::open(path).map_err(unreadable(path))?;
+        if file.metadata().map_err(unreadable(path))?.len() == 0 {
+            return Err(DomainError::EmptyFile {
+                path: path.to_owned(),
+            });
+        }
+        let reader = SerializedFileReader::new(file).map_err(|error| DomainError::Format {
+            place: path.display().to_string(),
+            problem: format!(
+                "no parquet file, or one that is cut short ({})",
+                said(&error)
+            ),
+            fix: "copy it again".to_owned(),
+        })?;
+        Ok(Self { path, reader })
+    }
+
+    pub(crate) fn bad(&self, problem: String, fix: &str) -> DomainError {
+        DomainError::Format {
+            place: self.path.display().to_string(),
+            problem,
+            fix: fix.to_owned(),
+        }
+    }
+
+    fn damaged(&self, what: &str) -> impl Fn(ParquetError) -> DomainError {
+        let (place, what) = (self.path.display().to_string(), what.to_owned());
+        move |error| DomainError::Format {
+            place: place.clone(),
+            problem: format!("the {what} cannot be read ({})", said(&error)),
+            fix: "copy the file again".to_owned(),
+        }
+    }
+
+    fn schema(&self) -> &SchemaDescriptor {
+        self.reader.metadata().file_metadata().schema_descr()
+    }
+
+    /// The leaf column with this path, if it has one value a row.
+    fn leaf(&self, path: &[&str]) -> Option<(usize, Physical)> {
+        let mut columns = self.schema().columns().iter().enumerate();
+        let (leaf, column) = columns.find(|(_, column)| column.path().parts() == path)?;
+        (column.max_rep_level() == 0).then(|| (leaf, column.physical_type()))
+    }
+
+    fn no_column(&self, key: &str, name: &str) -> DomainError {
+        let fields = self.schema().root_schema().get_fields();
+        if fields.iter().any(|field| field.name() == name) {
+            let holds = match key {
+                "image" => "neither images (a struct with `bytes`) nor the bytes of images",
+                _ => "neither whole numbers nor text",
+            };
+            let problem = format!("the column `{name}` holds {holds}");
+            return self.bad(
+                problem,
+                &format!("name another one, as in `columns: {{{key}: …}}`"),
+            );
+        }
+        let hint = hint(name, fields.iter().map(|field| field.name()));
+        self.bad(
+            format!("there is no column `{name}`"),
+            &format!("name it with `columns: {{{key}: …}}`{hint}"),
+        )
+    }
+
+    /// All but the images, which are in the column `image`, with the labels in the column `label`.
+    pub(crate) fn content(&self, image: &str, label: &str) -> Result<Content, DomainError> {
+        let (bytes, paths) = match (self.leaf(&[image, "bytes"]), self.leaf(&[image])) {
+            (Some((leaf, Physical::BYTE_ARRAY)), _) => (leaf, self.leaf(&[image, "path"])),
+            (None, Some((leaf, Physical::BYTE_ARRAY))) => (leaf, None),
+            _ => return Err(self.no_column("image", image)),
+        };
+        let rows = self.rows();
+        let paths = match paths {
+            Some((leaf, Physical::BYTE_ARRAY)) => self.texts(leaf, "column of image paths")?,
+            _ => vec![None; rows],
+        };
+        let what = "column of labels";
+        let labels: Vec<Option<Label>> = match self.leaf(&[label]) {
+            Some((leaf, Physical::INT64)) => {
+                let numbers = self.column::<Int64Type>(leaf).map_err(self.damaged(what))?;
+                numbers.into_iter().map(|n| n.map(Label::Number)).collect()
+            }
+            Some((leaf, Physical::INT32)) => {
+                let numbers = self.column::<Int32Type>(leaf).map_err(self.damaged(what))?;
+                let numbers = numbers.into_iter();
+                numbers
+                    .map(|n| n.map(|n| Label::Number(n.into())))
+                    .collect()
+            }
+            Some((leaf, Physical::BYTE_ARRAY)) => {
+                let texts = self.texts(leaf, what)?.into_iter();
+                texts.map(|text| text.map(Label::Text)).collect()
+            }
+            _ => return Err(self.no_column("label", label)),
+        };
+        for (column, length) in [("image paths", paths.len()), ("labels", labels.len())] {
+            if length != rows {
+                let problem = format!("{length} {column} for {rows} rows");
+                return Err(self.bad(problem, "copy it again"));
+            }
+        }
+        Ok(Content {
+            bytes,
+            paths,
+            labels,
+            classes: self.class_names(label),
+        })
+    }
+
+    /// The class of a numbered row.
+    pub(crate) fn tag(
+        &self,
+        row: usize,
+        label: i64,
+        names: Option<&[String]>,
+    ) -> Result<Tag, DomainError> {
+        let number = u64::try_from(label).ok();
+        let name = match (number, names) {
+            (Some(number), None) => return Ok(Tag::number(number)),
+            (Some(number), Some(names)) => names.get(number as usize),
+            (None, _) => None,
+        };
+        match (number, name) {
+            (Some(number), Some(name)) => Ok(Tag::numbered(number, name)),
+            _ => Err(DomainError::Format {
+                place: format!("{}: row {row}", self.path.display()),
+                problem: match names {
+                    Some(names) => {
+                        format!(
+                            "the label {label} is none of the file's {} classes",
+                            names.len()
+                        )
+                    }
+                    None => format!("the label {label} is no class"),
+                },
+                fix: "give files whose every row has a label".to_owned(),
+            }),
+        }
+    }
+
+    fn rows(&self) -> usize {
+        let groups = self.reader.metadata().row_groups().iter();
+        groups.map(|group| group.num_rows() as usize).sum()
+    }
+
+    /// All rows, cut into blocks.
+    pub(crate) fn blocks(&self, leaf: usize) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut first = 0;
+        for (number, group) in self.reader.metadata().row_groups().iter().enumerate() {
+            let rows = group.num_rows() as usize;
+            let bytes = group.column(leaf).uncompressed_size().max(1);
+            let most = (rows as i64).saturating_mul(BLOCK_BYTES) / bytes;
+            let most = (most.max(1) as usize).min(rows.max(1));
+            for start in (0..rows).step_by(most) {
+                blocks.push(Block {
+                    first: first + start,
+                    group: number,
+                    rows: start..(start + most).min(rows),
+                });
+            }
+            first += rows;
+        }
+        blocks
+    }
+
+    /// The values of a leaf column, `None` where there is none.
+    fn column<T: DataType>(&self, leaf: usize) -> Result<Vec<Option<T::T>>, ParquetError> {
+        let mut values = Vec::new();
+        for group in 0..self.reader.num_row_groups() {
+            let group = self.reader.get_row_group(group)?;
+            let rows = group.metadata().num_rows() as usize;
+            values.extend(some_rows::<T>(&*group, leaf, 0..rows)?);
+        }
+        Ok(values)
+    }
+
+    fn texts(&self, leaf: usize, what: &str) -> Result<Vec<Option<String>>, DomainError> {
+        let values = self
+            .column::<ByteArrayType>(leaf)
+            .map_err(self.damaged(what))?;
+        let mut texts = Vec::with_capacity(values.len());
+        for (row, value) in values.into_iter().enumerate() {
+            let text = value.map(|value| String::from_utf8(value.data().to_vec()));
+            texts.push(text.transpose().map_err(|_| DomainError::Format {
+                place: format!("{}: row {row}", self.path.display()),
+                problem: format!("the {what} holds what is not UTF-8 text"),
+                fix: "name another column".to_owned(),
+            })?);
+        }
+        Ok(texts)
+    }
+
+    /// The names of a `ClassLabel` column, in Hugging Face's metadata.
+    fn class_names(&self, label: &str) -> Option<Vec<String>> {
+        let metadata = self
+            .reader
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()?;
+        let entry = metadata.iter().find(|entry| entry.key == "huggingface")?;
+        let json: serde_json::Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
+        let names = json["info"]["features"][label]["names"].as_array()?;
+        names
+            .iter()
+            .map(|name| name.as_str().map(String::from))
+            .collect()
+    }
+
+    /// The image bytes of a block, copied out of the pages that they share.
+    pub(crate) fn images(
+        &self,
+        leaf: usize,
+        block: &Block,
+    ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
+        let group = self.reader.get_row_group(block.group)?;
+        let values = some_rows::<ByteArrayType>(&*group, leaf, block.rows.clone())?;
+        let copied = |value: Option<ByteArray>| value.map(|value| value.data().to_vec());
+        Ok(values.into_iter().map(copied).collect())
+    }
+}
+
+/// Some rows of a row group's column, `None` where there is no value.
+fn some_rows<T: DataType>(
+    group: &dyn RowGroupReader,
+    leaf: usize,
+    rows: Range<usize>,
+) -> Result<Vec<Option<T::T>>, ParquetError> {
+    let mut column: ColumnReaderImpl<T> = get_typed_column_reader(group.get_column_reader(leaf)?);
+    let skipped = column.skip_records(rows.start)?;
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let wanted = rows.len();
+    let (read, ..) = column.read_records(wanted, Some(&mut levels), None, &mut values)?;
+    if skipped < rows.start || read < wanted {
+        let there = skipped + read;
+        let message = format!("the row group ends after {there} rows");
+        return Err(ParquetError::EOF(message));
+    }
+    // A row has a value if nothing on the way down to the leaf is null: the column itself, and
+    // each struct that it is nested in.
+    let defined = group.metadata().column(leaf).column_descr().max_def_level();
+    if defined == 0 {
+        // Nothing can be null, so no levels are written.
+        return Ok(values.into_iter().map(Some).collect());
+    }
+    let mut values = values.into_iter();
+    let value = |level| {
+        if level == defined {
+            values.next()
+        } else {
+            None
+        }
+    };
+    Ok(levels.into_iter().map(value).collect())
+}
+
+/// What the library says, in one line.
+pub(crate) fn said(error: &ParquetError) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Neighbouring rows that are read at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    /// The first row, counted from the file's first.
+    pub(crate) first: usize,
+    group: usize,
+    /// Counted from the group's first.
+    pub(crate) rows: Range<usize>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! Tar shards as webdataset writes them: members that share a key are one sample, `KEY.jpg` with
+//! `KEY.cls`.
+//!
+//! The label is in `KEY.cls`, else in the `label` field of `KEY.json`, else in `KEY.txt`. The
+//! shards are gone through once, header by header; where each image begins is remembered, and it is
+//! read from there when it is decoded.
+
+use super::image_files::has_image_ending;
+use super::images::{SourceImage, SourceImages, SourceStore};
+use super::kind::SourceKind;
+use super::shards::{self, Shards};
+use crate::domain::classes::tag::Tag;
+use crate::domain::classes::{Classes, LeaveOut};
+use crate::domain::contents::{Contents, ImageStore};
+use crate::domain::error::DomainError;
+use crate::domain::file::{note, unreadable};
+use crate::domain::hash::StampBuilder;
+use crate::domain::image::decode;
+use crate::domain::split_list::SplitList;
+use crate::domain::split_list::matching::contents;
+use crate::domain::written::KeyValue;
+use image::RgbImage;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// A tar archive ends with two blocks of zeros.
+const END: u64 = 2 * 512;
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// No label is longer.
+const LONGEST_LABEL: u64 = 1 << 20;
+
+/// Tar files as webdataset writes them: `KEY.jpg` with `KEY.cls`, `KEY.json` (its field `label`) or
+/// `KEY.txt`. Files are train or test by name (`train-000000.tar`, `train/0.tar`). Not gzipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webdataset {
+    pub(crate) path: Shards,
+    pub(crate) columns: Option<Fields>,
+    pub(crate) split: Option<SplitList>,
+    pub(crate) classes: Option<Classes>,
+    pub(crate) leave_out: Option<LeaveOut>,
+}
+
+/// What the fields of the `.json` members are called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fields {
+    /// The field of the labels; default `label`.
+    pub label: Option<String>,
+}
+
+impl KeyValue for Fields {}
+
+impl SourceKind for Webdataset {
+    const NAME: &'static str = "webdataset";
+    const SUMMARY: &'static str =
+        "tar shards of images with .cls, .json or .txt beside them; `path`";
+
+    fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
+        vec![
+            ("path", &mut self.path),
+            ("columns", &mut self.columns),
+            ("split", &mut self.split),
+            ("classes", &mut self.classes),
+            ("leave_out", &mut self.leave_out),
+        ]
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(self.path.root())
+    }
+
+    fn open(&self) -> Result<Contents, DomainError> {
+        let field = self
+            .columns
+            .as_ref()
+            .and_then(|columns| columns.label.as_deref());
+        let images = images(&self.path, field.unwrap_or("label"), self.split.is_some())?;
+        contents(images, &self.split, &self.classes, &self.leave_out)
+    }
+}
+
+struct TarImages {
+    shards: Vec<PathBuf>,
+    members: Vec<Member>,
+}
+
+/// An image inside a shard.
+struct Member {
+    shard: u32,
+    name: String,
+    start: u64,
+    length: u64,
+}
+
+/// What a shard has under one key.
+#[derive(Default)]
+struct Parts {
+    image: Option<Member>,
+    /// By rank: `cls`, `json`, `txt`.
+    labels: [Option<Tag>; 3],
+}
+
+fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, DomainError> {
+    let found = shards::find(shards, "tar", listed)?;
+    let mut stamp = StampBuilder::new();
+    let mut images = Vec::new();
+    let mut store = TarImages {
+        shards: Vec::new(),
+        members: Vec::new(),
+    };
+    for shard in &found {
+        note(&shard.path, &mut stamp)?;
+        let number = store.shards.len() as u32;
+        for (key, parts) in read(&shard.path, number, field)? {
+            let Some(member) = parts.image else {
+                return Err(DomainError::Format {
+                    place: format!("{}: {key}", shard.path.display()),
+                    problem: "there is a label under this key but no image (.jpg, .jpeg or .png)"
+                        .to_owned(),
+                    fix: "add the image, or remove the label".to_owned(),
+                });
+            };
+            images.push(SourceImage {
+                name: member.name.clone(),
+                tag: parts.labels.into_iter().flatten().next(),
+                split: shard.split,
+            });
+            store.members.push(member);
+        }
+        store.shards.push(shard.path.clone());
+    }
+    Ok(SourceImages {
+        path: shards.named(&found),
+        images,
+        declared: None,
+        store: Box::new(store),
+        stamp,
+    })
+}
+
+/// The samples of a shard, in its order.
+fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>, DomainError> {
+    let mut file = File::open(path).map_err(unreadable(path))?;
+    let size = file.metadata().map_err(unreadable(path))?.len();
+    let mut magic = [0; 2];
+    if size == 0 {
+        return Err(DomainError::EmptyFile {
+            path: path.to_owned(),
+        });
+    }
+    if file.read_exact(&mut magic).is_ok() && magic == GZIP_MAGIC {
+        return Err(shards::packed_file(path));
+    }
+    file.rewind().map_err(unreadable(path))?;
+
+    let damaged = |problem: String| DomainError::Format {
+        place: path.display().to_string(),
+        problem,
+        fix: "copy it again".to_owned(),
+    };
+    let broken = |error: std::io::Error| damaged(format!("damaged tar archive ({error})"));
+    let mut archive = tar::Archive::new(file);
+    let mut samples: IndexMap<String, Parts> = IndexMap::new();
+    let mut end = 0;
+    for entry in archive.entries_with_seek().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let (start, length) = (entry.raw_file_position(), entry.size());
+        let name = entry.path_bytes().into_owned();
+        let name = String::from_utf8(name).map_err(|_| {
+            damaged("a member's name is not valid UTF-8, so it has no portable form".to_owned())
+        })?;
+        let name = name.trim_start_matches("./").to_owned();
+        if start.saturating_add(length) > size {
+            let there = size.saturating_sub(start);
+            return Err(damaged(format!(
+                "the archive is cut short inside `{name}`, of whose {length} bytes {there} are there"
+            )));
+        }
+        end = start + length.div_ceil(512) * 512;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let file_name = name.rsplit('/').next().unwrap_or(&name);
+        // The key ends at the first dot of the file's name.
+        let Some((stem, ending)) = file_name
+            .split_once('.')
+            .filter(|(stem, _)| !stem.is_empty())
+        else {
+            continue;
+        };
+        let key = name[..name.len() - file_name.len() + stem.len()].to_owned();
+        let place = || format!("{}: {name}", path.display());
+        let rank = match ending.to_lowercase().as_str() {
+            "cls" => 0,
+            "json" => 1,
+            "txt" => 2,
+            _ if has_image_ending(&name) => {
+                let parts = samples.entry(key).or_default();
+                if let Some(other) = &parts.image {
+                    return Err(DomainError::Format {
+                        place: place(),
+                        problem: format!("a second image under one key, after `{}`", other.name),
+                        fix: "give each image a key of its own".to_owned(),
+                    });
+                }
+                parts.image = Some(Member {
+                    shard,
+                    name,
+                    start,
+                    length,
+                });
+                continue;
+            }
+            // What else samples carry is no part of a labelled image.
+            _ => continue,
+        };
+        let mut text = String::new();
+        let read = (&mut entry).take(LONGEST_LABEL).read_to_string(&mut text);
+        read.map_err(|error| DomainError::Format {
+            place: place(),
+            problem: format!("cannot be read as text ({error})"),
+            fix: "copy the archive again".to_owned(),
+        })?;
+        let tag = match rank {
+            1 => json_label(&text, field).map_err(|problem| DomainError::Format {
+                place: place(),
+                problem,
+                fix: "give a whole number or text".to_owned(),
+            })?,
+            _ => Some(Tag::parse(text.trim())),
+        };
+        samples.entry(key).or_default().labels[rank] = tag;
+    }
+    if end.saturating_add(END) > size {
+        return Err(damaged(
+            "the archive is cut short: the mark of its end is missing".to_owned(),
+        ));
+    }
+    Ok(samples)
+}
+
+/// The label in a `.json` member, if it has one.
+fn json_label(text: &str, field: &str) -> Result<Option<Tag>, String> {
+    let json: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("this is not valid JSON: {error}"))?;
+    match &json[field] {
+        serde_json::Value::Null => Ok(None),
+        serde_json::Value::String(text) => Ok(Some(Tag::text(text))),
+        other => match other.as_u64() {
+            Some(number) => Ok(Some(Tag::number(number))),
+            None => Err(format!("the field `{field}` holds {other}")),
+        },
+    }
+}
+
+impl ImageStore for TarImages {
+    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+        let member = &self.members[number];
+        let path = &self.shards[member.shard as usize];
+        let mut file = File::open(path).map_err(unreadable(path))?;
+        let mut bytes = vec![0; member.length as usize];
+        file.seek(SeekFrom::Start(member.start))
+            .and_then(|_| file.read_exact(&mut bytes))
+            .map_err(unreadable(path))?;
+        decode::decode_bytes(Path::new(&self.place(number)), &bytes)
+    }
+}
+
+impl SourceStore for TarImages {
+    fn place(&self, number: usize) -> String {
+        let member = &self.members[number];
+        let path = self.shards[member.shard as usize].display();
+        format!("{path}: {}", member.name)
+    }
+
+    fn check(
+        &self,
+        _number: usize,
+        _image: &SourceImage,
+        _stamp: &mut StampBuilder,
+    ) -> Result<(), DomainError> {
+        // The shard was gone through, and noted, when the source was opened.
+        Ok(())
+    }
+}

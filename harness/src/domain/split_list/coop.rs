@@ -1,0 +1,48 @@
+//! JSON as CoOp's `split_zhou_*.json`: `{"train": [[file, label, class name], …], "val": […],
+//! "test": […]}`.
+
+use super::entry::{At, Entry, ListFile};
+use super::form::ValidationPart;
+use crate::domain::classes::tag::Tag;
+use crate::domain::error::DomainError;
+use crate::domain::sample::Split;
+use serde::Deserialize;
+
+/// Its parts.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Zhou {
+    train: Vec<(String, u64, String)>,
+    #[serde(default)]
+    val: Vec<(String, u64, String)>,
+    test: Vec<(String, u64, String)>,
+}
+
+/// The entries of a file that holds both splits.
+pub(crate) fn read(
+    file: &ListFile,
+    bytes: &[u8],
+    val: ValidationPart,
+) -> Result<Vec<Entry>, DomainError> {
+    let zhou: Zhou = serde_json::from_slice(bytes).map_err(|error| {
+        let form = r#"{"train": [[file, label, class name], …], "test": […]}"#;
+        file.bad(
+            error.to_string(),
+            &format!("give a list of the form {form}"),
+        )
+    })?;
+    let parts = [
+        ("train", zhou.train, Some(Split::Train)),
+        ("val", zhou.val, val.split()),
+        ("test", zhou.test, Some(Split::Test)),
+    ];
+    let mut entries = Vec::new();
+    for (part, images, split) in parts {
+        let Some(split) = split else { continue };
+        for (index, (name, label, class)) in images.into_iter().enumerate() {
+            let tag = Some(Tag::numbered(label, class));
+            entries.push(file.entry(&name, tag, split, At::Part(part, index)));
+        }
+    }
+    Ok(entries)
+}

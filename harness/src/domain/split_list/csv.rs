@@ -1,0 +1,64 @@
+//! CSV with the columns `file`, `class` and `split`: a class is a name or a number; without the
+//! column `class` the source's own labels hold. In a file for each split the column `split` is left
+//! out.
+
+use super::entry::{At, Entry, ListFile};
+use super::form::ValidationPart;
+use crate::domain::classes::tag::Tag;
+use crate::domain::error::DomainError;
+use crate::domain::hash::StampBuilder;
+use crate::domain::sample::Split;
+use crate::domain::table::{Row, Table};
+
+/// The entries of a table of both splits.
+pub(crate) fn read(
+    file: &ListFile,
+    val: ValidationPart,
+    stamp: &mut StampBuilder,
+) -> Result<Vec<Entry>, DomainError> {
+    let table = Table::read(file.path(), stamp)?;
+    let split = table.wanted("split")?;
+    let mut entries = entries(file, &table, |row| match row.field(split) {
+        "train" => Ok(Some(Split::Train)),
+        "test" => Ok(Some(Split::Test)),
+        "val" | "valid" | "validation" => Ok(val.split()),
+        other => {
+            let problem = format!("the split is `{other}`");
+            Err(table.bad(row, problem, "write `train`, `val` or `test`"))
+        }
+    })?;
+    // Train before test, as the samples of a domain stand.
+    entries.sort_by_key(|entry| entry.split == Split::Test);
+    Ok(entries)
+}
+
+/// The entries of a table of one split.
+pub(crate) fn read_split(
+    file: &ListFile,
+    split: Split,
+    stamp: &mut StampBuilder,
+) -> Result<Vec<Entry>, DomainError> {
+    let table = Table::read(file.path(), stamp)?;
+    entries(file, &table, |_| Ok(Some(split)))
+}
+
+fn entries(
+    list: &ListFile,
+    table: &Table,
+    split: impl Fn(&Row) -> Result<Option<Split>, DomainError>,
+) -> Result<Vec<Entry>, DomainError> {
+    let file = table.wanted("file")?;
+    let class = table.column("class");
+    let mut entries = Vec::new();
+    for row in &table.rows {
+        let Some(split) = split(row)? else { continue };
+        let tag = class.map(|class| row.field(class));
+        if tag == Some("") {
+            let problem = format!("`{}` has no class", row.field(file));
+            return Err(table.bad(row, problem, "write one, or remove the column `class`"));
+        }
+        let at = At::Line(row.line);
+        entries.push(list.entry(row.field(file), tag.map(Tag::parse), split, at));
+    }
+    Ok(entries)
+}

@@ -1,0 +1,96 @@
+//! One image of a split list, as read.
+
+use crate::domain::classes::tag::Tag;
+use crate::domain::error::DomainError;
+use crate::domain::sample::Split;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An image of a list.
+pub(crate) struct Entry {
+    /// As written, but portable.
+    pub(crate) name: String,
+    /// Its class, if the list says so.
+    pub(crate) tag: Option<Tag>,
+    /// Its split.
+    pub(crate) split: Split,
+    file: Arc<Path>,
+    at: At,
+}
+
+/// Where in its file an entry stands.
+pub(crate) enum At {
+    /// Index into a part of CoOp's JSON.
+    Part(&'static str, usize),
+    /// Index into `data`.
+    Data(usize),
+    /// Line of a table.
+    Line(u64),
+}
+
+/// A file of a list, while its entries are read.
+pub(crate) struct ListFile {
+    path: Arc<Path>,
+}
+
+impl ListFile {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file's name ends in.
+    pub(crate) fn ending(&self) -> String {
+        let ending = self.path.extension().unwrap_or_default();
+        ending.to_string_lossy().to_lowercase()
+    }
+
+    pub(crate) fn entry(&self, name: &str, tag: Option<Tag>, split: Split, at: At) -> Entry {
+        Entry {
+            name: portable(name),
+            tag,
+            split,
+            file: Arc::clone(&self.path),
+            at,
+        }
+    }
+
+    /// An error about the file as a whole.
+    pub(crate) fn bad(&self, problem: String, fix: &str) -> DomainError {
+        DomainError::Format {
+            place: self.path.display().to_string(),
+            problem,
+            fix: fix.to_owned(),
+        }
+    }
+
+    /// The error about a file whose ending is that of no list.
+    pub(crate) fn unknown(&self) -> DomainError {
+        let problem = "the form of this list is unknown".to_owned();
+        self.bad(problem, "give .json, .yaml or .csv")
+    }
+}
+
+impl Entry {
+    /// Where the entry stands, for a message.
+    pub(crate) fn place(&self) -> String {
+        let file = self.file.display();
+        match self.at {
+            At::Part(part, index) => format!("{file}: {part}[{index}]"),
+            At::Data(index) => format!("{file}: data[{index}]"),
+            At::Line(line) => format!("{file}: line {line}"),
+        }
+    }
+}
+
+/// A name as every system writes it.
+pub(crate) fn portable(name: &str) -> String {
+    let parts = name.split(['/', '\\']);
+    let parts: Vec<&str> = parts
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    parts.join("/")
+}

@@ -1,0 +1,128 @@
+//! The key `split`, as a scenario writes it.
+
+use crate::domain::sample::Split;
+use crate::domain::written::{FilePerSplit, KeyValue, forms, path_or};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// A list of which images belong to the domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SplitList {
+    /// A single file: CoOp's JSON, or a CSV table with a column `split`.
+    One(SplitFile),
+    /// A file for each split: `data` and `targets` in YAML or JSON, or a CSV table.
+    PerSplit(FilePerSplit),
+}
+
+/// A list of both splits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitFile {
+    /// The file, relative to the scenario's.
+    pub file: PathBuf,
+    /// What becomes of the list's validation part: `unused` (default), or `train` to learn from it
+    /// too.
+    pub val: Option<ValidationPart>,
+}
+
+/// What becomes of the validation part of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidationPart {
+    /// It is not used.
+    #[default]
+    Unused,
+    /// It is added to the train split, after it.
+    Train,
+}
+
+impl ValidationPart {
+    /// The split that it belongs to, if it is used.
+    pub(crate) fn split(self) -> Option<Split> {
+        match self {
+            Self::Unused => None,
+            Self::Train => Some(Split::Train),
+        }
+    }
+}
+
+impl KeyValue for SplitList {
+    fn paths(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
+        match self {
+            Self::One(list) => vec![("", &mut list.file)],
+            Self::PerSplit(files) => files.paths(),
+        }
+    }
+}
+
+forms!(
+    SplitList, "a file, `{file: …, val: train}`, or `{train: …, test: …}`",
+    text: |file| SplitList::One(SplitFile { file, val: None }), mapping: Mapping::list
+);
+
+/// The two mappings that a split list may be. Which one it is shows when its keys are known.
+struct Mapping(SplitList);
+
+impl Mapping {
+    fn list(self) -> SplitList {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Mapping {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Either {
+            file: Option<PathBuf>,
+            val: Option<ValidationPart>,
+            train: Option<PathBuf>,
+            test: Option<PathBuf>,
+        }
+
+        let either = Either::deserialize(deserializer)?;
+        match either {
+            Either {
+                file: Some(file),
+                val,
+                train: None,
+                test: None,
+            } => Ok(Self(SplitList::One(SplitFile { file, val }))),
+            Either {
+                file: None,
+                val: None,
+                train: Some(train),
+                test: Some(test),
+            } => Ok(Self(SplitList::PerSplit(FilePerSplit { train, test }))),
+            _ => Err(de::Error::custom(
+                "a list is one file, `{file: split.json, val: unused}`, or one for each split, \
+                 `{train: train.yaml, test: test.yaml}`",
+            )),
+        }
+    }
+}
+
+impl JsonSchema for SplitList {
+    fn schema_name() -> Cow<'static, str> {
+        "SplitList".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        path_or(
+            "A list of which images belong to the domain, with which class, in which split. Images \
+             are found by file name, so that one published split serves every copy of them. It is \
+             CoOp's `split_zhou_*.json`; a CSV table with the columns `file`, `class` (a name or a \
+             number; optional) and `split`; or a file for each split, `{train: a.yaml, test: \
+             b.yaml}`, with `data:` and `targets:` as CODA-Prompt's for ImageNet-R. Without it the \
+             source itself says which images are train and which test.",
+            vec![
+                generator.subschema_for::<SplitFile>(),
+                generator.subschema_for::<FilePerSplit>(),
+            ],
+        )
+    }
+}

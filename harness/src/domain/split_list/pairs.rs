@@ -1,0 +1,51 @@
+//! YAML (or JSON) as CODA-Prompt's lists for ImageNet-R, a file for each split: `data:` with the
+//! files and `targets:` with their classes.
+
+use super::entry::{At, Entry, ListFile};
+use crate::domain::classes::ClassKey;
+use crate::domain::error::DomainError;
+use crate::domain::sample::Split;
+use serde::Deserialize;
+
+/// Files and classes, in the same order.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DataTargets {
+    data: Vec<String>,
+    targets: Vec<ClassKey>,
+}
+
+const FORM: &str = "give `data:` (the files) and `targets:` (their classes)";
+
+/// The entries of a YAML file that holds one split.
+pub(crate) fn read_yaml(
+    file: &ListFile,
+    bytes: &[u8],
+    split: Split,
+) -> Result<Vec<Entry>, DomainError> {
+    let pairs = serde_yaml::from_slice(bytes).map_err(|error| file.bad(error.to_string(), FORM))?;
+    entries(file, pairs, split)
+}
+
+/// The entries of a JSON file that holds one split.
+pub(crate) fn read_json(
+    file: &ListFile,
+    bytes: &[u8],
+    split: Split,
+) -> Result<Vec<Entry>, DomainError> {
+    let pairs = serde_json::from_slice(bytes).map_err(|error| file.bad(error.to_string(), FORM))?;
+    entries(file, pairs, split)
+}
+
+fn entries(file: &ListFile, pairs: DataTargets, split: Split) -> Result<Vec<Entry>, DomainError> {
+    let DataTargets { data, targets } = pairs;
+    if data.len() != targets.len() {
+        let (data, targets) = (data.len(), targets.len());
+        let problem = format!("{data} files in `data`, {targets} classes in `targets`");
+        return Err(file.bad(problem, "copy the list again"));
+    }
+    let pairs = data.iter().zip(targets).enumerate();
+    let entries = pairs
+        .map(|(index, (name, class))| file.entry(name, Some(class.into()), split, At::Data(index)));
+    Ok(entries.collect())
+}
