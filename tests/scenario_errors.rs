@@ -1,4 +1,4 @@
-//! A mistake in a scenario or in an argument: exit code 2, one message with the place and the mend, and nothing is begun.
+//! A mistake in a scenario or in an argument: exit code 2, one message with the place and how to fix it, and nothing is begun.
 //!
 //! Every message is pinned beside the code that makes it; these are samples of how they reach the user.
 

@@ -6,15 +6,15 @@ mod inspect;
 mod leaderboard;
 mod ls;
 mod plan;
+mod print;
+mod resolve;
 mod run;
 mod validate;
 mod verify;
 
-use crate::cli::{Cli, Command, DataCommand, FetchCommand, PluginCommand, ScenarioArgs};
+use crate::cli::{Cli, Command, DataCommand, FetchCommand, PluginCommand};
 use crate::error::Error;
-use crate::plugin::Registry;
-use crate::scenario::{Scenario, schema};
-use std::io::Write;
+use crate::scenario::schema;
 
 /// Does what the command line says.
 ///
@@ -48,29 +48,10 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Plugin {
             command: PluginCommand::Inspect { file },
         } => inspect::inspect(&file),
-        Command::Schema => print(&schema()),
+        Command::Schema => print::print(&schema()),
         Command::Probe => children::probe(),
         Command::Embed => children::embed(),
         Command::Cell { out } => children::cell(&out),
         Command::Report { dir } => children::report(&dir),
     }
-}
-
-/// To standard output. A reader that has left (`| head`) is no error.
-fn print(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    let newline = if text.ends_with('\n') { "" } else { "\n" };
-    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Internal(
-            format!("writing to standard output: {error}"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// The scenario as the arguments select it, and the plugins that were found.
-fn resolve(args: &ScenarioArgs) -> Result<(Scenario, Registry), Error> {
-    let scenario = Scenario::load(&args.scenario, &args.set)?.select(&args.selection())?;
-    let registry = Registry::discover(&args.plugins.search_path())?;
-    Ok((scenario, registry))
 }

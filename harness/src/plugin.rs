@@ -7,6 +7,7 @@
 mod discover;
 mod error;
 mod file;
+mod kind;
 mod library;
 mod libtorch;
 mod load;
@@ -17,9 +18,10 @@ mod registry;
 pub use discover::SearchPath;
 pub use error::{PluginError, PluginFault};
 pub use file::PluginFile;
+pub use kind::Kind;
 pub use load::Loaded;
 pub use reference::{PluginId, PluginRef};
-pub use registry::{Kind, Registry};
+pub use registry::Registry;
 
 /// The runtime that plugins on libtorch name in their manifest, and that this clbench opens for them.
 pub const LIBTORCH: &str = "libtorch 2.11.0";

@@ -1,6 +1,6 @@
 //! `clbench fetch`: brings weights onto this machine.
 
-use super::print;
+use super::print::print;
 use crate::error::Error;
 use crate::hub::{self, RepoFile};
 use hf_hub::api::Progress;

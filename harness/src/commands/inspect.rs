@@ -1,6 +1,6 @@
 //! `clbench plugin inspect`: a plugin file, without running it.
 
-use super::print;
+use super::print::print;
 use crate::error::Error;
 use crate::plugin::PluginFile;
 use harness_abi::manifest::Offer;

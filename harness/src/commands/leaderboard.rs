@@ -1,6 +1,6 @@
 //! `clbench leaderboard`: tables of results that are there.
 
-use super::print;
+use super::print::print;
 use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};

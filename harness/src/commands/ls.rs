@@ -1,6 +1,6 @@
 //! `clbench ls`: what there is to use in a scenario.
 
-use super::print;
+use super::print::print;
 use crate::cli::{Listed, PluginArgs};
 use crate::domain::Source;
 use crate::error::Error;

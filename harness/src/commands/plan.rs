@@ -1,6 +1,7 @@
 //! `clbench plan`: the cells of a scenario.
 
-use super::{print, resolve};
+use super::print::print;
+use super::resolve::resolve;
 use crate::cli::ScenarioArgs;
 use crate::error::Error;
 use crate::run::{Interrupt, Plan};

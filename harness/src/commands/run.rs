@@ -1,6 +1,7 @@
 //! `clbench run`: plan, compute, gather, print.
 
-use super::{print, resolve};
+use super::print::print;
+use super::resolve::resolve;
 use crate::cli::RunArgs;
 use crate::error::Error;
 use crate::metric::PluginMetrics;

@@ -1,6 +1,6 @@
 //! `clbench validate`: what can be known of a scenario without running anything.
 
-use super::print;
+use super::print::print;
 use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::plugin::{Kind, PluginError, PluginFault, Registry};

@@ -1,6 +1,6 @@
 //! `clbench data verify`: are these the images, the split and the class orders that the scenario means?
 
-use super::print;
+use super::print::print;
 use crate::domain::verify::{Findings, examine, per_class};
 use crate::domain::{Domain, Split};
 use crate::error::Error;

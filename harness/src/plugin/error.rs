@@ -1,4 +1,4 @@
-//! What can be wrong with a plugin: one short message each, with the file and the mend.
+//! What can be wrong with a plugin: one short message each, with the file and how to fix it.
 
 use super::Kind;
 use harness_abi::ErrorCode;

@@ -1,34 +1,10 @@
 //! Who offers what.
 
 use super::discover::Found;
-use super::{PluginError, PluginFile, SearchPath};
+use super::{Kind, PluginError, PluginFile, SearchPath};
 use crate::suggest;
 use harness_abi::manifest::Offer;
-use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// What a plugin can offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A frozen model.
-    Backbone,
-    /// A continual-learning method.
-    Strategy,
-    /// A function of accuracy matrices.
-    Metric,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Backbone => "backbone",
-            Kind::Strategy => "strategy",
-            Kind::Metric => "metric",
-        })
-    }
-}
 
 /// The plugin files that were found, and those that a scenario names.
 #[derive(Debug, Default)]

@@ -2,28 +2,32 @@
 //!
 //! Rows come in the order of the records. Measured values have six decimals and seconds three, always, so
 //! equal inputs give equal bytes; what is missing is an empty field. A column is a name and the function
-//! that gives its value in a row; every row begins with the columns of its [`Origin`].
+//! that gives its value in a row; every row begins with what made its numbers.
 
 mod accuracy;
 mod costs;
+mod file;
 mod leaderboard;
 mod metrics;
 
 use super::ReportError;
 use super::coverage::Coverage;
-use super::identity::Identity;
 use super::leaderboard::Leaderboard;
-use super::number::decimals;
 use crate::atomic;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::{CellRecord, RunFolder};
 
 pub(super) use leaderboard::leaderboard;
 
-/// The files, by name.
-const TABLES: [(&str, fn(&Content<'_>) -> String); 4] = [
+/// A file: its name, and what it holds.
+type Table = (&'static str, fn(&Content<'_>) -> String);
+
+/// All files.
+const TABLES: [Table; 4] = [
     ("accuracy", |content| accuracy::accuracy(content.records)),
-    ("metrics", metrics::metrics),
+    ("metrics", |content| {
+        metrics::metrics(content.records, content.metrics, content.values)
+    }),
     ("costs", |content| costs::costs(content.records)),
     ("leaderboard", |content| leaderboard(content.leaderboard)),
 ];
@@ -67,91 +71,9 @@ pub fn write_tables(
     Ok(leaderboard)
 }
 
-/// A column: its name, and its value in a row.
-type Column<R> = (&'static str, fn(&R) -> String);
-
-/// What a row's numbers come from.
-struct Origin<'a> {
-    identity: &'a Identity,
-    domain: &'a str,
-}
-
-/// The columns that every file begins with.
-fn origin<'a>() -> [Column<Origin<'a>>; 13] {
-    [
-        ("scenario", |row| row.identity.scenario.clone()),
-        ("domain", |row| row.domain.to_owned()),
-        ("split_hash", |row| row.identity.split_hash.clone()),
-        ("class_order_digest", |row| {
-            row.identity.class_order_digest.clone()
-        }),
-        ("backbone", |row| row.identity.backbone.clone()),
-        ("backbone_fingerprint", |row| {
-            row.identity.backbone_fingerprint.clone()
-        }),
-        ("backbone_plugin_hash", |row| {
-            row.identity.backbone_plugin_hash.clone()
-        }),
-        ("strategy", |row| row.identity.strategy.clone()),
-        ("method", |row| row.identity.method.clone()),
-        ("plugin", |row| row.identity.plugin.clone()),
-        ("plugin_version", |row| row.identity.plugin_version.clone()),
-        ("plugin_hash", |row| row.identity.plugin_hash.clone()),
-        ("settings", |row| row.identity.settings.clone()),
-    ]
-}
-
-/// A CSV file in memory.
-struct File<R> {
-    columns: Vec<Column<R>>,
-    writer: ::csv::Writer<Vec<u8>>,
-}
-
-impl<R> File<R> {
-    /// With these columns after those of the origin.
-    fn new(columns: impl IntoIterator<Item = Column<R>>) -> Self {
-        let mut file = Self {
-            columns: columns.into_iter().collect(),
-            writer: ::csv::Writer::from_writer(Vec::new()),
-        };
-        let origin = origin().map(|(name, _)| name.to_owned());
-        let names = file.columns.iter().map(|(name, _)| (*name).to_owned());
-        let header: Vec<String> = origin.into_iter().chain(names).collect();
-        file.write(&header);
-        file
-    }
-
-    fn row(&mut self, from: &Origin<'_>, row: &R) {
-        let origin = origin().map(|(_, value)| value(from));
-        let values = self.columns.iter().map(|(_, value)| value(row));
-        let fields: Vec<String> = origin.into_iter().chain(values).collect();
-        self.write(&fields);
-    }
-
-    fn write(&mut self, fields: &[String]) {
-        self.writer
-            .write_record(fields)
-            .expect("memory takes rows of equal length");
-    }
-
-    fn finish(self) -> String {
-        let bytes = self.writer.into_inner().expect("memory takes every write");
-        String::from_utf8(bytes).expect("made of strings")
-    }
-}
-
-/// A measured value, or nothing.
-fn value(number: Option<f64>) -> String {
-    number.map_or_else(String::new, |number| decimals(number, 6))
-}
-
-/// What is there, or nothing.
-fn text(item: Option<impl ToString>) -> String {
-    item.map_or_else(String::new, |item| item.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::file::origin;
     use super::*;
     use crate::metric::fixture::metrics;
     use crate::results::fixture::{blind, joint, record};

@@ -1,6 +1,5 @@
 //! What can go wrong with the files of a run folder.
 
-use super::RECORD_FORMAT;
 use std::path::{Path, PathBuf};
 
 /// An error while results are read or written.
@@ -19,11 +18,15 @@ pub enum ResultsError {
     )]
     Damaged { path: PathBuf, reason: String },
     #[error(
-        "cell record `{}` has format {found}, and this clbench reads format {RECORD_FORMAT}: run the scenario again to replace it, or \
+        "cell record `{}` has format {found}, and this clbench reads format {supported}: run the scenario again to replace it, or \
          read it with the clbench that wrote it",
         path.display()
     )]
-    Format { path: PathBuf, found: u64 },
+    Format {
+        path: PathBuf,
+        found: u64,
+        supported: u32,
+    },
     #[error("{} cannot be read ({error}); delete it, or run the scenario again", path.display())]
     RunFile {
         path: PathBuf,

@@ -174,6 +174,7 @@ impl CellRecord {
                 Some(found) => ResultsError::Format {
                     path: path.to_owned(),
                     found,
+                    supported: RECORD_FORMAT,
                 },
                 None => damaged(error.to_string()),
             }
@@ -182,6 +183,7 @@ impl CellRecord {
             return Err(ResultsError::Format {
                 path: path.to_owned(),
                 found: record.format.into(),
+                supported: RECORD_FORMAT,
             });
         }
         if path.file_stem() != Some(record.cell.id.as_ref()) {

@@ -8,7 +8,7 @@ use super::{Event, Fault, Interrupt, Job, Paths};
 use crate::error::Error;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
-use crate::scenario::{KeyPath, Scenario};
+use crate::scenario::Scenario;
 use crate::stream::Stream;
 use crate::stream::open::{OpenedDomain, Restriction, open, stream_error};
 use harness_abi::backbone::BackboneInfo;
@@ -242,14 +242,21 @@ fn at_its_key(scenario: &Scenario, name: &str, fault: Fault) -> Error {
     let Some((kind, path, message)) = &fault.parameter else {
         return fault.into();
     };
-    let row = scenario.strategies.iter().find(|row| row.name == name);
-    let backbone = KeyPath::top("backbones").join(name).join("parameters");
-    let key = match (kind, row) {
-        (Kind::Strategy, None) => return fault.into(),
-        (Kind::Strategy, Some(row)) if path.is_empty() => row.key().join("parameters"),
-        (Kind::Strategy, Some(row)) => row.parameter_key(path),
-        _ if path.is_empty() => backbone,
-        _ => backbone.spelled(path),
+    let key = match kind {
+        Kind::Strategy => {
+            let mut rows = scenario.strategies.iter();
+            rows.find(|row| row.name == name)
+                .map(|row| row.parameter_key(path))
+        }
+        _ => {
+            let mut backbones = scenario.backbones.iter();
+            backbones
+                .find(|backbone| backbone.name == name)
+                .map(|backbone| backbone.parameter_key(path))
+        }
     };
-    scenario.key_error(&key, message.clone()).into()
+    match key {
+        Some(key) => scenario.key_error(&key, message.clone()).into(),
+        None => fault.into(),
+    }
 }

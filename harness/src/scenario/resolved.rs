@@ -2,7 +2,7 @@
 
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
-use super::{Expectation, GridChoice, StreamSpec};
+use super::{Expectation, GridChoice, StreamSpec, Tasks};
 use crate::domain::Source;
 use crate::id::Seed;
 use serde_json::Value;
@@ -75,6 +75,12 @@ impl BackboneUse {
     pub fn key(&self) -> KeyPath {
         KeyPath::top("backbones").join(&self.name)
     }
+
+    /// The path in the file of a parameter that the plugin calls `vision.layers`; of the parameters as a
+    /// whole if it names none.
+    pub fn parameter_key(&self, parameter: &str) -> KeyPath {
+        self.key().join("parameters").spelled(parameter)
+    }
 }
 
 /// A domain that the scenario runs on.
@@ -106,6 +112,21 @@ pub struct StreamUse {
     pub spec: StreamSpec,
     /// The path of its mapping in the file: `stream`, or `domains.NAME.stream`.
     pub key: KeyPath,
+}
+
+impl StreamUse {
+    /// The path in the file of what says how many tasks there are, or how large.
+    pub fn tasks_key(&self) -> KeyPath {
+        self.key.join(match self.spec.tasks {
+            Tasks::Count(_) => "tasks",
+            Tasks::Sizes(_) => "task_sizes",
+        })
+    }
+
+    /// The path in the file of the class order.
+    pub fn class_order_key(&self) -> KeyPath {
+        self.key.join("class_order")
+    }
 }
 
 /// A strategy with all its parameters decided: one row of the leaderboard.
@@ -140,7 +161,7 @@ impl StrategyRow {
     }
 
     /// The path in the file of a parameter that the plugin calls `optimizer.lr`: below `parameters`, or the entry of the
-    /// grid's list that this row takes.
+    /// grid's list that this row takes; of the parameters as a whole if it names none.
     pub fn parameter_key(&self, parameter: &str) -> KeyPath {
         let choice = self.grid.iter().find(|choice| {
             let rest = parameter.strip_prefix(choice.parameter.as_str());

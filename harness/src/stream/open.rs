@@ -1,7 +1,7 @@
 //! A scenario's domain, opened: checked against what the scenario expects, and found to hold enough
 //! classes for the stream of every seed.
 
-use super::{OrderDigest, Stream, StreamError, Tasks};
+use super::{OrderDigest, Stream, StreamError};
 use crate::domain::{Domain, DomainSummary, Source};
 use crate::error::Error;
 use crate::id::Seed;
@@ -116,12 +116,10 @@ pub fn class_orders(
 
 /// An error about a domain's stream, at the key of the scenario that is to blame.
 pub(crate) fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
-    let key = match (error, &domain.stream.spec.tasks) {
-        (StreamError::SeedTooLargeForNumpy { .. }, _) => "class_order",
-        (_, Tasks::Count(_)) => "tasks",
-        (_, Tasks::Sizes(_)) => "task_sizes",
+    let key = match error {
+        StreamError::SeedTooLargeForNumpy { .. } => domain.stream.class_order_key(),
+        _ => domain.stream.tasks_key(),
     };
-    let key = domain.stream.key.join(key);
     let message = format!("domain `{}`: {error}", domain.name);
     scenario.key_error(&key, message).into()
 }

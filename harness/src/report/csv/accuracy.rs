@@ -1,6 +1,6 @@
 //! `accuracy.csv`: one row for each entry of a cell's accuracy matrices.
 
-use super::{Column, File, Origin, text, value};
+use super::file::{Column, File, Origin, text, value};
 use crate::id::TaskId;
 use crate::report::identity::Identity;
 use crate::results::{AfterTask, CellRecord};

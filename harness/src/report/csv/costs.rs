@@ -1,6 +1,6 @@
 //! `costs.csv`: one row per cell.
 
-use super::{Column, File, Origin, text};
+use super::file::{Column, File, Origin, text};
 use crate::report::identity::Identity;
 use crate::report::number::decimals;
 use crate::results::CellRecord;

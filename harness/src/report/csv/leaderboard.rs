@@ -1,6 +1,6 @@
 //! `leaderboard.csv`: one row per domain (or `overall`), strategy and metric.
 
-use super::{Column, File, Origin, text, value};
+use super::file::{Column, File, Origin, text, value};
 use crate::metric::MetricInfo;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::number::{joined, keeps};

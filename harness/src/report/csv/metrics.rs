@@ -1,6 +1,6 @@
 //! `metrics.csv`: one row per cell and metric.
 
-use super::{Column, Content, File, Origin, text, value};
+use super::file::{Column, File, Origin, text, value};
 use crate::metric::MetricInfo;
 use crate::report::identity::Identity;
 use crate::results::CellRecord;
@@ -24,14 +24,18 @@ fn columns<'a>() -> [Column<Row<'a>>; 6] {
     ]
 }
 
-pub(super) fn metrics(content: &Content<'_>) -> String {
+pub(super) fn metrics(
+    records: &[CellRecord],
+    metrics: &[MetricInfo],
+    values: &[Vec<Option<f64>>],
+) -> String {
     let mut file = File::new(columns());
-    for (record, values) in content.records.iter().zip(content.values) {
+    for (record, values) in records.iter().zip(values) {
         let origin = Origin {
             identity: &Identity::of(&[record]),
             domain: &record.cell.stream.name,
         };
-        for (metric, &value) in content.metrics.iter().zip(values) {
+        for (metric, &value) in metrics.iter().zip(values) {
             let row = Row {
                 record,
                 metric,
@@ -45,7 +49,7 @@ pub(super) fn metrics(content: &Content<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{board, columns, own_columns};
+    use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::metric::fixture::metrics as metric_set;
     use crate::metric::{MetricSet, evaluate};
@@ -56,12 +60,7 @@ mod tests {
     fn there_is_a_row_per_cell_and_metric() {
         let records = [blind("digits", "ncm", 1, [80, 70])];
         let set = metric_set();
-        let csv = metrics(&Content {
-            records: &records,
-            metrics: set.infos(),
-            values: &evaluate(&records, &set).unwrap(),
-            leaderboard: &board(&records),
-        });
+        let csv = metrics(&records, set.infos(), &evaluate(&records, &set).unwrap());
         let own = own_columns(&csv);
         expect!["seed,metric,unit,higher_is_better,matrix,value"].assert_eq(&own);
         expect![[r#"

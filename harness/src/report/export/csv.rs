@@ -1,6 +1,6 @@
 //! All metrics, one row per domain, strategy and metric.
 
-use super::Export;
+use super::form::Export;
 use crate::report::csv;
 use crate::report::leaderboard::Leaderboard;
 

@@ -1,6 +1,6 @@
 //! A leaderboard for the tests of every form.
 
-use super::Export;
+use super::form::Export;
 use crate::metric::Choice;
 use crate::metric::fixture::metrics;
 use crate::report::leaderboard::Leaderboard;

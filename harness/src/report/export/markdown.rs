@@ -1,6 +1,6 @@
 //! The table of a README.
 
-use super::{Export, Spelling, rank, tables};
+use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Cell, Line, Table};
 

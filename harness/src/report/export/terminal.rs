@@ -1,6 +1,6 @@
 //! The table of a terminal.
 
-use super::{Export, Spelling, rank, tables};
+use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Cell, Column, Line, Table};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Row, TableStyle};

@@ -42,11 +42,14 @@ impl KeyPath {
         self.then(Segment::Index(index))
     }
 
-    /// What a plugin calls `optimizer.lr` or `layers[0].width`, below this path. Every dot
-    /// separates two keys.
+    /// What a plugin calls `optimizer.lr` or `layers[0].width`, below this path; this path itself if it
+    /// is called nothing. Every dot separates two keys.
     #[must_use]
     pub fn spelled(&self, path: &str) -> Self {
         let mut segments = self.0.clone();
+        if path.is_empty() {
+            return Self(segments);
+        }
         for step in path.split('.') {
             let (key, indices) = indexed(step);
             segments.push(Segment::Key(key.to_owned()));
