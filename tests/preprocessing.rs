@@ -53,7 +53,7 @@ fn domain(sources: &Path, folder: &Path) -> Domain {
             fs::copy(sources.join(&name), class.join(&name)).unwrap();
         }
     }
-    Domain::open(&ImageFolder::at(folder).into())    .unwrap()
+    Domain::open(&ImageFolder::at(folder).into()).unwrap()
 }
 
 #[test]
