@@ -1,7 +1,7 @@
 //! Where a domain's images come from: one file per source, and the registry of all of them.
 //!
 //! To add a source, write `source/NAME.rs` with a struct of its keys that implements
-//! [`SourceKind`], declare the module, and add it to the list in [`sources!`]. Whatever needs a
+//! [`SourceKind`], declare the module, and add it to the list in `sources!`. Whatever needs a
 //! list of all sources asks this registry: the scenario's `source:` and the keys that go with it,
 //! the JSON Schema, `clbench ls domains`, "did you mean".
 

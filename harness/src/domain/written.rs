@@ -64,6 +64,13 @@ impl<V: KeyValue> KeyValue for Option<V> {
     }
 }
 
+/// Values that say all there is to say.
+macro_rules! plain {
+    ($($type:ty),+) => { $(impl KeyValue for $type {})+ };
+}
+
+plain!(bool, u32, u64, f64, String);
+
 /// The folder of a source's images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

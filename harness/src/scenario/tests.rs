@@ -8,6 +8,8 @@ mod value_mistakes;
 mod yaml_mistakes;
 
 use super::{Scenario, ScenarioError, SetOverride};
+use crate::domain::Source;
+use crate::suggest::list;
 use expect_test::Expect;
 use std::path::Path;
 
@@ -54,7 +56,8 @@ fn change(from: &str, to: &str, message: Expect) {
     says(&changed(from, to), message);
 }
 
-/// An error as a terminal shows it.
+/// An error as a terminal shows it, with `SOURCES` for the list of all sources.
 fn shown(error: impl std::error::Error) -> String {
-    format!("{error}\n")
+    let sources = list(Source::NAMES.iter().copied());
+    format!("{error}\n").replace(&sources, "SOURCES")
 }

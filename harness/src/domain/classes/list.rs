@@ -24,7 +24,7 @@ pub(crate) struct ClassList {
 }
 
 impl ClassList {
-    /// A reference list, whose entries [`check`] has found to be in order.
+    /// A reference list, whose entries [`check`](super::entry::check) has found to be in order.
     pub(crate) fn new(entries: &[ClassEntry]) -> Self {
         let mut list = Self {
             names: entries.iter().map(|entry| entry.name.clone()).collect(),
@@ -154,8 +154,8 @@ impl ClassList {
         }
     }
 
-    /// The class whose key or name is this text; [`check`] has seen to it that no name is another
-    /// class's key.
+    /// The class whose key or name is this text; [`check`](super::entry::check) has seen to it that
+    /// no name is another class's key.
     pub(crate) fn find_text(&self, text: &str) -> Option<Label> {
         let found = self.by_text.get(text).or_else(|| self.by_name.get(text));
         found.copied()

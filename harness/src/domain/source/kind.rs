@@ -14,9 +14,9 @@ use std::path::Path;
 /// the descriptions that editors show, by way of the JSON Schema. The same struct, with its paths
 /// made absolute, travels as JSON to the process of a cell.
 ///
-/// A source whose images may be listed elsewhere (`split`, `classes`, `leave_out`) returns
-/// [`matched`](crate::domain::split_list) images; one that is complete in itself builds its
-/// [`Contents`].
+/// A source that takes `split`, `classes` and `leave_out` opens with
+/// `split_list::matching::contents`, as [`Cub`](super::Cub) does; one that is complete in itself
+/// builds its [`Contents`], as [`Digits`](super::Digits) does.
 pub trait SourceKind: Serialize + DeserializeOwned + JsonSchema {
     /// As a scenario writes it.
     const NAME: &'static str;

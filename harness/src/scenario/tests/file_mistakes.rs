@@ -272,7 +272,7 @@ fn keys() {
         "{source: digits}",
         "{}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add one of `digits`, `pictures`, `image-folder`, `idx`, `file-list`, `parquet`, `webdataset`, `cub`, `cars`, `isic`, as in `source: digits`
+            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add one of SOURCES, as in `source: digits`
                 6 |   digits: {}
                   |   ^^^^^^
         "#]],

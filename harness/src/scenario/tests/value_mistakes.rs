@@ -331,7 +331,7 @@ fn domains() {
         "source: digits",
         "source: imagenet",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are `digits`, `pictures`, `image-folder`, `idx`, `file-list`, `parquet`, `webdataset`, `cub`, `cars`, `isic`
+            scenarios/test.yaml:6: domains.digits.source: unknown value `imagenet`; the choices are SOURCES
                 6 |   digits: {source: imagenet}
                   |            ^^^^^^
         "#]],
