@@ -5,7 +5,6 @@ use clbench_tests::{Dir, Outcome, build, fashion_mnist, nearest_class_mean, root
 use expect_test::expect;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 /// Two seeds of one strategy on the digits; no plugin of it needs libtorch.
@@ -362,7 +361,14 @@ fn a_scenario_chooses_what_ranks_and_what_is_shown() {
     dir.write("chosen.yaml", format!("{chosen}{two_rows}"));
     let chosen = dir.clbench(["run", "chosen.yaml"]).succeeds().stdout;
     expect![[r#"
-        ?
+        digits
+        #  strategy            keeps       forgetting-seen             faa
+                                                  points ↓             % ↑
+        ───────────────────────────────────────────────────────────────────
+        1  nearest-class-mean  statistics    * 4.49 ± 0.42  * 88.82 ± 0.01
+        2  shrunk              statistics      5.45 ± 1.81    87.79 ± 0.00
+        * best
+        5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
     "#]]
     .assert_eq(&chosen);
     let leaderboard = |more: &[&str]| {
@@ -370,8 +376,12 @@ fn a_scenario_chooses_what_ranks_and_what_is_shown() {
         dir.clbench(args).outcome()
     };
     assert_eq!(leaderboard(&[]).stdout, chosen);
-    let by_faa = leaderboard(&["--rank-by", "faa", "--metric", "faa"]).stdout;
-    assert!(by_faa.contains("1  nearest-class-mean"), "{by_faa}");
+    // Arguments win over the scenario.
+    let faa = leaderboard(&["--rank-by", "faa", "--metric", "faa"]).stdout;
+    assert!(
+        faa.contains("faa") && !faa.contains("forgetting-seen"),
+        "{faa}"
+    );
 
     dir.write("usual.yaml", two_rows);
     dir.clbench(["run", "usual.yaml"]).succeeds();
@@ -386,7 +396,9 @@ fn a_scenario_chooses_what_ranks_and_what_is_shown() {
     let wrong = dir.clbench(["run", "wrong.yaml"]).outcome();
     assert_eq!(wrong.code, 2);
     expect![[r#"
-        ?
+        error: wrong.yaml:1: rank_by: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
+            1 | rank_by: fa
+              | ^^^^^^^
     "#]]
     .assert_eq(&wrong.stderr);
 }

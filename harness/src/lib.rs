@@ -1,5 +1,5 @@
-//! clbench compares continual-learning strategies for vision-language models. This is its library; the way of the data
-//! through it is also the way to read it.
+//! clbench compares continual-learning strategies for vision-language models. This is its library;
+//! the way of the data through it is also the way to read it.
 //!
 //! 1. [`scenario`]: a YAML file says what is compared: domains, backbones, strategies, seeds, metrics. As written it
 //!    becomes a spec; resolved, with every default filled in and every name looked up, it cannot be invalid.
@@ -15,8 +15,9 @@
 //! 8. [`metric`]: plugins' functions of the counts in a record.
 //! 9. [`report`]: records become CSV files and a leaderboard.
 //!
-//! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says when something is
-//! wrong, [`hub`] where weights come from, [`suggest`] its "did you mean", [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
+//! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says
+//! when something is wrong, [`hub`] where weights come from, [`suggest`] its "did you mean",
+//! [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
 
 pub mod atomic;
 pub mod cache;

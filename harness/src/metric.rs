@@ -1,7 +1,7 @@
 //! Metrics: functions of a cell's accuracy matrices, and what tables do with them.
 //!
-//! Plugins offer metrics ([`PluginMetrics`]); [`evaluate`] computes some of them for every record; a
-//! [`Choice`] says which of them ranks strategies, and which are shown.
+//! Plugins offer metrics ([`PluginMetrics`]); [`evaluate`] computes some of them for every record;
+//! a [`Choice`] says which of them ranks strategies, and which are shown.
 
 mod choice;
 mod error;

@@ -1,9 +1,10 @@
-//! What runs leave on disk, and how it is read back: the only code that knows what lies in a run folder.
+//! What runs leave on disk, and how it is read back: the only code that knows what lies in a run
+//! folder.
 //!
-//! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) says which cells the folder's run has, in
-//! which order; a [`CellRecord`] says all that one [`Cell`] has left behind; [`load`] joins the two.
-//! Records hold counts, never percentages ([`AccuracyMatrices`]), and nothing about the machine's paths,
-//! so one that was computed elsewhere is as good as one that was computed here.
+//! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) says which cells the folder's run
+//! has, in which order; a [`CellRecord`] says all that one [`Cell`] has left behind; [`load`] joins
+//! the two. Records hold counts, never percentages ([`AccuracyMatrices`]), and nothing about the
+//! machine's paths, so one that was computed elsewhere is as good as one that was computed here.
 
 mod canonical;
 mod cell;

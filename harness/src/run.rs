@@ -1,10 +1,12 @@
-//! A run: plan the cells, check them, compute features, run each cell in a process of its own, gather the records.
+//! A run: plan the cells, check them, compute features, run each cell in a process of its own,
+//! gather the records.
 //!
-//! The process that the user starts (the parent) loads no plugin. It makes a [`Plan`] of [`Job`]s, each a line of JSON
-//! that says all that is needed to run a cell anywhere, and starts processes of its own program for what needs a plugin:
-//! one that checks ([`probe`]), one per set of features, one per cell ([`run_cell`]). They tell it how they fare by
-//! [`Event`]s; what they print otherwise goes to a log. A cell's record is written by its own process, whole or not at
-//! all, and a cell whose record is there is not run again.
+//! The process that the user starts (the parent) loads no plugin. It makes a [`Plan`] of [`Job`]s,
+//! each a line of JSON that says all that is needed to run a cell anywhere, and starts processes of
+//! its own program for what needs a plugin: one that checks ([`probe`]), one per set of features,
+//! one per cell ([`run_cell`]). They tell it how they fare by [`Event`]s; what they print otherwise
+//! goes to a log. A cell's record is written by its own process, whole or not at all, and a cell
+//! whose record is there is not run again.
 
 mod child;
 mod embed;

@@ -9,6 +9,8 @@
 //! ([`ClassId`](crate::id::ClassId)): task 1 holds the first ids, and "all classes seen so far" is
 //! always a range that starts at 0. The domain's own numbers ([`Label`](crate::id::Label)) come
 //! back at the edges only.
+//!
+//! [`open`] opens a scenario's domain and checks that its streams can be cut.
 
 mod class_order;
 mod error;

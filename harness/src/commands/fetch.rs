@@ -8,7 +8,8 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
 pub(super) fn model(name: &str, revision: Option<&str>) -> Result<(), Error> {
-    // Ctrl-C ends the process as it stands: what has come lies in a part of its own, from where the next call goes on.
+    // Ctrl-C ends the process as it stands: what has come lies in a part of its own, from where the
+    // next call goes on.
     let fetched = hub::fetch(name, revision, Transfer::of)?;
     let transferred = match fetched.transferred {
         0 => "all there already".into(),

@@ -78,7 +78,8 @@ fn run_file(scenario: Scenario, plan: &Plan, metrics: Vec<(String, PluginRef)>) 
     }
 }
 
-/// Has a process write the tables of the run folder; gives the leaderboard, if any cell has its record.
+/// Has a process write the tables of the run folder; gives the leaderboard, if any cell has its
+/// record.
 fn report_in_child(folder: &RunFolder, interrupt: &Interrupt) -> Result<Option<String>, Error> {
     interrupt.check()?;
     let path = folder.report_log();

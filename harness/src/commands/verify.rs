@@ -1,4 +1,5 @@
-//! `clbench data verify`: are these the images, the split and the class orders that the scenario means?
+//! `clbench data verify`: are these the images, the split and the class orders that the scenario
+//! means?
 
 use super::print::print;
 use crate::domain::verify::{Findings, examine, per_class};

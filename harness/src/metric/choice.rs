@@ -21,7 +21,8 @@ pub const DEFAULT_COLUMNS: [&str; 5] = [
 pub struct Choice {
     /// The metric that ranks; otherwise [`DEFAULT_RANK_BY`], if it is there.
     pub rank_by: Option<String>,
-    /// The metrics to show; if empty those of [`DEFAULT_COLUMNS`] that are there, and all if none of these is.
+    /// The metrics to show; if empty those of [`DEFAULT_COLUMNS`] that are there, and all if none
+    /// of these is.
     pub columns: Vec<String>,
 }
 
@@ -74,7 +75,8 @@ fn position(metrics: &[MetricInfo], name: &str) -> Option<usize> {
 fn find(metrics: &[MetricInfo], name: &str) -> Result<usize, MetricError> {
     position(metrics, name).ok_or_else(|| {
         let names = || metrics.iter().map(|metric| metric.name.as_str());
-        // Not `suggest`: metrics are called by the beginning of their names, `forgetting` for `forgetting-seen`.
+        // Not `suggest`: metrics are called by the beginning of their names, `forgetting` for
+        // `forgetting-seen`.
         let similarity = |known: &&str| strsim::jaro_winkler(name, known);
         let nearest = names().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
         MetricError::Unknown {

@@ -2,7 +2,8 @@
 
 use crate::id::Seed;
 
-/// The domains and seeds that were to be run: a strategy that lacks one has no overall mean and no rank.
+/// The domains and seeds that were to be run: a strategy that lacks one has no overall mean and no
+/// rank.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// Names of the domains.

@@ -1,8 +1,8 @@
 //! The CSV files of a run; `results/README.md` explains every column.
 //!
-//! Rows come in the order of the records. Measured values have six decimals and seconds three, always, so
-//! equal inputs give equal bytes; what is missing is an empty field. A column is a name and the function
-//! that gives its value in a row; every row begins with what made its numbers.
+//! Rows come in the order of the records. Measured values have six decimals and seconds three,
+//! always, so equal inputs give equal bytes; what is missing is an empty field. A column is a name
+//! and the function that gives its value in a row; every row begins with what made its numbers.
 
 mod accuracy;
 mod costs;
@@ -41,8 +41,8 @@ struct Content<'a> {
     leaderboard: &'a Leaderboard,
 }
 
-/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv` and `leaderboard.csv` into a run folder, each of them
-/// whole or not at all, and gives the leaderboard.
+/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv` and `leaderboard.csv` into a run folder, each
+/// of them whole or not at all, and gives the leaderboard.
 ///
 /// # Errors
 ///

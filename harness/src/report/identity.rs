@@ -5,10 +5,12 @@ use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use serde::Serialize;
 
-/// Split, class order, weights and plugin files behind one cell, or behind a row that sums up several.
+/// Split, class order, weights and plugin files behind one cell, or behind a row that sums up
+/// several.
 ///
-/// Where the cells of a row differ in a hash, as class orders do when they follow the seed, the row has `combined:` and a hash of theirs.
-/// Where they differ in a name or version, it has them all, joined by `+`.
+/// Where the cells of a row differ in a hash, as class orders do when they follow the seed, the row
+/// has `combined:` and a hash of theirs. Where they differ in a name or version, it has them all,
+/// joined by `+`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The scenario's name.
@@ -33,7 +35,8 @@ pub struct Identity {
     pub plugin_version: String,
     /// Hash of its file.
     pub plugin_hash: String,
-    /// Hash of everything else that moves the numbers: parameters, backbones, threads, device, dtype, augmentation.
+    /// Hash of everything else that moves the numbers: parameters, backbones, threads, device,
+    /// dtype, augmentation.
     pub settings: String,
 }
 
@@ -67,7 +70,8 @@ impl Identity {
 
 /// Twelve hex digits for all that moves a cell's numbers apart from domain and seed.
 ///
-/// What a strategy merely declares (what it keeps, its number of parameters) follows from it and is left out.
+/// What a strategy merely declares (what it keeps, its number of parameters) follows from it and is
+/// left out.
 pub(super) fn settings(record: &CellRecord) -> String {
     #[derive(Serialize)]
     struct Settings<'a> {

@@ -21,8 +21,8 @@ pub struct Leaderboard {
 }
 
 impl Leaderboard {
-    /// Computes the metrics of every record and sums them up. Without a coverage, what the records of a
-    /// scenario cover together is taken for it.
+    /// Computes the metrics of every record and sums them up. Without a coverage, what the records
+    /// of a scenario cover together is taken for it.
     ///
     /// # Errors
     ///

@@ -5,7 +5,8 @@ use crate::metric::MetricInfo;
 
 /// Ranks the competitors by the metric with this index, and marks the best values among them.
 ///
-/// Values that print the same in the CSV are equal: the order in which a mean was summed must not decide a rank.
+/// Values that print the same in the CSV are equal: the order in which a mean was summed must not
+/// decide a rank.
 pub(super) fn judged(
     mut section: Section,
     metrics: &[MetricInfo],

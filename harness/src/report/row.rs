@@ -1,4 +1,5 @@
-//! The rows of a leaderboard: cells of one strategy that differ in their seeds alone, and their sums over seeds and domains.
+//! The rows of a leaderboard: cells of one strategy that differ in their seeds alone, and their
+//! sums over seeds and domains.
 
 use super::coverage::Coverage;
 use super::identity::{self, Identity};
@@ -272,7 +273,8 @@ fn lacking_seeds(row: &Row<'_>, coverage: &Coverage) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("lacks seed{plural} {}", lacking.join(", ")))
 }
 
-/// The strategy's row; with backbone, scenario and settings only where others of that name differ in them.
+/// The strategy's row; with backbone, scenario and settings only where others of that name differ
+/// in them.
 fn label<'r, 'a: 'r>(
     row: &Row<'a>,
     rows: impl IntoIterator<Item = &'r Row<'a>>,

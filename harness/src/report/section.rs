@@ -1,7 +1,7 @@
 //! Which cells are comparable: the sections of a leaderboard.
 //!
-//! Cells share a section if they learned the same tasks of the same split in the same class order. A class order may follow the seed, so
-//! it is compared seed by seed.
+//! Cells share a section if they learned the same tasks of the same split in the same class order.
+//! A class order may follow the seed, so it is compared seed by seed.
 
 use super::ReportError;
 use super::coverage::Coverage;
@@ -23,7 +23,8 @@ pub(super) struct Place {
     pub(super) members: Vec<(usize, usize)>,
 }
 
-/// Sorts records into units, and these into places. Unless it is given, a unit's coverage is what its records cover together.
+/// Sorts records into units, and these into places. Unless it is given, a unit's coverage is what
+/// its records cover together.
 pub(super) fn sort<'a>(
     records: &'a [CellRecord],
     coverage: Option<&Coverage>,

@@ -1,4 +1,5 @@
-//! What a leaderboard says: sections of entries that can be compared, each entry with a place and scores.
+//! What a leaderboard says: sections of entries that can be compared, each entry with a place and
+//! scores.
 
 use super::identity::Identity;
 use super::statistics::Summary;
@@ -60,7 +61,8 @@ pub struct Entry {
     pub identity: Identity,
     /// Sequential, or the joint upper bound.
     pub regime: Regime,
-    /// What became of the images that it was trained on, where something did; one per way that its cells have.
+    /// What became of the images that it was trained on, where something did; one per way that its
+    /// cells have.
     pub augmentations: Vec<Augmentation>,
     /// What it keeps of past data.
     pub keeps: Vec<Keeps>,

@@ -40,9 +40,11 @@ impl Summary {
     }
 }
 
-/// The t for which a Student-t variable of `df` ≥ 1 degrees of freedom lies in [−t, t] with probability 0.95.
+/// The t for which a Student-t variable of `df` ≥ 1 degrees of freedom lies in [−t, t] with
+/// probability 0.95.
 ///
-/// Bisection on the angle θ = atan(t/√df), in which the probability is a finite sum for every whole `df`.
+/// Bisection on the angle θ = atan(t/√df), in which the probability is a finite sum for every whole
+/// `df`.
 fn t_quantile_95(df: u64) -> f64 {
     let (mut low, mut high) = (0.0, FRAC_PI_2);
     // 60 halvings of π/2 are below the spacing of doubles around any θ that occurs here.
@@ -57,7 +59,8 @@ fn t_quantile_95(df: u64) -> f64 {
     (0.5 * (low + high)).tan() * (df as f64).sqrt()
 }
 
-/// P(|T| ≤ √df · tan θ) for a Student-t variable: Abramowitz and Stegun, 26.7.3 (odd `df`) and 26.7.4 (even).
+/// P(|T| ≤ √df · tan θ) for a Student-t variable: Abramowitz and Stegun, 26.7.3 (odd `df`) and
+/// 26.7.4 (even).
 fn central_probability(theta: f64, df: u64) -> f64 {
     let cos2 = theta.cos().powi(2);
     if df % 2 == 1 {

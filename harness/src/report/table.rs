@@ -1,8 +1,8 @@
 //! A table for people, before it takes the form of a terminal, Markdown or LaTeX.
 //!
-//! One table per section: a line per strategy, best first; a column per chosen metric. Upper bounds stand
-//! below, unranked. What is absent is a dash with a note that says why; nothing in a table is left to be
-//! guessed.
+//! One table per section: a line per strategy, best first; a column per chosen metric. Upper bounds
+//! stand below, unranked. What is absent is a dash with a note that says why; nothing in a table is
+//! left to be guessed.
 
 use super::leaderboard::Leaderboard;
 use super::number::{decimals, joined, keeps};
@@ -39,10 +39,10 @@ pub(super) struct Line {
     /// Numbers of notes on the strategy as a whole.
     pub(super) notes: Vec<usize>,
     pub(super) keeps: String,
-    pub(super) cells: Vec<Cell>,
+    pub(super) cells: Vec<Field>,
 }
 
-pub(super) enum Cell {
+pub(super) enum Field {
     Value {
         mean: String,
         std: Option<String>,
@@ -122,12 +122,12 @@ impl Line {
             own.push(notes.number(&format!("an adaptation: {adaptation}")));
         }
         let mut cell = |&index: &usize| match &entry.scores[index] {
-            Score::Measured { summary, best } => Cell::Value {
+            Score::Measured { summary, best } => Field::Value {
                 mean: decimals(summary.mean, 2),
                 std: summary.std.map(|std| decimals(std, 2)),
                 best: *best,
             },
-            Score::Absent(absence) => Cell::Absent(notes.number(&absence.to_string())),
+            Score::Absent(absence) => Field::Absent(notes.number(&absence.to_string())),
         };
         Self {
             rank,
@@ -223,8 +223,8 @@ fn footer(section: &Section) -> Vec<String> {
     lines
 }
 
-/// What became of the images that were trained on, if it is the same for all entries; entries of several scenarios may
-/// differ in it.
+/// What became of the images that were trained on, if it is the same for all entries; entries of
+/// several scenarios may differ in it.
 fn augmentations(section: &Section) -> Option<&[Augmentation]> {
     let mut all = section.entries.iter().map(|entry| &entry.augmentations[..]);
     let first = all.next()?;

@@ -1,7 +1,7 @@
 //! A cell: one stream, one strategy, one seed. The unit that is run, resumed and sent elsewhere.
 //!
-//! It says what is computed, and nothing about where files lie on one machine, so records can carry it
-//! anywhere. Where a machine keeps the files is said by the plan, beside it.
+//! It says what is computed, and nothing about where files lie on one machine, so records can carry
+//! it anywhere. Where a machine keeps the files is said by the plan, beside it.
 
 use super::canonical::canonical;
 use crate::id::Seed;
@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 
-/// The first word of what an id is a hash of. It changes only if equal content is to get another id.
+/// The first word of what an id is a hash of. It changes only if equal content is to get another
+/// id.
 const ID_FORMAT: u32 = 1;
 
 /// One cell.
@@ -29,7 +30,8 @@ pub struct Cell {
     pub backbones: Vec<CellBackbone>,
     /// How it is learned.
     pub strategy: CellStrategy,
-    /// Decides the class order, where that follows the seed, and all random numbers of the strategy.
+    /// Decides the class order, where that follows the seed, and all random numbers of the
+    /// strategy.
     pub seed: Seed,
     /// Threads of one operation.
     pub threads: u32,
@@ -50,7 +52,8 @@ pub struct CellStream {
     /// Samples per class, if `--limit` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
-    /// The part of the training data that stands in for the test split, if `--validation` was given.
+    /// The part of the training data that stands in for the test split, if `--validation` was
+    /// given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
 }
@@ -61,7 +64,8 @@ pub struct CellStream {
 pub struct CellDomain {
     /// Its name in the scenario.
     pub name: String,
-    /// Hash of the ordered list of (relative name, class, train or test): the same on every machine.
+    /// Hash of the ordered list of (relative name, class, train or test): the same on every
+    /// machine.
     pub split_hash: String,
     /// The sentences that turn its class names into text.
     pub templates: Vec<String>,
@@ -124,8 +128,8 @@ impl CellStream {
 }
 
 impl Cell {
-    /// The id that belongs to the cell's content. Not in it: the plugin's file (a record that another file
-    /// made is stale, not another cell), what tables call the row, metrics.
+    /// The id that belongs to the cell's content. Not in it: the plugin's file (a record that
+    /// another file made is stale, not another cell), what tables call the row, metrics.
     pub fn proper_id(&self) -> String {
         let backbones: Vec<_> = self
             .backbones

@@ -8,10 +8,10 @@ use std::{fs, io, panic};
 
 /// The records of run folders, folder after folder.
 ///
-/// A folder's `run.json` says which cells are its results, and their order; records that an earlier version
-/// of the scenario has left beside them are not read. Without it all records of the folder come, by
-/// scenario, stream, strategy row, backbones and seed. A record that is there twice (the same cell,
-/// gathered from two folders) is taken once.
+/// A folder's `run.json` says which cells are its results, and their order; records that an earlier
+/// version of the scenario has left beside them are not read. Without it all records of the folder
+/// come, by scenario, stream, strategy row, backbones and seed. A record that is there twice (the
+/// same cell, gathered from two folders) is taken once.
 ///
 /// # Errors
 ///
@@ -32,8 +32,8 @@ pub fn load(folders: &[RunFolder]) -> Result<Vec<CellRecord>, ResultsError> {
 }
 
 impl RunFolder {
-    /// The records of the folder's cells, in the order of its `run.json`; see [`load`]. A cell that has
-    /// failed, or has not been run yet, has none.
+    /// The records of the folder's cells, in the order of its `run.json`; see [`load`]. A cell that
+    /// has failed, or has not been run yet, has none.
     ///
     /// # Errors
     ///
@@ -57,7 +57,8 @@ impl RunFolder {
         Ok(records)
     }
 
-    /// The record files that are there. Temporary files of cells that are being written end otherwise.
+    /// The record files that are there. Temporary files of cells that are being written end
+    /// otherwise.
     fn record_paths(&self) -> Result<Vec<PathBuf>, ResultsError> {
         let cells = self.cells();
         let unreadable = |source: io::Error| match source.kind() {
@@ -86,7 +87,8 @@ impl RunFolder {
     }
 }
 
-/// Reads records on several threads. The first error in the order of the paths is reported, however the threads run.
+/// Reads records on several threads. The first error in the order of the paths is reported, however
+/// the threads run.
 fn read_all(paths: &[PathBuf]) -> Result<Vec<CellRecord>, ResultsError> {
     let threads = thread::available_parallelism().map_or(1, |n| n.get().min(8));
     let chunk = paths.len().div_ceil(threads).max(1);

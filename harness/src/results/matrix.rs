@@ -1,11 +1,13 @@
-//! The accuracy matrices: how many test images of every task were predicted correctly, after every task.
+//! The accuracy matrices: how many test images of every task were predicted correctly, after every
+//! task.
 //!
-//! After each task t, and before the first one (row 0), every test image is predicted once. One prediction
-//! gives three accuracies, which differ in the classes that the image may be taken for, its candidates
-//! ([`Matrix`]): the field's class-incremental accuracy picks among what was *seen*, CI-Transfer among
-//! *all* classes of the stream, task-incremental numbers among the *task*'s own. Entries are counts, never
-//! only percentages, with the upper triangle (tasks yet to come) included. An entry that cannot be had (a
-//! strategy that cannot score unseen classes, a row that was not evaluated) is absent, never 0.
+//! After each task t, and before the first one (row 0), every test image is predicted once. One
+//! prediction gives three accuracies, which differ in the classes that the image may be taken for,
+//! its candidates ([`Matrix`]): the field's class-incremental accuracy picks among what was *seen*,
+//! CI-Transfer among *all* classes of the stream, task-incremental numbers among the *task*'s own.
+//! Entries are counts, never only percentages, with the upper triangle (tasks yet to come)
+//! included. An entry that cannot be had (a strategy that cannot score unseen classes, a row that
+//! was not evaluated) is absent, never 0.
 
 use crate::id::TaskId;
 use harness_abi::Matrix;
@@ -146,7 +148,8 @@ impl AccuracyMatrices {
         self.n.get(on.index()).copied()
     }
 
-    /// How many of a task's test samples were predicted correctly; `None` where that was not measured.
+    /// How many of a task's test samples were predicted correctly; `None` where that was not
+    /// measured.
     pub fn correct(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> Option<u64> {
         self.matrix(candidates).get(after, on)
     }
@@ -157,7 +160,8 @@ impl AccuracyMatrices {
         Some(100.0 * correct as f64 / self.n(on)? as f64)
     }
 
-    /// Sets an entry: so many of the task's test samples were predicted correctly, or that was not measured.
+    /// Sets an entry: so many of the task's test samples were predicted correctly, or that was not
+    /// measured.
     ///
     /// # Panics
     ///

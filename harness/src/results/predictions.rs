@@ -6,7 +6,8 @@ use crate::id::ClassId;
 use std::path::{Path, PathBuf};
 use std::{io, iter};
 
-/// Writes a CSV of row, sample, class and the logits over the classes in the order in which they are learned.
+/// Writes a CSV of row, sample, class and the logits over the classes in the order in which they
+/// are learned.
 #[derive(Debug)]
 pub struct PredictionWriter {
     csv: csv::Writer<PendingFile>,

@@ -1,11 +1,12 @@
 //! The cell record: all that one cell leaves behind, in one file.
 //!
-//! It holds the cell as it was planned, what its stream turned out to be, what the strategy declared, the
-//! accuracy matrices as counts, and the costs. Metrics are not in it; they are computed from it, so a new
-//! metric needs no new run. Tables are made of records alone.
+//! It holds the cell as it was planned, what its stream turned out to be, what the strategy
+//! declared, the accuracy matrices as counts, and the costs. Metrics are not in it; they are
+//! computed from it, so a new metric needs no new run. Tables are made of records alone.
 //!
-//! What a cell may have left out is an optional field, and an absent one is not written. The fields that
-//! nothing writes yet ([`CellRecord::checksum`], …) are part of the format, so that they need no other.
+//! What a cell may have left out is an optional field, and an absent one is not written. The fields
+//! that nothing writes yet ([`CellRecord::checksum`], …) are part of the format, so that they need
+//! no other.
 
 use super::{AccuracyMatrices, Cell, ResultsError};
 use crate::atomic;
@@ -33,7 +34,8 @@ pub struct CellRecord {
     pub stream: LearnedStream,
     /// What the strategy says of itself.
     pub declaration: Declaration,
-    /// Versions of what computed it besides the plugins, by name, such as an interpreter's. Not written yet.
+    /// Versions of what computed it besides the plugins, by name, such as an interpreter's. Not
+    /// written yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
     /// What was predicted, counted.
@@ -58,7 +60,8 @@ pub struct LearnedStream {
     pub class_order_digest: String,
     /// Class names in the order in which they are learned.
     pub classes: Vec<String>,
-    /// The domain of each class, by its place in the stream; left out if there is only one. Not written yet.
+    /// The domain of each class, by its place in the stream; left out if there is only one. Not
+    /// written yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_domains: Vec<u32>,
     /// Number of classes of each task, in order.
@@ -78,8 +81,8 @@ pub struct LearnedDomain {
     pub n_test: u64,
 }
 
-/// Correct predictions by class: rows t = 0..=T, a column for each class in the order in which they are
-/// learned; absent entries as in [`AccuracyMatrices`].
+/// Correct predictions by class: rows t = 0..=T, a column for each class in the order in which they
+/// are learned; absent entries as in [`AccuracyMatrices`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassCounts {
@@ -113,7 +116,8 @@ pub struct Scalar {
 pub struct Costs {
     /// Wall-clock time.
     pub wall_seconds: WallSeconds,
-    /// The most memory that the cell's process held at a time; absent where the system does not tell.
+    /// The most memory that the cell's process held at a time; absent where the system does not
+    /// tell.
     pub peak_memory_bytes: Option<u64>,
     /// Steps of the strategy's optimisers over all tasks.
     pub optimiser_steps: u64,
@@ -169,7 +173,8 @@ impl CellRecord {
             reason,
         };
         let record: Self = serde_json::from_slice(&text).map_err(|error| {
-            // Another format has other fields; say so rather than name the first one that is unknown.
+            // Another format has other fields; say so rather than name the first one that is
+            // unknown.
             match stated_format(&text).filter(|&found| found != u64::from(RECORD_FORMAT)) {
                 Some(found) => ResultsError::Format {
                     path: path.to_owned(),

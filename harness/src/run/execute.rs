@@ -17,8 +17,8 @@ use std::time::Instant;
 ///
 /// # Errors
 ///
-/// [`Error::Cells`] if some cells failed (each has been shown), [`Error::Interrupted`] after Ctrl-C, or what keeps the
-/// run from starting.
+/// [`Error::Cells`] if some cells failed (each has been shown), [`Error::Interrupted`] after
+/// Ctrl-C, or what keeps the run from starting.
 pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
@@ -81,8 +81,9 @@ fn found(folder: &RunFolder, job: &Job) -> Found {
     Found::Done
 }
 
-/// Computes every set of features that the cells need, before the first of them; all outputs that cells read of a backbone
-/// on a domain in one go. What is printed meanwhile is in the run folder's `features.log`.
+/// Computes every set of features that the cells need, before the first of them; all outputs that
+/// cells read of a backbone on a domain in one go. What is printed meanwhile is in the run folder's
+/// `features.log`.
 fn compute_features(
     missing: &[&Planned],
     folder: &RunFolder,

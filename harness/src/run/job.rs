@@ -1,5 +1,5 @@
-//! A job: a cell, and where this machine keeps what it needs. As a line of JSON (`clbench plan --json`) it is
-//! all that a process needs to run the cell.
+//! A job: a cell, and where this machine keeps what it needs. As a line of JSON (`clbench plan
+//! --json`) it is all that a process needs to run the cell.
 
 use crate::domain::{Domain, Source};
 use crate::error::Error;
@@ -81,7 +81,8 @@ impl Job {
         serde_json::to_string(self).expect("plain data")
     }
 
-    /// Opens the domain, cut as `--limit` and `--validation` say. It must still be what the plan was made for.
+    /// Opens the domain, cut as `--limit` and `--validation` say. It must still be what the plan
+    /// was made for.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
-//! From logits to counts: which of a row's test images are predicted correctly, among which candidates.
+//! From logits to counts: which of a row's test images are predicted correctly, among which
+//! candidates.
 //!
-//! A [`Scorer`] masks the columns of the logits, so no strategy has a say in it; a [`Tally`] counts one row
-//! of the [`AccuracyMatrices`].
+//! A [`Scorer`] masks the columns of the logits, so no strategy has a say in it; a [`Tally`] counts
+//! one row of the [`AccuracyMatrices`].
 
 use crate::id::{ClassId, TaskId};
 use crate::results::{AccuracyMatrices, AfterTask};
@@ -49,7 +50,8 @@ pub enum ScoreError {
 /// Which class belongs to which task, and what the strategy can score: enough to judge predictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scorer {
-    /// The class ids of each task; they follow each other, since classes are numbered in stream order.
+    /// The class ids of each task; they follow each other, since classes are numbered in stream
+    /// order.
     tasks: Vec<Range<usize>>,
     scores_unseen: bool,
 }
@@ -69,7 +71,8 @@ impl Scorer {
         }
     }
 
-    /// How many classes a prediction has logits for, in stream order: all, or the seen ones if the strategy cannot score others.
+    /// How many classes a prediction has logits for, in stream order: all, or the seen ones if the
+    /// strategy cannot score others.
     pub fn width(&self, after: AfterTask) -> u32 {
         let tasks = if self.scores_unseen {
             self.tasks.len()
@@ -113,10 +116,11 @@ struct Column {
 }
 
 impl Tally<'_> {
-    /// Counts one test image: its logits over [`Scorer::width`] classes in stream order, and the class that it is of.
+    /// Counts one test image: its logits over [`Scorer::width`] classes in stream order, and the
+    /// class that it is of.
     ///
-    /// The highest logit wins, and of equal ones the lowest class. −∞ stands for a class that is ruled out; NaN is an error, which
-    /// names `sample`.
+    /// The highest logit wins, and of equal ones the lowest class. −∞ stands for a class that is
+    /// ruled out; NaN is an error, which names `sample`.
     pub fn add(
         &mut self,
         sample: impl fmt::Display,
@@ -174,7 +178,8 @@ impl Tally<'_> {
         assert_eq!(matrices.tasks().len(), self.columns.len());
         for (task, column) in matrices.tasks().zip(&self.columns) {
             let expected = matrices.n(task).unwrap_or_default();
-            // Tasks yet to come are scored only by strategies that can, so the others may leave them out.
+            // Tasks yet to come are scored only by strategies that can, so the others may leave
+            // them out.
             if self.measures(task) && column.n != expected {
                 return Err(ScoreError::Count {
                     task,

@@ -8,7 +8,8 @@ pub struct Accuracies<'a> {
 }
 
 impl<'a> Accuracies<'a> {
-    /// Views `entries`, row after row: (T + 1) rows of T columns. `None` where the number of entries is another.
+    /// Views `entries`, row after row: (T + 1) rows of T columns. `None` where the number of
+    /// entries is another.
     pub fn new(tasks: usize, entries: &'a [Option<f64>]) -> Option<Self> {
         (entries.len() == (tasks + 1) * tasks).then_some(Self { tasks, entries })
     }
@@ -18,7 +19,8 @@ impl<'a> Accuracies<'a> {
         self.tasks
     }
 
-    /// A\[t\]\[j\], t from 0 (before the first task), j from 1; `None` where it was not measured or lies outside.
+    /// A\[t\]\[j\], t from 0 (before the first task), j from 1; `None` where it was not measured or
+    /// lies outside.
     pub fn get(&self, t: usize, j: usize) -> Option<f64> {
         if t > self.tasks || j == 0 || j > self.tasks {
             return None;

@@ -1,20 +1,21 @@
 //! The metrics: each a formula over one of a run's accuracy matrices.
 //!
-//! Three matrices differ in the classes that an image may be taken for ([`Matrix`](harness_abi::Matrix));
-//! every metric reads exactly one of them. A new metric is a [`formula`] in a file of its own and a line in
-//! the list below.
+//! Three matrices differ in the classes that an image may be taken for
+//! ([`Matrix`](harness_abi::Matrix)); every metric reads exactly one of them. A new metric is a
+//! [`formula`] in a file of its own and a line in the list below.
 
 pub mod accuracies;
 #[cfg(test)]
 mod tests;
 
 pub mod formula {
-    //! The formulas: what each metric computes from an accuracy matrix, and who defined it. One file each.
+    //! The formulas: what each metric computes from an accuracy matrix, and who defined it. One
+    //! file each.
     //!
-    //! `A[t][j]` is the accuracy in percent on the test images of task j after task t; row t = 0 is before the
-    //! first task, T is the number of tasks. A formula that needs an entry which is missing has no value
-    //! (`None`): a strategy that cannot score unseen classes has no CI-Transfer, a joint run has no
-    //! forgetting. Nothing is ever filled in with 0.
+    //! `A[t][j]` is the accuracy in percent on the test images of task j after task t; row t = 0 is
+    //! before the first task, T is the number of tasks. A formula that needs an entry which is
+    //! missing has no value (`None`): a strategy that cannot score unseen classes has no
+    //! CI-Transfer, a joint run has no forgetting. Nothing is ever filled in with 0.
 
     pub mod average_incremental;
     pub mod backward_transfer;
@@ -41,7 +42,8 @@ pub enum Measure {
 /// One metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Definition {
-    /// In kebab case; ends in the matrix's name if the same formula is offered on more than one matrix.
+    /// In kebab case; ends in the matrix's name if the same formula is offered on more than one
+    /// matrix.
     pub name: &'static str,
     /// What its value is.
     pub measure: Measure,

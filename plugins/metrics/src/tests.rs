@@ -11,7 +11,8 @@ fn value(name: &str, tasks: usize, entries: &[Option<f64>]) -> Option<f64> {
     (definition.formula)(&Accuracies::new(tasks, entries).expect("a matrix of the right size"))
 }
 
-/// Row 0, then the reference's rows: whole (`all`, `task`) or up to the diagonal (`seen`, as its training loop keeps them).
+/// Row 0, then the reference's rows: whole (`all`, `task`) or up to the diagonal (`seen`, as its
+/// training loop keeps them).
 fn entries(case: &Value, matrix: Matrix) -> (usize, Vec<Option<f64>>) {
     let rows = case["matrix"].as_array().unwrap();
     let row = |row: &Value| -> Vec<f64> {
@@ -85,7 +86,8 @@ fn the_reference_code_agrees() {
 
 #[test]
 fn zscl_transfer_goes_column_first() {
-    // Rows 0..=3; task 2 was 20 before it was learned, task 3 was 10 and then 30: (20 + (10 + 30) / 2) / 2.
+    // Rows 0..=3; task 2 was 20 before it was learned, task 3 was 10 and then 30: (20 + (10 + 30) /
+    // 2) / 2.
     let rows = [
         [0.0, 0.0, 0.0],
         [90.0, 20.0, 10.0],

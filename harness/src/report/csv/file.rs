@@ -1,4 +1,5 @@
-//! A CSV file in memory: columns that are functions of a row, and those that every file begins with.
+//! A CSV file in memory: columns that are functions of a row, and those that every file begins
+//! with.
 
 use crate::report::identity::Identity;
 use crate::report::number::decimals;

@@ -7,7 +7,8 @@ use crate::report::leaderboard::Leaderboard;
 use crate::results::CellRecord;
 use crate::results::fixture::{blind, joint, record};
 
-/// Two domains, two seeds: a head that forgets, a strategy that cannot score unseen classes, a joint run, one without seed 2.
+/// Two domains, two seeds: a head that forgets, a strategy that cannot score unseen classes, a
+/// joint run, one without seed 2.
 fn cells() -> Vec<CellRecord> {
     let mut cells = Vec::new();
     for (domain, offset) in [("digits", 0), ("far_away", 20)] {

@@ -2,7 +2,7 @@
 
 use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
-use crate::report::table::{Cell, Line, Table};
+use crate::report::table::{Field, Line, Table};
 
 const SPELLING: Spelling = Spelling {
     higher_is_better: r"$\uparrow$",
@@ -70,7 +70,7 @@ fn row(line: &Line) -> String {
     text += &format!(" & {}", escaped(&line.keeps));
     for cell in &line.cells {
         text += &match cell {
-            Cell::Value { mean, std, best } => {
+            Field::Value { mean, std, best } => {
                 let number = SPELLING.number(mean, std.as_deref());
                 // A minus sign, not a hyphen.
                 let number = match number.strip_prefix('-') {
@@ -83,7 +83,7 @@ fn row(line: &Line) -> String {
                     format!(" & {number}")
                 }
             }
-            Cell::Absent(note) => format!(" & --\\textsuperscript{{{note}}}"),
+            Field::Absent(note) => format!(" & --\\textsuperscript{{{note}}}"),
         };
     }
     text += " \\\\\n";

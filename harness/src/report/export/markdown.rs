@@ -2,7 +2,7 @@
 
 use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
-use crate::report::table::{Cell, Line, Table};
+use crate::report::table::{Field, Line, Table};
 
 const SPELLING: Spelling = Spelling {
     higher_is_better: "↑",
@@ -70,12 +70,12 @@ fn row(line: &Line) -> String {
     );
     for cell in &line.cells {
         text += &match cell {
-            Cell::Value { mean, std, best } => {
+            Field::Value { mean, std, best } => {
                 let number = SPELLING.number(mean, std.as_deref());
                 let bold = if *best { "**" } else { "" };
                 format!(" {bold}{number}{bold} |")
             }
-            Cell::Absent(note) => format!(" – ({note}) |"),
+            Field::Absent(note) => format!(" – ({note}) |"),
         };
     }
     text.push('\n');

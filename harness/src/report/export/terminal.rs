@@ -2,7 +2,7 @@
 
 use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
-use crate::report::table::{Cell, Column, Line, Table};
+use crate::report::table::{Column, Field, Line, Table};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Row, TableStyle};
 
 /// Wide enough for six columns of numbers, narrow enough for half a screen.
@@ -121,12 +121,12 @@ fn broken(name: &str) -> Vec<String> {
 
 fn row(line: &Line) -> Row {
     let notes: String = line.notes.iter().map(|note| format!(" [{note}]")).collect();
-    let cell = |cell: &Cell| match cell {
-        Cell::Value { mean, std, best } => {
+    let cell = |cell: &Field| match cell {
+        Field::Value { mean, std, best } => {
             let star = if *best { "* " } else { "" };
             format!("{star}{}", SPELLING.number(mean, std.as_deref()))
         }
-        Cell::Absent(note) => format!("– [{note}]"),
+        Field::Absent(note) => format!("– [{note}]"),
     };
     let begin = [
         rank(line.rank),
