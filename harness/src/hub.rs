@@ -122,7 +122,7 @@ pub struct Fetched {
     pub transferred: usize,
 }
 
-/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`](harness_hub::MAIN)).
+/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`]).
 /// `watch` makes, for each file that is to be transferred, what is told of its progress.
 ///
 /// # Errors
