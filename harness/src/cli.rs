@@ -244,8 +244,9 @@ impl ScenarioArgs {
 
 /// The names of the forms, from where they are registered.
 fn export_parser() -> impl TypedValueParser<Value = &'static dyn Export> {
-    let values = EXPORTS.map(|export| PossibleValue::new(export.name()).help(export.summary()));
-    PossibleValuesParser::new(values)
+    let value =
+        |export: &&'static dyn Export| PossibleValue::new(export.name()).help(export.summary());
+    PossibleValuesParser::new(EXPORTS.iter().map(value))
         .map(|name| export::by_name(&name).expect("only these names are let through"))
 }
 

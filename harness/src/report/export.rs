@@ -11,7 +11,7 @@ mod terminal;
 pub use form::Export;
 
 /// All of them; the first is the default.
-pub const EXPORTS: [&dyn Export; 4] = [
+pub const EXPORTS: &[&dyn Export] = &[
     &terminal::Terminal,
     &csv::Csv,
     &markdown::Markdown,
@@ -23,7 +23,7 @@ pub const TERMINAL: &dyn Export = EXPORTS[0];
 
 /// The one of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Export> {
-    EXPORTS.into_iter().find(|export| export.name() == name)
+    EXPORTS.iter().copied().find(|export| export.name() == name)
 }
 
 #[cfg(test)]
