@@ -61,7 +61,7 @@ fn running_again_does_only_what_is_missing() {
     );
     assert_eq!(again.stdout, first.stdout);
 
-    // One record gone, one damaged, one made by another plugin file.
+    // One record gone, one damaged, one of an old format, one made by another plugin file.
     let records = |part: &str| {
         let mut paths: Vec<_> = fs::read_dir(dir.path("out/cells"))
             .unwrap()
@@ -78,6 +78,8 @@ fn running_again_does_only_what_is_missing() {
     fs::remove_file(&ncm[0]).unwrap();
     let cut = &read(&ncm[1])[..100];
     fs::write(&ncm[1], cut).unwrap();
+    let old = &records("linear-head-joint")[0];
+    fs::write(old, r#"{"format":1,"id":"what an earlier clbench wrote"}"#).unwrap();
     let joint = &records("linear-head-joint")[2];
     let mut record: serde_json::Value = serde_json::from_str(&read(joint)).unwrap();
     record["cell"]["strategy"]["plugin"]["hash"] = "0".repeat(64).into();
@@ -93,11 +95,13 @@ fn running_again_does_only_what_is_missing() {
         said,
         [
             "digits · nearest-class-mean · seed 1996: its record is damaged; running it again",
+            "digits · linear-head-joint · seed 1992: its record has another format; running it again",
             "digits · linear-head-joint · seed 1997: its record was made by another plugin file; running it again",
-            "6 of 9 cells have their results already",
+            "5 of 9 cells have their results already",
             "digits · features of pixels",
-            "[7/9] digits · nearest-class-mean · seed 1992",
-            "[8/9] digits · nearest-class-mean · seed 1996",
+            "[6/9] digits · nearest-class-mean · seed 1992",
+            "[7/9] digits · nearest-class-mean · seed 1996",
+            "[8/9] digits · linear-head-joint · seed 1992",
             "[9/9] digits · linear-head-joint · seed 1997",
             "results are in out",
         ]
