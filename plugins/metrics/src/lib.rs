@@ -1,8 +1,7 @@
 //! The metrics: each a formula over one of a run's accuracy matrices.
 //!
-//! Three matrices differ in the classes that an image may be taken for
-//! ([`Matrix`](harness_abi::Matrix)); every metric reads exactly one of them. A new metric is a
-//! [`formula`] in a file of its own and a line in the list below.
+//! Three matrices differ in the classes that an image may be taken for ([`Matrix`]); every metric reads
+//! exactly one of them. A new metric is a [`formula`] in a file of its own and a line in the list below.
 
 pub mod accuracies;
 #[cfg(test)]
