@@ -30,40 +30,45 @@ fn choice(
     columns: Vec<String>,
     rank_by: Option<String>,
 ) -> Result<Choice, Error> {
-    let mut of_runs: Vec<(&RunFolder, Choice)> = Vec::new();
+    let mut runs: Vec<(&RunFolder, Choice)> = Vec::new();
     for folder in folders {
         if let Some(run) = folder.run_file()? {
-            of_runs.push((folder, Choice::of(&run)));
+            runs.push((folder, Choice::of(&run)));
         }
     }
-    let agreed = |what: &str, option: &str, part: fn(&Choice) -> String| {
-        let Some((first, choice)) = of_runs.first() else {
-            return Ok(Choice::default());
-        };
-        match of_runs
-            .iter()
-            .find(|(_, other)| part(other) != part(choice))
-        {
-            None => Ok(choice.clone()),
-            Some((other, _)) => Err(Error::Usage(format!(
-                "the scenarios of `{}` and `{}` {what} different metrics; choose with `{option}`",
-                first.path().display(),
-                other.path().display()
-            ))),
-        }
-    };
     let rank_by = match rank_by {
         Some(rank_by) => Some(rank_by),
-        None => {
-            agreed("rank by", "--rank-by NAME", |choice| {
-                choice.rank_by.clone().unwrap_or_default()
-            })?
-            .rank_by
-        }
+        None => agreed(
+            runs.iter().map(|(folder, run)| (*folder, &run.rank_by)),
+            "rank by different metrics; choose with `--rank-by NAME`",
+        )?
+        .flatten(),
     };
     let columns = match columns.is_empty() {
         false => columns,
-        true => agreed("show", "--metric NAME", |choice| choice.columns.join(","))?.columns,
+        true => agreed(
+            runs.iter().map(|(folder, run)| (*folder, &run.columns)),
+            "show different metrics; choose with `--metric NAME`",
+        )?
+        .unwrap_or_default(),
     };
     Ok(Choice { rank_by, columns })
+}
+
+/// What is the same in all runs; `None` if there are no runs.
+fn agreed<'a, T: Clone + PartialEq + 'a>(
+    mut runs: impl Iterator<Item = (&'a RunFolder, &'a T)>,
+    otherwise: &str,
+) -> Result<Option<T>, Error> {
+    let Some((first, chosen)) = runs.next() else {
+        return Ok(None);
+    };
+    match runs.find(|(_, other)| *other != chosen) {
+        None => Ok(Some(chosen.clone())),
+        Some((other, _)) => Err(Error::Usage(format!(
+            "the scenarios of `{}` and `{}` {otherwise}",
+            first.path().display(),
+            other.path().display()
+        ))),
+    }
 }

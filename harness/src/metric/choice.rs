@@ -27,11 +27,16 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// That of the scenario of a run.
+    /// That of the scenario of a run. Writing a default down is no other choice.
     pub fn of(run: &RunFile) -> Choice {
+        let rank_by = run.rank_by.clone();
+        let columns = run.columns.clone().unwrap_or_default();
         Choice {
-            rank_by: run.rank_by.clone(),
-            columns: run.columns.clone().unwrap_or_default(),
+            rank_by: rank_by.filter(|name| name != DEFAULT_RANK_BY),
+            columns: match columns == DEFAULT_COLUMNS {
+                true => Vec::new(),
+                false => columns,
+            },
         }
     }
 

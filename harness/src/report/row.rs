@@ -1,6 +1,7 @@
 //! The rows of a leaderboard: cells of one strategy that differ in their seeds alone, and their
 //! sums over seeds and domains.
 
+use super::ReportError;
 use super::coverage::Coverage;
 use super::identity::{self, Identity};
 use super::section::{Place, Unit};
@@ -32,7 +33,7 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// The rows of a place, in the order of the records.
-    pub(super) fn rows(&self, place: &Place) -> Result<Vec<Row<'a>>, super::ReportError> {
+    pub(super) fn rows(&self, place: &Place) -> Result<Vec<Row<'a>>, ReportError> {
         let mut rows: Vec<Row<'a>> = Vec::new();
         let mut row_of = BTreeMap::new();
         for &(unit, index) in &place.members {
@@ -55,7 +56,7 @@ impl<'a> Source<'a> {
             let kept = *rows[row].cells.entry(cell.seed).or_insert(index);
             if !self.records[kept].same_result(record) {
                 let id = cell.id.clone();
-                return Err(super::ReportError::Ambiguous { id });
+                return Err(ReportError::Ambiguous { id });
             }
         }
         Ok(rows)
