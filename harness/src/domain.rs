@@ -44,4 +44,5 @@ pub use match_error::MatchError;
 pub use sample::{Sample, Split};
 pub use source::Source;
 pub use split_list::{SplitFile, SplitList, ValidationPart};
+pub(crate) use written::check_entries;
 pub use written::{FilePerSplit, Folder, KeyError, KeyValue};

@@ -180,8 +180,6 @@ pub enum Problem {
     Zero,
     #[error("must not be empty; {fix}")]
     Empty { fix: &'static str },
-    #[error("`{entry}` is listed twice; keep one of the two")]
-    Repeated { entry: String },
     #[error("`{name}` cannot be a name here: use {allowed}")]
     BadName { name: String, allowed: &'static str },
     #[error("tables call the mean over domains `overall`; give the domain another name")]

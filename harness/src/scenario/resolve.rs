@@ -9,7 +9,7 @@ use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, Str
 use super::spec;
 use super::yaml::{KeyPath, Tree};
 use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
-use crate::domain::Source;
+use crate::domain::{KeyError, Source, check_entries};
 use crate::id::Seed;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -153,25 +153,12 @@ impl Resolver<'_> {
         entries: &[T],
         fix: &'static str,
     ) -> Result<(), ScenarioError> {
-        if entries.is_empty() {
-            return Err(self.error(key, Problem::Empty { fix }));
-        }
-        let mut seen = HashSet::new();
-        for (index, entry) in entries.iter().enumerate() {
-            let (key, entry) = (key.index(index), entry.to_string());
-            if entry.is_empty() {
-                return Err(self.error(
-                    &key,
-                    Problem::Empty {
-                        fix: "write some text",
-                    },
-                ));
-            }
-            if !seen.insert(entry.clone()) {
-                return Err(self.error(&key, Problem::Repeated { entry }));
-            }
-        }
-        Ok(())
+        check_entries(entries, fix).map_err(|error| self.value_error(key, error))
+    }
+
+    /// A mistake in the value of this key.
+    fn value_error(&self, key: &KeyPath, error: KeyError) -> ScenarioError {
+        self.error(&key.spelled(&error.key), Problem::Later(error.problem))
     }
 
     fn device(&self, written: Option<String>) -> Result<Device, ScenarioError> {
@@ -342,7 +329,7 @@ impl Resolver<'_> {
     fn source(&self, key: &KeyPath, mut source: Source) -> Result<Source, ScenarioError> {
         source
             .check()
-            .map_err(|error| self.error(&key.spelled(&error.key), Problem::Later(error.problem)))?;
+            .map_err(|error| self.value_error(key, error))?;
         source.change_paths(|part, path| {
             // It was read from text.
             let written = path.to_string_lossy().into_owned();

@@ -9,7 +9,7 @@ mod mat;
 
 use super::image_files::ImageFiles;
 use super::images::{SourceImage, SourceImages};
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
@@ -45,12 +45,7 @@ impl SourceKind for Cars {
     const SUMMARY: &'static str = "Cars-196 with its .mat annotations; `path`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -59,7 +54,12 @@ impl SourceKind for Cars {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = images(self.path.path())?;
-        contents(images, &self.split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            self.split.as_ref(),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }
 

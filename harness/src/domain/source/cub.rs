@@ -7,7 +7,7 @@
 
 use super::image_files::ImageFiles;
 use super::images::{SourceImage, SourceImages};
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
@@ -39,12 +39,7 @@ impl SourceKind for Cub {
     const SUMMARY: &'static str = "the folder of CUB-200-2011; `path`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -53,7 +48,12 @@ impl SourceKind for Cub {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = images(self.path.path())?;
-        contents(images, &self.split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            self.split.as_ref(),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 //! (`digits/README.md` has source, licence and split). They make a first run need nothing but this
 //! binary.
 
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
 use crate::domain::hash::StampBuilder;
@@ -39,7 +39,7 @@ impl SourceKind for Digits {
     const SUMMARY: &'static str = "1,797 handwritten digits, 8×8, that are part of the program";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        Vec::new()
+        values!(self: )
     }
 
     fn root(&self) -> Option<&Path> {

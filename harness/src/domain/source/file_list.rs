@@ -1,7 +1,7 @@
 //! Images in any folders: a split list says which of them belong to the domain.
 
 use super::image_files;
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
@@ -32,12 +32,7 @@ impl SourceKind for FileList {
     )];
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -46,7 +41,11 @@ impl SourceKind for FileList {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = image_files::open(self.path.path(), false)?;
-        let split = Some(self.split.clone());
-        contents(images, &split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            Some(&self.split),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }

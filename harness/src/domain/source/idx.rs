@@ -3,7 +3,7 @@
 //! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits
 //! are held in memory as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
 
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::classes::list::ClassList;
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{ClassEntry, Classes};
@@ -49,7 +49,7 @@ impl SourceKind for Idx {
     const SUMMARY: &'static str = "a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![("path", &mut self.path), ("classes", &mut self.classes)]
+        values!(self: path, classes)
     }
 
     fn root(&self) -> Option<&Path> {

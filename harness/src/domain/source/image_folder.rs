@@ -10,7 +10,7 @@
 
 use super::image_files::{self, ImageFiles, entries, has_image_ending};
 use super::images::{SourceImage, SourceImages};
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
@@ -58,12 +58,7 @@ impl SourceKind for ImageFolder {
     )];
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -75,7 +70,12 @@ impl SourceKind for ImageFolder {
             None => images(self.path.path())?,
             Some(_) => image_files::open(self.path.path(), true)?,
         };
-        contents(images, &self.split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            self.split.as_ref(),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }
 

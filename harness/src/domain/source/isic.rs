@@ -8,7 +8,7 @@
 
 use super::image_files::{self, ImageFiles, has_image_ending};
 use super::images::{SourceImage, SourceImages};
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
@@ -67,13 +67,7 @@ impl SourceKind for Isic {
     const SUMMARY: &'static str = "ISIC 2018 or HAM10000, a folder and a CSV; `path`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("labels", &mut self.labels),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, labels, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -82,7 +76,12 @@ impl SourceKind for Isic {
 
     fn open(&self) -> Result<Contents, DomainError> {
         let images = images(self.path.path(), self.labels.as_ref())?;
-        contents(images, &self.split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            self.split.as_ref(),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }
 

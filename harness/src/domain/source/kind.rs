@@ -27,7 +27,7 @@ pub trait SourceKind: Serialize + DeserializeOwned + JsonSchema {
     /// For keys that are required: what a message about a missing one tells to add.
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
 
-    /// The value of every key, by its name.
+    /// The value of every key, by its name: `values!(self: path, split)`.
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)>;
 
     /// What must be on the disk before the domain can be opened.
@@ -40,3 +40,12 @@ pub trait SourceKind: Serialize + DeserializeOwned + JsonSchema {
     /// If it cannot be used, with one message that names the file.
     fn open(&self) -> Result<Contents, DomainError>;
 }
+
+/// The values of a source's keys, by their names. A key that is left out does not compile.
+macro_rules! values {
+    ($self:ident: $($key:ident),*) => {{
+        let Self { $($key),* } = $self;
+        vec![$((stringify!($key), $key as &mut dyn KeyValue)),*]
+    }};
+}
+pub(crate) use values;

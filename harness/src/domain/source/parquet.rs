@@ -10,7 +10,7 @@
 mod file;
 
 use super::images::{SourceImage, SourceImages, SourceStore};
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use super::shards::{self, Shards};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
@@ -64,13 +64,7 @@ impl SourceKind for Parquet {
     const SUMMARY: &'static str = "parquet files as Hugging Face writes them; `path`, `columns`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("columns", &mut self.columns),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, columns, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -83,7 +77,12 @@ impl SourceKind for Parquet {
             &self.columns.clone().unwrap_or_default(),
             self.split.is_some(),
         )?;
-        contents(images, &self.split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            self.split.as_ref(),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! The procedural pictures of the crate `harness-pictures`: each is drawn anew whenever it is asked
 //! for, which takes less time than to read a file.
 
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
 use crate::domain::hash::StampBuilder;
@@ -35,7 +35,7 @@ impl SourceKind for Pictures {
     )];
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![("style", &mut self.style)]
+        values!(self: style)
     }
 
     fn root(&self) -> Option<&Path> {

@@ -7,7 +7,7 @@
 
 use super::image_files::has_image_ending;
 use super::images::{SourceImage, SourceImages, SourceStore};
-use super::kind::SourceKind;
+use super::kind::{SourceKind, values};
 use super::shards::{self, Shards};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
@@ -61,13 +61,7 @@ impl SourceKind for Webdataset {
         "tar shards of images with .cls, .json or .txt beside them; `path`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
-        vec![
-            ("path", &mut self.path),
-            ("columns", &mut self.columns),
-            ("split", &mut self.split),
-            ("classes", &mut self.classes),
-            ("leave_out", &mut self.leave_out),
-        ]
+        values!(self: path, columns, split, classes, leave_out)
     }
 
     fn root(&self) -> Option<&Path> {
@@ -80,7 +74,12 @@ impl SourceKind for Webdataset {
             .as_ref()
             .and_then(|columns| columns.label.as_deref());
         let images = images(&self.path, field.unwrap_or("label"), self.split.is_some())?;
-        contents(images, &self.split, &self.classes, &self.leave_out)
+        contents(
+            images,
+            self.split.as_ref(),
+            self.classes.as_ref(),
+            self.leave_out.as_ref(),
+        )
     }
 }
 

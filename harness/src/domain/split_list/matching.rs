@@ -33,14 +33,14 @@ use std::mem;
 /// them.
 pub(crate) fn contents(
     mut source: SourceImages,
-    split: &Option<SplitList>,
-    classes: &Option<Classes>,
-    leave_out: &Option<LeaveOut>,
+    split: Option<&SplitList>,
+    classes: Option<&Classes>,
+    leave_out: Option<&LeaveOut>,
 ) -> Result<Contents, DomainError> {
     let mut stamp = mem::replace(&mut source.stamp, StampBuilder::new());
-    let classes = classes.as_ref().map(Classes::entries).transpose()?;
+    let classes = classes.map(Classes::entries).transpose()?;
     let reference = classes.as_deref().map(ClassList::new);
-    let leave_out = leave_out.as_ref().map_or(&[][..], |classes| &classes.0);
+    let leave_out = leave_out.map_or(&[][..], |classes| &classes.0);
     let listing = match split {
         Some(list) => Some(Listing::read(list, &mut stamp)?),
         None => None,

@@ -42,7 +42,7 @@ impl KeyPath {
         self.then(Segment::Index(index))
     }
 
-    /// What a plugin calls `optimizer.lr` or `layers[0].width`, below this path; this path itself if it
+    /// What is called `optimizer.lr`, `layers[0].width` or `[2]`, below this path; this path itself if it
     /// is called nothing. Every dot separates two keys.
     #[must_use]
     pub fn spelled(&self, path: &str) -> Self {
@@ -52,7 +52,9 @@ impl KeyPath {
         }
         for step in path.split('.') {
             let (key, indices) = indexed(step);
-            segments.push(Segment::Key(key.to_owned()));
+            if !key.is_empty() || indices.is_empty() {
+                segments.push(Segment::Key(key.to_owned()));
+            }
             segments.extend(indices.into_iter().map(Segment::Index));
         }
         Self(segments)
