@@ -2,7 +2,6 @@
 
 use super::file::{Column, File, Origin, text, value};
 use crate::id::TaskId;
-use crate::report::identity::Identity;
 use crate::results::{AfterTask, CellRecord};
 use harness_abi::Matrix;
 
@@ -42,10 +41,7 @@ fn columns<'a>() -> [Column<Row<'a>>; 10] {
 pub(super) fn accuracy(records: &[CellRecord]) -> String {
     let mut file = File::new(columns());
     for record in records {
-        let origin = Origin {
-            identity: &Identity::of(&[record]),
-            domain: &record.cell.stream.name,
-        };
+        let origin = Origin::of(record);
         for after in record.matrices.rows() {
             for on in record.matrices.tasks() {
                 file.row(&origin, &Row { record, after, on });

@@ -1,7 +1,6 @@
 //! `costs.csv`: one row per cell.
 
 use super::file::{Column, File, Origin, text};
-use crate::report::identity::Identity;
 use crate::report::number::decimals;
 use crate::results::CellRecord;
 
@@ -42,10 +41,7 @@ fn columns() -> [Column<CellRecord>; 12] {
 pub(super) fn costs(records: &[CellRecord]) -> String {
     let mut file = File::new(columns());
     for record in records {
-        let origin = Origin {
-            identity: &Identity::of(&[record]),
-            domain: &record.cell.stream.name,
-        };
+        let origin = Origin::of(record);
         file.row(&origin, record);
     }
     file.finish()

@@ -3,39 +3,50 @@
 
 use crate::report::identity::Identity;
 use crate::report::number::decimals;
+use crate::results::CellRecord;
 
 /// A column: its name, and its value in a row.
 pub(super) type Column<R> = (&'static str, fn(&R) -> String);
 
-/// What a row's numbers come from.
-pub(super) struct Origin<'a> {
-    pub(super) identity: &'a Identity,
-    pub(super) domain: &'a str,
+/// The columns that every file begins with: what made a row's numbers, and on which domain.
+pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 13] {
+    [
+        ("scenario", |(identity, _)| identity.scenario.clone()),
+        ("domain", |(_, domain)| (*domain).to_owned()),
+        ("split_hash", |(identity, _)| identity.split_hash.clone()),
+        ("class_order_digest", |(identity, _)| {
+            identity.class_order_digest.clone()
+        }),
+        ("backbone", |(identity, _)| identity.backbone.clone()),
+        ("backbone_fingerprint", |(identity, _)| {
+            identity.backbone_fingerprint.clone()
+        }),
+        ("backbone_plugin_hash", |(identity, _)| {
+            identity.backbone_plugin_hash.clone()
+        }),
+        ("strategy", |(identity, _)| identity.strategy.clone()),
+        ("method", |(identity, _)| identity.method.clone()),
+        ("plugin", |(identity, _)| identity.plugin.clone()),
+        ("plugin_version", |(identity, _)| {
+            identity.plugin_version.clone()
+        }),
+        ("plugin_hash", |(identity, _)| identity.plugin_hash.clone()),
+        ("settings", |(identity, _)| identity.settings.clone()),
+    ]
 }
 
-/// The columns that every file begins with.
-pub(super) fn origin<'a>() -> [Column<Origin<'a>>; 13] {
-    [
-        ("scenario", |row| row.identity.scenario.clone()),
-        ("domain", |row| row.domain.to_owned()),
-        ("split_hash", |row| row.identity.split_hash.clone()),
-        ("class_order_digest", |row| {
-            row.identity.class_order_digest.clone()
-        }),
-        ("backbone", |row| row.identity.backbone.clone()),
-        ("backbone_fingerprint", |row| {
-            row.identity.backbone_fingerprint.clone()
-        }),
-        ("backbone_plugin_hash", |row| {
-            row.identity.backbone_plugin_hash.clone()
-        }),
-        ("strategy", |row| row.identity.strategy.clone()),
-        ("method", |row| row.identity.method.clone()),
-        ("plugin", |row| row.identity.plugin.clone()),
-        ("plugin_version", |row| row.identity.plugin_version.clone()),
-        ("plugin_hash", |row| row.identity.plugin_hash.clone()),
-        ("settings", |row| row.identity.settings.clone()),
-    ]
+/// The values of the columns that every file begins with, the same for many rows.
+pub(super) struct Origin([String; 13]);
+
+impl Origin {
+    /// Of rows about one cell.
+    pub(super) fn of(record: &CellRecord) -> Self {
+        Self::new(&Identity::of(&[record]), &record.cell.stream.name)
+    }
+
+    pub(super) fn new(identity: &Identity, domain: &str) -> Self {
+        Self(origin().map(|(_, value)| value(&(identity, domain))))
+    }
 }
 
 /// A CSV file in memory.
@@ -47,34 +58,30 @@ pub(super) struct File<R> {
 impl<R> File<R> {
     /// With these columns after those of the origin.
     pub(super) fn new(columns: impl IntoIterator<Item = Column<R>>) -> Self {
-        let mut file = Self {
-            columns: columns.into_iter().collect(),
-            writer: ::csv::Writer::from_writer(Vec::new()),
-        };
-        let origin = origin().map(|(name, _)| name.to_owned());
-        let names = file.columns.iter().map(|(name, _)| (*name).to_owned());
-        let header: Vec<String> = origin.into_iter().chain(names).collect();
-        file.write(&header);
-        file
+        let columns: Vec<Column<R>> = columns.into_iter().collect();
+        let mut writer = ::csv::Writer::from_writer(Vec::new());
+        let names = columns.iter().map(|(name, _)| *name);
+        let header = origin().map(|(name, _)| name).into_iter().chain(names);
+        write(&mut writer, header);
+        Self { columns, writer }
     }
 
-    pub(super) fn row(&mut self, from: &Origin<'_>, row: &R) {
-        let origin = origin().map(|(_, value)| value(from));
-        let values = self.columns.iter().map(|(_, value)| value(row));
-        let fields: Vec<String> = origin.into_iter().chain(values).collect();
-        self.write(&fields);
-    }
-
-    fn write(&mut self, fields: &[String]) {
-        self.writer
-            .write_record(fields)
-            .expect("memory takes rows of equal length");
+    pub(super) fn row(&mut self, origin: &Origin, row: &R) {
+        let values: Vec<String> = self.columns.iter().map(|(_, value)| value(row)).collect();
+        let fields = origin.0.iter().chain(&values);
+        write(&mut self.writer, fields);
     }
 
     pub(super) fn finish(self) -> String {
         let bytes = self.writer.into_inner().expect("memory takes every write");
         String::from_utf8(bytes).expect("made of strings")
     }
+}
+
+fn write(writer: &mut ::csv::Writer<Vec<u8>>, fields: impl Iterator<Item = impl AsRef<[u8]>>) {
+    writer
+        .write_record(fields)
+        .expect("memory takes rows of equal length");
 }
 
 /// A measured value, or nothing.

@@ -94,10 +94,7 @@ pub(in crate::report) fn leaderboard(leaderboard: &Leaderboard) -> String {
     let mut file = File::new(columns());
     for section in &leaderboard.sections {
         for entry in &section.entries {
-            let origin = Origin {
-                identity: &entry.identity,
-                domain: section.scope.name(),
-            };
+            let origin = Origin::new(&entry.identity, section.scope.name());
             for (metric, score) in leaderboard.metrics.iter().zip(&entry.scores) {
                 let row = Row {
                     section,

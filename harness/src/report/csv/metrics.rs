@@ -2,7 +2,6 @@
 
 use super::file::{Column, File, Origin, text, value};
 use crate::metric::MetricInfo;
-use crate::report::identity::Identity;
 use crate::results::CellRecord;
 
 struct Row<'a> {
@@ -31,10 +30,7 @@ pub(super) fn metrics(
 ) -> String {
     let mut file = File::new(columns());
     for (record, values) in records.iter().zip(values) {
-        let origin = Origin {
-            identity: &Identity::of(&[record]),
-            domain: &record.cell.stream.name,
-        };
+        let origin = Origin::of(record);
         for (metric, &value) in metrics.iter().zip(values) {
             let row = Row {
                 record,
