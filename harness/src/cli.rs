@@ -60,7 +60,7 @@ pub enum Command {
         /// A metric to show; repeat it for more
         #[arg(long = "metric", value_name = "NAME")]
         metrics: Vec<String>,
-        /// The metric to rank by
+        /// Rank by this metric instead of the scenario's
         #[arg(long, value_name = "NAME")]
         rank_by: Option<String>,
         /// Where plugins are.

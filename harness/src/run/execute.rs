@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// Runs what is missing in the run folder, so many cells at a time.
+/// Runs the cells of a plan that the run folder lacks, up to `at_a_time` at once.
 ///
 /// # Errors
 ///
