@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::parameters::ParameterSet;
 use crate::tensor::{Tensor, TensorView};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// itself: the caller may be inside a `no_grad` of the same libtorch.
 pub trait Backbone: Send + Sync + Sized + 'static {
     /// What a scenario can set; see [`crate::parameters`].
-    type Parameters: DeserializeOwned;
+    type Parameters: ParameterSet;
 
     /// Loads the model.
     ///
@@ -207,15 +207,15 @@ pub enum Inputs<'a> {
     },
 }
 
-/// Where a learned context stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a learned context goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, crate::Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
-    /// After the start token, before the text.
+    /// Before the text, after the start token.
     Front,
-    /// Half of it before the text, half behind.
+    /// Half of it before the text, half after it.
     Middle,
-    /// Behind the text.
+    /// After the text.
     End,
 }
 

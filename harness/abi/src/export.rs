@@ -11,10 +11,12 @@
 /// }
 /// ```
 ///
-/// Each entry is the name in a scenario, the type (for a metric, an expression that makes it) and one line for
-/// people, as string literals. The plugin's name and version are those of its package. Every list may be left empty,
-/// none may be left out. The file's panic strategy must be `unwind`: a panic is caught and reported, and `abort` would
-/// end the host.
+/// Each entry is the name in a scenario, the type (for a metric, an expression that makes it) and a
+/// one-line summary. Names and summaries are string literals. The plugin's name and version are those
+/// of its package. A list may be empty but not left out. The [manifest](crate::manifest) also holds the
+/// schema of each strategy's and backbone's parameters; see [`parameters`](crate::parameters). The
+/// file's panic strategy must be `unwind`: a panic is caught and reported, and `abort` would end the
+/// host.
 #[macro_export]
 macro_rules! export_plugin {
     (
@@ -27,21 +29,36 @@ macro_rules! export_plugin {
         compile_error!("a clbench plugin must be built with panic = \"unwind\"");
 
         const _: () = {
-            // The lists end in `null` so that a comma can follow every entry; a host drops it.
-            const MANIFEST: &str = concat!(
-                "{\"abi\":", $crate::abi_version!(),
-                ",\"plugin\":\"", env!("CARGO_PKG_NAME"),
-                "\",\"version\":\"", env!("CARGO_PKG_VERSION"),
-                "\",\"runtime\":", $crate::export_plugin!(@runtime $runtime),
-                ",\"backbones\":[", $("{\"name\":\"", $backbone, "\",\"summary\":\"", $backbone_summary, "\"},",)*
-                "null],\"strategies\":[", $("{\"name\":\"", $strategy, "\",\"summary\":\"", $strategy_summary, "\"},",)*
-                "null],\"metrics\":[", $("{\"name\":\"", $metric, "\",\"summary\":\"", $metric_summary, "\"},",)*
-                "null]}",
-            );
+            const DRAFT: $crate::manifest::Draft = $crate::manifest::Draft {
+                plugin: env!("CARGO_PKG_NAME"),
+                version: env!("CARGO_PKG_VERSION"),
+                runtime: $crate::export_plugin!(@runtime $runtime),
+                backbones: &[$($crate::manifest::DraftOffer {
+                    name: $backbone,
+                    summary: $backbone_summary,
+                    parameters: Some(
+                        &<<$backbone_type as $crate::Backbone>::Parameters
+                            as $crate::parameters::Parameter>::SCHEMA,
+                    ),
+                }),*],
+                strategies: &[$($crate::manifest::DraftOffer {
+                    name: $strategy,
+                    summary: $strategy_summary,
+                    parameters: Some(
+                        &<<$strategy_type as $crate::Strategy>::Parameters
+                            as $crate::parameters::Parameter>::SCHEMA,
+                    ),
+                }),*],
+                metrics: &[$($crate::manifest::DraftOffer {
+                    name: $metric,
+                    summary: $metric_summary,
+                    parameters: None,
+                }),*],
+            };
 
             #[used]
             #[unsafe(link_section = ".clbench")]
-            static SECTION: [u8; MANIFEST.len()] = $crate::__private::bytes(MANIFEST);
+            static SECTION: [u8; DRAFT.write::<0>().length()] = DRAFT.write().bytes();
 
             struct Exports;
 
@@ -96,8 +113,8 @@ macro_rules! export_plugin {
                 $crate::__private::header::<Exports>();
         };
     };
-    (@runtime none) => { "null" };
-    (@runtime $runtime:literal) => { concat!("\"", $runtime, "\"") };
+    (@runtime none) => { None };
+    (@runtime $runtime:literal) => { Some($runtime) };
 }
 
 /// What the macro's expansion names.
@@ -117,17 +134,6 @@ pub mod __private {
     use abi_stable::library::{__call_root_module_loader, CheckTypeLayout, RootModuleResult};
     use abi_stable::prefix_type::WithMetadata;
     use abi_stable::std_types::{RSlice, RStr, RVec};
-
-    /// A text's bytes as an array.
-    pub const fn bytes<const N: usize>(text: &str) -> [u8; N] {
-        let mut bytes = [0; N];
-        let mut i = 0;
-        while i < N {
-            bytes[i] = text.as_bytes()[i];
-            i += 1;
-        }
-        bytes
-    }
 
     pub fn no_such(kind: &str, name: &str) -> Error {
         Error::unsupported(format!("this plugin has no {kind} `{name}`"))

@@ -16,6 +16,9 @@
 //!
 //! No other crate names the library that the boundary is made with, so that it can be replaced.
 
+// The derive macros name this crate as its users do.
+extern crate self as harness_abi;
+
 #[macro_use]
 mod version;
 
@@ -46,9 +49,10 @@ pub use backbone::{
 };
 pub use error::{Error, ErrorCode, Result};
 pub use foreign::BackboneHandle;
+pub use harness_abi_derive::{Choice, ParameterSet};
 pub use host::{Host, Level};
 pub use metric::{Matrix, Metric, MetricInfo, Run};
-pub use parameters::NoParameters;
+pub use parameters::{NoParameters, ParameterSet};
 pub use strategy::{
     Batch, Class, Declaration, Keeps, Learned, Outline, Setting, State, Strategy, Task,
 };

@@ -3,7 +3,9 @@
 //! [`export_plugin!`](crate::export_plugin) writes it as JSON into a section of the file, where it survives stripping.
 //! A host reads it, decides, and only then loads the file.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::parameters::schema::Schema;
+use crate::parameters::text::Text;
+use serde::{Deserialize, Serialize};
 
 /// The section that holds the manifest.
 pub const SECTION: &str = ".clbench";
@@ -20,13 +22,13 @@ pub struct Manifest {
     /// The runtime library that it needs, such as `libtorch 2.11.0`.
     pub runtime: Option<String>,
     /// The backbones that it offers.
-    #[serde(default, deserialize_with = "offers")]
+    #[serde(default)]
     pub backbones: Vec<Offer>,
     /// The strategies that it offers.
-    #[serde(default, deserialize_with = "offers")]
+    #[serde(default)]
     pub strategies: Vec<Offer>,
     /// The metrics that it offers.
-    #[serde(default, deserialize_with = "offers")]
+    #[serde(default)]
     pub metrics: Vec<Offer>,
 }
 
@@ -37,6 +39,9 @@ pub struct Offer {
     pub name: String,
     /// One line for people.
     pub summary: String,
+    /// The JSON Schema of its parameters; see [`crate::parameters::schema`]. A metric has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<serde_json::Value>,
 }
 
 impl Manifest {
@@ -50,8 +55,68 @@ impl Manifest {
     }
 }
 
-/// A list as the macro writes it, closed by a `null`.
-fn offers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Offer>, D::Error> {
-    let offers = Vec::<Option<Offer>>::deserialize(deserializer)?;
-    Ok(offers.into_iter().flatten().collect())
+/// A manifest as [`export_plugin!`](crate::export_plugin) puts it together.
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub struct Draft {
+    pub plugin: &'static str,
+    pub version: &'static str,
+    pub runtime: Option<&'static str>,
+    pub backbones: &'static [DraftOffer],
+    pub strategies: &'static [DraftOffer],
+    pub metrics: &'static [DraftOffer],
+}
+
+/// An offer of a [`Draft`].
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub struct DraftOffer {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub parameters: Option<&'static Schema>,
+}
+
+impl Draft {
+    /// The manifest's JSON.
+    #[doc(hidden)]
+    pub const fn write<const N: usize>(&self) -> Text<N> {
+        let mut out = Text::EMPTY
+            .push("{\"abi\":")
+            .number(crate::ABI_VERSION as usize)
+            .push(",\"plugin\":")
+            .quoted(self.plugin)
+            .push(",\"version\":")
+            .quoted(self.version)
+            .push(",\"runtime\":");
+        out = match self.runtime {
+            Some(runtime) => out.quoted(runtime),
+            None => out.push("null"),
+        };
+        out = offers(out.push(",\"backbones\":"), self.backbones);
+        out = offers(out.push(",\"strategies\":"), self.strategies);
+        offers(out.push(",\"metrics\":"), self.metrics).push("}")
+    }
+}
+
+const fn offers<const N: usize>(out: Text<N>, offers: &[DraftOffer]) -> Text<N> {
+    let mut out = out.push("[");
+    let mut i = 0;
+    while i < offers.len() {
+        let DraftOffer {
+            name,
+            summary,
+            parameters,
+        } = &offers[i];
+        out = out
+            .push(if i == 0 { "{\"name\":" } else { ",{\"name\":" })
+            .quoted(name)
+            .push(",\"summary\":")
+            .quoted(summary);
+        if let Some(schema) = parameters {
+            out = schema.write(out.push(",\"parameters\":"));
+        }
+        out = out.push("}");
+        i += 1;
+    }
+    out.push("]")
 }

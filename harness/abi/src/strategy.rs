@@ -9,6 +9,7 @@ use crate::backbone::BackboneInfo;
 use crate::error::{Error, Result, received};
 use crate::foreign::BackboneHandle;
 use crate::host::Host;
+use crate::parameters::ParameterSet;
 use crate::tensor::Tensor;
 use crate::wire::SamplesObject;
 use abi_stable::std_types::RSlice;
@@ -19,7 +20,7 @@ use std::fmt;
 /// A continual-learning method.
 pub trait Strategy: Sized + 'static {
     /// What a scenario can set; see [`crate::parameters`].
-    type Parameters: DeserializeOwned;
+    type Parameters: ParameterSet;
 
     /// Checks the parameters, the device, and that the backbones offer what the strategy needs, before anything is trained; and
     /// says what the strategy will keep and can do.

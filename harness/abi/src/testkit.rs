@@ -11,7 +11,7 @@
 //! ```
 //! use harness_abi::testkit::{self, json};
 //! use harness_abi::{
-//!     Batch, Declaration, Error, Keeps, Learned, Outline, Result, Setting, State, Strategy, Task, Tensor,
+//!     Batch, Declaration, Keeps, Learned, Outline, ParameterSet, Result, Setting, State, Strategy, Task, Tensor,
 //! };
 //!
 //! /// Scores a class by the inner product with the sum of its features.
@@ -21,26 +21,19 @@
 //!     sums: Vec<f32>, // [classes, width]
 //! }
 //!
-//! #[derive(serde::Deserialize)]
+//! #[derive(serde::Deserialize, ParameterSet)]
 //! #[serde(deny_unknown_fields, default)]
 //! struct Parameters {
+//!     /// What the sums are multiplied by.
+//!     #[parameter(default = 1.0, above = 0)]
 //!     scale: f32,
-//! }
-//!
-//! impl Default for Parameters {
-//!     fn default() -> Self {
-//!         Parameters { scale: 1.0 }
-//!     }
 //! }
 //!
 //! impl Strategy for Prototypes {
 //!     type Parameters = Parameters;
 //!
-//!     fn check(parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
+//!     fn check(_parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
 //!         outline.backbone()?;
-//!         if parameters.scale <= 0.0 {
-//!             return Err(Error::parameter("scale", "must be above 0"));
-//!         }
 //!         Ok(Declaration {
 //!             keeps: vec![Keeps::Statistics],
 //!             scores_unseen: false,

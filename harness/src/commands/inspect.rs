@@ -23,7 +23,7 @@ pub(super) fn inspect(path: &Path) -> Result<(), Error> {
         ("strategy", &manifest.strategies),
         ("metric", &manifest.metrics),
     ] {
-        for Offer { name, summary } in offers {
+        for Offer { name, summary, .. } in offers {
             field(kind, &format!("{name}: {summary}"));
         }
     }

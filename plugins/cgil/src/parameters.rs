@@ -1,4 +1,4 @@
-//! What a scenario can set of the strategies here.
+//! The parameters of `cgil` and `prompt-tuning`.
 
 use crate::generator::diffusion::Diffusion;
 use crate::generator::gaussian::Gaussian;
@@ -8,10 +8,10 @@ use crate::generator::{self, Generator};
 use clbench_torch::prompting::class_texts::check_template;
 use clbench_torch::tch::Kind;
 use harness_abi::parameters::require;
-use harness_abi::{Error, Keeps, Result};
+use harness_abi::{Choice, Error, Keeps, ParameterSet, Result};
 use serde::Deserialize;
 
-/// What a scenario can set of CGIL; the defaults are the paper's.
+/// The parameters of `cgil`. The defaults are the paper's.
 ///
 /// ```yaml
 /// use: cgil
@@ -22,43 +22,46 @@ use serde::Deserialize;
 ///   prompt: { context: combined, learned_tokens: 1 }
 ///   alignment: { epochs: 30, lr: 0.05 }
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct CgilParameters {
-    /// The kind of generator that is fitted to each class.
+    /// The generator that is fitted to the image embeddings of each class.
+    #[parameter(default = Kinds::Vae)]
     pub generator: Kinds,
-    /// Embeddings that are drawn of each class seen in every epoch of the alignment, at least 1.
+    /// Embeddings drawn per seen class in every epoch of the alignment.
+    #[parameter(default = 256, at_least = 1)]
     pub samples_per_class: u32,
-    /// Of `generator: vae`.
+    /// Settings of `generator: vae`.
     pub vae: Vae,
-    /// Of `generator: mixture`.
+    /// Settings of `generator: mixture`.
     pub mixture: Mixture,
-    /// Of `generator: diffusion`.
+    /// Settings of `generator: diffusion`.
     pub diffusion: Diffusion,
     /// The class prompts.
     pub prompt: Prompting,
-    /// How they are trained on what the generators draw.
+    /// How the prompts are trained on embeddings drawn from the generators.
     pub alignment: Training,
-    /// The formulas of the paper, or what the reference code makes of them.
+    /// Whether to follow the paper's formulas or the reference code.
+    #[parameter(default = Fidelity::Corrected)]
     pub fidelity: Fidelity,
-    /// The type of matrix products in the fit of a generator and in the backbone's text encoder.
+    /// Element type of the matrix products in the generators' training and the backbone's text encoder.
     pub precision: Precision,
 }
 
-/// What a scenario can set of prompt tuning.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// The parameters of `prompt-tuning`.
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct PromptTuningParameters {
     /// The class prompts.
     pub prompt: Prompting,
-    /// How they are trained on a task's own embeddings.
+    /// How the prompts are trained on a task's own embeddings.
     pub training: Training,
-    /// The type of matrix products in the backbone's text encoder.
+    /// Element type of the matrix products in the backbone's text encoder.
     pub precision: Precision,
 }
 
-/// Kinds of generators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The kinds of generators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kinds {
     /// A variational autoencoder.
@@ -71,26 +74,27 @@ pub enum Kinds {
     Diffusion,
 }
 
-/// Whether to follow the formulas or the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// Whether to follow the paper's formulas or the reference code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fidelity {
     /// The paper's formulas.
     Corrected,
-    /// What the reference code computes, where it departs from them: the posterior's noise is multiplied by exp(log σ²) and
-    /// not by σ; unseen classes are scored with text features as long as they are, so that their logits are multiplied by
-    /// that length; class names keep their underscores. For the VAE, with contexts that do not depend on the image.
+    /// What the reference code computes where it departs from them: the posterior's noise is
+    /// multiplied by exp(log σ²) instead of σ; unseen classes are scored with text features that are
+    /// not normalised, so their logits are multiplied by the features' length; class names keep their
+    /// underscores. For `vae` only, and for contexts that do not depend on the image.
     Reference,
 }
 
-/// The type of matrix products.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// The element type of matrix products.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// 32 bits.
     #[default]
     F32,
-    /// bfloat16; parameters, norms, losses and optimisers stay f32.
+    /// bfloat16. Parameters, norms, losses and optimisers stay f32.
     Bf16,
 }
 
@@ -103,8 +107,8 @@ impl Precision {
         }
     }
 
-    /// What the backbone is told of the texts of class prompts: they end with a full stop. Its precision is named only where
-    /// it is not what every backbone has.
+    /// The backbone's options for the texts of class prompts, which end with a full stop. The precision
+    /// is named only if it is not the one that every backbone has.
     pub fn text_options(self) -> &'static [u8] {
         match self {
             Precision::F32 => br#"{"suffix": "."}"#,
@@ -113,30 +117,31 @@ impl Precision {
     }
 }
 
-/// What stands between the start of a class prompt and the class name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What a class prompt has between its start token and the class name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Context {
-    /// Learned tokens of the class's own, then one generated from its zero-shot text feature.
+    /// Learned tokens of the class, then one token generated from its zero-shot text feature.
     Combined,
-    /// Learned tokens of the class's own.
+    /// Learned tokens of the class.
     PerClass,
     /// Learned tokens that all classes share.
     Shared,
     /// One token generated from the class's zero-shot text feature.
     Generated,
-    /// One token generated from the image's embedding, as CoCoOp's (Zhou et al., arXiv 2203.05557). Every image then has
-    /// text features of its own, which costs as many times more as there are images in a batch.
+    /// One token generated from the image's embedding, as in CoCoOp (Zhou et al., arXiv 2203.05557).
+    /// Each image then has its own text features, so the cost grows with the number of images in a
+    /// batch.
     ImageConditioned,
 }
 
 impl Context {
-    /// Whether tokens are learned as they are.
+    /// Whether tokens are learned directly.
     pub fn learns_tokens(self) -> bool {
         !matches!(self, Context::Generated | Context::ImageConditioned)
     }
 
-    /// Whether a token is generated by a network.
+    /// Whether a network generates a token.
     pub fn generates_token(self) -> bool {
         !matches!(self, Context::PerClass | Context::Shared)
     }
@@ -153,129 +158,90 @@ impl Context {
 }
 
 /// Whose prompts a task trains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trains {
-    /// Those of all classes seen.
+    /// The prompts of all classes seen so far.
     Seen,
-    /// Those of the task's own classes; the others take part as they are. What all prompts share, a network or shared
-    /// tokens, is trained by the task's own prompts alone.
+    /// The prompts of the task's own classes; the others take part but stay fixed. What all prompts
+    /// share (a network, shared tokens) is trained through the task's own prompts alone.
     Task,
 }
 
 /// The class prompts.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prompting {
-    /// What stands before the class name.
+    /// What comes before the class name.
+    #[parameter(default = Context::Combined)]
     pub context: Context,
-    /// How many tokens are learned, for each class or shared: at least 1 where the context has any, 1 where this is not set.
+    /// Number of learned tokens, per class or shared: 1 if it is not set and the context has learned
+    /// tokens.
     pub learned_tokens: Option<u32>,
-    /// The standard deviation of the learned tokens at first, normal of mean 0, at least 0.
+    /// Standard deviation of the initial learned tokens, drawn from a normal distribution with mean 0.
+    #[parameter(default = 0.02, at_least = 0)]
     pub init_std: f64,
     /// Whose prompts a task trains.
+    #[parameter(default = Trains::Seen)]
     pub train: Trains,
-    /// The weight of the orthogonality penalty, at least 0: the mean of (P Pᵀ − I)² over the entries of that matrix and over
-    /// token positions, the rows of P being the classes' learned tokens at a position.
+    /// Weight of the orthogonality penalty: the mean of (P Pᵀ − I)² over the entries of that matrix and
+    /// over token positions, where the rows of P are the classes' learned tokens at a position.
+    #[parameter(default = 0.0, at_least = 0)]
     pub orthogonality: f64,
-    /// The text whose feature a class has before its task, and from which its token is generated; `{}` is its name.
+    /// The text whose feature represents a class before its task, and from which its token is
+    /// generated. `{}` is the class name.
+    #[parameter(default = "a photo of a {}")]
     pub template: String,
 }
 
 /// How prompts are trained.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
-    /// Made anew for every task.
+    /// The optimiser, made anew for every task.
+    #[parameter(default = Optimiser::Adamw)]
     pub optimiser: Optimiser,
-    /// Its constant learning rate, above 0.
+    /// η, the learning rate, the same in all epochs.
+    #[parameter(default = 0.05, above = 0)]
     pub lr: f64,
-    /// Weight decay, at least 0: decoupled in AdamW, added to the gradient in the others.
+    /// λ, the weight decay: decoupled in AdamW, added to the gradient in the others.
+    #[parameter(default = 0.0, at_least = 0)]
     pub weight_decay: f64,
-    /// How often, at least 1, all embeddings of a task are seen, or are drawn.
+    /// Passes over a task's embeddings, or draws of a full set of embeddings.
+    #[parameter(default = 30, at_least = 1)]
     pub epochs: u32,
-    /// Embeddings in one step, at least 1; the last step of an epoch takes what is left.
+    /// Embeddings per step. The last step of an epoch takes what is left.
+    #[parameter(default = 128, at_least = 1)]
     pub batch_size: u32,
 }
 
-/// What moves the prompts. Betas are 0.9 and 0.999, ε is 1e-8, momentum 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The optimiser of the prompts: β₁ = 0.9, β₂ = 0.999, ε = 1e-8, momentum 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimiser {
     /// Stochastic gradient descent.
     Sgd,
-    /// Adam.
+    /// Adam (arXiv 1412.6980).
     Adam,
-    /// Adam with decoupled weight decay.
+    /// Adam with decoupled weight decay (arXiv 1711.05101).
     Adamw,
 }
 
-impl Default for CgilParameters {
-    fn default() -> Self {
-        CgilParameters {
-            generator: Kinds::Vae,
-            samples_per_class: 256,
-            vae: Vae::default(),
-            mixture: Mixture::default(),
-            diffusion: Diffusion::default(),
-            prompt: Prompting::default(),
-            alignment: Training::default(),
-            fidelity: Fidelity::Corrected,
-            precision: Precision::F32,
-        }
-    }
-}
-
-impl Default for Prompting {
-    fn default() -> Self {
-        Prompting {
-            context: Context::Combined,
-            learned_tokens: None,
-            init_std: 0.02,
-            train: Trains::Seen,
-            orthogonality: 0.0,
-            template: "a photo of a {}".into(),
-        }
-    }
-}
-
-impl Default for Training {
-    fn default() -> Self {
-        Training {
-            optimiser: Optimiser::Adamw,
-            lr: 0.05,
-            weight_decay: 0.0,
-            epochs: 30,
-            batch_size: 128,
-        }
-    }
-}
-
-fn at_least_0(value: f64) -> bool {
-    value >= 0.0 && value.is_finite()
-}
-
 impl CgilParameters {
-    /// Checks what the types leave open.
+    /// Checks what ranges cannot: parameters that depend on each other.
     ///
     /// # Errors
     ///
-    /// [`Error::parameter`] for a value that is out of range, or that `fidelity: reference` does not go with.
+    /// [`Error::parameter`] for a value that does not fit the others.
     pub fn check(&self) -> Result<()> {
-        let samples = self.samples_per_class;
-        require("samples_per_class", samples >= 1, "at least 1", samples)?;
-        self.vae.check("vae")?;
-        self.mixture.check("mixture")?;
-        self.diffusion.check("diffusion")?;
         self.prompt.check()?;
-        self.alignment.check("alignment")?;
         match self.fidelity {
             Fidelity::Corrected => Ok(()),
             Fidelity::Reference => self.check_reference(),
         }
     }
 
-    /// The generator that is asked for.
+    /// The generator that the parameters ask for.
     pub fn generator(&self) -> Box<dyn Generator> {
         match self.generator {
             Kinds::Vae => Box::new(generator::vae::Autoencoders::new(
@@ -291,7 +257,7 @@ impl CgilParameters {
         }
     }
 
-    /// What is kept of past data.
+    /// What the strategy keeps of past data.
     pub fn keeps(&self) -> Keeps {
         match self.generator {
             Kinds::Gaussian => Keeps::Statistics,
@@ -303,7 +269,7 @@ impl CgilParameters {
         let refuse = |path: &str, reason: &str| {
             Err(Error::parameter(
                 path,
-                format!("does not go with `fidelity: reference`: {reason}"),
+                format!("cannot be used with `fidelity: reference`: {reason}"),
             ))
         };
         match self.generator {
@@ -311,46 +277,46 @@ impl CgilParameters {
             Kinds::Gaussian => {
                 return refuse(
                     "generator",
-                    "the VAE alone is reproduced; the reference code's Gaussian is what `corrected` has too",
+                    "only the VAE is reproduced; the reference code's Gaussian equals that of `corrected`",
                 );
             }
             Kinds::Mixture => {
                 return refuse(
                     "generator",
-                    "the reference code's mixture takes one over the standard deviation for the precision",
+                    "the reference code's mixture uses one over the standard deviation as the precision",
                 );
             }
             Kinds::Diffusion => {
                 return refuse(
                     "generator",
-                    "the noise of the reference code's diffusion is a product of two normal numbers, and its iterations count \
-                     steps instead of epochs",
+                    "the noise of the reference code's diffusion is a product of two normal numbers, and its \
+                     iterations count steps instead of epochs",
                 );
             }
         }
         if self.vae.epochs < 10 {
             return refuse(
                 "vae.epochs",
-                "below 10 the reference code ends with an error, its first restart being after a tenth of them",
+                "below 10 the reference code fails, because its first restart comes after a tenth of them",
             );
         }
         if self.prompt.context == Context::ImageConditioned {
             return refuse(
                 "prompt.context",
-                "the reference code trains this context on normalised embeddings, evaluates it on raw ones, and gives unseen \
-                 classes no logits",
+                "the reference code trains this context on normalised embeddings, evaluates it on raw \
+                 ones, and gives unseen classes no logits",
             );
         }
         if self.prompt.orthogonality > 0.0 {
             return refuse(
                 "prompt.orthogonality",
-                "the reference code's penalty ends with an error",
+                "the reference code fails with this penalty",
             );
         }
         if self.alignment.weight_decay > 0.0 && self.alignment.optimiser != Optimiser::Adamw {
             return refuse(
                 "alignment.weight_decay",
-                "the reference code gives it to AdamW alone",
+                "the reference code passes it to AdamW only",
             );
         }
         Ok(())
@@ -358,19 +324,18 @@ impl CgilParameters {
 }
 
 impl PromptTuningParameters {
-    /// Checks what the types leave open.
+    /// Checks what ranges cannot: parameters that depend on each other.
     ///
     /// # Errors
     ///
-    /// [`Error::parameter`] for a value that is out of range.
+    /// [`Error::parameter`] for a value that does not fit the others.
     pub fn check(&self) -> Result<()> {
-        self.prompt.check()?;
-        self.training.check("training")
+        self.prompt.check()
     }
 }
 
 impl Prompting {
-    /// How many tokens are learned, for each class or shared; 0 if none are.
+    /// Number of learned tokens, per class or shared; 0 if the context has none.
     pub fn learned(&self) -> u32 {
         match self.context.learns_tokens() {
             true => self.learned_tokens.unwrap_or(1),
@@ -378,7 +343,7 @@ impl Prompting {
         }
     }
 
-    /// How many tokens the context has.
+    /// Number of tokens in the context.
     pub fn tokens(&self) -> u32 {
         self.learned() + u32::from(self.context.generates_token())
     }
@@ -393,45 +358,24 @@ impl Prompting {
                     path,
                     tokens == 0,
                     &format!(
-                        "0 or left out with `context: {}`, which learns none",
+                        "0 or left out with `context: {}`, which has no learned tokens",
                         context.name()
                     ),
                     tokens,
                 )?,
             }
         }
-        let (std, weight) = (self.init_std, self.orthogonality);
-        require("prompt.init_std", at_least_0(std), "at least 0", std)?;
-        let path = "prompt.orthogonality";
-        require(path, at_least_0(weight), "at least 0", weight)?;
-        if weight > 0.0 && !matches!(context, Context::Combined | Context::PerClass) {
+        if self.orthogonality > 0.0 && !matches!(context, Context::Combined | Context::PerClass) {
             return Err(Error::parameter(
-                path,
+                "prompt.orthogonality",
                 format!(
-                    "is between learned tokens of several classes, which `context: {}` does not have; set it to 0",
+                    "compares the learned tokens of different classes, which `context: {}` does not have; \
+                     set it to 0",
                     context.name()
                 ),
             ));
         }
         check_template(&self.template, "prompt.template")
-    }
-}
-
-impl Training {
-    fn check(&self, section: &str) -> Result<()> {
-        let path = |name: &str| format!("{section}.{name}");
-        let positive = self.lr > 0.0 && self.lr.is_finite();
-        require(&path("lr"), positive, "above 0", self.lr)?;
-        let decay = self.weight_decay;
-        require(
-            &path("weight_decay"),
-            at_least_0(decay),
-            "at least 0",
-            decay,
-        )?;
-        require(&path("epochs"), self.epochs >= 1, "at least 1", self.epochs)?;
-        let size = self.batch_size;
-        require(&path("batch_size"), size >= 1, "at least 1", size)
     }
 }
 
@@ -467,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_used_is_named_by_its_key() {
+    fn an_invalid_value_is_reported_with_its_key() {
         for (json, expected) in [
             (
                 r#"{"alignment": {"epochs": -1}}"#,
@@ -490,6 +434,10 @@ mod tests {
                 "`vae.latent`: must be at least 1, got 0",
             ),
             (
+                r#"{"vae": {"batch_size": 1}}"#,
+                "`vae.batch_size`: must be at least 2, got 1",
+            ),
+            (
                 r#"{"vae": {"latents": 3}}"#,
                 "`vae.latents`: no such parameter; did you mean `latent`?",
             ),
@@ -498,17 +446,21 @@ mod tests {
                 "`alignment.lr`: must be above 0, got 0",
             ),
             (
+                r#"{"prompt": {"init_std": -1}}"#,
+                "`prompt.init_std`: must be at least 0, got -1",
+            ),
+            (
                 r#"{"prompt": {"learned_tokens": 0}}"#,
                 "`prompt.learned_tokens`: must be at least 1, got 0",
             ),
             (
                 r#"{"prompt": {"context": "generated", "learned_tokens": 2}}"#,
-                "`prompt.learned_tokens`: must be 0 or left out with `context: generated`, which learns none, got 2",
+                "`prompt.learned_tokens`: must be 0 or left out with `context: generated`, which has no learned tokens, got 2",
             ),
             (
                 r#"{"prompt": {"context": "shared", "orthogonality": 1}}"#,
-                "`prompt.orthogonality`: is between learned tokens of several classes, which `context: shared` does not have; \
-                 set it to 0",
+                "`prompt.orthogonality`: compares the learned tokens of different classes, which `context: shared` does not \
+                 have; set it to 0",
             ),
             (
                 r#"{"prompt": {"template": "a photo"}}"#,
@@ -522,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn reference_is_refused_where_the_reference_code_does_not_stand() {
+    fn reference_is_refused_where_the_reference_code_cannot_be_reproduced() {
         for context in ["combined", "per-class", "shared", "generated"] {
             cgil(&format!(
                 r#"{{"fidelity": "reference", "prompt": {{"context": "{context}"}}}}"#
@@ -533,7 +485,7 @@ mod tests {
             (
                 r#""generator": "gaussian""#,
                 "generator",
-                "the VAE alone is reproduced",
+                "only the VAE is reproduced",
             ),
             (
                 r#""generator": "mixture""#,
@@ -548,7 +500,7 @@ mod tests {
             (
                 r#""vae": {"epochs": 9}"#,
                 "vae.epochs",
-                "ends with an error",
+                "the reference code fails",
             ),
             (
                 r#""prompt": {"context": "image-conditioned"}"#,
@@ -558,18 +510,19 @@ mod tests {
             (
                 r#""prompt": {"orthogonality": 1}"#,
                 "prompt.orthogonality",
-                "ends with an error",
+                "the reference code fails",
             ),
             (
                 r#""alignment": {"optimiser": "sgd", "weight_decay": 0.1}"#,
                 "alignment.weight_decay",
-                "AdamW alone",
+                "AdamW only",
             ),
         ] {
             cgil(&format!("{{{rest}}}")).unwrap();
             let json = format!(r#"{{"fidelity": "reference", {rest}}}"#);
             let error = cgil(&json).unwrap_err().to_string();
-            let beginning = format!("parameter `{path}`: does not go with `fidelity: reference`: ");
+            let beginning =
+                format!("parameter `{path}`: cannot be used with `fidelity: reference`: ");
             assert!(
                 error.starts_with(&beginning) && error.contains(reason),
                 "{error}"

@@ -22,11 +22,10 @@ use clbench_transformer::visual::VisualPrompts;
 use clbench_transformer::work::Work;
 use harness_abi::backbone::TextInfo;
 use harness_abi::{
-    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Place, Result, Site,
-    TensorView,
+    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, ParameterSet, Place, Result,
+    Site, TensorView,
 };
 use serde::Deserialize;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,31 +33,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const VERSION: u32 = 2;
 /// How many texts are encoded at once.
 const TEXT_BATCH: usize = 256;
-/// How many images are encoded at once where no scenario says: enough to keep a processor busy, few enough for a small one.
-pub const BATCH: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
-/// What a scenario can set.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The parameters of `clip`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ParameterSet)]
+#[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// The folder, as [Hugging Face or OpenCLIP](folder) lays a CLIP out; relative to the scenario.
+    /// A folder in Hugging Face's or OpenCLIP's layout, relative to the scenario.
     pub path: Option<PathBuf>,
-    /// In place of a folder: a model's name on the Hugging Face hub, such as `openai/clip-vit-large-patch14`, which
-    /// lies in the hub's cache.
+    /// Instead of `path`: the name of a model on the Hugging Face hub, such as
+    /// `openai/clip-vit-large-patch14`, that `clbench fetch model` has downloaded into the hub's
+    /// cache.
     pub model: Option<String>,
-    /// The revision of that model, a branch, a tag or a commit; `main` where none is given.
+    /// The revision of `model`: a branch, a tag or a commit. Not set: `main`.
     pub revision: Option<String>,
-    /// What is computed in; prompts, outputs and gradients are f32 in any case.
-    #[serde(default)]
+    /// Element type of the computation. Prompts, outputs and gradients are f32 in any case.
     pub dtype: ComputeType,
-    /// How many images are encoded at once, 64 by default; fewer take less memory. A strategy that trains on images has a
-    /// batch size of its own.
-    #[serde(default = "batch")]
-    pub batch: NonZeroU32,
-}
-
-fn batch() -> NonZeroU32 {
-    BATCH
+    /// Images encoded at once; fewer take less memory. A strategy that trains on images has its own batch
+    /// size.
+    #[parameter(default = 64, at_least = 1)]
+    pub batch: u32,
 }
 
 /// CLIP.
@@ -149,7 +142,7 @@ impl Backbone for Clip {
             dtype: parameters.dtype.name().into(),
             sites: sites::all(&config),
             outputs: OUTPUTS.map(String::from).into(),
-            image_batch: parameters.batch.get(),
+            image_batch: parameters.batch,
         };
         Ok(Clip {
             info,

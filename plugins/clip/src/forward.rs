@@ -40,7 +40,7 @@ impl Clip {
         sites: &[Site<'_>],
         wanted: &[&str],
     ) -> Result<Forward> {
-        let options: ImageOptions = parameters::parse(options)?;
+        let options: ImageOptions = parameters::deserialize(options)?;
         let pixels = self.pixels(images)?;
         let rows = pixels.size()[0];
         let (prompts, leaves) = sites::visual(&self.config).prompts(
@@ -77,7 +77,7 @@ impl Clip {
         sites: &[Site<'_>],
         wanted: &[&str],
     ) -> Result<Forward> {
-        let TextOptions { suffix, precision } = parameters::parse(options)?;
+        let TextOptions { suffix, precision } = parameters::deserialize(options)?;
         let precision = precision.unwrap_or(self.dtype);
         if wanted.contains(&TOKENS) {
             return Err(Error::unsupported(format!(

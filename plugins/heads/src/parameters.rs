@@ -1,128 +1,90 @@
-//! What a scenario can set of a head and its training.
+//! The parameters of a head and its training.
 
-use harness_abi::parameters::require;
-use harness_abi::{Error, Result};
+use harness_abi::{Choice, Error, ParameterSet, Result};
 use serde::Deserialize;
 
-/// The parameters. The defaults suit features of a length of about 1 to 10, such as pixels of small images or CLIP's.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// The parameters of `linear-head`. The defaults suit features with a norm of about 1 to 10, such as
+/// the pixels of small images or CLIP's embeddings.
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// How often every sample of a task is seen, at least 1.
+    /// Passes over a task's samples.
+    #[parameter(default = 20, at_least = 1)]
     pub epochs: u32,
-    /// Samples in one step, at least 1; the last step of an epoch takes what is left.
+    /// Samples per step. The last step of an epoch takes what is left.
+    #[parameter(default = 32, at_least = 1)]
     pub batch_size: u32,
-    /// The learning rate η, above 0.
+    /// η, the learning rate.
+    #[parameter(default = 0.01, above = 0)]
     pub lr: f64,
-    /// How steps are made of gradients.
+    /// The optimiser, made anew for every task.
+    #[parameter(default = Optimiser::Sgd)]
     pub optimiser: Optimiser,
-    /// SGD's momentum μ, 0 to below 1; 0.9 where it is not set.
+    /// μ, the momentum of `sgd`: 0.9 if it is not set. `adam` takes none.
+    #[parameter(at_least = 0, below = 1)]
     pub momentum: Option<f64>,
-    /// The weight decay λ, at least 0, added to the gradient as λ times the weight, for the bias too.
+    /// λ, the weight decay: λ times the parameter is added to its gradient, for the bias too.
+    #[parameter(default = 0.0, at_least = 0)]
     pub weight_decay: f64,
-    /// The standard deviation of the first weights, at least 0. The bias begins at 0.
+    /// Standard deviation of the initial weights. The bias starts at 0.
+    #[parameter(default = 0.01, at_least = 0)]
     pub init_std: f64,
-    /// What is done to a feature first.
+    /// How a feature is normalised first.
+    #[parameter(default = Normalise::None)]
     pub normalise: Normalise,
-    /// Among which classes the cross-entropy chooses.
+    /// The classes that the cross-entropy chooses among.
+    #[parameter(default = TrainOn::Seen)]
     pub train_on: TrainOn,
 }
 
-impl Default for Parameters {
-    fn default() -> Self {
-        Parameters {
-            epochs: 20,
-            batch_size: 32,
-            lr: 0.01,
-            optimiser: Optimiser::Sgd,
-            momentum: None,
-            weight_decay: 0.0,
-            init_std: 0.01,
-            normalise: Normalise::None,
-            train_on: TrainOn::Seen,
-        }
-    }
-}
-
-/// How steps are made of gradients. Every task begins with a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The optimiser of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimiser {
     /// Stochastic gradient descent with momentum: v ← μ v + g, θ ← θ − η v.
     Sgd,
-    /// Adam (Kingma and Ba, ICLR 2015), β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+    /// Adam (arXiv 1412.6980) with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
     Adam,
 }
 
-/// What is done to a feature first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// How a feature is normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalise {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// It is scaled to unit length, as is usual on CLIP's.
+    /// To unit length, as is usual for CLIP's embeddings.
     Unit,
 }
 
-/// Among which classes the cross-entropy of a training sample chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The classes that the cross-entropy of a training sample chooses among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainOn {
-    /// All classes seen so far: plain fine-tuning, in which the weights of past classes are pushed down by samples that
-    /// are never theirs.
+    /// All classes seen so far: plain fine-tuning. Samples of the new task push down the weights of
+    /// past classes.
     Seen,
-    /// The current task's own classes: the weights of past classes stay as they are, but are never compared with the new.
+    /// The current task's classes. The weights of past classes stay as they are, but are never
+    /// compared with the new ones.
     Task,
 }
 
 impl Parameters {
-    /// The momentum, where the optimiser has one.
+    /// μ, for an optimiser that has momentum.
     pub fn momentum(&self) -> f64 {
         self.momentum.unwrap_or(0.9)
     }
 
-    /// Checks every value.
+    /// Checks what ranges cannot: parameters that depend on each other.
     ///
     /// # Errors
     ///
-    /// With the key of the first one that cannot be used.
+    /// With the key that does not fit the others.
     pub fn check(&self) -> Result<()> {
-        let at_least_0 = |value: f64| value >= 0.0 && value.is_finite();
-        require("epochs", self.epochs >= 1, "at least 1", self.epochs)?;
-        require(
-            "batch_size",
-            self.batch_size >= 1,
-            "at least 1",
-            self.batch_size,
-        )?;
-        require(
-            "lr",
-            self.lr > 0.0 && self.lr.is_finite(),
-            "above 0",
-            self.lr,
-        )?;
-        require(
-            "momentum",
-            (0.0..1.0).contains(&self.momentum()),
-            "0 to below 1",
-            self.momentum(),
-        )?;
-        require(
-            "weight_decay",
-            at_least_0(self.weight_decay),
-            "at least 0",
-            self.weight_decay,
-        )?;
-        require(
-            "init_std",
-            at_least_0(self.init_std),
-            "at least 0",
-            self.init_std,
-        )?;
         if self.momentum.is_some() && self.optimiser != Optimiser::Sgd {
             return Err(Error::parameter(
                 "momentum",
-                "only `optimiser: sgd` has one; leave it out",
+                "applies to `optimiser: sgd` only; remove it",
             ));
         }
         Ok(())
@@ -147,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_used_is_named_by_its_key() {
+    fn an_invalid_value_is_reported_with_its_key() {
         for (json, expected) in [
             (
                 r#"{"epochs": 0}"#,
@@ -160,11 +122,11 @@ mod tests {
             (r#"{"lr": 0}"#, "parameter `lr`: must be above 0, got 0"),
             (
                 r#"{"momentum": 1.0}"#,
-                "parameter `momentum`: must be 0 to below 1, got 1",
+                "parameter `momentum`: must be at least 0 and below 1, got 1",
             ),
             (
                 r#"{"momentum": 0.5, "optimiser": "adam"}"#,
-                "parameter `momentum`: only `optimiser: sgd` has one; leave it out",
+                "parameter `momentum`: applies to `optimiser: sgd` only; remove it",
             ),
             (
                 r#"{"weight_decay": -0.1}"#,

@@ -5,7 +5,8 @@
 
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{
-    Backbone, BackboneInfo, BackboneSetting, Error, Result, Tensor, TensorView, export_plugin,
+    Backbone, BackboneInfo, BackboneSetting, ParameterSet, Result, Tensor, TensorView,
+    export_plugin,
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -19,29 +20,20 @@ export_plugin! {
     metrics: {},
 }
 
-/// The longest side that is allowed; a larger image as a vector helps nobody.
-const LONGEST_SIDE: u32 = 1024;
-
 /// Moves when the same parameters give other numbers.
 const VERSION: u32 = 1;
 
-/// What a scenario can set.
-#[derive(Debug, Clone, Deserialize)]
+/// The parameters of `pixels`.
+#[derive(Debug, Clone, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// The side of the square that an image is scaled to, 1 to 1024.
+    /// Side of the square that an image is scaled to, in pixels.
+    #[parameter(default = 28, at_least = 1, at_most = 1024)]
     pub size: u32,
-    /// Whether red, green and blue stay apart, one plane after another; else a pixel is the mean of the three.
+    /// Whether to keep red, green and blue as separate planes, one after another. Otherwise a pixel is
+    /// the mean of the three.
+    #[parameter(default = false)]
     pub colour: bool,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Parameters {
-            size: 28,
-            colour: false,
-        }
-    }
 }
 
 /// The backbone.
@@ -62,12 +54,6 @@ impl Backbone for Pixels {
     type Parameters = Parameters;
 
     fn create(parameters: Parameters, _setting: BackboneSetting) -> Result<Self> {
-        if !(1..=LONGEST_SIDE).contains(&parameters.size) {
-            return Err(Error::parameter(
-                "size",
-                format!("must be 1 to {LONGEST_SIDE}, got {}", parameters.size),
-            ));
-        }
         Ok(Pixels { parameters })
     }
 
@@ -209,10 +195,6 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        assert_eq!(
-            pixels(0, false).unwrap_err().to_string(),
-            "parameter `size`: must be 1 to 1024, got 0"
-        );
         let backbone = pixels(8, false).unwrap();
         let images = [0_u8; 3 * 49];
         assert_eq!(

@@ -1,11 +1,11 @@
-//! What a scenario can set of CoOp.
+//! The parameters of CoOp.
 
 use clbench_torch::training::WarmUpCosine;
 use harness_abi::parameters::require;
-use harness_abi::{Place, Result};
+use harness_abi::{Choice, ParameterSet, Place, Result};
 use serde::Deserialize;
 
-/// The parameters; the defaults are those of CoOp's code, but for `epochs`, of which it has 50, 100 or 200.
+/// The parameters. The defaults are those of CoOp's code, which uses 50, 100 or 200 epochs.
 ///
 /// ```yaml
 /// use: coop
@@ -14,73 +14,63 @@ use serde::Deserialize;
 ///   context_tokens: 16
 ///   epochs: 50
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Where the context stands: `front` (before the class name), `middle` (half before, half behind) or `end` (behind it,
-    /// before the full stop).
-    ///
-    /// CoOp's `CLASS_TOKEN_POSITION` says where the *name* stands, so it is the other way round: its `end`, the default
-    /// there, is `front` here, its `front` is `end`, and `middle` is `middle`.
+    /// Where the context goes. CoOp's `CLASS_TOKEN_POSITION` says where the class name goes, so it is
+    /// the other way round: its default `end` is `front` here, and its `front` is `end`.
+    #[parameter(default = Place::Front)]
     pub context: Place,
-    /// M, how many tokens are learned, at least 1 (CoOp's `N_CTX`). The start, the end and the class name must still fit
-    /// into the backbone's context length.
+    /// M, the number of context tokens (CoOp's `N_CTX`). The start token, the end token and the class
+    /// name must still fit into the backbone's context length.
+    #[parameter(default = 16, at_least = 1)]
     pub context_tokens: u32,
-    /// A context for each class (CoOp's `CSC`) instead of one that all share. A class then cannot be scored before its task:
-    /// what its context says until then is noise.
+    /// Whether each class has a context of its own (CoOp's `CSC`). A class then cannot be scored before
+    /// its task: until then its context is noise.
+    #[parameter(default = false)]
     pub per_class: bool,
-    /// The standard deviation of the first context, normal of mean 0, at least 0.
+    /// Standard deviation of the initial context, drawn from a normal distribution with mean 0.
+    #[parameter(default = 0.02, at_least = 0)]
     pub init_std: f64,
-    /// Among which classes the cross-entropy chooses.
+    /// The classes that the cross-entropy chooses among.
+    #[parameter(default = TrainOn::Task)]
     pub train_on: TrainOn,
-    /// E, how often every sample of a task is seen; more than `warmup_epochs`.
+    /// E, the passes over a task's samples. Must be more than `warmup_epochs`.
+    #[parameter(default = 50, at_least = 1)]
     pub epochs: u32,
-    /// Samples in one step, at least 1; the last step of an epoch takes what is left. (Dassl leaves the last samples of an
-    /// epoch out.)
+    /// Samples per step. The last step of an epoch takes what is left; Dassl drops it.
+    #[parameter(default = 32, at_least = 1)]
     pub batch_size: u32,
-    /// η, the learning rate of SGD behind the warm-up, above 0.
+    /// η, the learning rate of SGD after the warm-up. It follows a cosine over a task's epochs and
+    /// starts anew with each task.
+    #[parameter(default = 0.002, above = 0)]
     pub lr: f64,
-    /// μ of SGD, 0 to below 1.
+    /// μ, the momentum of SGD.
+    #[parameter(default = 0.9, at_least = 0, below = 1)]
     pub momentum: f64,
-    /// λ, at least 0, added to the gradient as λ times the context.
+    /// λ, the weight decay: λ times the context is added to its gradient.
+    #[parameter(default = 5e-4, at_least = 0)]
     pub weight_decay: f64,
-    /// How many epochs of every task have the rate `warmup_lr`.
+    /// The number of epochs at the start of each task that use `warmup_lr`.
+    #[parameter(default = 1)]
     pub warmup_epochs: u32,
-    /// η₀, at least 0.
+    /// η₀, the learning rate during the warm-up.
+    #[parameter(default = 1e-5, at_least = 0)]
     pub warmup_lr: f64,
 }
 
-impl Default for Parameters {
-    fn default() -> Self {
-        Parameters {
-            context: Place::Front,
-            context_tokens: 16,
-            per_class: false,
-            init_std: 0.02,
-            train_on: TrainOn::Task,
-            epochs: 50,
-            batch_size: 32,
-            lr: 0.002,
-            momentum: 0.9,
-            weight_decay: 5e-4,
-            warmup_epochs: 1,
-            warmup_lr: 1e-5,
-        }
-    }
-}
-
-/// Among which classes the cross-entropy of a training sample chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The classes that the cross-entropy of a training sample chooses among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainOn {
-    /// The current task's own classes: CoOp on one data set after another.
+    /// The current task's classes: CoOp on one data set after another.
     Task,
-    /// All classes seen so far. Their names are remembered for it.
+    /// All classes seen so far. Their names are kept for this.
     Seen,
 }
 
 impl Parameters {
-    /// The learning rates of a task's epochs.
+    /// The learning rate of each of a task's epochs.
     pub fn schedule(&self) -> WarmUpCosine {
         WarmUpCosine {
             lr: self.lr,
@@ -90,32 +80,16 @@ impl Parameters {
         }
     }
 
-    /// Checks every value.
+    /// Checks what ranges cannot: parameters that depend on each other.
     ///
     /// # Errors
     ///
-    /// With the key of the first one that cannot be used.
+    /// With the key that does not fit the others.
     pub fn check(&self) -> Result<()> {
-        fn at_least_1(key: &str, value: u32) -> Result<()> {
-            require(key, value >= 1, "at least 1", value)
-        }
-        fn at_least_0(key: &str, value: f64) -> Result<()> {
-            require(key, value >= 0.0 && value.is_finite(), "at least 0", value)
-        }
-        at_least_1("context_tokens", self.context_tokens)?;
-        at_least_0("init_std", self.init_std)?;
-        at_least_1("epochs", self.epochs)?;
-        at_least_1("batch_size", self.batch_size)?;
-        let lr_is_good = self.lr > 0.0 && self.lr.is_finite();
-        require("lr", lr_is_good, "above 0", self.lr)?;
-        let momentum_is_good = (0.0..1.0).contains(&self.momentum);
-        require("momentum", momentum_is_good, "0 to below 1", self.momentum)?;
-        at_least_0("weight_decay", self.weight_decay)?;
-        at_least_0("warmup_lr", self.warmup_lr)?;
         require(
             "warmup_epochs",
             self.warmup_epochs < self.epochs,
-            &format!("below `epochs`, {}, or `lr` is never used", self.epochs),
+            &format!("below `epochs` ({}), or `lr` is never used", self.epochs),
             self.warmup_epochs,
         )
     }
@@ -131,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_coops() {
+    fn the_defaults_are_those_of_coop() {
         assert_eq!(parsed("{}").unwrap(), Parameters::default());
         let schedule = Parameters::default().schedule();
         assert_eq!([0, 1].map(|epoch| schedule.lr(epoch)), [1e-5, 0.002]);
@@ -147,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_used_is_named_by_its_key() {
+    fn an_invalid_value_is_reported_with_its_key() {
         for (json, expected) in [
             (
                 r#"{"context_tokens": 0}"#,
@@ -165,7 +139,7 @@ mod tests {
             (r#"{"lr": 0}"#, "`lr`: must be above 0, got 0"),
             (
                 r#"{"momentum": 1}"#,
-                "`momentum`: must be 0 to below 1, got 1",
+                "`momentum`: must be at least 0 and below 1, got 1",
             ),
             (
                 r#"{"weight_decay": -0.1}"#,
@@ -177,7 +151,7 @@ mod tests {
             ),
             (
                 r#"{"epochs": 1}"#,
-                "`warmup_epochs`: must be below `epochs`, 1, or `lr` is never used, got 1",
+                "`warmup_epochs`: must be below `epochs` (1), or `lr` is never used, got 1",
             ),
             (
                 r#"{"context": "begin"}"#,

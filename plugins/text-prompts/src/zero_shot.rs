@@ -15,16 +15,17 @@ use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use clbench_torch::training::GradientMode;
 use harness_abi::{
-    BackboneHandle, Batch, Class, Declaration, Error, Learned, Outline, Result, Setting, State,
-    Strategy, Task,
+    BackboneHandle, Batch, Class, Declaration, Error, Learned, Outline, ParameterSet, Result,
+    Setting, State, Strategy, Task,
 };
 use serde::Deserialize;
 
-/// What a scenario can set.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// The parameters of `zero-shot`.
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// The templates for every domain, each with `{}` where the class name stands; a domain's own where it is not set.
+    /// Templates used for every domain, each with `{}` where the class name goes; several are averaged,
+    /// as CLIP does. Not set: each domain's own templates.
     pub templates: Option<Vec<String>>,
 }
 
@@ -36,7 +37,7 @@ impl Parameters {
         if templates.is_empty() {
             return Err(Error::parameter(
                 "templates",
-                "must not be empty; list templates, or leave it out to have each domain's own",
+                "must not be empty; list templates, or remove the key to use each domain's own",
             ));
         }
         for (number, template) in templates.iter().enumerate() {
@@ -240,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             message(r#"{"templates": []}"#),
-            "parameter `templates`: must not be empty; list templates, or leave it out to have each domain's own"
+            "parameter `templates`: must not be empty; list templates, or remove the key to use each domain's own"
         );
         assert_eq!(
             message(r#"{"template": ["{}"]}"#),

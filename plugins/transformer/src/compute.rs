@@ -1,18 +1,19 @@
 //! What a model computes in, and on what: as a scenario says it, as libtorch does, and as a backbone reports it.
 
 use clbench_torch::tch::{Device, Kind};
+use harness_abi::Choice;
 use serde::Deserialize;
 
-/// The type that a model computes in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// The element type that a model computes in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "lowercase")]
 pub enum ComputeType {
     /// 32 bits, whatever the file's type.
     #[default]
     F32,
-    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits. Weights and what goes
-    /// from one layer to the next are bfloat16. Norms, the softmax of an attention and the sums of products are f32 inside
-    /// libtorch's operations, and so are pixels until they are normalised, prompts, their gradients, and outputs.
+    /// bfloat16: half the memory, faster on devices with bfloat16 units, two to three digits of
+    /// precision. Weights and activations are bfloat16. Norms, softmax and the sums of products are f32
+    /// inside libtorch's operations, and so are pixels until they are normalised.
     Bf16,
 }
 

@@ -24,6 +24,8 @@ pub mod l2p;
 pub mod learner;
 mod method;
 pub mod pool;
+#[cfg(test)]
+mod presets_tests;
 pub mod training;
 
 pub use coda_prompt::CodaPrompt;

@@ -5,14 +5,13 @@ use crate::training::Training;
 use clbench_torch::Generator;
 use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{TchError, Tensor};
-use harness_abi::{Outline, Result};
-use serde::de::DeserializeOwned;
+use harness_abi::{Outline, ParameterSet, Result};
 use std::fmt::Debug;
 
 /// A method of prompting.
 pub trait Method: Debug + Sized + 'static {
     /// What a scenario can set.
-    type Parameters: DeserializeOwned + Debug + 'static;
+    type Parameters: ParameterSet;
 
     /// Checks the parameters against backbone and stream, and says what will be done.
     ///

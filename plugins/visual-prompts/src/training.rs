@@ -3,8 +3,7 @@
 use clbench_torch::tch::TchError;
 use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, VarStore};
 use clbench_torch::training::QuarterCosine;
-use harness_abi::Result;
-use harness_abi::parameters::require;
+use harness_abi::{Choice, ParameterSet};
 use serde::Deserialize;
 
 /// A training. The optimiser is Adam with β 0.9 and 0.999, ε 1e-8 and no weight decay, made anew for every task.
@@ -22,29 +21,35 @@ pub struct Training {
     pub clip_norm: f64,
 }
 
-/// A learning rate from epoch to epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// How the learning rate changes from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// The same in all.
+    /// The same in all epochs.
     Constant,
-    /// A quarter of a cosine down to nearly 0; see [`QuarterCosine`].
+    /// A quarter of a cosine, down to nearly 0.
     Cosine,
 }
 
-/// What a scenario changes of a preset's training.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// What a scenario changes in a preset's training.
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Changes {
-    /// [`Training::epochs`], at least 1.
+    /// Passes over a task's samples. Not set: the preset's.
+    #[parameter(at_least = 1)]
     pub epochs: Option<u32>,
-    /// [`Training::batch_size`], at least 1.
+    /// Samples per step. The last step of an epoch takes what is left. Not set: the preset's.
+    #[parameter(at_least = 1)]
     pub batch_size: Option<u32>,
-    /// [`Training::lr`], above 0.
+    /// η, the learning rate of Adam, as it is used: if the published code scales its rate by the batch
+    /// size, the product. Not set: the preset's.
+    #[parameter(above = 0)]
     pub lr: Option<f64>,
-    /// [`Training::schedule`]: `constant` or `cosine`.
+    /// How the learning rate changes from epoch to epoch. Not set: as in the preset.
     pub schedule: Option<Schedule>,
-    /// [`Training::clip_norm`], at least 0.
+    /// The norm to which the gradients, taken together, are clipped; 0 for no clipping. Not set: the
+    /// preset's.
+    #[parameter(at_least = 0)]
     pub clip_norm: Option<f64>,
 }
 
@@ -68,35 +73,6 @@ impl Training {
             schedule: changes.schedule.unwrap_or(self.schedule),
             clip_norm: changes.clip_norm.unwrap_or(self.clip_norm),
         }
-    }
-
-    /// Checks every value.
-    ///
-    /// # Errors
-    ///
-    /// With the key of the first one that cannot be used, below `training`.
-    pub fn check(&self) -> Result<()> {
-        require(
-            "training.epochs",
-            self.epochs >= 1,
-            "at least 1",
-            self.epochs,
-        )?;
-        require(
-            "training.batch_size",
-            self.batch_size >= 1,
-            "at least 1",
-            self.batch_size,
-        )?;
-        let lr_is_good = self.lr > 0.0 && self.lr.is_finite();
-        require("training.lr", lr_is_good, "above 0", self.lr)?;
-        let clip_is_good = self.clip_norm >= 0.0 && self.clip_norm.is_finite();
-        require(
-            "training.clip_norm",
-            clip_is_good,
-            "at least 0",
-            self.clip_norm,
-        )
     }
 
     /// The rate of an epoch, counted from 0.

@@ -18,47 +18,40 @@ use clbench_transformer::visual::{
 use clbench_transformer::weights::Weights;
 use clbench_transformer::work::Work;
 use harness_abi::{
-    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, Result, Site, TensorView,
-    parameters,
+    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, ParameterSet, Result, Site,
+    TensorView, parameters,
 };
 use serde::Deserialize;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Moves when the same folder gives other numbers.
 const VERSION: u32 = 1;
-/// How many images are encoded at once where no scenario says: enough to keep a processor busy, few enough for a small one.
-const BATCH: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 /// The architecture, and how a picture becomes pixel values.
 const CONFIG: &str = "config.json";
 /// The tensors.
 const WEIGHTS: &str = "model.safetensors";
 
-/// What a scenario can set.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The parameters of `vit`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ParameterSet)]
+#[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// The folder with `config.json` and `model.safetensors`, as timm lays a model out for the Hugging Face hub; relative to
-    /// the scenario.
+    /// A folder with `config.json` and `model.safetensors` in timm's layout for the Hugging Face hub,
+    /// relative to the scenario.
     pub path: Option<PathBuf>,
-    /// In place of a folder: a model's name on that hub, such as `timm/vit_base_patch16_224.augreg_in21k`, which lies in
-    /// the hub's cache.
+    /// Instead of `path`: the name of a model on the Hugging Face hub, such as
+    /// `timm/vit_base_patch16_224.augreg_in21k`, that `clbench fetch model` has downloaded into the hub's
+    /// cache.
     pub model: Option<String>,
-    /// The revision of that model, a branch, a tag or a commit; `main` where none is given.
+    /// The revision of `model`: a branch, a tag or a commit. Not set: `main`.
     pub revision: Option<String>,
-    /// What is computed in; prompts, outputs and gradients are f32 in any case.
-    #[serde(default)]
+    /// Element type of the computation. Prompts, outputs and gradients are f32 in any case.
     pub dtype: ComputeType,
-    /// How many images are encoded at once, 64 by default; fewer take less memory. A strategy that trains on images has a
-    /// batch size of its own.
-    #[serde(default = "batch")]
-    pub batch: NonZeroU32,
-}
-
-fn batch() -> NonZeroU32 {
-    BATCH
+    /// Images encoded at once; fewer take less memory. A strategy that trains on images has its own batch
+    /// size.
+    #[parameter(default = 64, at_least = 1)]
+    pub batch: u32,
 }
 
 /// What a caller of `forward` may choose.
@@ -150,7 +143,7 @@ impl Backbone for Vit {
             dtype: parameters.dtype.name().into(),
             sites: sites(&shape).all(),
             outputs: OUTPUTS.map(String::from).into(),
-            image_batch: parameters.batch.get(),
+            image_batch: parameters.batch,
         };
         Ok(Vit {
             info,
@@ -188,7 +181,7 @@ impl Backbone for Vit {
         let Inputs::Images { images, options } = *inputs else {
             return Err(Error::unsupported("this backbone has no text encoder"));
         };
-        let options: Options = parameters::parse(options)?;
+        let options: Options = parameters::deserialize(options)?;
         let pixels = self.pixels(images)?;
         let rows = pixels.size()[0];
         let (prompts, leaves) = self::sites(&self.shape).prompts(

@@ -10,6 +10,7 @@ mod matrix;
 mod text;
 
 use super::random::Random;
+use crate::ParameterSet;
 use crate::backbone::{
     Backbone, BackboneInfo, BackboneSetting, Filter, Forward, ImageInfo, Inputs, OutputGradients,
     Place, Pullback, Resize, Site, SiteInfo, TextInfo,
@@ -35,10 +36,11 @@ const CONTEXT_LENGTH: usize = 24;
 const OUTPUTS: [&str; 2] = ["embedding", "class_token"];
 
 /// What can be set on a [`ToyBackbone`].
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct ToyParameters {
     /// Which weights it has.
+    #[parameter(default = 0)]
     pub seed: u64,
 }
 

@@ -12,8 +12,7 @@ use clbench_torch::tch::{TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use denoiser::{Denoiser, Shape, sinusoids};
-use harness_abi::parameters::require;
-use harness_abi::{Error, Result};
+use harness_abi::{Error, ParameterSet, Result};
 use schedule::Schedule;
 use serde::Deserialize;
 use training::Training;
@@ -26,66 +25,33 @@ mod training;
 const EPOCHS_PER_LOOK: u32 = 10;
 
 /// Diffusion models.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Diffusion {
     /// Width of the network's hidden layers.
+    #[parameter(default = 256, at_least = 1)]
     pub hidden: u32,
-    /// Hidden layers that are told the time.
+    /// Number of hidden layers that are conditioned on the time step.
+    #[parameter(default = 5, at_least = 1)]
     pub layers: u32,
-    /// T, the steps from a sample to noise.
+    /// T, the number of steps from a sample to noise.
+    #[parameter(default = 32, at_least = 1)]
     pub steps: u32,
-    /// Passes over a class's features.
+    /// Passes over a class's embeddings.
+    #[parameter(default = 500, at_least = 1)]
     pub epochs: u32,
-    /// η of AdamW.
+    /// η, the learning rate of AdamW.
+    #[parameter(default = 1e-3, above = 0)]
     pub lr: f64,
-    /// λ of AdamW.
+    /// λ, the weight decay of AdamW.
+    #[parameter(default = 1e-2, at_least = 0)]
     pub weight_decay: f64,
-    /// Samples of a class in a step.
+    /// Samples of a class per step.
+    #[parameter(default = 64, at_least = 1)]
     pub batch_size: u32,
 }
 
-impl Default for Diffusion {
-    fn default() -> Diffusion {
-        Diffusion {
-            hidden: 256,
-            layers: 5,
-            steps: 32,
-            epochs: 500,
-            lr: 1e-3,
-            weight_decay: 1e-2,
-            batch_size: 64,
-        }
-    }
-}
-
 impl Diffusion {
-    /// Checks what can be set; `path` is where the diffusion model stands among the parameters.
-    ///
-    /// # Errors
-    ///
-    /// For the first setting that cannot be used, with its path.
-    pub fn check(&self, path: &str) -> Result<()> {
-        for (key, number) in [
-            ("hidden", self.hidden),
-            ("layers", self.layers),
-            ("steps", self.steps),
-            ("epochs", self.epochs),
-            ("batch_size", self.batch_size),
-        ] {
-            require(&format!("{path}.{key}"), number >= 1, "at least 1", number)?;
-        }
-        let (lr, decay) = (self.lr, self.weight_decay);
-        let lr_is_good = lr > 0.0 && lr.is_finite();
-        require(&format!("{path}.lr"), lr_is_good, "above 0", lr)?;
-        require(
-            &format!("{path}.weight_decay"),
-            decay >= 0.0,
-            "at least 0",
-            decay,
-        )
-    }
-
     fn shape(&self, width: i64) -> Shape {
         Shape {
             width,

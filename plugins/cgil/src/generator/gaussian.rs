@@ -14,11 +14,9 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::training::all_finite;
 use clbench_torch::{During, Noise};
 use harness_abi::{Error, Result};
-use serde::Deserialize;
 
-/// One Gaussian per class, of independent dimensions. It has nothing to set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// One Gaussian per class, with independent dimensions. It has no parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gaussian {}
 
 impl Generator for Gaussian {

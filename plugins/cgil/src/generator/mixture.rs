@@ -23,8 +23,7 @@ use super::{ClassFeatures, Fit, Fitted, Fitting, Generator, k_means};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
-use harness_abi::parameters::require;
-use harness_abi::{Error, Result};
+use harness_abi::{Error, ParameterSet, Result};
 use serde::Deserialize;
 use std::f64::consts::PI;
 
@@ -38,37 +37,18 @@ const LEAST_SAMPLES: f64 = 1e-10;
 const CHECK_EVERY: u32 = 8;
 
 /// Mixtures of Gaussians, each of independent dimensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixture {
-    /// Components of a class; a class of fewer distinct samples has as many as those.
+    /// Components per class. A class with fewer distinct samples has one component for each of them.
+    #[parameter(default = 5, at_least = 1)]
     pub components: u32,
-    /// At most so many steps of EM.
+    /// The largest number of EM steps.
+    #[parameter(default = 500, at_least = 1)]
     pub em_steps: u32,
 }
 
-impl Default for Mixture {
-    fn default() -> Mixture {
-        Mixture {
-            components: 5,
-            em_steps: 500,
-        }
-    }
-}
-
 impl Mixture {
-    /// Checks what can be set; `path` is where the mixture stands among the parameters.
-    ///
-    /// # Errors
-    ///
-    /// For the first setting that cannot be used, with its path.
-    pub fn check(&self, path: &str) -> Result<()> {
-        for (key, number) in [("components", self.components), ("em_steps", self.em_steps)] {
-            require(&format!("{path}.{key}"), number >= 1, "at least 1", number)?;
-        }
-        Ok(())
-    }
-
     /// All steps of EM.
     fn maximised(&self, samples: &Samples, start: Step, fitting: &Fitting<'_>) -> Result<Step> {
         let steps = self.em_steps;

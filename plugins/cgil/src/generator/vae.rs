@@ -28,8 +28,7 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::training::WarmRestarts;
 use clbench_torch::{During, Noise};
 use decoder::Decoder;
-use harness_abi::parameters::require;
-use harness_abi::{Error, Result};
+use harness_abi::{Error, ParameterSet, Result};
 use network::Sizes;
 use serde::Deserialize;
 use training::Training;
@@ -42,53 +41,28 @@ use training::Training;
 ///   latent: 32
 ///   epochs: 300
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vae {
-    /// Width of the hidden layers, at least 1.
+    /// Width of the hidden layers.
+    #[parameter(default = 512, at_least = 1)]
     pub hidden: u32,
-    /// Numbers of z, at least 1.
+    /// Dimension of the latent variable z.
+    #[parameter(default = 256, at_least = 1)]
     pub latent: u32,
-    /// How often every sample is seen, at least 1.
+    /// Passes over a class's embeddings.
+    #[parameter(default = 500, at_least = 1)]
     pub epochs: u32,
-    /// η of Adam at the beginning of a period, above 0.
+    /// η, Adam's learning rate at the start of each period of its cosine with warm restarts.
+    #[parameter(default = 2e-4, above = 0)]
     pub lr: f64,
-    /// Samples of a class in one step, at least 2: of one sample batch normalisation can make nothing.
+    /// Samples of a class per step: at least 2, because batch normalisation cannot use a single one.
+    #[parameter(default = 64, at_least = 2)]
     pub batch_size: u32,
 }
 
-impl Default for Vae {
-    fn default() -> Self {
-        Vae {
-            hidden: 512,
-            latent: 256,
-            epochs: 500,
-            lr: 2e-4,
-            batch_size: 64,
-        }
-    }
-}
-
 impl Vae {
-    /// Checks every value; `path` is the key that these stand under.
-    ///
-    /// # Errors
-    ///
-    /// With the path of the first one that cannot be used.
-    pub fn check(&self, path: &str) -> Result<()> {
-        let at_least = |least: u32, key: &str, value: u32| {
-            let path = format!("{path}.{key}");
-            require(&path, value >= least, &format!("at least {least}"), value)
-        };
-        at_least(1, "hidden", self.hidden)?;
-        at_least(1, "latent", self.latent)?;
-        at_least(1, "epochs", self.epochs)?;
-        at_least(2, "batch_size", self.batch_size)?;
-        let lr_is_good = self.lr > 0.0 && self.lr.is_finite();
-        require(&format!("{path}.lr"), lr_is_good, "above 0", self.lr)
-    }
-
-    /// The learning rates of the epochs.
+    /// The learning rate of each epoch.
     pub fn schedule(&self) -> WarmRestarts {
         WarmRestarts {
             lr: self.lr,

@@ -5,7 +5,6 @@
 
 use crate::batches::channels_first;
 use anyhow::{Context, Result};
-use clbench_clip::backbone::BATCH;
 use clbench_clip::{Clip, ComputeType, Parameters};
 use clbench_torch::bridge;
 use clbench_torch::prompting::cosine::unit_rows;
@@ -64,10 +63,8 @@ fn open(folder: &Path, threads: u32) -> Result<Clip> {
                 .canonicalize()
                 .with_context(|| folder.display().to_string())?,
         ),
-        model: None,
-        revision: None,
         dtype: ComputeType::F32,
-        batch: BATCH,
+        ..Parameters::default()
     };
     let setting = BackboneSetting {
         device: "cpu".into(),

@@ -1,12 +1,12 @@
-//! What a scenario can set of CODA-Prompt.
+//! The parameters of CODA-Prompt.
 
 use crate::head;
 use crate::training::{Changes, Training};
-use harness_abi::Result;
 use harness_abi::parameters::require;
+use harness_abi::{Choice, ParameterSet, Result};
 use serde::Deserialize;
 
-/// The parameters: a preset, and what is changed of it.
+/// The parameters: a preset, and changes to it.
 ///
 /// ```yaml
 /// use: coda-prompt
@@ -14,48 +14,60 @@ use serde::Deserialize;
 ///   preset: paper
 ///   training: { epochs: 20 }
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Where the settings come from.
+    /// The published settings to start from.
     pub preset: Preset,
-    /// [`Settings::components`], at least the number of tasks and at most the width of a token.
+    /// M, the number of components per layer: at least the number of tasks T, at most the width of a
+    /// token. Each task has M / T of them, rounded down. Not set: the preset's.
+    #[parameter(at_least = 1)]
     pub components: Option<u32>,
-    /// [`Settings::prompt_length`], at least 2 and even.
+    /// L_p, the number of vectors of a component: even, because half of them are keys and half are
+    /// values. Not set: the preset's.
+    #[parameter(at_least = 2)]
     pub prompt_length: Option<u32>,
-    /// [`Settings::layers`], from 1.
+    /// The layers with components, counted from 1. Not set: the preset's.
     pub layers: Option<Vec<u32>>,
-    /// [`Settings::orthogonality_weight`], at least 0.
+    /// λ, the weight of the orthogonality penalty. Not set: the preset's.
+    #[parameter(at_least = 0)]
     pub orthogonality_weight: Option<f64>,
-    /// Changes of the preset's training.
+    /// Changes to the preset's training.
     pub training: Changes,
 }
 
-/// Settings in use: 100 components of length 8 in layers 1 to 5, and a training of 50 epochs of 128 images at η 0.001 down a
-/// cosine, which is that of ImageNet-R.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// Published settings; the training is that of ImageNet-R. The head starts uniform within ±1/√width. A
+/// test holds the values listed here against those in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// λ 0, as every script of GT-RIPL/CODA-Prompt has it (`--prompt_param 100 8 0.0`): since components begin orthogonal, it
-    /// does without the penalty.
+    /// λ = 0, as in every script of GT-RIPL/CODA-Prompt (`--prompt_param 100 8 0.0`): components start
+    /// orthogonal, so that code does without the penalty.
+    ///
+    /// `{ components: 100, prompt_length: 8, layers: [1, 2, 3, 4, 5], orthogonality_weight: 0,
+    /// training: { epochs: 50, batch_size: 128, lr: 0.001, schedule: cosine, clip_norm: 0 } }`
     #[default]
     Released,
-    /// λ 0.1, the paper's. The code that its figures were made with also multiplied the penalty by 1e-6.
+    /// λ = 0.1, the paper's. The code that its figures were made with also multiplied the penalty by
+    /// 1e-6.
+    ///
+    /// `{ components: 100, prompt_length: 8, layers: [1, 2, 3, 4, 5], orthogonality_weight: 0.1,
+    /// training: { epochs: 50, batch_size: 128, lr: 0.001, schedule: cosine, clip_norm: 0 } }`
     Paper,
 }
 
-/// What is done.
+/// The settings in use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// M, how many components a layer has; M / T of them, rounded down, belong to each of the T tasks.
+    /// M, the number of components per layer; each of the T tasks has M / T of them, rounded down.
     pub components: u32,
-    /// L_p, how many vectors a component has: half of them keys, half values.
+    /// L_p, the number of vectors of a component: half of them keys, half values.
     pub prompt_length: u32,
-    /// The layers with components, from 1.
+    /// The layers with components, counted from 1.
     pub layers: Vec<u32>,
     /// λ, the weight of the orthogonality penalty.
     pub orthogonality_weight: f64,
-    /// How the head begins.
+    /// How the head is initialised.
     pub head: head::Init,
     /// How it is trained.
     pub training: Training,
@@ -78,7 +90,7 @@ impl Preset {
 }
 
 impl Parameters {
-    /// The preset with what is changed of it.
+    /// The preset with the changes.
     pub fn settings(&self) -> Settings {
         let preset = self.preset.settings();
         Settings {
@@ -95,24 +107,17 @@ impl Parameters {
 }
 
 impl Settings {
-    /// Checks every value but those that backbone and stream limit.
+    /// Checks what ranges cannot, except for what the backbone and the stream limit.
     ///
     /// # Errors
     ///
-    /// With the key of the first one that cannot be used.
+    /// At `prompt_length`, if it is odd.
     pub fn check(&self) -> Result<()> {
-        self.training.check()?;
-        let components = self.components;
-        require("components", components >= 1, "at least 1", components)?;
-        let length = self.prompt_length;
         require(
             "prompt_length",
-            length >= 2 && length.is_multiple_of(2),
-            "even and at least 2, half of it being keys and half values",
-            length,
-        )?;
-        let weight = self.orthogonality_weight;
-        let weight_is_good = weight >= 0.0 && weight.is_finite();
-        require("orthogonality_weight", weight_is_good, "at least 0", weight)
+            self.prompt_length.is_multiple_of(2),
+            "even, because half of a component are keys and half are values",
+            self.prompt_length,
+        )
     }
 }

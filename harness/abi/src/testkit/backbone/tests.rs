@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The toy with one fault; every method is the toy's own unless a culprit says otherwise.
 trait Fault: Default + Send + Sync + 'static {
-    type Parameters: serde::de::DeserializeOwned + Into<ToyParameters>;
+    type Parameters: crate::parameters::ParameterSet + Into<ToyParameters>;
 
     fn create(_: &Self::Parameters) -> Result<()> {
         Ok(())
@@ -154,6 +154,9 @@ fn a_parameter_that_slips_through_is_caught() {
     #[serde(default)]
     struct Lax {
         seed: u64,
+    }
+    impl crate::parameters::Parameter for Lax {
+        const SCHEMA: crate::parameters::schema::Schema = crate::parameters::schema::Schema::Any;
     }
     impl From<Lax> for ToyParameters {
         fn from(lax: Lax) -> ToyParameters {

@@ -7,16 +7,12 @@ use crate::tensor::Tensor;
 use crate::testkit::random::Random;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, crate::ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 struct Parameters {
+    /// How far each mean is moved.
+    #[parameter(default = 1e-4)]
     jitter: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Parameters { jitter: 1e-4 }
-    }
 }
 
 /// Class means, each moved a little at random: a state of numbers, a seed and a generator.

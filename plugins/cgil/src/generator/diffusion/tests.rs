@@ -4,7 +4,6 @@ use super::*;
 use clbench_torch::tch::{Device, Kind};
 use harness_abi::Host;
 use harness_abi::host::HostService;
-use harness_abi::parameters::parse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -188,47 +187,4 @@ fn the_host_hears_of_epochs_and_can_end_them() {
     let error = small(30).fit(&classes, &toy::fitting(&host)).unwrap_err();
     assert_eq!(error, Error::cancelled());
     assert_eq!(ends.0.load(Ordering::Relaxed), 20);
-}
-
-#[test]
-fn settings_that_cannot_be_used_are_named() {
-    Diffusion::default().check("diffusion").unwrap();
-    for (json, expected) in [
-        (
-            r#"{"hidden": 0}"#,
-            "parameter `diffusion.hidden`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"layers": 0}"#,
-            "parameter `diffusion.layers`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"steps": 0}"#,
-            "parameter `diffusion.steps`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"epochs": 0}"#,
-            "parameter `diffusion.epochs`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"batch_size": 0}"#,
-            "parameter `diffusion.batch_size`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"lr": 0}"#,
-            "parameter `diffusion.lr`: must be above 0, got 0",
-        ),
-        (
-            r#"{"weight_decay": -0.1}"#,
-            "parameter `diffusion.weight_decay`: must be at least 0, got -0.1",
-        ),
-        (
-            r#"{"step": 2}"#,
-            "parameter `step`: no such parameter; did you mean `steps`?",
-        ),
-    ] {
-        let diffusion = parse::<Diffusion>(json.as_bytes());
-        let error = diffusion.and_then(|diffusion| diffusion.check("diffusion"));
-        assert_eq!(error.unwrap_err().to_string(), expected);
-    }
 }

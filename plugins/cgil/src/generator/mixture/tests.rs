@@ -1,7 +1,6 @@
 use super::super::toy::{self, Toy, values};
 use super::*;
 use clbench_torch::tch::Device;
-use harness_abi::parameters::parse;
 
 fn doubles(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
@@ -234,27 +233,4 @@ fn embeddings_that_are_not_finite_are_refused() {
         error.to_string(),
         "normalising the embeddings of class 4: not all of their numbers are finite"
     );
-}
-
-#[test]
-fn settings_that_cannot_be_used_are_named() {
-    Mixture::default().check("mixture").unwrap();
-    for (json, expected) in [
-        (
-            r#"{"components": 0}"#,
-            "parameter `mixture.components`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"em_steps": 0}"#,
-            "parameter `mixture.em_steps`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"component": 2}"#,
-            "parameter `component`: no such parameter; did you mean `components`?",
-        ),
-    ] {
-        let mixture = parse::<Mixture>(json.as_bytes());
-        let error = mixture.and_then(|mixture| mixture.check("mixture"));
-        assert_eq!(error.unwrap_err().to_string(), expected);
-    }
 }

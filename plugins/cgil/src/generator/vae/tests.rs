@@ -284,33 +284,3 @@ fn a_loss_that_is_no_number_names_the_class() {
          1000000000000000000000000000000, lower"
     );
 }
-
-#[test]
-fn settings_that_cannot_be_used_are_refused_with_their_key() {
-    let message = |json: &str| {
-        let vae: Vae = harness_abi::parameters::parse(json.as_bytes()).unwrap();
-        vae.check("vae").unwrap_err().to_string()
-    };
-    for (json, expected) in [
-        (
-            r#"{"latent": 0}"#,
-            "parameter `vae.latent`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"hidden": 0}"#,
-            "parameter `vae.hidden`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"epochs": 0}"#,
-            "parameter `vae.epochs`: must be at least 1, got 0",
-        ),
-        (
-            r#"{"batch_size": 1}"#,
-            "parameter `vae.batch_size`: must be at least 2, got 1",
-        ),
-        (r#"{"lr": 0}"#, "parameter `vae.lr`: must be above 0, got 0"),
-    ] {
-        assert_eq!(message(json), expected);
-    }
-    Vae::default().check("vae").unwrap();
-}

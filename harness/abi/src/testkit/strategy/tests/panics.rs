@@ -12,8 +12,11 @@ use serde::Deserialize;
 /// Panics in the method that its parameter names.
 struct Panicking(String);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, crate::ParameterSet)]
+#[serde(deny_unknown_fields)]
 struct Where {
+    /// The method that panics.
+    #[parameter(required)]
     method: String,
 }
 
