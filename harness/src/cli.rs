@@ -45,6 +45,8 @@ pub enum Command {
     Ls {
         /// Of what kind
         what: Listed,
+        /// Show this one in full: a strategy's or a backbone's parameters, a domain source's keys
+        name: Option<String>,
         /// Where plugins are.
         #[command(flatten)]
         plugins: PluginArgs,
@@ -86,7 +88,11 @@ pub enum Command {
         command: PluginCommand,
     },
     /// Print the JSON Schema of scenarios
-    Schema,
+    Schema {
+        /// Where plugins are.
+        #[command(flatten)]
+        plugins: PluginArgs,
+    },
     /// Check plugins' parameters (a process of `run`)
     #[command(hide = true)]
     Probe,

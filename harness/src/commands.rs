@@ -1,6 +1,7 @@
 //! One file per command: from arguments to the library and back to what the user reads.
 
 mod children;
+mod describe;
 mod fetch;
 mod inspect;
 mod leaderboard;
@@ -9,12 +10,12 @@ mod plan;
 mod print;
 mod resolve;
 mod run;
+mod schema;
 mod validate;
 mod verify;
 
 use crate::cli::{Cli, Command, DataCommand, FetchCommand, PluginCommand};
 use crate::error::Error;
-use crate::scenario::schema;
 
 /// Does what the command line says.
 ///
@@ -26,7 +27,11 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Run(args) => run::run(&args),
         Command::Validate { scenario, plugins } => validate::validate(&scenario, &plugins),
         Command::Plan { scenario, json } => plan::plan(&scenario, json),
-        Command::Ls { what, plugins } => ls::ls(what, &plugins),
+        Command::Ls {
+            what,
+            name,
+            plugins,
+        } => ls::ls(what, name.as_deref(), &plugins),
         Command::Leaderboard {
             dirs,
             format,
@@ -48,7 +53,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Plugin {
             command: PluginCommand::Inspect { file },
         } => inspect::inspect(&file),
-        Command::Schema => print::print(&schema()),
+        Command::Schema { plugins } => schema::schema(&plugins),
         Command::Probe => children::probe(),
         Command::Embed => children::embed(),
         Command::Cell { out } => children::cell(&out),

@@ -11,6 +11,7 @@ mod kind;
 mod library;
 mod libtorch;
 mod load;
+mod parameters;
 mod preflight;
 mod reference;
 mod registry;
@@ -20,6 +21,7 @@ pub use error::{PluginError, PluginFault};
 pub use file::PluginFile;
 pub use kind::Kind;
 pub use load::Loaded;
+pub use parameters::{Choice, InvalidParameter, Parameter, ParameterSchema};
 pub use reference::{PluginId, PluginRef};
 pub use registry::Registry;
 

@@ -18,6 +18,7 @@ mod interrupt;
 mod job;
 mod opened;
 mod outputs;
+pub mod parameters;
 mod plan;
 pub mod probe;
 mod process;

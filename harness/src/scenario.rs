@@ -35,7 +35,7 @@ pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
 pub use overrides::{OverrideError, SetOverride};
 pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
-pub use schema::schema;
+pub use schema::{OfferedParameters, schema};
 pub use selection::Selection;
 pub use spec::{Provenance, Regime};
 pub use yaml::{KeyPath, Origin, Place, Segment};

@@ -5,7 +5,8 @@
 
 use crate::parameters::schema::Schema;
 use crate::parameters::text::Text;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// The section that holds the manifest.
 pub const SECTION: &str = ".clbench";
@@ -41,7 +42,32 @@ pub struct Offer {
     pub summary: String,
     /// The JSON Schema of its parameters; see [`crate::parameters::schema`]. A metric has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<serde_json::Value>,
+    pub parameters: Option<JsonText>,
+}
+
+/// JSON as it was written, with its keys in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonText(String);
+
+impl JsonText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(self.0.clone()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(JsonText(raw.get().to_owned()))
+    }
 }
 
 impl Manifest {

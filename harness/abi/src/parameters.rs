@@ -278,7 +278,7 @@ pub fn deserialize<P: DeserializeOwned>(json: &[u8]) -> Result<P> {
                 } else {
                     path
                 };
-                Error::parameter(path, describe_unknown(unknown, &known))
+                Error::parameter(path, unknown_parameter(unknown, &known))
             }
             None => Error::parameter(path, message),
         }
@@ -305,7 +305,8 @@ fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
     Some((unknown, known))
 }
 
-fn describe_unknown(unknown: &str, known: &[&str]) -> String {
+/// What is wrong with a key that does not exist, with the key that was probably meant.
+pub fn unknown_parameter(unknown: &str, known: &[&str]) -> String {
     let nearest = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(unknown, name), name))

@@ -1,12 +1,47 @@
-//! `clbench ls`: what there is to use in a scenario.
+//! `clbench ls`: what a scenario can use.
 
+use super::describe;
 use super::print::print;
 use crate::cli::{Listed, PluginArgs};
 use crate::domain::Source;
 use crate::error::Error;
 use crate::plugin::{Kind, Registry};
+use crate::suggest;
 
-pub(super) fn ls(what: Listed, plugins: &PluginArgs) -> Result<(), Error> {
+pub(super) fn ls(what: Listed, name: Option<&str>, plugins: &PluginArgs) -> Result<(), Error> {
+    match name {
+        Some(name) => print(&one(what, name, plugins)?),
+        None => list(what, plugins),
+    }
+}
+
+/// One of them in full.
+fn one(what: Listed, name: &str, plugins: &PluginArgs) -> Result<String, Error> {
+    let kind = match what {
+        Listed::Strategies => Kind::Strategy,
+        Listed::Backbones => Kind::Backbone,
+        Listed::Metrics => Kind::Metric,
+        Listed::Domains => {
+            let source = Source::all().iter().find(|source| source.name == name);
+            let source = source.ok_or_else(|| {
+                let hint = suggest::hint(name, Source::NAMES.iter().copied());
+                Error::Usage(format!("no source of images is called `{name}`{hint}"))
+            })?;
+            return Ok(describe::source(source));
+        }
+        Listed::Plugins => {
+            return Err(Error::Usage(format!(
+                "`clbench ls plugins` takes no name; `clbench plugin inspect FILE` shows a plugin \
+                 file, and `clbench ls strategies {name}` a strategy"
+            )));
+        }
+    };
+    let file = Registry::discover(&plugins.search_path())?.find(kind, name, None)?;
+    let offer = file.offer(kind, name).expect("the registry found it there");
+    Ok(describe::offer(&file, offer))
+}
+
+fn list(what: Listed, plugins: &PluginArgs) -> Result<(), Error> {
     let offers = |kind| {
         let registry = Registry::discover(&plugins.search_path())?;
         let rows = registry
@@ -38,7 +73,7 @@ pub(super) fn ls(what: Listed, plugins: &PluginArgs) -> Result<(), Error> {
                     manifest
                         .runtime
                         .clone()
-                        .unwrap_or_else(|| "no runtime".into()),
+                        .unwrap_or_else(|| "no runtime library".into()),
                     file.path().display().to_string(),
                 ]
             })
@@ -50,10 +85,7 @@ pub(super) fn ls(what: Listed, plugins: &PluginArgs) -> Result<(), Error> {
             .folders()
             .map(|folder| folder.display().to_string())
             .collect();
-        eprintln!(
-            "there is no plugin that offers any; searched {}",
-            folders.join(", ")
-        );
+        eprintln!("no plugin offers any; searched {}", folders.join(", "));
         return Ok(());
     }
     print(&columns(&rows))

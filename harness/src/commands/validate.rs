@@ -3,7 +3,8 @@
 use super::print::print;
 use crate::cli::PluginArgs;
 use crate::error::Error;
-use crate::plugin::{Kind, PluginError, PluginFault, Registry};
+use crate::plugin::{Kind, PluginError, PluginFault, PluginFile, Registry};
+use crate::run::parameters::{check_backbone, check_strategy};
 use crate::scenario::Scenario;
 use crate::stream::open::{Restriction, open};
 use std::fmt::Write;
@@ -48,43 +49,55 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
         );
         let _ = writeln!(text, "    {}", class_names(&summary.classes));
     }
-    let wanted = scenario
-        .backbones
-        .iter()
-        .map(|backbone| (Kind::Backbone, &backbone.use_, backbone.plugin.as_deref()))
-        .chain(
-            scenario
-                .strategies
-                .iter()
-                .map(|row| (Kind::Strategy, &row.use_, row.plugin.as_deref())),
-        )
-        .chain(
-            scenario
-                .metrics
-                .iter()
-                .flatten()
-                .chain(&scenario.rank_by)
-                .chain(scenario.columns.iter().flatten())
-                .map(|metric| (Kind::Metric, metric, None)),
-        );
-    let mut unchecked = Vec::new();
-    for (kind, name, file) in wanted {
-        match registry.find(kind, name, file) {
-            Ok(_) => {}
-            Err(error) if not_built(&error, &registry) => {
-                let line = format!("  not checked: {kind} `{name}` (its plugin is not built)");
-                if !unchecked.contains(&line) {
-                    unchecked.push(line);
-                }
-            }
-            Err(error) => return Err(error.into()),
+    let mut unchecked = Unchecked::default();
+    for backbone in &scenario.backbones {
+        let named = backbone.plugin.as_deref();
+        if let Some(file) = unchecked.find(&registry, Kind::Backbone, &backbone.use_, named)? {
+            check_backbone(&scenario, backbone, &file)?;
         }
     }
-    text.extend(unchecked.iter().map(|line| format!("{line}\n")));
+    for row in &scenario.strategies {
+        let named = row.plugin.as_deref();
+        if let Some(file) = unchecked.find(&registry, Kind::Strategy, &row.use_, named)? {
+            check_strategy(&scenario, row, &file)?;
+        }
+    }
+    let metrics = scenario.metrics.iter().flatten();
+    let shown = scenario.columns.iter().flatten();
+    for metric in metrics.chain(&scenario.rank_by).chain(shown) {
+        unchecked.find(&registry, Kind::Metric, metric, None)?;
+    }
+    text.extend(unchecked.0.iter().map(|line| format!("{line}\n")));
     print(&text)
 }
 
-/// A scenario can be checked before any plugin is built.
+/// What cannot be checked, because a scenario can be written before any plugin is built.
+#[derive(Default)]
+struct Unchecked(Vec<String>);
+
+impl Unchecked {
+    /// The plugin file that offers a name; `None` if it has not been built.
+    fn find(
+        &mut self,
+        registry: &Registry,
+        kind: Kind,
+        name: &str,
+        named: Option<&Path>,
+    ) -> Result<Option<PluginFile>, Error> {
+        match registry.find(kind, name, named) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if not_built(&error, registry) => {
+                let line = format!("  not checked: {kind} `{name}` (its plugin is not built)");
+                if !self.0.contains(&line) {
+                    self.0.push(line);
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
 fn not_built(error: &PluginError, registry: &Registry) -> bool {
     match error {
         PluginError::File { fault, .. } => matches!(fault, PluginFault::Missing),

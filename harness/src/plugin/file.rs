@@ -1,8 +1,8 @@
 //! A plugin file that passed the preflight.
 
 use super::preflight::preflight;
-use super::{PluginError, PluginFault};
-use harness_abi::manifest::Manifest;
+use super::{Kind, PluginError, PluginFault};
+use harness_abi::manifest::{Manifest, Offer};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -50,5 +50,19 @@ impl PluginFile {
     /// What it says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What it offers of a kind.
+    pub fn offers(&self, kind: Kind) -> &[Offer] {
+        match kind {
+            Kind::Backbone => &self.manifest.backbones,
+            Kind::Strategy => &self.manifest.strategies,
+            Kind::Metric => &self.manifest.metrics,
+        }
+    }
+
+    /// What it offers under a name.
+    pub fn offer(&self, kind: Kind, name: &str) -> Option<&Offer> {
+        self.offers(kind).iter().find(|offer| offer.name == name)
     }
 }

@@ -35,7 +35,7 @@ impl Registry {
     pub fn offers(&self, kind: Kind) -> impl Iterator<Item = (&PluginFile, &Offer)> {
         self.files()
             .iter()
-            .flat_map(move |file| offers(file, kind).iter().map(move |offer| (file, offer)))
+            .flat_map(move |file| file.offers(kind).iter().map(move |offer| (file, offer)))
     }
 
     /// The file that offers a name: the one that the scenario names, else the one that was found.
@@ -51,10 +51,7 @@ impl Registry {
     ) -> Result<PluginFile, PluginError> {
         if let Some(path) = named {
             let file = PluginFile::open(path)?;
-            let names: Vec<_> = offers(&file, kind)
-                .iter()
-                .map(|o| o.name.as_str())
-                .collect();
+            let names: Vec<_> = file.offers(kind).iter().map(|o| o.name.as_str()).collect();
             return if names.contains(&name) {
                 Ok(file)
             } else {
@@ -106,13 +103,5 @@ impl Registry {
             .map(|folder| folder.display().to_string())
             .collect();
         folders.join(", ")
-    }
-}
-
-fn offers(file: &PluginFile, kind: Kind) -> &[Offer] {
-    match kind {
-        Kind::Backbone => &file.manifest().backbones,
-        Kind::Strategy => &file.manifest().strategies,
-        Kind::Metric => &file.manifest().metrics,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::child::Child;
 use super::job::JOB_FORMAT;
+use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
 use super::{Event, Fault, Interrupt, Job, Paths};
@@ -154,6 +155,7 @@ fn request(
     let mut backbones = Vec::new();
     for backbone in scenario.backbones.iter().filter(|b| used(&b.name)) {
         let file = registry.find(Kind::Backbone, &backbone.use_, backbone.plugin.as_deref())?;
+        check_backbone(scenario, backbone, &file)?;
         backbones.push(BackboneCheck {
             name: backbone.name.clone(),
             use_: backbone.use_.clone(),
@@ -165,6 +167,7 @@ fn request(
     let mut checks = vec![Vec::new(); domains.len()];
     for row in &scenario.strategies {
         let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
+        check_strategy(scenario, row, &file)?;
         for ((domain, opened), checks) in scenario.domains.iter().zip(domains).zip(&mut checks) {
             let seed = scenario.seeds[0];
             let classes = opened.summary.classes.len();
