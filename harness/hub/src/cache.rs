@@ -1,9 +1,9 @@
-//! The cache's folders, as Python's `huggingface_hub` lays them out:
+//! The folders of the hub's cache, which Python's `huggingface_hub` shares:
 //!
 //! ```text
 //! models--org--name/blobs/<SHA-256 or git id>      contents
 //!                   snapshots/<commit>/<file>      links to them
-//!                   refs/<revision>                the commit's name
+//!                   refs/<revision>                the commit's id
 //! ```
 
 use crate::name::{ModelName, Revision};
@@ -11,14 +11,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Without a home folder there is no default for where the cache lies.
+/// The user has no home folder, so the cache has no default path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no home folder, and so no cache of the hub; set `HF_HOME`")]
+#[error("cannot find the cache of the Hugging Face hub without a home folder; set `HF_HOME`")]
 pub struct NoHome;
 
-/// The folder in which the hub's programs keep everything: `HF_HOME`, else `huggingface` in the
-/// user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`). Empty variables count as unset. None
-/// without a home folder.
+/// The folder that Hugging Face's programs share: `HF_HOME`, else `huggingface` in the user's cache
+/// folder (`XDG_CACHE_HOME`, else `~/.cache`). Empty variables count as unset. `None` without a
+/// home folder.
 pub fn home() -> Option<PathBuf> {
     home_by(&|name| env::var_os(name), env::home_dir())
 }
@@ -48,10 +48,10 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If neither is set and there is no home folder.
+    /// [`NoHome`] if the path depends on a home folder and there is none.
     pub fn from_environment() -> Result<Cache, NoHome> {
         let root = root_by(&|name| env::var_os(name), env::home_dir()).ok_or(NoHome)?;
-        // A command may go to another folder before it uses the path.
+        // Absolute, because a command may change its working folder before it uses the path.
         Ok(Cache(std::path::absolute(root).map_err(|_| NoHome)?))
     }
 
@@ -60,12 +60,12 @@ impl Cache {
         Cache(root.into())
     }
 
-    /// Its folder.
+    /// The folder of the cache.
     pub fn root(&self) -> &Path {
         &self.0
     }
 
-    /// A model's place in it, whether or not the model is there.
+    /// A model's folders in the cache. The model may not be there yet.
     pub fn repository(&self, model: &ModelName) -> Repository {
         Repository(self.0.join(model.folder()))
     }
@@ -76,28 +76,28 @@ impl Cache {
 pub struct Repository(PathBuf);
 
 impl Repository {
-    /// Its folder.
+    /// The folder of the model.
     pub fn folder(&self) -> &Path {
         &self.0
     }
 
-    /// The folder of the files' contents.
+    /// The folder with the contents of files.
     pub fn blobs(&self) -> PathBuf {
         self.0.join("blobs")
     }
 
-    /// The folder of the files at a commit.
+    /// The folder with the files of a commit.
     pub fn snapshot(&self, commit: &str) -> PathBuf {
         self.0.join("snapshots").join(commit)
     }
 
-    /// The file that says which commit a revision is.
+    /// The file with the commit of a revision.
     pub fn reference(&self, revision: &str) -> PathBuf {
         self.0.join("refs").join(revision)
     }
 
-    /// The folder of the files at a revision, if they have been fetched; a revision that has no
-    /// reference may be a commit.
+    /// The folder with the files of a revision, if they have been fetched. A revision without a
+    /// reference is looked up as a commit.
     pub fn find(&self, revision: &Revision) -> Option<PathBuf> {
         let revision = revision.as_str();
         let commit = fs::read_to_string(self.reference(revision));
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_says_where_the_cache_is() {
+    fn the_environment_decides_the_path_of_the_cache() {
         let root = |variables: &[(&str, &str)], user: Option<&str>| {
             let variable = |name: &str| {
                 let found = variables.iter().find(|(variable, _)| *variable == name);

@@ -1,13 +1,13 @@
-//! The Hugging Face hub's cache on this machine: where it is, how it is laid out, and what a model
-//! and its revisions may be called.
+//! The Hugging Face hub's cache on this machine: its path, its layout, and the valid names of
+//! models and revisions.
 //!
-//! `clbench fetch model` fills this cache, the backbones read it (`model:` in a scenario), and
-//! Python's `huggingface_hub` does both; all of them have to agree on every path. Nothing here
-//! touches the network.
+//! `clbench fetch model` fills this cache, backbones read it (`model:` in a scenario), and Python's
+//! `huggingface_hub` does both, so all of them must agree on every path. This crate never accesses
+//! the network.
 //!
-//! A [`ModelName`] and a [`Revision`] are valid by construction, so that no path made of them
-//! leaves the cache. [`Cache`] finds the folder that the environment names, and [`Repository`] a
-//! model's files in it.
+//! [`ModelName`] and [`Revision`] are valid by construction, so that no path made from them leaves
+//! the cache. [`Cache`] is the folder that the environment names, and [`Repository`] a model's
+//! folders in it.
 
 mod cache;
 mod name;

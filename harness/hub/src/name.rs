@@ -1,35 +1,33 @@
-//! What models and revisions may be called.
+//! Valid names of models and revisions.
 
 use std::fmt::{self, Display, Formatter};
 
-/// The revision that is meant where none is given.
+/// The default revision.
 pub const MAIN: &str = "main";
 
-/// Why a name cannot be one.
+/// An invalid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Not a model's name.
-    #[error(
-        "`{0}` is no name of a model on the hub; write it as in `openai/clip-vit-large-patch14`"
-    )]
+    /// Not the name of a model.
+    #[error("`{0}` is not a valid model name; write it like `openai/clip-vit-large-patch14`")]
     Model(String),
     /// Not a revision.
-    #[error("`{0}` is no revision: a branch, a tag or a commit")]
+    #[error("`{0}` is not a valid revision; name a branch, a tag or a commit")]
     Revision(String),
 }
 
-/// A model's name on the hub: `openai/clip-vit-large-patch14`, or a single word for the oldest ones
-/// (`gpt2`).
+/// A model's name on the hub, such as `openai/clip-vit-large-patch14`. The oldest models have a
+/// single word (`gpt2`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName(String);
 
 impl ModelName {
-    /// Takes a name that may be one: one or two parts of ASCII letters, digits, `-`, `_` and `.`,
-    /// none beginning with a dot.
+    /// Checks a name: one or two parts, separated by a slash, of ASCII letters, digits, `-`, `_`
+    /// and `.`, neither of them beginning with a dot.
     ///
     /// # Errors
     ///
-    /// [`NameError::Model`] for any other.
+    /// [`NameError::Model`] for any other name.
     pub fn new(name: &str) -> Result<ModelName, NameError> {
         let part = |part: &str| {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -41,12 +39,12 @@ impl ModelName {
         Ok(ModelName(name.into()))
     }
 
-    /// The name as it was given.
+    /// The name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name of its folder in the cache: `models--openai--clip-vit-large-patch14`.
+    /// The name of the model's folder in the cache: `models--openai--clip-vit-large-patch14`.
     pub(crate) fn folder(&self) -> String {
         format!("models--{}", self.0.replace('/', "--"))
     }
@@ -63,12 +61,12 @@ impl Display for ModelName {
 pub struct Revision(String);
 
 impl Revision {
-    /// Takes a revision that may be one. Branches may have slashes (`refs/pr/3`); a path that
-    /// leaves its folder, white space and whatever means something in an address are refused.
+    /// Checks a revision. Branches may have slashes (`refs/pr/3`); `.` and `..` as parts, white
+    /// space and characters with a meaning in a URL are rejected.
     ///
     /// # Errors
     ///
-    /// [`NameError::Revision`] for any other.
+    /// [`NameError::Revision`] for an invalid revision.
     pub fn new(revision: &str) -> Result<Revision, NameError> {
         let step = |part: &str| matches!(part, "" | "." | "..");
         let strange = |c: char| c.is_whitespace() || c.is_control() || "?#%\\".contains(c);
@@ -78,7 +76,7 @@ impl Revision {
         Ok(Revision(revision.into()))
     }
 
-    /// The revision as it was given.
+    /// The revision as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -95,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_has_one_or_two_plain_parts() {
+    fn a_model_name_has_one_or_two_plain_parts() {
         for name in ["gpt2", "openai/clip-vit-large-patch14", "a_b/c.d-E"] {
             assert_eq!(ModelName::new(name).unwrap().as_str(), name);
         }
@@ -110,12 +108,12 @@ mod tests {
         }
         assert_eq!(
             ModelName::new("a b").unwrap_err().to_string(),
-            "`a b` is no name of a model on the hub; write it as in `openai/clip-vit-large-patch14`"
+            "`a b` is not a valid model name; write it like `openai/clip-vit-large-patch14`"
         );
     }
 
     #[test]
-    fn a_revision_stays_in_its_folder_and_in_an_address() {
+    fn a_revision_stays_within_its_folder_and_its_url() {
         for revision in [MAIN, "refs/pr/3", "v1.0", "c0ffee", "a..b"] {
             assert_eq!(Revision::new(revision).unwrap().as_str(), revision);
         }
@@ -130,7 +128,7 @@ mod tests {
         }
         assert_eq!(
             Revision::new("a b").unwrap_err().to_string(),
-            "`a b` is no revision: a branch, a tag or a commit"
+            "`a b` is not a valid revision; name a branch, a tag or a commit"
         );
     }
 }

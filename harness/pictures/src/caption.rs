@@ -1,11 +1,12 @@
-//! What a picture is called in a sentence.
+//! Captions of pictures.
 
-/// Sentences about a picture, each with one `{}` where the name of what it shows goes: the captions that the small CLIP is
-/// trained with, a random one at every step.
+/// Templates of captions, each with one `{}` for the name of what the picture shows. The small CLIP
+/// is trained with a random one at every step.
 ///
-/// They have from no to ten words beside the name, so that the name stands at many places and the model learns to find it
-/// anywhere; a prompt of learned tokens puts it elsewhere again. `a photo of a {}`, which a scenario has where it says
-/// nothing else, is among them. The article stays `a` before a vowel, as it does wherever such templates are used.
+/// They have zero to ten words besides the name, so that the name is at many positions and the
+/// model learns to find it anywhere: a prompt of learned tokens puts it at yet another position. `a
+/// photo of a {}`, a scenario's default template, is one of them. The article stays `a` before a
+/// vowel, as is usual for such templates.
 pub const TEMPLATES: &[&str] = &[
     "{}",
     "a {}",

@@ -1,6 +1,6 @@
-//! The colours of the drawn things.
+//! The colours of the shapes.
 
-/// What a thing is painted with: eight colours that a person tells apart at a glance.
+/// The colour of a shape: eight colours that a person can easily tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Colour {
     /// Red.
@@ -22,7 +22,7 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// All of them, in the order of the rainbow, white last.
+    /// All colours, in the order of the rainbow, white last.
     pub const ALL: [Self; 8] = [
         Self::Red,
         Self::Orange,
@@ -34,7 +34,7 @@ impl Colour {
         Self::White,
     ];
 
-    /// Its name in English.
+    /// The name in English.
     pub fn name(self) -> &'static str {
         match self {
             Self::Red => "red",
@@ -48,7 +48,7 @@ impl Colour {
         }
     }
 
-    /// Red, green and blue from 0 to 1, before a picture's own shift.
+    /// Red, green and blue from 0 to 1, before the random shift of a picture.
     pub(crate) fn paint(self) -> [f32; 3] {
         match self {
             Self::Red => [0.86, 0.12, 0.12],
@@ -63,7 +63,7 @@ impl Colour {
     }
 }
 
-/// How bright a colour looks, from 0 to 1 (the luma of ITU-R BT.601).
+/// The perceived brightness of a colour, from 0 to 1 (the luma of ITU-R BT.601).
 pub(crate) fn luma([red, green, blue]: [f32; 3]) -> f32 {
     0.299 * red + 0.587 * green + 0.114 * blue
 }

@@ -1,20 +1,20 @@
-//! [`Combination`]: what a picture shows, and which ones no model is trained on.
+//! [`Combination`]: what a picture shows, and which combinations are held out of training.
 
 use crate::{Colour, Fill, Shape};
 
 /// A shape, a colour and a fill: what a picture shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Combination {
-    /// The thing's outline.
+    /// The outline.
     pub shape: Shape,
-    /// What it is painted with.
+    /// The colour inside the outline.
     pub colour: Colour,
-    /// How it is painted.
+    /// The pattern inside the outline.
     pub fill: Fill,
 }
 
 impl Combination {
-    /// All 512, shape by shape, in each colour by colour, in each fill by fill.
+    /// All 512 combinations, ordered by shape, then colour, then fill.
     pub fn all() -> impl Iterator<Item = Self> {
         Shape::ALL.into_iter().flat_map(|shape| {
             Colour::ALL.into_iter().flat_map(move |colour| {
@@ -27,7 +27,7 @@ impl Combination {
         })
     }
 
-    /// Its name in English: `red striped star`.
+    /// The name in English, such as `red striped star`.
     pub fn name(self) -> String {
         let Self {
             shape,
@@ -37,16 +37,17 @@ impl Combination {
         format!("{} {} {}", colour.name(), fill.name(), shape.name())
     }
 
-    /// Whether it is among the 128 that no model is trained on: the sum of the three positions in their lists is divisible
-    /// by four.
+    /// Whether it is one of the 128 held out of training: those for which the sum of the positions
+    /// of shape, colour and fill in their lists is divisible by four.
     ///
-    /// So each shape of each colour is held out in exactly one fill, each shape of each fill in two colours, and each
-    /// colour of each fill in four shapes. Every pair of parts is seen in training as often as any other of its kind.
+    /// Hence each pair of shape and colour is held out in exactly one fill, each pair of shape and
+    /// fill in two colours, and each pair of colour and fill in four shapes. In training every pair
+    /// occurs as often as any other of its kind.
     pub fn held_out(self) -> bool {
         (self.shape as usize + self.colour as usize + self.fill as usize).is_multiple_of(4)
     }
 
-    /// Its place in [`all`](Self::all).
+    /// The position in [`all`](Self::all).
     pub(crate) fn position(self) -> u64 {
         ((self.shape as u64 * 8) + self.colour as u64) * 4 + self.fill as u64
     }
@@ -58,7 +59,7 @@ pub(crate) mod tests {
     use std::collections::HashMap;
     use std::hash::Hash;
 
-    /// How many different values these have, and how often the rarest and the most frequent one occurs.
+    /// The number of distinct values, and how often the rarest and the most frequent ones occur.
     pub(crate) fn spread<C, T: Eq + Hash>(
         combinations: &[C],
         value: impl Fn(&C) -> T,
@@ -72,7 +73,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_quarter_is_held_out_and_no_part_or_pair_with_it() {
+    fn a_quarter_is_held_out_but_every_part_and_pair_is_seen() {
         let (held_out, seen): (Vec<_>, Vec<_>) =
             Combination::all().partition(|combination| combination.held_out());
         for (combinations, share) in [(held_out, 1), (seen, 3)] {
@@ -92,7 +93,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn all_are_there_at_their_positions_under_names_of_their_own() {
+    fn positions_and_names_are_unique() {
         let all: Vec<_> = Combination::all().collect();
         assert_eq!(spread(&all, |it| it.name()), (512, 1, 1));
         assert!((0..).zip(&all).all(|(at, it)| it.position() == at));

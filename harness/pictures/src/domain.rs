@@ -1,22 +1,23 @@
 //! [`Domain`]: the pictures of one style as a labelled collection with a train and a test split.
 //!
-//! A style has forty classes of its own, all of them held out combinations: five lines of eight, in their listed order.
-//! A line has every colour once, every fill twice and eight shapes; all five have every colour five times, every fill
-//! ten times and every shape two or three times. So five tasks of eight classes are alike in what they ask. No two of the
-//! forty differ in colour alone: a style that loses the colours can still be told apart.
+//! Each style has its own forty classes, all of them held out combinations. In their listed order
+//! they form five lines of eight. A line has every colour once, every fill twice and eight shapes;
+//! together the lines have every colour five times, every fill ten times and every shape two or
+//! three times. Hence five tasks of eight classes are about equally hard. No two of the forty
+//! classes differ in colour alone, so they can be told apart even in a style without colours.
 
 use crate::{Colour, Combination, Fill, Shape, Style, VERSION, picture};
 use std::fmt;
 
-/// Lines of eight classes, one for each colour.
+/// The number of lines of eight classes; a line has one class of each colour.
 const LINES: usize = 5;
 
-/// One of a domain's two halves.
+/// The train or the test split of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// What is learnt from.
+    /// Samples for training.
     Train,
-    /// What is measured on.
+    /// Samples for evaluation.
     Test,
 }
 
@@ -29,7 +30,7 @@ impl Split {
         }
     }
 
-    /// How many pictures it has of every class.
+    /// The number of pictures of each class.
     pub fn per_class(self) -> u64 {
         match self {
             Self::Train => 60,
@@ -37,7 +38,7 @@ impl Split {
         }
     }
 
-    /// The `split_key` of its pictures. Whoever draws pictures of their own takes another number.
+    /// The `split_key` of its pictures. Pictures for other purposes need a different key.
     pub fn key(self) -> u64 {
         match self {
             Self::Train => 1,
@@ -46,7 +47,7 @@ impl Split {
     }
 }
 
-/// The pictures of one style: 40 classes, of each 60 to learn from and 25 to measure on.
+/// The pictures of one style: 40 classes, each with 60 training and 25 test pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Domain {
     style: Style,
@@ -58,9 +59,10 @@ impl Domain {
         Self { style }
     }
 
-    /// Its classes, in their listed order.
+    /// The classes, in their listed order.
     pub fn classes(self) -> impl Iterator<Item = Combination> {
-        // The styles begin their lines at places spread over the sixteen shapes, so that their classes differ.
+        // Each style starts its lines at a different one of the sixteen shapes, so that the styles'
+        // classes differ.
         let first = self.style as usize * Shape::ALL.len() / Style::ALL.len();
         (0..LINES).flat_map(move |line| {
             Colour::ALL.into_iter().map(move |colour| {
@@ -70,7 +72,7 @@ impl Domain {
         })
     }
 
-    /// The samples of one of its classes.
+    /// The samples of a class.
     pub fn samples(self, class: Combination, split: Split) -> impl Iterator<Item = Sample> {
         (0..split.per_class()).map(move |index| Sample {
             class,
@@ -81,7 +83,7 @@ impl Domain {
     }
 }
 
-/// The one held out combination of a shape and a colour.
+/// The only held out combination of a shape and a colour.
 fn held_out(shape: Shape, colour: Colour) -> Combination {
     let combinations = Fill::ALL.map(|fill| Combination {
         shape,
@@ -91,7 +93,7 @@ fn held_out(shape: Shape, colour: Colour) -> Combination {
     let mut combinations = combinations.into_iter();
     combinations
         .find(|combination| combination.held_out())
-        .expect("a shape of a colour is held out in one fill")
+        .expect("every shape and colour is held out in one fill")
 }
 
 /// One picture of a [`Domain`].
@@ -110,8 +112,9 @@ impl Sample {
     }
 }
 
-/// Its name, which no other sample of any style, split or version has: `v1/sketch/red-striped-star/train/0007`. Hashes
-/// of samples are of names, and whoever has the name has the picture.
+/// The sample's name, unique across styles, splits and versions, such as
+/// `v1/sketch/red-striped-star/train/0007`. Hashes of samples are hashes of names, since the name
+/// determines the picture.
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (style, class) = (self.style, self.class.name().replace(' ', "-"));
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_is_the_picture_of_its_name() {
+    fn a_sample_draws_the_picture_of_its_key() {
         let (domain, split) = (Domain::new(Style::Sketch), Split::Test);
         let class = domain.classes().nth(3).unwrap();
         let sample = domain.samples(class, split).nth(24).unwrap();

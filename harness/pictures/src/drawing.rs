@@ -1,7 +1,8 @@
-//! [`picture`]: one thing on paper.
+//! [`picture`]: one shape on a background.
 //!
-//! A pattern moves and turns with its thing, and lies on a thin wash of the same paint, so that the outline shows through
-//! every fill. Edges are smooth: at the outline by its distance from the pixel's middle, inside by nine points a pixel.
+//! The pattern is painted over a thin wash of the same colour, so that the outline shows whatever
+//! the fill. Edges are smooth: at the outline by the distance from the centre of the pixel, inside
+//! by sampling nine points per pixel.
 
 use crate::colour::luma;
 use crate::outline::Point;
@@ -11,33 +12,33 @@ use crate::{Combination, Fill, Style, VERSION};
 /// Width and height of every picture, in pixels.
 pub const SIDE: usize = 32;
 
-/// A thing's size against the side, from and to.
+/// The smallest and the largest size of a shape, relative to the side.
 const SIZE: (f32, f32) = (0.62, 0.95);
-/// The largest turn to either side, in radians: 15 degrees.
+/// The largest rotation to either side, in radians: 15 degrees.
 const TURN: f32 = 0.262;
-/// The largest extra turn of the pattern inside, in radians.
+/// The largest rotation of the pattern relative to the shape, in radians.
 const PATTERN_TURN: f32 = 0.2;
-/// The largest shift of each channel of the paint.
+/// The largest random shift of each channel of the paint.
 const PAINT_SHIFT: f32 = 0.06;
-/// The largest difference of a channel of the paper from its grey.
+/// The largest random shift of each channel of the paper from its grey.
 const PAPER_TINT: f32 = 0.05;
-/// The greys of papers lie between these,
+/// The darkest and the lightest grey of paper.
 const PAPER_GREY: (f32, f32) = (0.06, 0.88);
-/// and at least this far from the luma of the paint.
+/// The smallest difference between the grey of the paper and the luma of the paint.
 const PAPER_CONTRAST: f32 = 0.34;
-/// How much paint lies where a pattern leaves the paper free, so that the outline of a thing shows whatever its fill.
+/// The amount of paint in the gaps of a pattern, so that the outline shows whatever the fill.
 const WASH: f32 = 0.3;
-/// The deviation of the noise on each channel.
+/// The standard deviation of the noise on each channel.
 const NOISE: f32 = 0.02;
 
-/// The picture of a combination with a key of its own, in a style: red, green and blue of each pixel, row by row, 3 ·
-/// [`SIDE`]² bytes.
+/// A picture of a combination in a style: red, green and blue of each pixel, row by row,
+/// 3 · [`SIDE`]² bytes.
 ///
-/// `split_key` and `index` choose one of the endlessly many pictures of a combination. Whatever the style, the same key
-/// gives the same drawing, which the style then changes.
+/// `split_key` and `index` select one of a combination's countless pictures. The same key gives the
+/// same drawing in every style; the style then changes the pixels.
 pub fn picture(combination: Combination, style: Style, split_key: u64, index: u64) -> Vec<u8> {
     let key = [u64::from(VERSION), combination.position(), split_key, index];
-    // What is drawn, the noise on it and the style's own noise each have numbers of their own.
+    // The drawing, its noise and the style's noise each have their own random numbers.
     let random = |purpose: &[u64]| Random::keyed(&[&key[..], purpose].concat());
     let drawing = Drawing::random(combination, &mut random(&[]));
     let mut pixels = drawing.pixels(&mut random(&[1]));
@@ -49,20 +50,20 @@ pub fn picture(combination: Combination, style: Style, split_key: u64, index: u6
     quantised.collect()
 }
 
-/// A picture before its pixels.
+/// The geometry and colours of a picture.
 struct Drawing {
     combination: Combination,
-    /// Middle of the thing.
+    /// The centre of the shape.
     middle: Point,
-    /// Half its size, in pixels.
+    /// Half the size of the shape, in pixels.
     half: f32,
-    /// Cosine and sine of its turn,
+    /// Cosine and sine of the shape's rotation.
     turn: [f32; 2],
-    /// and of its pattern's.
+    /// Cosine and sine of the pattern's rotation.
     pattern_turn: [f32; 2],
-    /// One over the pattern's period, in pixels.
+    /// The pattern's periods per pixel.
     frequency: f32,
-    /// Where the pattern starts, in periods.
+    /// The offset of the pattern, in periods.
     phase: Point,
     paint: [f32; 3],
     paper: [f32; 3],
@@ -112,11 +113,11 @@ impl Drawing {
         (0..SIDE * SIDE).map(pixel).collect()
     }
 
-    /// The share of a pixel that is painted.
+    /// The fraction of a pixel that is painted.
     fn cover(&self, pixel: Point) -> f32 {
         let place = [pixel[0] - self.middle[0], pixel[1] - self.middle[1]];
         let outline = self.combination.shape.outline();
-        // Most paper is out of the reach of any edge.
+        // Shortcut: most of the paper is far from any edge.
         let reach = outline.reach() * self.half + 1.0;
         if place[0] * place[0] + place[1] * place[1] > reach * reach {
             return 0.0;
@@ -131,7 +132,7 @@ impl Drawing {
         inside * (WASH + (1.0 - WASH) * self.pattern(place))
     }
 
-    /// The share of a pixel that the pattern paints, by nine points.
+    /// The fraction of a pixel that the pattern paints, from nine points.
     fn pattern(&self, [x, y]: Point) -> f32 {
         const STEPS: [f32; 3] = [-1.0 / 3.0, 0.0, 1.0 / 3.0];
         let mut painted = 0_u8;
@@ -148,12 +149,12 @@ impl Drawing {
     }
 }
 
-/// A place in the coordinates of what is turned by the angle of a direction.
+/// A point in coordinates that are rotated by an angle, given as its cosine and sine.
 fn turned([x, y]: Point, [cosine, sine]: [f32; 2]) -> Point {
     [x * cosine + y * sine, y * cosine - x * sine]
 }
 
-/// Evenly from the greys that are far enough from a paint.
+/// A random grey, uniform among those that differ enough from a paint of the given luma.
 fn paper_grey(paint: f32, random: &mut Random) -> f32 {
     let darker = (paint - PAPER_CONTRAST - PAPER_GREY.0).max(0.0);
     let lighter = (PAPER_GREY.1 - paint - PAPER_CONTRAST).max(0.0);
@@ -171,8 +172,8 @@ mod tests {
     use crate::Colour;
     use expect_test::expect;
 
-    /// Pictures of every style, to the bit. If this fails because the pictures were changed on purpose, `VERSION`
-    /// moves with them.
+    /// Pins pictures of every style, to the bit. If you change pictures on purpose, increase
+    /// `VERSION`.
     #[test]
     fn pictures_are_these_on_every_machine() {
         let digest = |style| {
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_style_changes_the_picture_and_not_the_drawing() {
+    fn a_style_changes_the_pixels_and_not_the_drawing() {
         for combination in Combination::all() {
             let plain = picture(combination, Style::Plain, 0, 3);
             let recoloured = picture(combination, Style::Recoloured, 0, 3);
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn paper_stands_off_from_every_paint() {
+    fn paper_contrasts_with_every_paint() {
         let mut random = Random::keyed(&[3]);
         for paint in Colour::ALL.map(|colour| luma(colour.paint())) {
             let greys: Vec<f32> = (0..1000).map(|_| paper_grey(paint, &mut random)).collect();

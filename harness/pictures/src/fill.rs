@@ -1,23 +1,23 @@
-//! How a thing is painted inside its outline.
+//! The patterns inside a shape's outline.
 
-/// The pattern inside a thing's outline. What is not painted shows the paper.
+/// The pattern inside a shape's outline. Gaps in the pattern show the paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fill {
     /// Paint everywhere.
     Solid,
-    /// Bars that lie across the thing.
+    /// Parallel bars.
     Striped,
-    /// Round spots on a square lattice.
+    /// Round dots on a square grid.
     Dotted,
     /// The squares of a chessboard.
     Checkered,
 }
 
 impl Fill {
-    /// All of them.
+    /// All fills.
     pub const ALL: [Self; 4] = [Self::Solid, Self::Striped, Self::Dotted, Self::Checkered];
 
-    /// Its name in English.
+    /// The name in English.
     pub fn name(self) -> &'static str {
         match self {
             Self::Solid => "solid",
@@ -27,8 +27,8 @@ impl Fill {
         }
     }
 
-    /// The smallest and the largest period of the pattern, in pixels: small enough that even an arm of a plus shows more
-    /// than one, large enough that a picture of 32 pixels can hold them.
+    /// The smallest and the largest period of the pattern, in pixels: small enough that even an arm
+    /// of a plus shows more than one period, large enough to be visible in a picture of 32 pixels.
     pub(crate) fn periods(self) -> (f32, f32) {
         match self {
             Self::Solid => (1.0, 1.0),
@@ -38,7 +38,7 @@ impl Fill {
         }
     }
 
-    /// Whether there is paint at a point, given in periods.
+    /// Whether a point, given in periods, is painted.
     pub(crate) fn paints(self, x: f32, y: f32) -> bool {
         let (x, y) = (x - x.floor(), y - y.floor());
         match self {

@@ -1,9 +1,10 @@
 //! [`Outline`]: how far a point is from the edge of a shape.
 
-/// A point, right and down from a shape's middle, in halves of its size: most of a shape lies within ±1.
+/// A point, right and down from a shape's centre, in units of half its size: most of a shape is
+/// within ±1.
 pub(crate) type Point = [f32; 2];
 
-/// One or more closed polygons; inside is what an odd number of them surrounds.
+/// One or more closed polygons. A point is inside if an odd number of them surround it.
 pub(crate) struct Outline {
     edges: Vec<Edge>,
     reach: f32,
@@ -37,7 +38,7 @@ impl Outline {
         }
     }
 
-    /// The distance of the farthest corner from the middle.
+    /// The distance of the farthest corner from the centre.
     pub(crate) fn reach(&self) -> f32 {
         self.reach
     }

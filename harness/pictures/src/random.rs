@@ -1,35 +1,34 @@
-//! The random numbers of a picture, seeded by a key.
+//! The random numbers of a picture, seeded with a key.
 
 use harness_random::SplitMix64;
 
-/// A generator for one key.
+/// The generator for one key.
 pub(crate) struct Random(SplitMix64);
 
 impl Random {
-    /// Two keys that differ in any number, or in the order of their numbers, give unrelated
-    /// streams.
+    /// Keys that differ in a number, or in the order of their numbers, give unrelated streams.
     pub(crate) fn keyed(key: &[u64]) -> Self {
         Self(SplitMix64::keyed(key))
     }
 
-    /// Evenly from 0 up to 1.
+    /// Uniform in 0 ≤ x < 1.
     pub(crate) fn unit(&mut self) -> f32 {
         self.0.uniform_f32()
     }
 
-    /// Evenly from `low` up to `high`.
+    /// Uniform from `low` to `high`.
     pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
-    /// Three bell-shaped values with mean 0 and deviation 1, each the sum of three even ones: as
-    /// good as normal to the eye, never beyond ±3, and without a logarithm.
+    /// Three bell-shaped values with mean 0 and standard deviation 1, each the sum of three uniform
+    /// ones: they look like normal noise, never exceed ±3 and need no logarithm.
     pub(crate) fn noise(&mut self) -> [f32; 3] {
-        // Seven bits a value and nine values are 63 bits: one draw.
+        // Nine values of seven bits are 63 bits: one draw.
         let bits = self.0.next_u64();
         let value = |at: u32| ((bits >> (7 * at)) & 127) as f32;
-        // The sum of three evenly drawn from 0 to 127: mean 190.5, deviation √(3 · (128² − 1) / 12)
-        // = 63.998.
+        // The sum of three values that are uniform in 0 to 127 has mean 190.5 and standard
+        // deviation √(3 · (128² − 1) / 12) = 63.998.
         [0, 3, 6].map(|at| (value(at) + value(at + 1) + value(at + 2) - 190.5) / 64.0)
     }
 }
@@ -38,7 +37,7 @@ impl Random {
 mod tests {
     use super::*;
 
-    /// These numbers must not move, whatever the generator is made of.
+    /// These numbers must never change, however the generator is implemented.
     #[test]
     fn draws_of_keys() {
         let keys: [&[u64]; 10] = [

@@ -1,21 +1,21 @@
-//! The shapes of the drawn things.
+//! The shapes that pictures show.
 
 use crate::outline::{Outline, Point};
 use std::f32::consts::{PI, TAU};
 use std::sync::LazyLock;
 
-/// What a thing is: sixteen outlines that differ at a size of 18 pixels.
+/// A shape: sixteen outlines that can be told apart at a size of 18 pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// A disc.
     Circle,
-    /// A square that stands on a side.
+    /// A square with horizontal and vertical sides.
     Square,
     /// A triangle that points up.
     Triangle,
-    /// A rhombus that stands on a corner, higher than wide.
+    /// A rhombus on its corner, taller than wide.
     Diamond,
-    /// A star of five points.
+    /// A five-pointed star.
     Star,
     /// Two crossed bars of equal length.
     Plus,
@@ -23,15 +23,15 @@ pub enum Shape {
     Ring,
     /// A heart.
     Heart,
-    /// A waxing moon with its hollow on the right.
+    /// A crescent moon, open to the right.
     Crescent,
-    /// An arrow with a shaft, to the right.
+    /// An arrow with a shaft, pointing right.
     Arrow,
-    /// A flash of lightning.
+    /// A lightning bolt.
     Bolt,
-    /// A drop of water, its tip up.
+    /// A drop of water, tip up.
     Drop,
-    /// An ellipse, almost twice as wide as high.
+    /// An ellipse, almost twice as wide as tall.
     Oval,
     /// A bent bar that points up.
     Chevron,
@@ -42,7 +42,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// All of them.
+    /// All shapes.
     pub const ALL: [Self; 16] = [
         Self::Circle,
         Self::Square,
@@ -62,7 +62,7 @@ impl Shape {
         Self::Frame,
     ];
 
-    /// Its name in English.
+    /// The name in English.
     pub fn name(self) -> &'static str {
         match self {
             Self::Circle => "circle",
@@ -139,10 +139,10 @@ impl Shape {
     }
 }
 
-/// Corners of a full turn.
+/// The number of corners of the polygon that approximates a circle or another curve.
 const CORNERS: u16 = 36;
 
-/// Points of an arc about a middle, both ends included.
+/// Points of an arc around a centre, including both ends.
 fn arc([x, y]: Point, radius: f32, from: f32, to: f32) -> impl Iterator<Item = Point> {
     (0..=CORNERS).map(move |at| {
         let angle = from + (to - from) * f32::from(at) / f32::from(CORNERS);
@@ -164,7 +164,7 @@ fn rectangle(half: f32) -> Vec<Point> {
     vec![[-half, -half], [half, -half], [half, half], [-half, half]]
 }
 
-/// The points given, and their mirror images below in reverse order.
+/// The given points and their mirror images below, in reverse order.
 fn mirrored(upper: &[Point]) -> Vec<Point> {
     let lower = upper.iter().rev().filter(|point| point[1] != 0.0);
     upper
@@ -179,7 +179,8 @@ fn star() -> Vec<Point> {
         .map(|corner| {
             let radius = if corner % 2 == 0 { 1.05 } else { 0.45 };
             let angle = f32::from(corner) * PI / 5.0;
-            // Up from the middle, then clockwise; a little lower, because two points reach further down than up.
+            // From the top, clockwise. Moved down a little, because the star reaches further up
+            // than down.
             [
                 radius * libm::sinf(angle),
                 0.07 - radius * libm::cosf(angle),
@@ -200,7 +201,7 @@ fn plus() -> Vec<Point> {
     ])
 }
 
-/// The well-known curve `16 sin³t, 13 cos t − 5 cos 2t − 2 cos 3t − cos 4t`.
+/// The curve `16 sin³t, 13 cos t − 5 cos 2t − 2 cos 3t − cos 4t`.
 fn heart() -> Vec<Point> {
     (0..CORNERS)
         .map(|at| {
@@ -215,9 +216,9 @@ fn heart() -> Vec<Point> {
         .collect()
 }
 
-/// A disc of radius 1 without a disc of radius 0.8 whose middle is half a unit to the right of its own.
+/// A disc of radius 1 minus a disc of radius 0.8 whose centre is half a unit further right.
 fn crescent() -> Vec<Point> {
-    // The circles cross at 0.61 ± 0.792i of the first.
+    // The circles intersect at (0.61, ±0.792), seen from the first one's centre.
     let (cross_x, cross_y) = (0.61, 0.792_4);
     let outer = libm::atan2f(cross_y, cross_x);
     let inner = libm::atan2f(cross_y, cross_x - 0.5);
@@ -228,10 +229,10 @@ fn crescent() -> Vec<Point> {
         .collect()
 }
 
-/// A disc and the two tangents to it from the tip.
+/// A disc and its two tangents through the tip.
 fn drop() -> Vec<Point> {
     let (tip, middle, radius) = (-1.05, 0.35_f32, 0.64);
-    // The radius to a tangent's foot, against the line from the middle to the tip.
+    // The angle between the line from the centre to the tip and the radius to a point of tangency.
     let foot = libm::acosf(radius / (middle - tip));
     let round = arc(
         [0.0, middle],

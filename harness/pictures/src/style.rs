@@ -1,7 +1,7 @@
-//! [`Style`]: how far a picture is from those that the small CLIP was trained on.
+//! [`Style`]: how a picture differs from those that the small CLIP was trained on.
 //!
-//! The strengths are the constants at the top. A model that has seen plain pictures alone meets, in this order, the same
-//! thing with less of a signal, another meaning of colour, no surfaces, and the inverse of what it expects.
+//! The constants at the top set the strength. For a model that has seen only plain pictures, the
+//! styles bring, in this order, a weaker signal, changed colours, no surfaces, and inverted values.
 
 use crate::SIDE;
 use crate::random::Random;
@@ -9,24 +9,24 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What is left of the contrast of a faded picture,
+/// The contrast of a faded picture, relative to the original.
 const FADED_CONTRAST: f32 = 0.3;
-/// the grey that it fades to,
+/// The grey that a faded picture fades to.
 const FADED_GREY: f32 = 0.62;
-/// and the deviation of its noise.
+/// The standard deviation of a faded picture's noise.
 const FADED_NOISE: f32 = 0.06;
-/// How dark a line the steepest edge of a sketch becomes; a difference of `1 / SKETCH_INK` is full ink.
+/// How dark an edge becomes in a sketch: a difference of `1 / SKETCH_INK` is full ink.
 const SKETCH_INK: f32 = 1.1;
-/// How much of its colour a line of a sketch keeps: 0 for a grey pencil, 1 for each channel's own edges.
+/// How much colour the lines of a sketch keep: 0 for grey, 1 for each channel's own edges.
 const SKETCH_TINT: f32 = 0.25;
-/// The brightness of a sketch's paper,
+/// The brightness of a sketch's paper.
 const SKETCH_PAPER: f32 = 0.94;
-/// and the deviation of its noise.
+/// The standard deviation of a sketch's noise.
 const SKETCH_NOISE: f32 = 0.03;
-/// The deviation of the noise on a negative.
+/// The standard deviation of a negative's noise.
 const NEGATIVE_NOISE: f32 = 0.2;
 
-/// What is done to a picture after it was drawn.
+/// How a picture is changed after it is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Style {
@@ -43,7 +43,7 @@ pub enum Style {
 }
 
 impl Style {
-    /// All of them.
+    /// All styles.
     pub const ALL: [Self; 5] = [
         Self::Plain,
         Self::Faded,
@@ -52,7 +52,7 @@ impl Style {
         Self::Negative,
     ];
 
-    /// Its name, as a scenario writes it.
+    /// The name in scenarios.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -63,7 +63,7 @@ impl Style {
         }
     }
 
-    /// What it is, in a line.
+    /// A description in one line.
     pub fn description(self) -> &'static str {
         match self {
             Self::Plain => "As drawn, and as the small CLIP was trained.",
@@ -74,7 +74,7 @@ impl Style {
         }
     }
 
-    /// Changes a picture, row by row, with values from 0 to 1.
+    /// Changes a picture: its pixels row by row, with values from 0 to 1.
     pub(crate) fn apply(self, pixels: &mut [[f32; 3]], random: &mut Random) {
         match self {
             Self::Plain => {}
@@ -116,14 +116,14 @@ impl FromStr for Style {
     }
 }
 
-/// A name that no style has.
+/// The name of a style that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownStyle(String);
 
 impl fmt::Display for UnknownStyle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Style::ALL.map(Style::name).join(", ");
-        write!(f, "no style is called `{}`: there are {names}", self.0)
+        write!(f, "unknown style `{}`; the styles are {names}", self.0)
     }
 }
 
@@ -143,7 +143,8 @@ fn add_noise(pixels: &mut [[f32; 3]], deviation: f32, random: &mut Random) {
     }
 }
 
-/// The steepness of each channel by Sobel's operator, as ink on paper. Beyond the border lies what is on it.
+/// Draws the magnitude of Sobel's operator as ink on paper. Pixels at the border are repeated
+/// beyond it.
 fn sketch(pixels: &mut [[f32; 3]]) {
     let plain = pixels.to_vec();
     for (place, pixel) in pixels.iter_mut().enumerate() {
@@ -174,18 +175,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back_and_others_refused() {
+    fn names_are_parsed_and_others_rejected() {
         for style in Style::ALL {
             assert_eq!(style.to_string().parse(), Ok(style));
         }
         assert_eq!(
             "sepia".parse::<Style>().unwrap_err().to_string(),
-            "no style is called `sepia`: there are plain, faded, recoloured, sketch, negative"
+            "unknown style `sepia`; the styles are plain, faded, recoloured, sketch, negative"
         );
     }
 
     #[test]
-    fn a_sketch_has_ink_where_a_colour_ends_and_nowhere_else() {
+    fn a_sketch_has_ink_only_at_edges() {
         let mut pixels: Vec<_> = (0..SIDE * SIDE)
             .map(|place| {
                 if place % SIDE < 10 {

@@ -1,12 +1,12 @@
-//! The Mersenne Twister MT19937, seeded in the two ways that NumPy's legacy generator and Python's
-//! `random` seed it, and their two ways to draw a number from a range.
+//! The Mersenne Twister MT19937. It is seeded, and draws from a range, as NumPy's legacy generator
+//! or as Python's `random` does.
 //!
-//! Class orders in published code come from this generator, so it is reproduced here bit for bit.
+//! Published code draws class orders with this generator, so it is reproduced here bit for bit.
 
 use crate::unit_f64;
 use rand_mt::Mt;
 
-/// How many words the generator's state has.
+/// The number of words of the generator's state.
 const STATE_WORDS: usize = 624;
 
 /// The generator (Matsumoto and Nishimura, 1998).
@@ -14,27 +14,28 @@ const STATE_WORDS: usize = 624;
 pub struct MersenneTwister(Mt);
 
 impl MersenneTwister {
-    /// Seeded by one word: the authors' `init_genrand`, which is `numpy.random.seed(SEED)`.
+    /// Seeds it with one word: the authors' `init_genrand`, which is `numpy.random.seed(SEED)`.
     pub fn from_word(seed: u32) -> MersenneTwister {
         MersenneTwister(Mt::new(seed))
     }
 
-    /// Seeded by a list of words: the authors' `init_by_array`.
+    /// Seeds it with a list of words: the authors' `init_by_array`.
     ///
     /// # Panics
     ///
-    /// If `key` is empty, or has more words than the state: `rand_mt` would leave out those beyond
-    /// the 624th.
+    /// If `key` is empty or has more than 624 words, which is the size of the state: `rand_mt`
+    /// would ignore the rest.
     pub fn from_key(key: &[u32]) -> MersenneTwister {
         assert!(
             (1..=STATE_WORDS).contains(&key.len()),
-            "a key of 1 to {STATE_WORDS} words"
+            "a key must have 1 to {STATE_WORDS} words, but has {}",
+            key.len()
         );
         MersenneTwister(Mt::new_with_key(key.iter().copied()))
     }
 
-    /// Seeded as Python's `random.seed(SEED)` does: the seed's 32-bit words, lowest first, as the
-    /// key.
+    /// Seeds it as Python's `random.seed(SEED)` does: the key is the seed's 32-bit words, lowest
+    /// first.
     pub fn from_python_seed(seed: u64) -> MersenneTwister {
         let (low, high) = (seed as u32, (seed >> 32) as u32);
         if high == 0 {
@@ -52,13 +53,14 @@ impl MersenneTwister {
     /// Uniform in 0 ≤ x < 1, in steps of 2⁻⁵³: the authors' `genrand_res53`, which is Python's
     /// `random.random()`.
     pub fn uniform(&mut self) -> f64 {
-        // 27 bits of one word above 26 of the next: the shape in which `unit_f64` takes them.
+        // 27 bits of one word above 26 of the next, in the high bits, where `unit_f64` expects
+        // them.
         let (high, low) = (self.next_u32() >> 5, self.next_u32() >> 6);
         unit_f64((u64::from(high) << 26 | u64::from(low)) << 11)
     }
 
-    /// A number from 0 to `max`, both included, as NumPy's legacy `random_interval` draws it: the
-    /// low bits that `max` needs, drawn again while above `max`.
+    /// A number from 0 to `max`, inclusive, as NumPy's legacy `random_interval` draws it: as many
+    /// low bits as `max` has, redrawn while the number exceeds `max`.
     pub fn numpy_interval(&mut self, max: u32) -> u32 {
         if max == 0 {
             // NumPy draws nothing here.
@@ -73,15 +75,15 @@ impl MersenneTwister {
         }
     }
 
-    /// A number from 0 to `n − 1`, as Python's `random._randbelow(n)` draws it: the high bits that
-    /// `n` needs, drawn again while not below `n`.
+    /// A number from 0 to `n − 1`, as Python's `random._randbelow(n)` draws it: as many high bits
+    /// as `n` has, redrawn while the number is not below `n`.
     ///
     /// # Panics
     ///
     /// If `n` is 0.
     pub fn python_below(&mut self, n: u32) -> u32 {
-        assert!(n > 0, "there is no number below 0");
-        // `leading_zeros` is 32 less the bit length of `n`, and `getrandbits(k)` shifts by 32 − k.
+        assert!(n > 0, "the range is empty");
+        // `getrandbits(k)` shifts by 32 − k, and `leading_zeros` is 32 minus the bit length of `n`.
         let shift = n.leading_zeros();
         loop {
             let value = self.next_u32() >> shift;
@@ -96,7 +98,7 @@ impl MersenneTwister {
 mod tests {
     use super::*;
 
-    /// The head of the authors' `mt19937ar.out`.
+    /// The first lines of the authors' `mt19937ar.out`.
     #[test]
     fn first_outputs_of_the_reference_key() {
         let mut generator = MersenneTwister::from_key(&[0x123, 0x234, 0x345, 0x456]);
@@ -110,8 +112,7 @@ mod tests {
         );
     }
 
-    /// The C++ standard fixes the 10,000th output of a generator seeded with 5489 ([rand.predef] in
-    /// its text).
+    /// The C++ standard ([rand.predef]) states the 10,000th output of a generator seeded with 5489.
     #[test]
     fn ten_thousandth_output_of_the_default_seed() {
         let mut generator = MersenneTwister::from_word(5489);
@@ -122,7 +123,7 @@ mod tests {
         );
     }
 
-    /// These numbers must not move, whatever the generator is made of.
+    /// These numbers must never change, however the generator is implemented.
     #[test]
     fn words_of_every_seeding() {
         let long: Vec<u32> = (0..624).collect();

@@ -2,17 +2,17 @@
 
 use crate::MersenneTwister;
 
-/// The numbers 0 to `n − 1` in a seeded random order that no later version changes.
+/// The numbers 0 to `n − 1` in a seeded random order that never changes between versions.
 ///
 /// This is Python's `random.seed(seed); order = list(range(n)); random.shuffle(order)`, so anyone
-/// can draw it again without this program. All that the harness shuffles for itself (validation
-/// splits, the order of evaluation, the shipped digits' split) uses it.
+/// can reproduce it without this program. The harness uses it for validation splits, the order of
+/// evaluation and the split of the digits.
 pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
     let mut generator = MersenneTwister::from_python_seed(seed);
     order(n, |n| generator.python_below(n))
 }
 
-/// What `numpy.random.seed(seed); numpy.random.permutation(n)` gives.
+/// The result of `numpy.random.seed(seed); numpy.random.permutation(n)`.
 pub fn numpy_permutation(n: usize, seed: u32) -> Vec<usize> {
     let mut generator = MersenneTwister::from_word(seed);
     order(n, |n| generator.numpy_interval(n - 1))
@@ -21,17 +21,17 @@ pub fn numpy_permutation(n: usize, seed: u32) -> Vec<usize> {
 fn order(n: usize, mut below: impl FnMut(u32) -> u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     fisher_yates(&mut order, |n| {
-        below(u32::try_from(n).expect("fewer than 2^32 things to shuffle")) as usize
+        below(u32::try_from(n).expect("at most 2^32 − 1 items can be shuffled")) as usize
     });
     order
 }
 
-/// Exchanges every item, from the last to the second, with the one at `below(its index + 1)`, a
-/// number that is at most its index: the loop that NumPy and Python share.
+/// Swaps every item, from the last to the second, with the one at `below(its index + 1)`, which
+/// must be at most its index. NumPy and Python share this loop.
 ///
 /// # Panics
 ///
-/// If `below` gives a number that is not below.
+/// If `below` returns a number beyond the end of `items`.
 pub fn fisher_yates<T>(items: &mut [T], mut below: impl FnMut(usize) -> usize) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(last + 1));
@@ -42,7 +42,7 @@ pub fn fisher_yates<T>(items: &mut [T], mut below: impl FnMut(usize) -> usize) {
 mod tests {
     use super::*;
 
-    /// Lines `N SEED: values`, made by the real thing.
+    /// Lines `N SEED: values`, made by NumPy or Python.
     fn fixture(text: &str) -> Vec<(usize, u64, Vec<usize>)> {
         let cases: Vec<_> = text
             .lines()
@@ -54,12 +54,16 @@ mod tests {
                 (n.parse().unwrap(), seed.parse().unwrap(), values)
             })
             .collect();
-        assert!(cases.len() > 20, "the fixture has lost its lines");
+        assert!(
+            cases.len() > 20,
+            "the fixture has only {} lines",
+            cases.len()
+        );
         cases
     }
 
     #[test]
-    fn permutations_are_numpys() {
+    fn permutations_match_numpy() {
         for (n, seed, expected) in fixture(include_str!("../fixtures/numpy_permutation.txt")) {
             let seed = u32::try_from(seed).unwrap();
             assert_eq!(numpy_permutation(n, seed), expected, "N = {n}, seed {seed}");
@@ -67,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn shuffles_are_pythons() {
+    fn shuffles_match_python() {
         for (n, seed, expected) in fixture(include_str!("../fixtures/python_shuffle.txt")) {
             assert_eq!(shuffled(n, seed), expected, "N = {n}, seed {seed}");
         }
     }
 
     #[test]
-    fn nothing_and_one_thing_can_be_shuffled() {
+    fn no_item_and_one_item_can_be_shuffled() {
         assert!(shuffled(0, 1).is_empty());
         assert_eq!(shuffled(1, 1), [0]);
         assert_eq!(numpy_permutation(1, 1), [0]);

@@ -1,9 +1,9 @@
-//! SplitMix64: a counter and a hash of it.
+//! SplitMix64, which hashes a counter.
 
 use crate::unit_f64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// What the state grows by from word to word: 2⁶⁴ over the golden ratio.
+/// The step of the counter: 2⁶⁴ divided by the golden ratio.
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The generator (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014).
@@ -11,13 +11,13 @@ const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct SplitMix64(rand_xoshiro::SplitMix64);
 
 impl SplitMix64 {
-    /// The generator in that state.
+    /// The generator in a given state.
     pub fn new(state: u64) -> SplitMix64 {
         SplitMix64(rand_xoshiro::SplitMix64::seed_from_u64(state))
     }
 
-    /// The generator for a key: two keys that differ in any number, or in the order of their
-    /// numbers, give unrelated streams.
+    /// The generator for a key. Keys that differ in a number, or in the order of their numbers,
+    /// give unrelated streams.
     pub fn keyed(key: &[u64]) -> SplitMix64 {
         let state = key.iter().fold(0, |state: u64, &part| {
             mix(state.wrapping_add(GOLDEN_GAMMA) ^ mix(part))
@@ -41,7 +41,7 @@ impl SplitMix64 {
     }
 }
 
-/// The hash: the word that comes after the state before `bits`.
+/// The hash of a counter's value: the first word of the generator one step before `bits`.
 fn mix(bits: u64) -> u64 {
     SplitMix64::new(bits.wrapping_sub(GOLDEN_GAMMA)).next_u64()
 }
@@ -64,7 +64,7 @@ mod tests {
         );
     }
 
-    /// These numbers must not move, whatever the generator is made of.
+    /// These numbers must never change, however the generator is implemented.
     #[test]
     fn words_of_split_mix() {
         let mut drawn = String::from("# SplitMix64, STATE: the first 24 words\n");

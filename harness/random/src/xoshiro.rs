@@ -1,7 +1,7 @@
 //! xoshiro256++ with the distributions that plugins draw from.
 //!
-//! All of it is integer arithmetic, IEEE square roots and a logarithm in software, and none of the
-//! system's mathematics library: the same seed gives the same bits on every machine.
+//! It uses integer arithmetic, IEEE square roots and a logarithm in software, never the system's
+//! mathematics library, so the same seed gives the same bits on every machine.
 
 use crate::{SplitMix64, fisher_yates, unit_f64};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -12,12 +12,12 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Xoshiro256 {
     bits: Xoshiro256PlusPlus,
-    /// The polar method makes normal numbers in pairs; the second waits here.
+    /// The polar method makes normal numbers in pairs; this is the second, if not used yet.
     spare: Option<f64>,
 }
 
 impl Xoshiro256 {
-    /// The generator whose state [`SplitMix64`] fills from a number.
+    /// Seeds it with a number, from which [`SplitMix64`] fills the state.
     pub fn seeded(seed: u64) -> Xoshiro256 {
         Xoshiro256 {
             bits: Xoshiro256PlusPlus::seed_from_u64(seed),
@@ -25,11 +25,11 @@ impl Xoshiro256 {
         }
     }
 
-    /// The generator of a cell's seed for one purpose (`"init"`, say, or `"order"`) in one task; 0
-    /// is before the first.
+    /// The generator for a cell's seed, a purpose (such as `"init"` or `"order"`) and a task. Task
+    /// 0 is before the first one.
     pub fn named(seed: u64, purpose: &str, task: u32) -> Xoshiro256 {
-        // The length keeps ("ab", "c…") and ("abc…", "") apart; each word is mixed before the next
-        // comes in.
+        // The length tells padding with zeros from zeros in the purpose. Each word is mixed before
+        // the next one is added.
         let words = [seed, u64::from(task), purpose.len() as u64];
         let purpose = purpose.as_bytes().chunks(8).map(|chunk| {
             let mut word = [0; 8];
@@ -45,17 +45,17 @@ impl Xoshiro256 {
         self.bits.next_u64()
     }
 
-    /// A number of 0, 1, … `end` − 1, all equally likely (Lemire, *Fast random integer generation
-    /// in an interval*, 2019).
+    /// A number from 0 to `end` − 1, all equally likely (Lemire, *Fast random integer generation in
+    /// an interval*, 2019).
     ///
     /// # Panics
     ///
     /// If `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        assert!(end > 0, "there is no number below 0");
+        assert!(end > 0, "the range is empty");
         loop {
             let product = u128::from(self.next_u64()) * u128::from(end);
-            // Of the 2^64 words, those that would make the first numbers likelier are drawn again.
+            // Redraw the words that would make some numbers more likely than others.
             if product as u64 >= end.wrapping_neg() % end {
                 return (product >> 64) as u64;
             }
@@ -67,7 +67,7 @@ impl Xoshiro256 {
         unit_f64(self.next_u64())
     }
 
-    /// Normal, of mean 0 and variance 1.
+    /// Normal, with mean 0 and variance 1.
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
@@ -97,7 +97,7 @@ mod tests {
 
     /// The test vectors of the authors' C code.
     #[test]
-    fn the_bits_are_those_of_the_published_code() {
+    fn the_bits_match_the_published_code() {
         let mut seed = [0; 32];
         (0..4).for_each(|word| seed[8 * word] = word as u8 + 1);
         let mut generator = Xoshiro256 {
@@ -116,7 +116,7 @@ mod tests {
         );
     }
 
-    /// These numbers must not move, whatever the generator is made of.
+    /// These numbers must never change, however the generator is implemented.
     #[test]
     fn words_of_xoshiro_by_seed() {
         let mut drawn = String::from(
@@ -150,7 +150,7 @@ mod tests {
             let mut generator = Xoshiro256::named(seed, purpose, task);
             let words: Vec<_> = (0..4).map(|_| generator.next_u64()).collect();
             let uniform: Vec<_> = (0..6).map(|_| generator.uniform()).collect();
-            // An odd number: the second of the last pair waits.
+            // An odd number, so that the second of the last pair is kept for later.
             let normal: Vec<_> = (0..7).map(|_| generator.normal()).collect();
             let word = generator.next_u64();
             let below = ends.map(|end| [0; 4].map(|_| generator.below(end)));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generator_is_its_seed_purpose_and_task() {
+    fn seed_purpose_and_task_determine_a_generator() {
         let first = |seed, purpose, task| Xoshiro256::named(seed, purpose, task).next_u64();
         assert_eq!(first(1, "order", 2), first(1, "order", 2));
         let all = [

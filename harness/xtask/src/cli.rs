@@ -1,4 +1,4 @@
-//! The command line: one word, and what follows it is handed on as it stands.
+//! The command line: one command, and arguments that are passed on unchanged.
 
 use std::ffi::OsString;
 
@@ -7,23 +7,30 @@ pub const HELP: &str = "\
 Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Commands:
-  run SCENARIO [ARGUMENTS]  build everything in release, then `clbench run SCENARIO [ARGUMENTS]`
-  test [ARGUMENTS]          formatting, lints, tests and docs; ARGUMENTS go to `cargo test`, such as a test's name
-  bench [ARGUMENTS]         the benchmarks; ARGUMENTS go to `cargo bench`, such as a benchmark's name
-  pretrain [ARGUMENTS]      train the small CLIP that ships again, from nothing; `--help` lists the ARGUMENTS
-  build                     build everything in release: the harness, its plugins, and the stand-alone plugins of the tests
-  setup                     only fetch libtorch, and make the link that plain cargo and editors find it by
+  run SCENARIO [ARGUMENTS]  Build in release mode, then call `clbench run SCENARIO [ARGUMENTS]`
+  test [ARGUMENTS]          Check formatting, lints, tests and API docs; ARGUMENTS, such as the
+                            name of a test, go to `cargo test`
+  book [ARGUMENTS]          Build the manual with mdBook and check its links; ARGUMENTS, such as
+                            --open, go to `mdbook build`
+  bench [ARGUMENTS]         Run the benchmarks; ARGUMENTS, such as the name of a benchmark, go to
+                            `cargo bench`
+  pretrain [ARGUMENTS]      Train the small CLIP from scratch; `--help` lists the ARGUMENTS
+  build                     Build the program, its plugins and the tests' stand-alone plugins in
+                            release mode
+  setup                     Set up libtorch for plain cargo and editors, and build nothing
 
-The first use fetches libtorch 2.11.0 (544 MB) with pip into CLBENCH_CACHE, else XDG_CACHE_HOME/clbench, else ~/.cache/clbench.
-Set LIBTORCH to a libtorch folder, or LIBTORCH_USE_PYTORCH=1 for the PyTorch that `python3` imports, to use your own instead.
+The first command that needs libtorch fetches libtorch 2.11.0 (544 MB) with pip. It is kept in
+CLBENCH_CACHE, else XDG_CACHE_HOME/clbench, else ~/.cache/clbench. To use your own, set LIBTORCH to
+its folder, or set LIBTORCH_USE_PYTORCH=1 to use the PyTorch that `python3` imports.
 ";
 
-/// A command line, read.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     Run(Vec<OsString>),
     Test(Vec<OsString>),
     Bench(Vec<OsString>),
+    Book(Vec<OsString>),
     Pretrain(Vec<OsString>),
     Build,
     Setup,
@@ -31,27 +38,28 @@ pub enum Command {
 }
 
 impl Command {
-    /// Reads the arguments after the program's name. The error is one sentence.
+    /// Parses the arguments after the program's name. The error is one sentence.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
         let mut arguments = arguments.into_iter();
         let Some(word) = arguments.next() else {
-            return Err("no command was given".to_owned());
+            return Err("a command is missing".to_owned());
         };
         let rest: Vec<OsString> = arguments.collect();
         let command = match word.to_str() {
             Some("run") => return Ok(Self::Run(rest)),
             Some("test") => return Ok(Self::Test(rest)),
             Some("bench") => return Ok(Self::Bench(rest)),
+            Some("book") => return Ok(Self::Book(rest)),
             Some("pretrain") => return Ok(Self::Pretrain(rest)),
             Some("build") => Self::Build,
             Some("setup") => Self::Setup,
             Some("help" | "--help" | "-h") => return Ok(Self::Help),
-            _ => return Err(format!("there is no command `{}`", word.display())),
+            _ => return Err(format!("unknown command `{}`", word.display())),
         };
         match rest.first() {
             None => Ok(command),
             Some(extra) => Err(format!(
-                "`{}` takes no arguments, but was given `{}`",
+                "`{}` takes no arguments, but got `{}`",
                 word.display(),
                 extra.display()
             )),
@@ -68,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_handed_on_untouched() {
+    fn arguments_are_passed_on_unchanged() {
         let rest = ["s.yaml", "--seed", "1", "--help"]
             .map(OsString::from)
             .to_vec();
@@ -78,16 +86,16 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_one_sentence() {
-        assert_eq!(parse(""), Err("no command was given".to_owned()));
-        assert_eq!(parse("tset"), Err("there is no command `tset`".to_owned()));
+        assert_eq!(parse(""), Err("a command is missing".to_owned()));
+        assert_eq!(parse("tset"), Err("unknown command `tset`".to_owned()));
         assert_eq!(
             parse("setup --force"),
-            Err("`setup` takes no arguments, but was given `--force`".to_owned())
+            Err("`setup` takes no arguments, but got `--force`".to_owned())
         );
     }
 
     #[test]
-    fn the_help_tells_version_and_size_of_what_is_fetched() {
+    fn the_help_states_the_version_and_size_of_libtorch() {
         let fetched = crate::libtorch::description();
         assert!(HELP.contains(&format!("fetches {fetched}")), "{fetched}");
     }

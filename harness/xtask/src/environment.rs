@@ -1,18 +1,19 @@
-//! The environment variables that decide something, read once at the edge so that the decisions are functions of values.
+//! The environment variables that matter, read once so that decisions are functions of values.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The variables as the process was started with them.
+/// The variables that the process was started with.
 #[derive(Debug, Default, Clone)]
 pub struct Environment {
-    /// A libtorch folder. Not only the user sets it: see [`crate::libtorch`].
+    /// A libtorch folder. Not only the user sets it; see [`crate::libtorch`].
     pub libtorch: Option<OsString>,
-    /// torch-sys looks at whether it is set, not at its value.
+    /// torch-sys checks whether it is set, not its value.
     pub libtorch_use_pytorch: bool,
-    /// torch-sys's own way to skip its version check; again, whether it is set.
+    /// Makes torch-sys skip its version check; again, only whether it is set counts.
     pub libtorch_bypass_version_check: bool,
-    /// torch-sys's names for folders apart, which would let compiling, linking and loading see different libtorches.
+    /// torch-sys's variables for separate folders. With them compiling, linking and loading could
+    /// use different libtorches.
     pub libtorch_lib: Option<OsString>,
     pub libtorch_include: Option<OsString>,
     /// The folder that clbench loads libtorch from.
@@ -20,7 +21,7 @@ pub struct Environment {
     pub clbench_cache: Option<PathBuf>,
     pub xdg_cache_home: Option<PathBuf>,
     pub home: Option<PathBuf>,
-    /// Set inside a Python virtual environment, where the interpreter is called `python`.
+    /// Set in a Python virtual environment, where the interpreter is called `python`.
     pub virtual_env: bool,
 }
 
@@ -28,7 +29,7 @@ impl Environment {
     /// Reads this process's variables.
     pub fn read() -> Self {
         let var = |name| std::env::var_os(name);
-        // The convention for folders: empty is the same as not set.
+        // By convention an empty variable counts as unset.
         let folder = |name| {
             var(name)
                 .filter(|value| !value.is_empty())

@@ -1,9 +1,11 @@
-//! One libtorch of the right version, found or fetched, and the link by which every cargo finds it.
+//! Find or fetch a libtorch of the right version, and link to it where every cargo looks.
 //!
-//! Which one: the user's ([`choice`]) if `LIBTORCH_USE_PYTORCH` or `LIBTORCH` name one, else the one in the cache ([`cache`]),
-//! fetched on the first use ([`fetch`]). Whichever it is, `.cargo/libtorch` is made a link to it: `.cargo/config.toml` sets
-//! `LIBTORCH` to that link for all that cargo starts, so that plain cargo, an editor's language server and xtask agree.
-//! Xtask, too, is started by cargo and thus sees that value when the user has set nothing: exactly it does not count as theirs.
+//! The user's own is used ([`choice`]) if `LIBTORCH_USE_PYTORCH` or `LIBTORCH` names one, else the
+//! one in the cache ([`cache`]), which the first use fetches ([`fetch`]). Either way
+//! `.cargo/libtorch` becomes a link to it. `.cargo/config.toml` sets `LIBTORCH` to that link for
+//! everything that cargo starts, so that plain cargo, an editor's language server and xtask agree.
+//! Cargo starts xtask too, so xtask sees that value if the user has set none; that one value does
+//! not count as the user's.
 
 mod cache;
 mod choice;
@@ -18,18 +20,19 @@ use anyhow::Result;
 use choice::Choice;
 use std::path::Path;
 
-/// The version that the pinned tch is made for. It moves together with `tch` in `Cargo.toml` and with `libtorch.txt`.
+/// The version that the pinned tch needs. Change it together with `tch` in `Cargo.toml` and with
+/// `libtorch.txt`.
 pub const VERSION: &str = "2.11.0";
 
-/// What is fetched on the first use, as users are told it.
+/// What the first use fetches, for messages.
 pub fn description() -> String {
     format!("libtorch {VERSION} ({} MB)", pip::DOWNLOAD_MEGABYTES)
 }
 
-/// Sees to it that `link` leads to a whole libtorch of the right version.
+/// Makes `link` lead to a complete libtorch of the right version.
 ///
-/// `forget_compiled` is called before the link is turned from one folder to another. Cargo does not look behind the link, and
-/// what it has compiled may ask for libraries that only the former folder had.
+/// `forget_compiled` is called before the link changes from one folder to another. Cargo does not
+/// follow the link, and compiled code may depend on libraries that only the former folder had.
 pub fn ensure(
     environment: &Environment,
     link: &Path,
@@ -41,7 +44,7 @@ pub fn ensure(
     };
     if link::leads_elsewhere(link, &folder) {
         eprintln!(
-            "xtask: libtorch is now {}; tch is compiled again",
+            "xtask: libtorch is now {}; recompiling tch",
             folder.display()
         );
         forget_compiled()?;

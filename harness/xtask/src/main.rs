@@ -1,9 +1,12 @@
 //! `cargo xtask …`: everything that takes more than one cargo command.
 //!
-//! Plugins on libtorch need a libtorch of exactly one version to compile, link and load. This crate sees to it that there is one
-//! ([`libtorch`]), then calls cargo with the flags that let build, lints, tests, docs and benchmarks share one compilation of
-//! tch's C++ side ([`steps`]). It depends on nothing else of the workspace and on few crates, so it is there in seconds.
+//! Plugins on libtorch need exactly one version of libtorch to compile, link and load. This crate
+//! finds or fetches it ([`libtorch`]), then calls cargo with flags that let build, lints, tests,
+//! docs and benchmarks share one compilation of tch's C++ code ([`steps`]). It also builds the
+//! manual ([`book`]). It depends on no other crate of the workspace and on few others, so that it
+//! compiles in seconds.
 
+mod book;
 mod cli;
 mod environment;
 mod libtorch;
@@ -14,7 +17,7 @@ use cli::Command;
 use std::process::ExitCode;
 use workspace::Workspace;
 
-/// What xtask itself ends with when a step or the set-up fails, and when it is called wrongly.
+/// Exit codes of xtask itself: a step or the set-up failed; the command line is wrong.
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 

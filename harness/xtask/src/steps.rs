@@ -1,9 +1,11 @@
-//! What each command does, step by step: announced on a line of its own, and stopped at the first that fails.
+//! The steps of each command. Each step is announced on its own line; the first failure ends xtask.
 //!
-//! Every call of cargo is `--release --workspace`. That is no whim: cargo compiles tch's C++ side anew for another profile, for
-//! a subset of packages with other features, and for other `RUSTFLAGS`; with these flags all steps share one compilation.
-//! `LIBTORCH` is left as it is for the same reason.
+//! Every call of cargo has `--release --workspace`, because cargo recompiles tch's C++ code for
+//! another profile, for a subset of the packages that enables other features, and for other
+//! `RUSTFLAGS`. With these flags all steps share one compilation. `LIBTORCH` is left unchanged for
+//! the same reason.
 
+use crate::book;
 use crate::cli::Command;
 use crate::environment::Environment;
 use crate::libtorch;
@@ -13,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process;
 
-/// Does what the command says; returns only when all of it went well.
+/// Carries out a command.
 pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
     let environment = Environment::read();
     let steps = Steps {
@@ -33,7 +35,7 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
             steps.become_program("pretrain-small-clip", arguments)
         }
         Command::Test(arguments) => {
-            // First what needs no libtorch and no compiler: it fails fast.
+            // Formatting first: it needs neither libtorch nor a build.
             steps.cargo("formatting", ["fmt", "--all", "--check"], [])?;
             steps.libtorch()?;
             steps.cargo(
@@ -55,12 +57,16 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
         }
         Command::Bench(arguments) => {
             steps.libtorch()?;
-            // `--bench *`: the benchmarks alone, not the unit tests in benchmark mode, which know none of criterion's options.
+            // `--bench *` leaves out unit tests, which do not accept criterion's options.
             steps.cargo(
                 "benchmarks",
                 ["bench", "--workspace", "--bench", "*"],
                 arguments,
             )
+        }
+        Command::Book(arguments) => {
+            announce("manual");
+            book::build(workspace, arguments)
         }
         Command::Help => Ok(()),
     }
@@ -87,44 +93,46 @@ impl Steps<'_> {
                 "--profile",
                 profile,
             ];
-            execute("clean-up", self.cargo_command(arguments.map(OsStr::new)))?;
+            execute("clean", self.cargo_command(arguments.map(OsStr::new)))?;
         }
         Ok(())
     }
 
-    /// The workspace, and the plugins that have a workspace of their own.
+    /// Builds the workspace and the stand-alone plugins.
     fn build(&self) -> Result<()> {
         self.libtorch()?;
         self.cargo("build", ["build", "--release", "--workspace"], [])?;
         self.stand_alone_plugins("build")
     }
 
-    /// Builds or tests the plugins that have a workspace of their own.
+    /// Builds or tests the stand-alone plugins: those that are workspaces of their own.
     fn stand_alone_plugins(&self, action: &str) -> Result<()> {
         for manifest in self.workspace.stand_alone_plugins()? {
-            let project = manifest.parent().context("a manifest lies in a folder")?;
+            let project = manifest.parent().context("the manifest has no folder")?;
             let target = project.join("target");
             let name = project.file_name().unwrap_or_default().display();
             let options = [action, "--release", "--locked"].map(OsStr::new);
-            // Its own target folder even where the user has set a common one: scenarios name the plugin's file by its path.
+            // Scenarios name the plugin's file by its path, so a target folder that the user has
+            // set must not apply.
             let paths = [
                 OsStr::new("--manifest-path"),
                 manifest.as_os_str(),
                 OsStr::new("--target-dir"),
                 target.as_os_str(),
             ];
-            let step = format!("{action} of the stand-alone plugin {name}");
+            let step = format!("{action} the stand-alone plugin {name}");
             announce(&step);
             execute(&step, self.cargo_command(options.into_iter().chain(paths)))?;
         }
         Ok(())
     }
 
-    /// Rustdoc's warnings are errors. Its flags are no part of what compiled code depends on, unlike `RUSTFLAGS`.
+    /// Builds the API docs; rustdoc's warnings are errors. Unlike `RUSTFLAGS`, rustdoc's flags do
+    /// not cause compiled code to be rebuilt.
     fn docs(&self) -> Result<()> {
         let mut flags = std::env::var_os("RUSTDOCFLAGS").unwrap_or_default();
         flags.push(" -D warnings");
-        let step = "docs";
+        let step = "API docs";
         announce(step);
         let arguments = ["doc", "--release", "--workspace", "--no-deps"].map(OsStr::new);
         let mut command = self.cargo_command(arguments);
@@ -132,7 +140,7 @@ impl Steps<'_> {
         execute(step, command)
     }
 
-    /// Becomes a program that was built, in the user's folder; the exit code is that program's.
+    /// Replaces this process by a built program, in the user's working folder.
     fn become_program(&self, name: &str, arguments: &[OsString]) -> Result<()> {
         let program = self.workspace.program(name);
         let mut command = process::Command::new(&program);
@@ -142,7 +150,7 @@ impl Steps<'_> {
         Err(error).with_context(|| format!("cannot start {}", program.display()))
     }
 
-    /// A step that is one call of cargo, with further arguments of the user's.
+    /// Runs a step that is one call of cargo, with the user's additional arguments.
     fn cargo<'b>(
         &self,
         step: &str,
@@ -166,7 +174,8 @@ impl Steps<'_> {
         command
     }
 
-    /// What `.cargo/config.toml` sets, for a binary that was not started by cargo. A folder of the user's own stands.
+    /// Sets what `.cargo/config.toml` sets, for a program that cargo does not start. The user's own
+    /// value is kept.
     fn name_libtorch(&self, command: &mut process::Command) {
         if self.environment.clbench_libtorch.is_none() {
             command.env(
@@ -191,7 +200,7 @@ fn execute(step: &str, mut command: process::Command) -> Result<()> {
             .get_args()
             .map(|argument| argument.display().to_string())
             .collect();
-        bail!("the step \"{step}\" failed: cargo {}", arguments.join(" "));
+        bail!("step \"{step}\" failed: cargo {}", arguments.join(" "));
     }
     Ok(())
 }

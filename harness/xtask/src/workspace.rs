@@ -1,51 +1,59 @@
-//! Where things lie: the repository, and the folder that cargo builds into.
+//! Paths of the repository and of the folder that cargo builds into.
 
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
-/// The folders that the steps work in.
+/// The folders that the steps use.
 pub struct Workspace {
-    /// The repository.
+    /// The root of the repository.
     pub root: PathBuf,
-    /// Cargo's release folder, wherever the user's settings have put it.
+    /// Cargo's release folder, which the user's settings may have moved.
     release: PathBuf,
 }
 
 impl Workspace {
-    /// Must run before anything is built: building may replace this program's file, and with it what the system calls it.
+    /// Finds the folders. Call it before anything is built: a build may replace this program's
+    /// file, and then the system no longer knows its path.
     pub fn locate() -> Result<Self> {
-        // `cargo run` says where the package is now; the folder at compile time serves whoever starts the binary by hand.
+        // `cargo run` sets the package's folder. Without cargo, the folder at compile time is used.
         let package = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = package
             .ancestors()
             .nth(2)
-            .context("xtask lies outside the repository")?;
-        let program = std::env::current_exe().context("cannot tell where xtask itself lies")?;
-        let release = program.parent().context("xtask lies in no folder")?;
+            .context("xtask is not in the repository")?;
+        let program = std::env::current_exe().context("cannot find the path of xtask itself")?;
+        let release = program
+            .parent()
+            .context("the path of xtask has no folder")?;
         Ok(Self {
             root: root.to_owned(),
             release: release.to_owned(),
         })
     }
 
-    /// A program of the workspace, beside this one.
+    /// A program of the workspace, in the same folder as this one.
     pub fn program(&self, name: &str) -> PathBuf {
         self.release.join(name)
     }
 
-    /// The link by which every cargo finds libtorch; `.cargo/config.toml` names it.
+    /// Where the built manual goes: `book` in cargo's target folder.
+    pub fn book(&self) -> PathBuf {
+        self.release.with_file_name("book")
+    }
+
+    /// The link through which every cargo finds libtorch; `.cargo/config.toml` names it.
     pub fn libtorch_link(&self) -> PathBuf {
         self.root.join(".cargo/libtorch")
     }
 
-    /// The manifests of the plugins that have a workspace of their own, in order of name.
+    /// The manifests of the stand-alone plugins, sorted by name.
     pub fn stand_alone_plugins(&self) -> Result<Vec<PathBuf>> {
         manifests_below(&self.root.join("tests/fixtures/plugins"))
     }
 }
 
-/// `FOLDER/*/Cargo.toml`, in order; none where the folder is missing.
+/// `FOLDER/*/Cargo.toml`, sorted; empty if the folder is missing.
 fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

@@ -1,9 +1,11 @@
-//! Where the fetched libtorch lies, and how a whole one is told from a damaged one.
+//! The folder of the fetched libtorch, and how a complete one is told from a damaged one.
 //!
-//! The folder is `libtorch-2.11.0-cpu` in the user's cache: `CLBENCH_CACHE`, else `XDG_CACHE_HOME/clbench`, else
-//! `~/.cache/clbench`; clbench itself looks there by the same rule. Its file `inventory.txt` lists the wheels that it was cut
-//! from and every file with its size. It is written last, before the folder gets its name, and held against the files on each use:
-//! a look at 10,000 sizes takes a few hundredths of a second, and spares whoever ran out of disk a riddle from the linker.
+//! The folder is `libtorch-2.11.0-cpu` in the user's cache: `CLBENCH_CACHE`, else
+//! `XDG_CACHE_HOME/clbench`, else `~/.cache/clbench`; clbench itself uses the same rule. Its file
+//! `inventory.txt` lists the wheels that it was extracted from and the size of every file. The
+//! inventory is written last, before the folder is renamed to its final name, and compared with the
+//! files on each use. Comparing 10,000 sizes takes a few hundredths of a second; without it, files
+//! cut short by a full disk would show only as obscure linker errors.
 
 use super::VERSION;
 use crate::environment::Environment;
@@ -12,7 +14,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The wheels, as pip reads them. Their hashes are part of what a whole folder is.
+/// The wheels, in pip's requirements format. A folder made from wheels with other hashes is
+/// outdated.
 pub const REQUIREMENTS: &str = include_str!("../../libtorch.txt");
 
 const INVENTORY: &str = "inventory.txt";
@@ -22,13 +25,13 @@ pub fn root(environment: &Environment) -> Result<PathBuf> {
     if let Some(folder) = &environment.clbench_cache {
         if !folder.is_absolute() {
             bail!(
-                "CLBENCH_CACHE is \"{}\", which is no absolute path: give the whole path",
+                "CLBENCH_CACHE must be an absolute path, but is \"{}\"",
                 folder.display()
             );
         }
         return Ok(folder.clone());
     }
-    // The XDG specification: a relative path is to be ignored.
+    // The XDG specification says to ignore relative paths.
     let xdg = environment
         .xdg_cache_home
         .as_ref()
@@ -39,7 +42,8 @@ pub fn root(environment: &Environment) -> Result<PathBuf> {
     match &environment.home {
         Some(home) => Ok(home.join(".cache/clbench")),
         None => bail!(
-            "there is no place to keep libtorch in, since HOME is not set: set CLBENCH_CACHE to a folder for it"
+            "there is no cache folder for libtorch because HOME is not set: set CLBENCH_CACHE to a \
+             folder"
         ),
     }
 }
@@ -49,8 +53,8 @@ pub fn folder_name() -> String {
     format!("libtorch-{VERSION}-cpu")
 }
 
-/// Whether a folder holds all that its inventory lists, cut from the wheels that are wanted now.
-pub fn is_whole(folder: &Path) -> bool {
+/// Whether a folder was extracted from today's wheels and has every file of its inventory.
+pub fn is_complete(folder: &Path) -> bool {
     let Ok(inventory) = fs::read_to_string(folder.join(INVENTORY)) else {
         return false;
     };
@@ -67,7 +71,7 @@ pub fn is_whole(folder: &Path) -> bool {
         })
 }
 
-/// Lists what the folder holds now as what it should hold.
+/// Writes the inventory of the files that the folder has now.
 pub fn write_inventory(folder: &Path) -> Result<()> {
     let mut inventory = header();
     list(folder, folder, &mut inventory)?;
@@ -94,9 +98,9 @@ fn list(folder: &Path, below: &Path, inventory: &mut String) -> Result<()> {
         } else {
             let name = path
                 .strip_prefix(folder)
-                .expect("the walk stays below the folder");
+                .expect("the walk stays in the folder");
             writeln!(inventory, "{} {}", metadata.len(), name.display())
-                .expect("a String takes all");
+                .expect("writing to a String cannot fail");
         }
     }
     Ok(())
@@ -123,28 +127,29 @@ mod tests {
         environment.home = None;
         assert_eq!(
             root(&environment).unwrap_err().to_string(),
-            "there is no place to keep libtorch in, since HOME is not set: set CLBENCH_CACHE to a folder for it"
+            "there is no cache folder for libtorch because HOME is not set: set CLBENCH_CACHE to a \
+             folder"
         );
     }
 
     #[test]
-    fn a_folder_is_whole_only_while_every_file_has_its_size_and_the_wheels_are_the_wanted_ones() {
+    fn a_folder_is_complete_if_all_files_have_their_sizes_and_the_wheels_are_todays() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let library = folder.join("lib/libc10.so");
         fs::create_dir(folder.join("lib")).unwrap();
         fs::write(&library, "12345").unwrap();
         fs::write(folder.join("build-version"), "2.11.0+cpu").unwrap();
-        assert!(!is_whole(folder), "without an inventory it is unfinished");
+        assert!(!is_complete(folder), "it has no inventory");
 
         write_inventory(folder).unwrap();
-        assert!(is_whole(folder));
+        assert!(is_complete(folder));
         fs::write(&library, "1234").unwrap();
-        assert!(!is_whole(folder), "a file was cut");
+        assert!(!is_complete(folder), "a file is shorter");
         fs::remove_file(&library).unwrap();
-        assert!(!is_whole(folder), "a file is missing");
+        assert!(!is_complete(folder), "a file is missing");
         fs::write(&library, "12345").unwrap();
-        assert!(is_whole(folder));
+        assert!(is_complete(folder));
 
         let inventory = fs::read_to_string(folder.join(INVENTORY)).unwrap();
         fs::write(
@@ -152,8 +157,8 @@ mod tests {
             inventory.replacen("sha256:", "sha256:0", 1),
         )
         .unwrap();
-        assert!(!is_whole(folder), "it was cut from other wheels");
+        assert!(!is_complete(folder), "it was made from other wheels");
         fs::write(folder.join(INVENTORY), header()).unwrap();
-        assert!(!is_whole(folder), "it lists no file");
+        assert!(!is_complete(folder), "it lists no file");
     }
 }

@@ -1,4 +1,4 @@
-//! Whose libtorch is used: the user's, checked, or the one that is fetched.
+//! Which libtorch is used: the user's, after a check, or the fetched one.
 
 use super::{VERSION, python, version};
 use crate::environment::Environment;
@@ -6,27 +6,29 @@ use anyhow::{Result, bail};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Whose libtorch is used.
+/// Which libtorch is used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// A folder that the user has named; it has `lib` and `include`, and the right version.
+    /// A folder that the user has named. It has `lib`, `include` and the right version.
     Users(PathBuf),
     /// The one in the cache.
     Fetched,
 }
 
-/// Decides as torch-sys does, which compiles against it: `LIBTORCH_USE_PYTORCH` comes before `LIBTORCH`.
+/// Decides as torch-sys, which compiles against it, does: `LIBTORCH_USE_PYTORCH` wins over
+/// `LIBTORCH`.
 ///
-/// `link` as the value of `LIBTORCH` comes from this repository's `.cargo/config.toml`, not from the user.
+/// If `LIBTORCH` is `link`, this repository's `.cargo/config.toml` has set it, not the user.
 pub fn choose(environment: &Environment, link: &Path) -> Result<Choice> {
-    let apart = [
+    let separate = [
         ("LIBTORCH_LIB", &environment.libtorch_lib),
         ("LIBTORCH_INCLUDE", &environment.libtorch_include),
     ];
-    if let Some((name, _)) = apart.iter().find(|(_, value)| value.is_some()) {
+    if let Some((name, _)) = separate.iter().find(|(_, value)| value.is_some()) {
         bail!(
-            "{name} is set. Plugins must be compiled against the libtorch that is loaded: unset it, and set LIBTORCH to one folder \
-             that has both lib and include, if not the fetched libtorch is to be used"
+            "{name} must not be set, because plugins must be compiled against the same libtorch \
+             that is loaded. Unset it; to use your own libtorch, set LIBTORCH to a folder that has \
+             both lib and include"
         );
     }
     let bypass = environment.libtorch_bypass_version_check;
@@ -49,18 +51,19 @@ pub fn choose(environment: &Environment, link: &Path) -> Result<Choice> {
 fn check_is_absolute(value: &OsStr) -> Result<()> {
     if !Path::new(value).is_absolute() {
         bail!(
-            "LIBTORCH is \"{}\", which is no absolute path, and compilers run in folders of their own: give the whole path, or \
-             unset LIBTORCH to have libtorch fetched",
+            "LIBTORCH must be an absolute path, but is \"{}\". Set it to the absolute path of a \
+             libtorch folder, or unset it to fetch libtorch",
             value.display()
         );
     }
     Ok(())
 }
 
-/// That a folder holds the parts and the version that tch needs. `named_by` is the variable that led to it.
+/// Checks that a folder has the parts and the version that tch needs. `named_by` is the variable
+/// that names the folder.
 fn check(folder: &Path, named_by: &str, bypass_version: bool) -> Result<()> {
     let fix = format!(
-        "Unset {named_by} to have the right one fetched, or let it lead to libtorch {VERSION}"
+        "Unset {named_by} to fetch the right one, or set it to a libtorch {VERSION} folder"
     );
     let library = format!(
         "lib/{}torch_cpu{}",
@@ -73,7 +76,7 @@ fn check(folder: &Path, named_by: &str, bypass_version: bool) -> Result<()> {
     ];
     if let Some(missing) = parts.into_iter().find(|part| !folder.join(part).is_file()) {
         bail!(
-            "{named_by} leads to {}, which is no whole libtorch: it has no {missing}. {fix}",
+            "{named_by} leads to {}, which is not a complete libtorch: {missing} is missing. {fix}",
             folder.display()
         );
     }
@@ -86,8 +89,8 @@ fn check(folder: &Path, named_by: &str, bypass_version: bool) -> Result<()> {
             format!("libtorch {found}")
         });
         bail!(
-            "{named_by} leads to {}, which is {found}, but clbench needs {VERSION}. {fix} \
-             (LIBTORCH_BYPASS_VERSION_CHECK=1 tries it as it is)",
+            "{named_by} leads to {}, which is {found}, but clbench needs {VERSION}. {fix}. \
+             LIBTORCH_BYPASS_VERSION_CHECK=1 skips this check",
             folder.display()
         );
     }
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cargo_has_set_is_not_the_users() {
+    fn a_value_set_by_cargo_is_not_the_users() {
         let link = Path::new(LINK);
         assert_eq!(
             choose(&Environment::default(), link).unwrap(),
@@ -149,14 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn the_wrong_version_is_named_with_the_right_one_and_the_way_out() {
+    fn a_wrong_version_is_reported_with_the_right_one_and_the_fix() {
         let folder = libtorch("2.8.0+cpu");
         let mut environment = with_libtorch(folder.path());
         assert_eq!(
             message(&environment),
             format!(
-                "LIBTORCH leads to {}, which is libtorch 2.8.0, but clbench needs 2.11.0. Unset LIBTORCH to have the right one \
-                 fetched, or let it lead to libtorch 2.11.0 (LIBTORCH_BYPASS_VERSION_CHECK=1 tries it as it is)",
+                "LIBTORCH leads to {}, which is libtorch 2.8.0, but clbench needs 2.11.0. Unset \
+                 LIBTORCH to fetch the right one, or set it to a libtorch 2.11.0 folder. \
+                 LIBTORCH_BYPASS_VERSION_CHECK=1 skips this check",
                 folder.path().display()
             )
         );
@@ -165,13 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_libtorch_a_relative_one_and_folders_apart_are_refused() {
+    fn a_folder_without_libtorch_a_relative_path_and_separate_folders_are_rejected() {
         let empty = tempfile::tempdir().unwrap();
         assert_eq!(
             message(&with_libtorch(empty.path())),
             format!(
-                "LIBTORCH leads to {}, which is no whole libtorch: it has no lib/{}torch_cpu{}. Unset LIBTORCH to have the right \
-                 one fetched, or let it lead to libtorch 2.11.0",
+                "LIBTORCH leads to {}, which is not a complete libtorch: lib/{}torch_cpu{} is \
+                 missing. Unset LIBTORCH to fetch the right one, or set it to a libtorch 2.11.0 \
+                 folder",
                 empty.path().display(),
                 std::env::consts::DLL_PREFIX,
                 std::env::consts::DLL_SUFFIX,
@@ -181,15 +186,15 @@ mod tests {
             let message = message(&with_libtorch(relative));
             assert!(
                 message.starts_with(&format!(
-                    "LIBTORCH is \"{relative}\", which is no absolute path"
+                    "LIBTORCH must be an absolute path, but is \"{relative}\"."
                 )),
                 "{message}"
             );
         }
-        let apart = Environment {
+        let separate = Environment {
             libtorch_lib: Some("/usr".into()),
             ..Environment::default()
         };
-        assert!(message(&apart).starts_with("LIBTORCH_LIB is set."));
+        assert!(message(&separate).starts_with("LIBTORCH_LIB must not be set,"));
     }
 }

@@ -1,7 +1,8 @@
-//! The libtorch in the cache, fetched if it is not there or not whole.
+//! Fetch libtorch into the cache if it is missing or incomplete.
 //!
-//! Nothing half-made ever bears the name that others look for: the download and the cutting happen in a folder beside it, under a
-//! lock, and a rename puts the finished one in its place. A run that was killed leaves its folder behind; the next one removes it.
+//! An incomplete libtorch never has the final name: xtask downloads and extracts in a temporary
+//! folder of the cache, under a lock, and then renames it. A killed run leaves its temporary
+//! folder, which the next one removes.
 
 use super::pip;
 use super::python::Python;
@@ -11,17 +12,17 @@ use anyhow::{Context, Result, bail};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// Cuts libtorch out of the wheels; Python has an unzipper, and it has just run.
+/// Extracts libtorch from the wheels. Python can unzip, and pip needs it anyway.
 const UNPACK: &str = include_str!("unpack.py");
 
-/// What must be free on the disk of the cache while libtorch is fetched, as users are told it.
+/// The free space that fetching needs on the cache's disk, for messages.
 const SPACE: &str = "1.2 GB";
 
-/// The folder of a whole libtorch in the cache.
+/// The folder of a complete libtorch in the cache, fetched if necessary.
 pub fn ensure(environment: &Environment) -> Result<PathBuf> {
     let root = cache::root(environment)?;
     let folder = root.join(cache::folder_name());
-    if cache::is_whole(&folder) {
+    if cache::is_complete(&folder) {
         return Ok(folder);
     }
     if !cfg!(all(
@@ -30,20 +31,20 @@ pub fn ensure(environment: &Environment) -> Result<PathBuf> {
         target_env = "gnu"
     )) {
         bail!(
-            "libtorch can be fetched for Linux on x86-64 with glibc only: get libtorch {VERSION} for this system and set LIBTORCH to \
-             its folder"
+            "libtorch can be fetched only on Linux x86-64 with glibc: download libtorch {VERSION} \
+             for this system and set LIBTORCH to its folder"
         );
     }
     let python = Python::find()?;
     fs::create_dir_all(&root).with_context(|| cannot_write(&root))?;
-    let _lock = lock(&beside(&folder, "lock"))?;
-    if cache::is_whole(&folder) {
-        // The run that held the lock has fetched it.
+    let _lock = lock(&sibling(&folder, "lock"))?;
+    if cache::is_complete(&folder) {
+        // Another run has fetched it meanwhile.
         return Ok(folder);
     }
     if folder.exists() {
         eprintln!(
-            "xtask: the libtorch in {} is damaged or outdated and is fetched again",
+            "xtask: {} is damaged or outdated; fetching libtorch again",
             folder.display()
         );
     }
@@ -52,25 +53,25 @@ pub fn ensure(environment: &Environment) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A file beside the folder, named after it: `libtorch-2.11.0-cpu.lock`.
-fn beside(folder: &Path, extension: &str) -> PathBuf {
+/// A file next to the folder, named after it: `libtorch-2.11.0-cpu.lock`.
+fn sibling(folder: &Path, extension: &str) -> PathBuf {
     folder.with_file_name(format!("{}.{extension}", cache::folder_name()))
 }
 
 fn cannot_write(folder: &Path) -> String {
     format!(
-        "cannot write to the cache {}: set CLBENCH_CACHE to a folder that you may write to",
+        "cannot write to the cache {}: set CLBENCH_CACHE to a writable folder",
         folder.display()
     )
 }
 
-/// Waits its turn; the lock goes with the file, and so with the process, however it ends.
+/// Waits for the lock. The system releases it when the file is closed, also if the process dies.
 fn lock(path: &Path) -> Result<File> {
     let file = File::create(path).with_context(|| cannot_write(path))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {
-            eprintln!("xtask: another run is fetching libtorch; waiting for it");
+            eprintln!("xtask: waiting for another run that is fetching libtorch");
         }
         Err(TryLockError::Error(error)) => return Err(error).with_context(|| cannot_lock(path)),
     }
@@ -80,17 +81,18 @@ fn lock(path: &Path) -> Result<File> {
 
 fn cannot_lock(path: &Path) -> String {
     format!(
-        "cannot lock {}: set CLBENCH_CACHE to a folder on a disk of this machine",
+        "cannot lock {}: set CLBENCH_CACHE to a folder on a local disk",
         path.display()
     )
 }
 
-/// The prefix of the folders that runs work in.
+/// The prefix of temporary folders.
 fn part_prefix() -> String {
     format!("{}.part-", cache::folder_name())
 }
 
-/// Only ever called under the lock, so whoever made these is dead. (A pip that outlived its xtask then fails on its own.)
+/// Removes the temporary folders of killed runs. Called only under the lock, so their runs have
+/// ended. A pip that outlived its xtask then fails by itself.
 fn remove_leftovers(root: &Path) -> Result<()> {
     for entry in root.read_dir().with_context(|| cannot_write(root))? {
         let entry = entry.with_context(|| cannot_write(root))?;
@@ -99,14 +101,14 @@ fn remove_leftovers(root: &Path) -> Result<()> {
             .to_string_lossy()
             .starts_with(&part_prefix())
         {
-            // Space is all that is lost if it cannot be removed, and the next run tries again.
+            // If this fails, only space is lost, and the next run tries again.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
     Ok(())
 }
 
-/// The folder that a run works in, gone with it.
+/// A run's temporary folder, removed when dropped.
 struct Part(PathBuf);
 
 impl Drop for Part {
@@ -117,20 +119,20 @@ impl Drop for Part {
 }
 
 fn fetch(python: &Python, folder: &Path) -> Result<()> {
-    let root = folder.parent().expect("the folder lies in the cache");
+    let root = folder.parent().expect("the folder is in the cache");
     let part = Part(root.join(format!("{}{}", part_prefix(), std::process::id())));
     let [wheels, scratch, made] = ["wheels", "scratch", "libtorch"].map(|name| part.0.join(name));
     for folder in [&wheels, &scratch, &made] {
         fs::create_dir_all(folder).with_context(|| cannot_write(folder))?;
     }
     eprintln!(
-        "xtask: fetching {} into {}, once",
+        "xtask: fetching {} into {}",
         super::description(),
         folder.display()
     );
     let requirements = part.0.join("libtorch.txt");
     fs::write(&requirements, cache::REQUIREMENTS).with_context(|| cannot_write(&requirements))?;
-    let log = beside(folder, "pip.log");
+    let log = sibling(folder, "pip.log");
     let download = pip::Download {
         requirements: &requirements,
         wheels: &wheels,
@@ -143,7 +145,7 @@ fn fetch(python: &Python, folder: &Path) -> Result<()> {
             other => format!("{other}, or set LIBTORCH to a libtorch {VERSION} folder"),
         };
         bail!(
-            "libtorch could not be fetched. {fix}. pip's own account is in {}",
+            "cannot fetch libtorch. {fix}. pip's log is {}",
             log.display()
         );
     }
@@ -162,7 +164,7 @@ fn fetch(python: &Python, folder: &Path) -> Result<()> {
 
 fn disk_full(root: &Path) -> String {
     format!(
-        "The disk is full: {SPACE} must be free in {}; make room, or set CLBENCH_CACHE to a folder on another disk",
+        "The disk is full: free {SPACE} in {}, or set CLBENCH_CACHE to a folder on another disk",
         root.display()
     )
 }
@@ -178,7 +180,7 @@ fn unpack(python: &Python, wheels: &Path, made: &Path) -> Result<()> {
         let errors = String::from_utf8_lossy(&output.stderr);
         if pip::is_disk_full(&errors) {
             bail!(disk_full(
-                made.ancestors().nth(2).expect("it lies in the cache")
+                made.ancestors().nth(2).expect("it is in the cache")
             ));
         }
         bail!(
@@ -187,28 +189,29 @@ fn unpack(python: &Python, wheels: &Path, made: &Path) -> Result<()> {
                 .trim()
                 .lines()
                 .last()
-                .unwrap_or("Python said nothing")
+                .unwrap_or("Python reported no reason")
         );
     }
     Ok(())
 }
 
-/// Adds what the wheels do not have, and the inventory that makes the folder count as whole.
+/// Adds files that the wheels lack, and the inventory, which marks the folder as complete.
 fn complete(made: &Path) -> Result<()> {
     // torch-sys compares it with its own version.
     fs::write(made.join("build-version"), format!("{VERSION}+cpu\n"))?;
-    // torch-sys links `torch`, `torch_cpu` and `c10`. The wheel's libtorch.so holds nothing but a dependency on libtorch_cuda.so,
-    // which is not among what was cut out; a linker script stands in for it.
+    // torch-sys links `torch`, `torch_cpu` and `c10`. The wheel's libtorch.so contains only a
+    // dependency on libtorch_cuda.so, which was not extracted, so a linker script replaces it.
     fs::write(made.join("lib/libtorch.so"), "INPUT(libtorch_cpu.so)\n")?;
     cache::write_inventory(made)?;
-    // Headers lost to a power failure show in their sizes; a large library may have its size and yet lack its content.
+    // After a power failure, the inventory shows headers that were lost. A large library may have
+    // its full size but not its content, so libraries are flushed to the disk now.
     for library in made.join("lib").read_dir()? {
         sync(&library?.path())?;
     }
     sync(made)
 }
 
-/// Waits until a file or folder is on the disk.
+/// Flushes a file or folder to the disk.
 fn sync(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|file| file.sync_all())
@@ -220,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_runs_left_behind_is_removed() {
+    fn only_temporary_folders_are_removed() {
         let root = tempfile::tempdir().unwrap();
         let name = cache::folder_name();
         for folder in [

@@ -1,7 +1,7 @@
-//! The download of the wheels, by pip.
+//! Download the wheels with pip.
 //!
-//! Pip brings what a download needs: the user's mirror and proxy settings, retries, and hashes checked before a file counts. It
-//! writes its account to a log file; on the screen there is one bar for all wheels, fed by the growth of what lies on the disk.
+//! Pip handles mirror and proxy settings, retries and hash checks, and logs to a file. The terminal
+//! shows one progress bar for all wheels, which follows the size of the files on the disk.
 
 use super::python::Python;
 use crate::libtorch::VERSION;
@@ -14,13 +14,14 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// The size of the three wheels.
+/// The total size of the three wheels.
 const DOWNLOAD_BYTES: u64 = 543_563_777;
 
-/// The same as users are told it.
+/// The same, for messages.
 pub const DOWNLOAD_MEGABYTES: u64 = megabytes(DOWNLOAD_BYTES);
 
-/// The platforms that the wheels are tagged with, and those between: an older pip takes each name literally.
+/// The platforms that the wheels are tagged with, and those between them: an older pip matches each
+/// name literally.
 const PLATFORMS: [&str; 7] = [
     "manylinux_2_28_x86_64",
     "manylinux_2_27_x86_64",
@@ -33,31 +34,31 @@ const PLATFORMS: [&str; 7] = [
 
 /// The folders and files of one download.
 pub struct Download<'a> {
-    /// What is downloaded, with hashes.
+    /// The wheels and their hashes.
     pub requirements: &'a Path,
     /// Where the wheels go.
     pub wheels: &'a Path,
-    /// Where pip keeps what is under way; on the same disk as the wheels.
+    /// Where pip keeps unfinished files; on the same disk as the wheels.
     pub scratch: &'a Path,
-    /// Pip's account.
+    /// Pip's log file.
     pub log: &'a Path,
 }
 
-/// Why pip failed, as far as its log tells, with what to do about it.
+/// Why pip failed, according to its log. Its text says what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Failure {
     DiskFull,
     WrongHash,
     NoNetwork,
     NotInIndex,
-    /// What it said last.
+    /// The last error in the log.
     Other(String),
 }
 
 impl Download<'_> {
-    /// Runs pip to its end. The outer error is about starting it, the inner one pip's own.
+    /// Runs pip. The outer error means that pip did not start, the inner one that it failed.
     pub fn run(&self, python: &Python) -> Result<Result<(), Failure>> {
-        // Pip would append to it.
+        // Pip would append to an old log.
         let _ = fs::remove_file(self.log);
         let mut command = python.command();
         command.args([
@@ -68,7 +69,7 @@ impl Download<'_> {
             "--no-input",
             "--disable-pip-version-check",
         ]);
-        // Without pip's cache: it would keep another 0.5 GB of what is cut up once.
+        // Pip's cache would keep another 0.5 GB, which is never needed again.
         command.args([
             "--progress-bar",
             "off",
@@ -76,7 +77,8 @@ impl Download<'_> {
             "--no-deps",
             "--only-binary=:all:",
         ]);
-        // The same wheel under any Python; that libtorch comes with Python 3.11's extension modules plays no role.
+        // The same wheel for any Python: libtorch does not depend on the version, only the wheel's
+        // Python modules do.
         command.args(["--implementation", "cp", "--python-version", "3.11"]);
         command.args(["--abi", "cp311", "--abi", "abi3", "--abi", "none"]);
         for platform in PLATFORMS {
@@ -113,9 +115,9 @@ impl Download<'_> {
     }
 }
 
-/// A bar on a terminal, and a line every few seconds elsewhere.
+/// A bar on a terminal, else a line every few seconds.
 struct Progress {
-    /// Draws nothing where there is no terminal.
+    /// Draws nothing without a terminal.
     bar: ProgressBar,
     next_line: std::cell::Cell<Option<Instant>>,
 }
@@ -135,7 +137,7 @@ impl Progress {
     }
 
     fn show(&self, bytes: u64) {
-        // Pip copies a wheel from one folder to the other, so for a moment it is there twice.
+        // Pip copies a wheel from one folder to the other, so for a moment it is counted twice.
         let bytes = bytes.min(DOWNLOAD_BYTES);
         self.bar.set_position(bytes);
         let now = Instant::now();
@@ -153,7 +155,7 @@ const fn megabytes(bytes: u64) -> u64 {
     (bytes + 500_000) / 1_000_000
 }
 
-/// The bytes in all files below a folder; what vanishes meanwhile counts nothing.
+/// The size of all files in a folder and its subfolders. Files that vanish meanwhile are ignored.
 fn size_below(folder: &Path) -> u64 {
     let Ok(entries) = folder.read_dir() else {
         return 0;
@@ -166,21 +168,21 @@ fn size_below(folder: &Path) -> u64 {
     entries.flatten().map(size).sum()
 }
 
-/// Whether what pip or Python wrote speaks of a full disk.
+/// Whether an error of pip or Python reports a full disk.
 pub fn is_disk_full(text: &str) -> bool {
     text.contains("No space left on device") || text.contains("Disk quota exceeded")
 }
 
 fn diagnose(log: &str) -> Failure {
-    let speaks_of = |signs: &[&str]| signs.iter().any(|sign| log.contains(sign));
+    let has = |signs: &[&str]| signs.iter().any(|sign| log.contains(sign));
     if is_disk_full(log) {
         return Failure::DiskFull;
     }
-    if speaks_of(&["DO NOT MATCH THE HASHES"]) {
+    if has(&["DO NOT MATCH THE HASHES"]) {
         return Failure::WrongHash;
     }
-    // After these pip says "no matching distribution" too, so they come first.
-    if speaks_of(&[
+    // These come first, because pip then reports "no matching distribution" as well.
+    if has(&[
         "Retrying (",
         "Max retries exceeded",
         "ConnectionError",
@@ -191,35 +193,36 @@ fn diagnose(log: &str) -> Failure {
     ]) {
         return Failure::NoNetwork;
     }
-    if speaks_of(&["No matching distribution found"]) {
+    if has(&["No matching distribution found"]) {
         return Failure::NotInIndex;
     }
     let last = log
         .lines()
         .rev()
         .find_map(|line| Some(line.split_once("ERROR: ")?.1.trim().to_owned()));
-    Failure::Other(last.unwrap_or_else(|| "it said nothing".to_owned()))
+    Failure::Other(last.unwrap_or_else(|| "it reported no reason".to_owned()))
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DiskFull => write!(f, "The disk is full: make room"),
+            Self::DiskFull => write!(f, "The disk is full: free some space"),
             Self::WrongHash => write!(
                 f,
-                "What pip downloaded is not the file that it should be, so it was not used: see whether a mirror or a proxy (`pip \
-                 config list`) hands out another, and try again"
+                "A downloaded file has the wrong hash and was discarded: check whether a mirror or \
+                 proxy (`pip config list`) serves a different file, and try again"
             ),
             Self::NoNetwork => write!(
                 f,
-                "pip could not reach its package index: see to the network, a proxy (HTTPS_PROXY) and a mirror (`pip config list`), \
-                 and try again"
+                "pip cannot reach its package index: check the network, the proxy (HTTPS_PROXY) \
+                 and the mirror (`pip config list`), and try again"
             ),
             Self::NotInIndex => write!(
                 f,
-                "pip's package index does not have torch {VERSION}: see whether a mirror is set (`pip config list`), and try again"
+                "pip's package index does not have torch {VERSION}: check whether a mirror is set \
+                 (`pip config list`), and try again"
             ),
-            Self::Other(last) => write!(f, "pip failed ({last}): see to that and try again"),
+            Self::Other(last) => write!(f, "pip failed ({last}): fix the cause and try again"),
         }
     }
 }
@@ -229,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cause_is_told_from_what_follows_from_it() {
+    fn the_cause_is_told_apart_from_its_consequences() {
         let no_network = "\
 2026-01-01T00:00:00,000 WARNING: Retrying (Retry(total=0, connect=None, read=None)) after connection broken
 2026-01-01T00:00:00,000 ERROR: No matching distribution found for torch==2.11.0
@@ -258,11 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_network_is_one_sentence_that_says_what_to_do() {
+    fn a_missing_network_is_reported_with_what_to_check() {
         assert_eq!(
             Failure::NoNetwork.to_string(),
-            "pip could not reach its package index: see to the network, a proxy (HTTPS_PROXY) and a mirror (`pip config list`), and \
-             try again"
+            "pip cannot reach its package index: check the network, the proxy (HTTPS_PROXY) and \
+             the mirror (`pip config list`), and try again"
         );
     }
 }

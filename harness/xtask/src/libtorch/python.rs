@@ -1,24 +1,24 @@
-//! The Python that fetches libtorch, and the PyTorch of the user's.
+//! The Python that fetches libtorch, and the user's own PyTorch.
 
 use super::VERSION;
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The oldest pip that takes several `--platform` and `--abi`.
+/// The oldest pip that accepts several `--platform` and `--abi` options.
 const OLDEST_PIP: (u32, u32) = (20, 3);
 
-/// A Python 3 that has a pip of use.
+/// A Python 3 with a recent enough pip.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Python {
-    /// As it is called: `python3`.
+    /// The name of its program, such as `python3`.
     pub name: &'static str,
 }
 
-/// What one name leads to.
+/// What was found under a program's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// No such program, or no Python 3.
+    /// No such program, or one that is not Python 3.
     Nothing,
     WithoutPip,
     /// With the version of its pip.
@@ -26,12 +26,12 @@ enum Found {
 }
 
 impl Python {
-    /// The first of `python3` and `python` that can fetch, or the reason why none can.
+    /// The first of `python3` and `python` that can fetch libtorch.
     pub fn find() -> Result<Self> {
         pick(["python3", "python"].map(|name| (name, ask(name))))
     }
 
-    /// A call of this Python, that reads nothing.
+    /// A command that starts this Python with an empty standard input.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.name);
         command.stdin(Stdio::null());
@@ -50,18 +50,18 @@ fn pick(found: [(&'static str, Found); 2]) -> Result<Python> {
         .find(|(_, found)| *found != Found::Nothing)
     {
         Some((name, Found::WithPip(major, minor))) => bail!(
-            "libtorch is fetched with pip, but the pip {major}.{minor} of {name} is too old; {}.{} or later is needed. Run `{name} \
-             -m pip install --upgrade pip`, {or_own}",
+            "fetching libtorch needs pip {}.{} or later, but {name} has pip {major}.{minor}. Run \
+             `{name} -m pip install --upgrade pip`, {or_own}",
             OLDEST_PIP.0,
             OLDEST_PIP.1
         ),
         Some((name, _)) => bail!(
-            "libtorch is fetched with pip, but {name} has none. Install it (Debian, Ubuntu: `apt-get install python3-pip`; \
-             elsewhere: `{name} -m ensurepip`), {or_own}"
+            "fetching libtorch needs pip, but {name} has none. Install it (Debian, Ubuntu: \
+             `apt-get install python3-pip`; elsewhere: `{name} -m ensurepip`), {or_own}"
         ),
         None => bail!(
-            "libtorch is fetched with Python's pip, but there is no Python 3 (neither python3 nor python). Install it (Debian, \
-             Ubuntu: `apt-get install python3-pip`), {or_own}"
+            "fetching libtorch needs Python 3 with pip, but neither python3 nor python is Python \
+             3. Install it (Debian, Ubuntu: `apt-get install python3-pip`), {or_own}"
         ),
     }
 }
@@ -80,7 +80,7 @@ fn ask(name: &str) -> Found {
     }
 }
 
-/// What a line of Python prints; else why it could not, as Python says it last.
+/// The last line that Python code prints; on failure, the last line of its error.
 fn evaluate(name: &str, code: &str) -> Result<String, String> {
     let output = Command::new(name)
         .args(["-c", code])
@@ -98,24 +98,28 @@ fn evaluate(name: &str, code: &str) -> Result<String, String> {
     }
 }
 
-/// The folder of the PyTorch that the user's Python imports, found as torch-sys finds it.
+/// The folder of the PyTorch that the user's Python imports; torch-sys finds it the same way.
 ///
-/// Setuptools is asked for because torch-sys asks PyTorch for its paths through a module that imports it.
+/// The code also imports setuptools, because the PyTorch module that torch-sys asks for paths needs
+/// it.
 pub fn torch_folder(virtual_env: bool) -> Result<PathBuf> {
     let name = if virtual_env { "python" } else { "python3" };
     let code = "import importlib.util as u, os, setuptools; s = u.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')";
-    let fix = "or unset LIBTORCH_USE_PYTORCH to have libtorch fetched";
+    let fix = "or unset LIBTORCH_USE_PYTORCH to fetch libtorch";
     match evaluate(name, code) {
         Ok(folder) if folder.is_empty() => bail!(
-            "LIBTORCH_USE_PYTORCH is set, but {name} has no PyTorch: `{name} -m pip install torch=={VERSION}`, {fix}"
+            "LIBTORCH_USE_PYTORCH is set, but {name} has no PyTorch: run `{name} -m pip install \
+             torch=={VERSION}`, {fix}"
         ),
         Ok(folder) => Ok(PathBuf::from(folder)),
         Err(reason) if reason.contains("setuptools") => bail!(
-            "LIBTORCH_USE_PYTORCH is set, but {name} has no setuptools, which PyTorch needs to tell its folders: `{name} -m pip \
-             install setuptools`, {fix}"
+            "LIBTORCH_USE_PYTORCH is set, but {name} has no setuptools, which PyTorch needs to \
+             report its paths: run `{name} -m pip install setuptools`, {fix}"
         ),
         Err(reason) => {
-            bail!("LIBTORCH_USE_PYTORCH is set, but {name} does not run ({reason}): fix it, {fix}")
+            bail!(
+                "LIBTORCH_USE_PYTORCH is set, but {name} does not run ({reason}): fix that, {fix}"
+            )
         }
     }
 }
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_with_a_pip_of_use_is_taken() {
+    fn the_first_with_a_recent_pip_is_taken() {
         let pick = |python3, python| {
             pick([("python3", python3), ("python", python)])
                 .unwrap()
@@ -146,20 +150,22 @@ mod tests {
     }
 
     #[test]
-    fn each_lack_is_one_message_that_says_what_to_do() {
+    fn each_message_says_what_is_missing_and_what_to_do() {
         assert_eq!(
             message(Found::Nothing, Found::Nothing),
-            "libtorch is fetched with Python's pip, but there is no Python 3 (neither python3 nor python). Install it (Debian, \
-             Ubuntu: `apt-get install python3-pip`), or set LIBTORCH to a libtorch 2.11.0 folder"
+            "fetching libtorch needs Python 3 with pip, but neither python3 nor python is Python \
+             3. Install it (Debian, Ubuntu: `apt-get install python3-pip`), or set LIBTORCH to a \
+             libtorch 2.11.0 folder"
         );
         assert_eq!(
             message(Found::WithoutPip, Found::Nothing),
-            "libtorch is fetched with pip, but python3 has none. Install it (Debian, Ubuntu: `apt-get install python3-pip`; \
-             elsewhere: `python3 -m ensurepip`), or set LIBTORCH to a libtorch 2.11.0 folder"
+            "fetching libtorch needs pip, but python3 has none. Install it (Debian, Ubuntu: \
+             `apt-get install python3-pip`; elsewhere: `python3 -m ensurepip`), or set LIBTORCH to \
+             a libtorch 2.11.0 folder"
         );
         assert_eq!(
             message(Found::Nothing, Found::WithPip(9, 0)),
-            "libtorch is fetched with pip, but the pip 9.0 of python is too old; 20.3 or later is needed. Run `python -m pip \
+            "fetching libtorch needs pip 20.3 or later, but python has pip 9.0. Run `python -m pip \
              install --upgrade pip`, or set LIBTORCH to a libtorch 2.11.0 folder"
         );
     }

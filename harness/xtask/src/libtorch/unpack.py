@@ -1,4 +1,5 @@
-"""Cuts a CPU libtorch out of PyTorch's wheel and those of the CUDA libraries that libtorch_cpu.so is linked to.
+"""Extract a CPU libtorch from PyTorch's wheel and from those of the CUDA libraries that
+libtorch_cpu.so is linked to.
 
 Usage: unpack.py FOLDER WHEEL...
 """
@@ -12,7 +13,7 @@ LIBRARIES = {"libtorch_cpu.so", "libc10.so", "libgomp.so.1", "libcudart.so.13", 
 
 
 def place(name):
-    """Where a wheel's file goes, or None if it is not wanted."""
+    """The path for a wheel's file, or None if the file is not needed."""
     path = PurePosixPath(name)
     if path.parts[:2] == ("torch", "include"):
         return PurePosixPath(*path.parts[1:])
@@ -32,7 +33,7 @@ for wheel in sys.argv[2:]:
                 continue
             target = folder / target
             target.parent.mkdir(parents=True, exist_ok=True)
-            # Reading to the end checks the file's CRC.
+            # Reading to the end also checks the file's CRC.
             with archive.open(entry) as source, open(target, "wb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
 

@@ -1,16 +1,17 @@
-//! The version of a libtorch folder, read from its files.
+//! Read the version of a libtorch folder from its files.
 
 use std::path::Path;
 
-/// The version without its build suffix (`2.11.0`, not `2.11.0+cpu`), or nothing where the folder does not tell.
+/// The version without its build suffix (`2.11.0`, not `2.11.0+cpu`), or `None` if it is not found.
 ///
-/// The archives of libtorch have a `build-version`; an installed PyTorch has its version in a header.
+/// Archives of libtorch have a file `build-version`; an installed PyTorch has its version in a
+/// header.
 pub fn of_folder(folder: &Path) -> Option<String> {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
     if let Some(text) = read("build-version") {
         return Some(without_suffix(&text).to_owned());
     }
-    // The second is where it was up to 2.8.
+    // The second is the path up to 2.8.
     [
         "include/torch/headeronly/version.h",
         "include/torch/csrc/api/include/torch/version.h",
@@ -27,7 +28,7 @@ fn without_suffix(version: &str) -> &str {
         .map_or(version, |(number, _)| number)
 }
 
-/// From the lines `#define TORCH_VERSION_MAJOR 2` and their like.
+/// Reads lines such as `#define TORCH_VERSION_MAJOR 2`.
 fn of_header(text: &str) -> Option<String> {
     let part = |name: &str| {
         text.lines().find_map(|line| {
@@ -59,7 +60,7 @@ mod tests {
 ";
 
     #[test]
-    fn an_archive_tells_by_its_build_version_and_an_installed_pytorch_by_a_header() {
+    fn the_version_is_in_an_archives_build_version_or_in_an_installed_pytorchs_header() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(of_folder(folder.path()), None);
 

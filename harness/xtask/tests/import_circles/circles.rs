@@ -1,24 +1,24 @@
-//! Which file imports which, and the circles among them.
+//! Which file imports which, and the circles that these imports form.
 
 use crate::module_tree::{FileId, ModuleTree};
 use crate::names::Found;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The imports between files: from one, to another, and the places where that is written.
+/// The imports between files: from one, to another, and where the code says so.
 pub struct Imports<'a> {
     tree: &'a ModuleTree,
     places: BTreeMap<FileId, BTreeMap<FileId, BTreeSet<Place>>>,
 }
 
-/// Whether it is outside of `use`, the path, and its line.
+/// Whether the import is not in a `use`, its path, and its line.
 type Place = (bool, String, usize);
 
-/// Files that all import each other, directly or by way of others: a strongly connected component.
+/// Files that all import each other, directly or through others: a strongly connected component.
 pub struct Circle {
     pub files: Vec<String>,
-    /// The imports between two of them: file, line, path, and the file that defines what the path names. Where there is
-    /// a `use`, what is made of it further down is not listed.
+    /// The imports between two of them: file, line, path, and the file that defines what the path
+    /// names. If there is a `use`, later paths that rely on it are not listed.
     pub imports: Vec<(String, usize, String, String)>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Imports<'a> {
         let mut places: BTreeMap<_, BTreeMap<_, BTreeSet<Place>>> = BTreeMap::new();
         for mention in &tree.mentions {
             let from = tree.modules[mention.module].file;
-            // A module's name alone says nothing yet of what is used in it; the paths through it do.
+            // A module's name alone does not say which of its items are used; paths through it do.
             if let Found::Item(to) = tree.find(mention.module, &mention.path)
                 && to != from
             {
@@ -39,7 +39,7 @@ impl<'a> Imports<'a> {
         Imports { tree, places }
     }
 
-    /// All circles of two files and more, the largest first.
+    /// All circles of two or more files, the largest first.
     pub fn circles(&self) -> Vec<Circle> {
         let count = self.tree.files.len();
         let reached: Vec<_> = (0..count).map(|from| self.reached(from)).collect();
@@ -56,7 +56,7 @@ impl<'a> Imports<'a> {
         circles
     }
 
-    /// The files that one imports, directly or by way of others.
+    /// The files that one imports, directly or through others.
     fn reached(&self, from: FileId) -> BTreeSet<FileId> {
         let mut reached = BTreeSet::new();
         let mut next = vec![from];

@@ -1,11 +1,11 @@
-//! The finder on small crates.
+//! Tests of the circle finder on small crates.
 
 use crate::circles::{Circle, Imports};
 use crate::module_tree::ModuleTree;
 use crate::too_large;
 use std::collections::BTreeMap;
 
-/// The circles of a crate: its files' paths and texts.
+/// The circles of a crate, which is given as the paths and texts of its files.
 fn circles<const N: usize>(files: [(&str, &str); N]) -> Vec<Circle> {
     let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
     let files = BTreeMap::from(files);
@@ -149,7 +149,7 @@ fn globs_count_by_the_names_that_are_used() {
 }
 
 #[test]
-fn what_a_macro_makes_is_its_modules() {
+fn what_a_macro_makes_belongs_to_the_macros_module() {
     let found = members([
         ("lib.rs", "mod a; mod b;"),
         (
@@ -173,9 +173,9 @@ fn test_code_and_other_crates_are_left_out() {
         ),
         (
             "a.rs",
-            "#[cfg(test)] use crate::b::B; pub struct A; \
-             impl A { #[cfg(test)] fn b() -> crate::b::B { crate::b::B } } \
-             #[cfg(test)] mod checks { use crate::b::B; } #[test] fn t() { crate::b::f() } mod tests;",
+            "#[cfg(test)] use crate::b::B; pub struct A; impl A { #[cfg(test)] fn b() -> \
+             crate::b::B { crate::b::B } } #[cfg(test)] mod checks { use crate::b::B; } #[test] fn \
+             t() { crate::b::f() } mod tests;",
         ),
         ("a/tests.rs", "use crate::b::B;"),
         (

@@ -1,10 +1,11 @@
 //! No more than three files of the harness may import each other in a circle.
 //!
-//! Two or three files that know each other are one thought that was too long for one file. In a larger circle no file
-//! can be read, tested or moved without all the others. The test reads `harness/src` with `syn`, attributes every
-//! import to the file that defines what is imported, and prints each circle with the imports that form it.
+//! Two or three files that import each other are one concept that is too long for one file. In a
+//! larger circle no file can be read, tested or moved without all the others. The test parses
+//! `harness/src` with `syn`, attributes every import to the file that defines the imported item,
+//! and prints each circle with the imports that form it.
 //!
-//! To see the small circles too: `cargo test -p xtask --test import_circles -- --nocapture`.
+//! To print the small circles too, run `cargo test -p xtask --test import_circles -- --nocapture`.
 
 mod circles;
 mod examples;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// The largest circle that is no mistake.
+/// The number of files in the largest circle that is allowed.
 const ALLOWED: usize = 3;
 
 #[test]
@@ -26,7 +27,7 @@ fn no_more_than_three_files_of_the_harness_import_each_other_in_a_circle() {
     let mut files = BTreeMap::new();
     gather(&source, &source, &mut files);
     let tree = ModuleTree::read(&files);
-    // A reader that has lost its way finds no circles.
+    // A reader that misses files would find no circles.
     assert!(tree.files.len() > 50, "read only {:?}", tree.files);
 
     let circles = Imports::of(&tree).circles();
@@ -36,18 +37,19 @@ fn no_more_than_three_files_of_the_harness_import_each_other_in_a_circle() {
     let sizes = too_large(&circles);
     assert!(
         sizes.is_empty(),
-        "harness/src has import circles of {sizes:?} files, and {ALLOWED} are allowed; they are printed above. Move \
-         what two files share into a file of its own, or hand it over as an argument"
+        "harness/src has import circles of {sizes:?} files, but at most {ALLOWED} are allowed; \
+         they are printed above. Move what two files share into a third file, or pass it as an \
+         argument"
     );
 }
 
-/// The sizes of the circles that are not allowed.
+/// The sizes of the circles that are too large.
 fn too_large(circles: &[Circle]) -> Vec<usize> {
     let sizes = circles.iter().map(|circle| circle.files.len());
     sizes.filter(|&size| size > ALLOWED).collect()
 }
 
-/// The text of every Rust file below a folder, by its path from `root`.
+/// Adds the text of every Rust file below a folder, keyed by its path from `root`.
 fn gather(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,6 +1,6 @@
 //! A crate's modules: what each defines, what it brings into scope, and which paths it mentions.
 //!
-//! Test code is left out: what is under `#[cfg(test)]` or `#[test]`, and modules called `tests`.
+//! Test code is left out: items under `#[cfg(test)]` or `#[test]`, and modules named `tests`.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ pub type FileId = usize;
 /// Index of a module in [`ModuleTree::modules`].
 pub type ModuleId = usize;
 
-/// All modules that the crate's `lib.rs` leads to. The first is the crate's root.
+/// All modules that the crate's `lib.rs` declares, directly or not. The first is the crate's root.
 pub struct ModuleTree {
     /// Paths from the source folder.
     pub files: Vec<String>,
@@ -21,13 +21,13 @@ pub struct ModuleTree {
     pub mentions: Vec<Mention>,
 }
 
-/// One module, be it a file or a block within one.
+/// One module: a file, or a block in one.
 #[derive(Default)]
 pub struct Module {
     pub file: FileId,
     pub parent: Option<ModuleId>,
     pub children: BTreeMap<String, ModuleId>,
-    /// Names of what is defined here: types, functions, constants, macros.
+    /// Names of the items defined here: types, functions, constants, macros.
     pub items: BTreeSet<String>,
     /// What `use` brings into scope, re-exports included: name and path.
     pub uses: BTreeMap<String, Vec<Vec<String>>>,
@@ -35,7 +35,7 @@ pub struct Module {
     pub globs: Vec<Vec<String>>,
 }
 
-/// A path that stands in a module: in a `use` that is no re-export, or anywhere else.
+/// A path in a module: in a `use` that is not a re-export, or anywhere else.
 pub struct Mention {
     pub module: ModuleId,
     pub line: usize,
@@ -44,7 +44,7 @@ pub struct Mention {
 }
 
 impl ModuleTree {
-    /// Reads a crate whose files are given by their paths from the source folder.
+    /// Reads a crate. Its files are keyed by their paths from the source folder.
     pub fn read(files: &BTreeMap<String, String>) -> ModuleTree {
         let mut reader = Reader {
             sources: files,
@@ -64,9 +64,9 @@ impl ModuleTree {
 struct Reader<'a> {
     sources: &'a BTreeMap<String, String>,
     tree: ModuleTree,
-    /// The module that is being read.
+    /// The current module.
     module: ModuleId,
-    /// Where the files of its children are: empty or with a slash at the end.
+    /// The folder of its children's files: empty, or with a slash at the end.
     folder: String,
 }
 
@@ -114,7 +114,8 @@ impl Reader<'_> {
         });
     }
 
-    /// A tree of `use`, below the names in `prefix`. A re-export is no import, but what it names is in scope.
+    /// Reads the tree of a `use`, below the names in `prefix`. A re-export is not an import, but it
+    /// brings names into scope.
     fn use_tree(&mut self, tree: &UseTree, prefix: &[String], re_export: bool) {
         let (ident, name) = match tree {
             UseTree::Path(path) => {
@@ -150,8 +151,9 @@ impl Reader<'_> {
         }
     }
 
-    /// The paths among tokens that are not parsed, as those of a macro's call. Of attributes' tokens only those of two
-    /// names or more: single ones are keywords of the attribute.
+    /// Reads the paths among tokens that are not parsed, such as those of a macro call. In
+    /// attributes, only paths of two or more names count: single names are the attribute's
+    /// keywords.
     fn tokens(&mut self, tokens: TokenStream, attribute: bool) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let punctuation = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(found)) if found.as_char() == wanted);
@@ -163,7 +165,7 @@ impl Reader<'_> {
             match token {
                 TokenTree::Group(group) => self.tokens(group.stream(), attribute),
                 TokenTree::Literal(literal) if attribute => {
-                    // As in `serde(with = "crate::hexadecimal")`.
+                    // Such as `serde(with = "crate::hexadecimal")`.
                     let text = syn::parse_str::<syn::LitStr>(&literal.to_string());
                     if let Ok(path) = text.and_then(|text| text.parse::<syn::Path>())
                         && path.segments.len() > 1
@@ -179,7 +181,7 @@ impl Reader<'_> {
                         path.push(next.to_string());
                         at += 3;
                     }
-                    // A field or method; the rest of a path that began with `::` or `<T>::`.
+                    // A field or method, or the rest of a path that began with `::` or `<T>::`.
                     let field = start > 0
                         && punctuation(start - 1, '.')
                         && !(start > 1 && punctuation(start - 2, '.'));
@@ -231,7 +233,7 @@ impl Visit<'_> for Reader<'_> {
                 .attrs
                 .iter()
                 .any(|attribute| attribute.path().is_ident("path")),
-            "{here}: `#[path]` on `mod {name}` is not understood; put the file where Rust looks for it"
+            "{here}: `#[path]` on `mod {name}` is not supported; move the file to its default path"
         );
         let parent = self.module;
         let outer = self.folder.clone();
@@ -254,7 +256,7 @@ impl Visit<'_> for Reader<'_> {
     }
 
     fn visit_item_use(&mut self, item: &syn::ItemUse) {
-        // `use ::image` names another crate, even where a module is called `image`.
+        // `use ::image` names another crate, even if there is a module named `image`.
         if item.leading_colon.is_some() {
             return;
         }
@@ -290,7 +292,7 @@ fn names(path: &syn::Path) -> Vec<String> {
     segments.map(|segment| segment.ident.to_string()).collect()
 }
 
-/// An item's attributes, and the name that it defines other than by `mod` and `use`.
+/// An item's attributes, and the name that it defines. `mod` and `use` are handled elsewhere.
 fn described(item: &Item) -> (&[Attribute], Option<&Ident>) {
     match item {
         Item::Const(item) => (&item.attrs, Some(&item.ident)),
@@ -312,7 +314,7 @@ fn described(item: &Item) -> (&[Attribute], Option<&Ident>) {
     }
 }
 
-/// Whether what has this attribute is there in tests alone.
+/// Whether this attribute marks an item that only tests have.
 fn is_test(attribute: &Attribute) -> bool {
     attribute.path().is_ident("test")
         || attribute.path().is_ident("cfg")

@@ -1,4 +1,4 @@
-//! Which file defines what a path names. Re-exports are followed, however many there are.
+//! Find the file that defines what a path names, through any number of re-exports.
 
 use crate::module_tree::{FileId, ModuleId, ModuleTree};
 
@@ -13,7 +13,7 @@ pub enum Found {
     Foreign,
 }
 
-/// The names that are being looked up, so that names that lead to each other come to an end.
+/// The names that are being looked up, so that names that refer to each other do not loop forever.
 type Trail = Vec<(ModuleId, String)>;
 
 impl ModuleTree {
@@ -33,7 +33,7 @@ impl ModuleTree {
                 _ => match self.member(here, name, at + 1 == path.len(), trail) {
                     Some(Found::Module(child)) => here = child,
                     Some(found) => return found,
-                    // A macro of that module's may have made it.
+                    // A macro in that module may have made it.
                     None if inside => return Found::Item(self.modules[here].file),
                     None => return Found::Foreign,
                 },
@@ -43,8 +43,8 @@ impl ModuleTree {
         Found::Module(here)
     }
 
-    /// What a name means in a module. As the last of a path it rather is an item, before others rather a module: a
-    /// function may well be called as the module is that it lies in.
+    /// What a name means in a module. The last name of a path is an item if there is one, every
+    /// other name a module: a function and the module that contains it may have the same name.
     fn member(&self, at: ModuleId, name: &str, last: bool, trail: &mut Trail) -> Option<Found> {
         let step = (at, name.to_owned());
         if trail.contains(&step) {
