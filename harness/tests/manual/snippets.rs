@@ -57,7 +57,8 @@ fn lists_in_yaml_are_valid_yaml() {
 
 #[test]
 fn shown_commands_parse() {
-    let mut parsed = 0;
+    let tasks = fs::read_to_string(root().join("harness/xtask/src/cli.rs")).unwrap();
+    let (mut parsed, mut wrong) = (0, String::new());
     for Block { place, text, .. } in blocks(&["sh", "console"]) {
         for words in commands(&text) {
             let name = words[0].rsplit('/').next().unwrap_or_default();
@@ -66,6 +67,13 @@ fn shown_commands_parse() {
                 // `cargo xtask run` hands its arguments on.
                 ("cargo", Some("xtask")) if words.get(2).is_some_and(|word| word == "run") => {
                     words[2..].to_vec()
+                }
+                ("cargo", Some("xtask")) => {
+                    let task = words.get(2).map_or("", String::as_str);
+                    if !tasks.contains(&format!("\n  {task}")) {
+                        wrong += &format!("{place}: cargo xtask has no `{task}`\n");
+                    }
+                    continue;
                 }
                 ("cargo", Some("run")) if words.contains(&"harness".to_owned()) => {
                     let dashes = words.iter().position(|word| word == "--");
@@ -77,11 +85,12 @@ fn shown_commands_parse() {
             if let Err(error) = Cli::try_parse_from(line)
                 && error.use_stderr()
             {
-                panic!("{place}: {}\n{error}", words.join(" "));
+                wrong += &format!("{place}: {}\n{error}\n", words.join(" "));
             }
             parsed += 1;
         }
     }
+    assert!(wrong.is_empty(), "{wrong}");
     assert!(parsed > 10, "only {parsed} commands");
 }
 
