@@ -108,9 +108,12 @@ fn list(schema: &Value) -> String {
         let items: Vec<String> = items.iter().map(type_of).collect();
         return format!("list of {}", items.join(", "));
     }
-    match &schema["items"] {
-        Value::Null => "list".to_owned(),
-        items => format!("list of {}", type_of(items)),
+    let length = schema["minItems"].as_u64();
+    let length = length.filter(|_| schema["minItems"] == schema["maxItems"]);
+    match (&schema["items"], length) {
+        (Value::Null, _) => "list".to_owned(),
+        (items, None) => format!("list of {}", type_of(items)),
+        (items, Some(length)) => format!("list of {length} × {}", type_of(items)),
     }
 }
 
@@ -169,6 +172,10 @@ mod tests {
             (
                 json!({"type": "array", "items": {"type": "integer"}}),
                 "list of integer",
+            ),
+            (
+                json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+                "list of 2 × number",
             ),
             (
                 json!({"prefixItems": [{"type": "number"}, {"type": "number"}], "type": "array"}),
