@@ -12,6 +12,7 @@ mod golden;
 mod l2p_vit;
 mod layouts;
 mod leaderboard;
+mod manual;
 mod misbehaviour;
 mod plugins;
 mod preprocessing;

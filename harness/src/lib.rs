@@ -17,7 +17,8 @@
 //!
 //! Around them: [`cli`] and [`commands`] are the program, [`error`] and [`exit_code`] what it says
 //! when something is wrong, [`hub`] where weights come from, [`suggest`] its "did you mean",
-//! [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up.
+//! [`cache`] its folder, [`atomic`] how it writes, [`id`] the numbers that must not be mixed up, [`manual`]
+//! the pages of the manual that are made from all this.
 
 pub mod atomic;
 pub mod cache;
@@ -29,6 +30,7 @@ pub mod exit_code;
 pub mod features;
 pub mod hub;
 pub mod id;
+pub mod manual;
 pub mod metric;
 pub mod plugin;
 pub mod report;

@@ -1,4 +1,4 @@
-//! The CSV files of a run; `results/README.md` explains every column.
+//! The CSV files of a run; the page `columns.md` of the manual explains every column.
 //!
 //! Rows come in the order of the records. Measured values have six decimals and seconds three,
 //! always, so equal inputs give equal bytes; what is missing is an empty field. A column is a name
@@ -154,15 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn every_column_is_explained_in_the_results_readme() {
-        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/README.md");
-        let readme = std::fs::read_to_string(readme).unwrap();
+    fn every_column_is_explained_in_the_manual() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/book/src/columns.md");
+        let page = std::fs::read_to_string(page).unwrap();
         let section = |title: &str| {
-            let start = readme.find(&format!("\n## {title}")).expect(title);
-            let end = readme[start + 4..]
+            let start = page.find(&format!("\n## {title}")).expect(title);
+            let end = page[start + 4..]
                 .find("\n## ")
-                .map_or(readme.len(), |end| start + 4 + end);
-            &readme[start..end]
+                .map_or(page.len(), |end| start + 4 + end);
+            &page[start..end]
         };
         let explained = |column: &str, title: &str| {
             let row = format!("\n| `{column}` |");
