@@ -159,8 +159,23 @@ fn plugin_inspect() {
 
 #[test]
 fn the_committed_schema_is_what_the_program_prints() {
-    let committed = fs::read_to_string(root().join("scenarios/scenario.schema.json")).unwrap();
-    assert_eq!(stdout(&["schema"]), committed);
+    let file = root().join("scenarios/scenario.schema.json");
+    let schema = stdout(&["schema"]);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&file, &schema).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&file).unwrap() == schema,
+        "{} is out of date; `clbench schema > scenarios/scenario.schema.json` writes it anew",
+        file.display()
+    );
+    // A strategy's parameters are offered to editors, by its `use` or its own name.
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let lr = &schema["definitions"]["Strategy parameters: linear-head"]["properties"]["lr"];
+    assert_eq!(
+        (&lr["default"], &lr["exclusiveMinimum"]),
+        (&0.01.into(), &0.into())
+    );
 }
 
 #[test]

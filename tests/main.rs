@@ -14,6 +14,7 @@ mod layouts;
 mod leaderboard;
 mod manual;
 mod misbehaviour;
+mod parameters;
 mod plugins;
 mod preprocessing;
 mod quickstart;

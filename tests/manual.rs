@@ -2,8 +2,7 @@
 
 use clbench_tests::{build, nearest_class_mean, root};
 use harness::manual;
-use harness::plugin::PluginFile;
-use serde_json::Value;
+use harness::plugin::{Kind, Parameter, ParameterSchema, PluginFile};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,8 +31,8 @@ fn every_parameter_is_in_the_manual() {
     );
 }
 
-/// The strategies and backbones of all built plugins, with the schema of their parameters.
-fn offered() -> Vec<(String, Value)> {
+/// The strategies and backbones of all built plugins, with their parameters.
+fn offered() -> Vec<(String, Vec<Parameter>)> {
     let built = fs::read_dir(build()).unwrap();
     let mut files: Vec<PathBuf> = built.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "so"));
@@ -42,11 +41,11 @@ fn offered() -> Vec<(String, Value)> {
     let mut offered = Vec::new();
     // A library that is no plugin is none of ours.
     for file in files.iter().filter_map(|file| PluginFile::open(file).ok()) {
-        let manifest = serde_json::to_value(file.manifest()).unwrap();
-        for kind in ["strategies", "backbones"] {
-            for offer in manifest[kind].as_array().into_iter().flatten() {
-                let name = offer["name"].as_str().unwrap().to_owned();
-                offered.push((name, offer["parameters"].clone()));
+        for kind in [Kind::Strategy, Kind::Backbone] {
+            for offer in file.offers(kind) {
+                let schema = ParameterSchema::of(offer)
+                    .unwrap_or_else(|| panic!("`{}` has no schema", offer.name));
+                offered.push((offer.name.clone(), schema.parameters()));
             }
         }
     }

@@ -60,17 +60,17 @@ fn describe(text: &mut String, parameter: &Parameter) {
         path,
         values,
         choices,
-        default,
         required,
         is_set,
         description,
+        ..
     } = parameter;
     let _ = write!(text, "  {path}");
     if !is_set {
         let _ = write!(text, "  ({values}");
-        match default {
+        match parameter.default_text() {
             Some(default) => {
-                let _ = write!(text, ", default {}", yaml(default));
+                let _ = write!(text, ", default {default}");
             }
             None if *required => text.push_str(", required"),
             None => {}
@@ -83,13 +83,6 @@ fn describe(text: &mut String, parameter: &Parameter) {
         let _ = writeln!(text, "      {}", choice.name);
         wrap(text, 10, &choice.description);
     }
-}
-
-/// As a scenario writes it.
-fn yaml(value: &serde_json::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Paragraphs, indented and wrapped.

@@ -1,139 +1,89 @@
 //! The parameters of a strategy or a backbone as a table.
 
 use super::markdown::table;
-use super::types::{choices, code, description, is_required, json_type, properties, type_of};
-use serde_json::Value;
+use crate::plugin::Parameter;
 
-/// The parameters that a JSON Schema describes, one line each: key, value, default, meaning. Keys
-/// of nested objects are joined by dots, as in `vae.epochs`.
-///
-/// The schema has its objects inline, as those of plugin manifests have; choices are a `oneOf` of
-/// constants with a description each.
-pub fn parameters(schema: &Value) -> String {
-    let mut rows = Vec::new();
-    collect(schema, "", &mut rows);
+/// The parameters, one line each: key, value, default, meaning. A set of parameters has no line of
+/// its own: the paths of those in it name it, as in `vae.epochs`.
+pub fn parameters(parameters: &[Parameter]) -> String {
+    let rows: Vec<[String; 4]> = parameters
+        .iter()
+        .filter(|parameter| !parameter.is_set)
+        .map(row)
+        .collect();
     match rows.is_empty() {
         true => "There are no parameters.\n".to_owned(),
         false => table(["parameter", "value", "default", "meaning"], &rows),
     }
 }
 
-fn collect(schema: &Value, prefix: &str, rows: &mut Vec<[String; 4]>) {
-    for (key, value) in properties(schema) {
-        let path = format!("{prefix}{key}");
-        if value.get("properties").is_some() {
-            collect(value, &format!("{path}."), rows);
-            continue;
-        }
-        rows.push([
-            format!("`{path}`"),
-            words(value),
-            default(schema, key, value),
-            meaning(value),
-        ]);
-    }
-}
-
-/// The value in words; a choice's values are in its meaning.
-fn words(schema: &Value) -> String {
-    match choices(schema) {
-        Some(choices) => {
-            let names: Vec<String> = choices.into_iter().map(|(name, _)| name).collect();
-            names.join(", ")
-        }
-        None => type_of(schema),
-    }
-}
-
-fn default(object: &Value, key: &str, value: &Value) -> String {
-    match value.get("default") {
-        Some(Value::Null) | None if is_required(object, key) => "required".to_owned(),
-        Some(Value::Null) | None => "–".to_owned(),
-        Some(default) => match (default, json_type(value)) {
-            (Value::Number(number), Some("number")) => format!("`{}`", shortest(number)),
-            _ => code(default),
-        },
-    }
-}
-
-/// A number as people write it: `2e-4` and not `0.0002`.
-fn shortest(number: &serde_json::Number) -> String {
-    let Some(value) = number.as_f64() else {
-        return number.to_string();
+fn row(parameter: &Parameter) -> [String; 4] {
+    let names = parameter.choices.iter();
+    let names: Vec<_> = names.map(|choice| format!("`{}`", choice.name)).collect();
+    let values = match names.is_empty() {
+        true => parameter.values.clone(),
+        false => names.join(", "),
     };
-    let (plain, scientific) = (format!("{value}"), format!("{value:e}"));
-    match scientific.len() < plain.len() {
-        true => scientific,
-        false => plain,
+    let default = match parameter.default_text() {
+        Some(default) => format!("`{default}`"),
+        None if parameter.required => "required".to_owned(),
+        None => "–".to_owned(),
+    };
+    let mut meaning = parameter.description.clone();
+    for choice in &parameter.choices {
+        meaning += &format!(" `{}`: {}", choice.name, choice.description);
     }
-}
-
-fn meaning(schema: &Value) -> String {
-    let mut text = description(schema).to_owned();
-    for (name, meaning) in choices(schema).unwrap_or_default() {
-        if !meaning.is_empty() {
-            text += &format!(" {name}: {meaning}");
-        }
-    }
-    text
+    [format!("`{}`", parameter.path), values, default, meaning]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::Choice;
     use expect_test::expect;
     use serde_json::json;
 
     #[test]
     fn nested_parameters_are_dotted_and_choices_explained() {
-        let schema = json!({
-            "type": "object",
-            "properties": {
-                "generator": {
-                    "description": "Kind of generator.",
-                    "default": "vae",
-                    "oneOf": [
-                        {"const": "vae", "description": "A variational autoencoder."},
-                        {"const": "gaussian", "description": "A diagonal Gaussian."},
-                    ],
-                },
-                "layers": {
-                    "type": "array",
-                    "items": {"type": "integer", "minimum": 1},
-                    "default": [1, 2],
-                },
-                "momentum": {"type": ["number", "null"], "default": null},
-                "path": {"type": "string", "description": "The folder a|b."},
-                "vae": {
-                    "type": "object",
-                    "description": "The autoencoders.",
-                    "properties": {
-                        "epochs": {"type": "integer", "default": 500, "minimum": 1},
-                        "lr": {
-                            "type": "number",
-                            "description": "Learning rate of\nAdam.",
-                            "default": 0.0002,
-                            "exclusiveMinimum": 0,
-                        },
-                    },
-                },
+        let parameter = |path: &str, values: &str, default| Parameter {
+            path: path.into(),
+            values: values.into(),
+            choices: Vec::new(),
+            default,
+            required: false,
+            is_set: false,
+            description: "What it does.".into(),
+        };
+        let choice = |name: &str| Choice {
+            name: name.into(),
+            description: format!("That is {name}."),
+        };
+        let listed = [
+            Parameter {
+                choices: vec![choice("vae"), choice("gaussian")],
+                ..parameter("generator", "choice", Some(json!("vae")))
             },
-            "required": ["path"],
-        });
+            Parameter {
+                is_set: true,
+                ..parameter("vae", "set of parameters", None)
+            },
+            parameter("vae.lr", "number, above 0", Some(json!(0.0002))),
+            Parameter {
+                required: true,
+                description: "A folder a|b.".into(),
+                ..parameter("path", "string", None)
+            },
+            parameter("clip", "number", None),
+        ];
         expect![[r#"
             | parameter | value | default | meaning |
             | --- | --- | --- | --- |
-            | `generator` | `vae`, `gaussian` | `vae` | Kind of generator. `vae`: A variational autoencoder. `gaussian`: A diagonal Gaussian. |
-            | `layers` | list of integer ≥ 1 | `[1, 2]` |  |
-            | `momentum` | number | – |  |
-            | `path` | text | required | The folder a\|b. |
-            | `vae.epochs` | integer ≥ 1 | `500` |  |
-            | `vae.lr` | number > 0 | `2e-4` | Learning rate of Adam. |
+            | `generator` | `vae`, `gaussian` | `vae` | What it does. `vae`: That is vae. `gaussian`: That is gaussian. |
+            | `vae.lr` | number, above 0 | `2e-4` | What it does. |
+            | `path` | string | required | A folder a\|b. |
+            | `clip` | number | – | What it does. |
         "#]]
-        .assert_eq(&parameters(&schema));
-        assert_eq!(
-            parameters(&json!({"type": "object"})),
-            "There are no parameters.\n"
-        );
+        .assert_eq(&parameters(&listed));
+        assert_eq!(parameters(&[]), "There are no parameters.\n");
     }
 }

@@ -76,6 +76,24 @@ pub struct Parameter {
     pub description: String,
 }
 
+impl Parameter {
+    /// The default as people write it: `2e-4` rather than `0.0002`.
+    pub fn default_text(&self) -> Option<String> {
+        Some(match self.default.as_ref()? {
+            Value::String(text) => text.clone(),
+            Value::Number(number) if number.is_f64() => {
+                let value = number.as_f64().unwrap_or_default();
+                let (plain, scientific) = (format!("{value}"), format!("{value:e}"));
+                match scientific.len() < plain.len() {
+                    true => scientific,
+                    false => plain,
+                }
+            }
+            other => other.to_string(),
+        })
+    }
+}
+
 /// A value that a schema does not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidParameter {
