@@ -13,12 +13,13 @@
 //! so in the same words and place, with [`Scenario::key_error`].
 //!
 //! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how
-//! to fix it.
+//! to fix it. What is allowed but limits what the figures can be compared with is a [`Warning`].
 
 mod domain;
 mod error;
 mod expectation;
 mod grid;
+mod guide;
 mod load;
 mod overrides;
 mod resolve;
@@ -30,7 +31,7 @@ pub mod spec;
 mod tests;
 mod yaml;
 
-pub use error::{Problem, ScenarioError};
+pub use error::{Problem, ScenarioError, Warning};
 pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
 pub use overrides::{OverrideError, SetOverride};

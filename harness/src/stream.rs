@@ -10,12 +10,14 @@
 //! always a range that starts at 0. The domain's own numbers ([`Label`](crate::id::Label)) come
 //! back at the edges only.
 //!
-//! [`open`] opens a scenario's domain and checks that its streams can be cut.
+//! [`open`] opens a scenario's domain and checks that its streams can be cut. [`warnings`] are about
+//! what limits how its figures can be compared.
 
 mod class_order;
 mod error;
 pub mod open;
 mod tasks;
+pub mod warnings;
 
 pub use class_order::{ClassOrder, Convention, SeedRef};
 pub use error::StreamError;

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::plugin::{Kind, PluginError, PluginFault, Registry};
 use crate::scenario::Scenario;
 use crate::stream::open::{Restriction, open};
+use crate::stream::warnings::warnings;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
         counted(seeds, "seed"),
         counted(domains * strategies * seeds, "cell")
     );
+    let mut classes = Vec::new();
     for domain in &scenario.domains {
         // A scenario can be checked before its images have been fetched.
         if let Some(path) = domain.source.root().filter(|path| !path.exists()) {
@@ -34,9 +36,11 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
                 domain.name,
                 path.display()
             );
+            classes.push(None);
             continue;
         }
         let summary = open(&scenario, domain, Restriction::default())?.summary;
+        classes.push(Some(summary.classes.len()));
         let _ = writeln!(
             text,
             "  domain {}: {} classes, {} train, {} test, split {}",
@@ -81,7 +85,11 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
         }
     }
     text.extend(unchecked.iter().map(|line| format!("{line}\n")));
-    print(&text)
+    print(&text)?;
+    for warning in warnings(&scenario, &classes) {
+        eprintln!("warning: {warning}");
+    }
+    Ok(())
 }
 
 /// A scenario can be checked before any plugin is built.

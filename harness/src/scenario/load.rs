@@ -1,6 +1,7 @@
 //! From a file to the scenario, and back to the file's lines.
 
-use super::error::{Problem, ScenarioError};
+use super::error::{Problem, ScenarioError, Warning};
+use super::guide::guide;
 use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::resolved::Scenario;
@@ -58,8 +59,11 @@ impl Scenario {
             let found = format.in_words();
             return Err(tree.error(&KeyPath::top("format"), Problem::UnknownFormat { found }));
         }
-        let spec = serde_path_to_error::deserialize(tree.root())
-            .map_err(|error| tree.error(&error.path().into(), error.into_inner()))?;
+        let spec = serde_path_to_error::deserialize(tree.root()).map_err(|error| {
+            let key = error.path().into();
+            let problem = guide(&tree, &key, error.into_inner());
+            tree.error(&key, problem)
+        })?;
         resolve(spec, tree)
     }
 
@@ -67,6 +71,12 @@ impl Scenario {
     /// exist, more tasks than the domain has classes, a parameter that the plugin refuses.
     pub fn key_error(&self, key: &KeyPath, message: impl Into<String>) -> ScenarioError {
         self.tree.error(key, Problem::Later(message.into()))
+    }
+
+    /// A warning about a key of this scenario.
+    pub fn key_warning(&self, key: &KeyPath, message: impl Into<String>) -> Warning {
+        let origin = self.tree.origin(key).cloned();
+        Warning::new(self.tree.file(), origin, key.clone(), message.into())
     }
 
     /// Where this key was written; if it was not, where the closest key around it was.

@@ -135,7 +135,7 @@ fn segments(root: &Node, key: &str) -> Result<Vec<String>, Problem> {
 }
 
 /// The keys of an entry, as its schema lists them.
-fn keys_of<T: JsonSchema>() -> Vec<String> {
+pub(super) fn keys_of<T: JsonSchema>() -> Vec<String> {
     let schema = schema_for!(T);
     let properties = schema
         .get("properties")

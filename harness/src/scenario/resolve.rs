@@ -11,6 +11,7 @@ use super::yaml::{KeyPath, Tree};
 use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
 use crate::domain::{KeyError, Source, check_entries};
 use crate::id::Seed;
+use crate::plugin::PluginFault;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -108,7 +109,7 @@ impl Resolver<'_> {
         match given {
             Some(name) if good(&name) => Ok(name),
             Some(name) => {
-                let allowed = "small letters, digits, `-` and `_`";
+                let allowed = "lowercase letters, digits, `-` and `_`";
                 Err(self.error(&KeyPath::top("name"), Problem::BadName { name, allowed }))
             }
             None => {
@@ -269,7 +270,7 @@ impl Resolver<'_> {
         self.entry_name(&key, &name)?;
         Ok(BackboneUse {
             use_: self.use_(&key, written.use_, &name)?,
-            plugin: self.path(&key.join("plugin"), written.plugin)?,
+            plugin: self.plugin(&key.join("plugin"), written.plugin)?,
             parameters: Value::Object(written.parameters.unwrap_or_default()),
             name,
         })
@@ -386,7 +387,7 @@ impl Resolver<'_> {
         let key = KeyPath::top("strategies").join(name);
         self.entry_name(&key, name)?;
         let use_ = self.use_(&key, written.use_, name)?;
-        let plugin = self.path(&key.join("plugin"), written.plugin)?;
+        let plugin = self.plugin(&key.join("plugin"), written.plugin)?;
         let backbones =
             self.strategy_backbones(&key, written.backbone, written.backbones, declared)?;
         if let Some(trials) = written.trials {
@@ -494,14 +495,21 @@ impl Resolver<'_> {
         }
     }
 
-    /// A path that may be missing.
-    fn path(
+    /// The path of a plugin's file, if one is given. A folder is a mistake of the scenario: most
+    /// likely the crate that the plugin is built from.
+    fn plugin(
         &self,
         key: &KeyPath,
         written: Option<String>,
     ) -> Result<Option<PathBuf>, ScenarioError> {
-        let path = written.map(|written| self.written_path(key, written));
-        path.transpose()
+        let Some(written) = written else {
+            return Ok(None);
+        };
+        let path = self.written_path(key, written.clone())?;
+        match PluginFault::of_folder(&path, Path::new(&written)) {
+            Some(fault) => Err(self.error(key, Problem::Later(fault.to_string()))),
+            None => Ok(Some(path)),
+        }
     }
 
     /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
@@ -513,6 +521,14 @@ impl Resolver<'_> {
                     fix: "write a path",
                 },
             ));
+        }
+        if let Some(found) = path.chars().find(|letter| letter.is_control()) {
+            let found = match found {
+                '\n' => "a line break",
+                '\t' => "a tab",
+                _ => "a control character",
+            };
+            return Err(self.error(key, Problem::EscapeInPath { found }));
         }
         let path = Path::new(&path);
         if let Ok(below_home) = path.strip_prefix("~") {

@@ -12,6 +12,7 @@
 //! - [`tree`] holds the nodes, finds them by their path, and replaces them.
 //! - [`deserialize`] hands the nodes to serde.
 //! - [`path`] and [`place`] say which key, and where.
+//! - [`syntax`] explains why a text is not YAML; [`flow`] shows a value in a message.
 //!
 //! `serde_yaml` itself cannot build the tree, since its values forget their lines. `serde-saphyr`
 //! knows lines, but reads untyped values by other rules (`yes` is true, `012` is 12, `!tag` is
@@ -20,14 +21,17 @@
 //! [`Deserializer`]: serde::Deserializer
 
 mod deserialize;
+mod flow;
 mod parse;
 pub(super) mod path;
 pub(super) mod place;
 mod scalar;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
 
+pub use flow::{shortened, text_in_flow};
 pub use path::{KeyPath, Segment};
 pub use place::{Origin, Place};
 pub use tree::{Node, Tree, Value};

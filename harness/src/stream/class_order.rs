@@ -156,8 +156,8 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the class order is drawn by numpy with the seed 4294967296, but numpy.random.seed takes seeds from 0 to \
-             4294967295: choose a smaller seed"
+            "numpy takes seeds from 0 to 4294967295, but the class order has the seed 4294967296; \
+             choose a smaller one"
         );
         assert!(
             ClassOrder::python(SeedRef::CellSeed)

@@ -87,7 +87,7 @@ pub struct ClassRange {
 pub struct OrderDigest(String);
 
 impl Tasks {
-    fn sizes(&self, classes: u32) -> Result<Vec<u32>, StreamError> {
+    pub(super) fn sizes(&self, classes: u32) -> Result<Vec<u32>, StreamError> {
         let tasks = match self {
             Self::Count(tasks) => *tasks,
             Self::Sizes(sizes) => u32::try_from(sizes.len()).unwrap_or(u32::MAX),
@@ -320,23 +320,23 @@ mod tests {
     fn a_stream_that_cannot_be_cut_is_refused() {
         assert_eq!(
             message(Tasks::Count(0)),
-            "a stream of 0 tasks: give at least one task"
+            "the stream has no tasks; give it at least one"
         );
         assert_eq!(
             message(Tasks::Sizes(vec![])),
-            "a stream of 0 tasks: give at least one task"
+            "the stream has no tasks; give it at least one"
         );
         assert_eq!(
             message(Tasks::Count(11)),
-            "11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks"
+            "11 tasks, but only 10 classes; every task needs a class, so use at most 10 tasks"
         );
         assert_eq!(
             message(Tasks::Sizes(vec![5, 0, 5])),
-            "task 2 has the size 0: every task needs at least one class"
+            "task 2 has the size 0; every task needs at least one class"
         );
         assert_eq!(
             message(Tasks::Sizes(vec![5, 4])),
-            "the task sizes add up to 9, but the domain has 10 classes: the two must agree"
+            "the task sizes add up to 9, but the domain has 10 classes; the two must agree"
         );
     }
 

@@ -3,6 +3,7 @@
 use super::path::{KeyPath, Segment};
 use super::place::{Origin, Place};
 use super::scalar;
+use super::syntax::{self, Bracket, Explanation};
 use super::tree::{Mapping, Node, Tree, Value};
 use crate::scenario::error::{Problem, ScenarioError};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -187,14 +188,16 @@ impl<'text> Builder<'text> {
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Fault> {
         self.no_key("an alias", place)?;
         let Some(target) = self.anchors.get(&anchor).cloned() else {
-            let message = "an alias stands inside the value that it repeats".to_owned();
+            let message = "this alias is inside the value that it repeats".to_owned();
             return Err(self.fault_of_value(place, Problem::Syntax { message }));
         };
         self.check_depth(target.height, place)?;
         self.repeated = self.repeated.saturating_add(target.size);
         let most = self.text.len().saturating_mul(MOST_REPEATED);
         if self.repeated > most.max(ALWAYS_REPEATED) {
-            return Err(of_the_file("repetition limit exceeded"));
+            return Err(of_the_file(
+                "its aliases repeat more text than a scenario can need",
+            ));
         }
         self.value(target, place);
         Ok(())
@@ -233,7 +236,8 @@ impl<'text> Builder<'text> {
                 mut entries, merge, ..
             } => {
                 if let Some(merge) = merge {
-                    merge_into(&mut entries, &merge.value)?;
+                    merge_into(&mut entries, &merge.value)
+                        .map_err(|problem| self.fault_of_merge(&merge, problem))?;
                 }
                 Value::Mapping(entries.into())
             }
@@ -351,23 +355,21 @@ impl<'text> Builder<'text> {
         // Its path would fill the screen.
         Err(Fault {
             place: Some(place),
-            ..of_the_file("recursion limit exceeded")
+            ..of_the_file(syntax::TOO_DEEP)
         })
     }
 
-    /// The parser's complaint. Inside brackets it names the line of the opening one: a bracket that
-    /// was never closed is the usual cause, and the parser notices only lines later.
+    /// The parser's complaint, explained.
     fn syntax_fault(&self, error: &ScanError) -> Fault {
         let place = Place::of(Span::empty(*error.marker()));
-        let mut message = error.info().to_owned();
-        if let Some(open) = self.open.last() {
+        let bracket = self.open.last().and_then(|open| {
             let Place { line, column, .. } = open.begin;
-            let opening = self.text.lines().nth(line as usize - 1);
-            let bracket = opening.and_then(|line| line.chars().nth(column as usize - 1));
-            if let Some(bracket @ ('[' | '{')) = bracket {
-                message += &format!(", inside the `{bracket}` that line {line} opens");
-            }
-        }
+            let opening = self.text.lines().nth(line as usize - 1)?;
+            let sign = opening.chars().nth(column as usize - 1)?;
+            matches!(sign, '[' | '{').then_some(Bracket { sign, line })
+        });
+        let Explanation { place, message } =
+            syntax::explain(error.info(), self.text, place, bracket);
         self.fault(place, Problem::Syntax { message })
     }
 
@@ -396,6 +398,24 @@ impl<'text> Builder<'text> {
         }
     }
 
+    /// About what `<<` holds in the mapping that has just ended.
+    fn fault_of_merge(&self, merge: &Node, problem: Problem) -> Fault {
+        let place = match &merge.origin {
+            Some(Origin::File(place)) => Some(*place),
+            _ => None,
+        };
+        let around = match self.open.last().map(|open| &open.inside) {
+            Some(Inside::List(items)) => self.path().index(items.len()),
+            _ => self.path(),
+        };
+        let key = around.join(MERGE);
+        Fault {
+            key,
+            place,
+            problem,
+        }
+    }
+
     /// The path of the innermost key that has begun, or of the list that is open.
     fn path(&self) -> KeyPath {
         let innermost = self.open.len().saturating_sub(1);
@@ -419,7 +439,7 @@ fn full(tag: Option<Cow<'_, Tag>>) -> Option<String> {
 
 /// Adds what `<<` holds, a mapping or several, to the entries of its mapping. An entry of the
 /// mapping itself wins over a merged one, and an earlier merged mapping over a later one.
-fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Fault> {
+fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Problem> {
     let mut add = |mapping: &Mapping| {
         for (key, node) in mapping {
             if !entries.contains_key(key) {
@@ -433,27 +453,21 @@ fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Fault> {
             for item in items.iter() {
                 match &item.value {
                     Value::Mapping(mapping) => add(mapping),
-                    Value::List(_) => {
-                        let message = "expected a mapping for merging, but found sequence";
-                        return Err(of_the_file(message));
-                    }
-                    Value::Tagged(_) => {
-                        return Err(of_the_file("unexpected tagged value in merge"));
-                    }
-                    _ => {
-                        let message = "expected a mapping for merging, but found scalar";
-                        return Err(of_the_file(message));
-                    }
+                    other => return Err(not_merged("a list with", other)),
                 }
             }
         }
-        Value::Tagged(_) => return Err(of_the_file("unexpected tagged value in merge")),
-        _ => {
-            let message = "expected a mapping or list of mappings for merging, but found scalar";
-            return Err(of_the_file(message));
-        }
+        other => return Err(not_merged("", other)),
     }
     Ok(())
+}
+
+/// `<<` holds what cannot be merged.
+fn not_merged(around: &str, value: &Value) -> Problem {
+    let found = format!("{around} {}", value.in_words());
+    Problem::Merge {
+        found: found.trim_start().to_owned(),
+    }
 }
 
 /// A complaint that points at no line.

@@ -124,6 +124,15 @@ impl Tree {
         origin
     }
 
+    /// The value of this key, if it is there.
+    pub fn node(&self, key: &KeyPath) -> Option<&Node> {
+        let (mut node, mut segments) = (&self.root, key.segments());
+        while !segments.is_empty() {
+            (node, segments) = node.step(segments)?;
+        }
+        Some(node)
+    }
+
     /// An error about this key.
     pub fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
         let origin = self.origin(key).cloned();

@@ -1,0 +1,319 @@
+//! What newcomers write, and what they meant.
+//!
+//! serde knows that a key is unknown or a value of the wrong type. For the mistakes that people who
+//! come from other tools make (parameters beside `use:`, a list of strategies, a number of seeds)
+//! the tree shows what was meant, and [`guide`] turns the problem into one that says what to write
+//! instead. Any other problem stays as it is.
+
+use super::error::Problem;
+use super::overrides::keys_of;
+use super::spec;
+use super::yaml::{KeyPath, Node, Segment, Tree, Value, shortened, text_in_flow};
+use crate::domain::Source;
+use crate::suggest::closest;
+use std::iter;
+
+/// The problem with this key, with what to write instead if that is known.
+pub(super) fn guide(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
+    let Some(names) = names(key) else {
+        return match key.segments() {
+            [.., Segment::Index(_)] => of_an_entry(tree, key, problem),
+            _ => problem,
+        };
+    };
+    match problem {
+        Problem::UnknownKey {
+            key: unknown,
+            known,
+        } => of_an_unknown_key(tree, key, &names, unknown, known),
+        Problem::WrongType { expected, found } => {
+            let Some(node) = tree.node(key) else {
+                return Problem::WrongType { expected, found };
+            };
+            of_a_wrong_type(tree, &names, node, expected, found)
+        }
+        problem => problem,
+    }
+}
+
+/// The keys of a path that leads through mappings alone.
+fn names(key: &KeyPath) -> Option<Vec<&str>> {
+    let segments = key.segments().iter();
+    let names = segments.map(|segment| match segment {
+        Segment::Key(name) => Some(name.as_str()),
+        Segment::Index(_) => None,
+    });
+    names.collect()
+}
+
+/// Of an entry of a list: a number that was written as text.
+fn of_an_entry(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
+    match (problem, tree.node(key)) {
+        (Problem::WrongType { expected, found }, Some(node)) => {
+            match digits(&expected, &node.value) {
+                Some(instead) => instead_of(expected, found, instead),
+                None => Problem::WrongType { expected, found },
+            }
+        }
+        (problem, _) => problem,
+    }
+}
+
+fn instead_of(expected: String, found: String, instead: String) -> Problem {
+    let problem = Box::new(Problem::WrongType { expected, found });
+    Problem::Instead { problem, instead }
+}
+
+fn of_an_unknown_key(
+    tree: &Tree,
+    path: &KeyPath,
+    names: &[&str],
+    key: String,
+    known: Vec<String>,
+) -> Problem {
+    let value = tree.node(path);
+    if let Some((name, rest)) = key.split_once(':')
+        && value.is_some_and(|node| node.value == Value::Null)
+    {
+        let instead = format!("{name}: {rest}");
+        let key = name.to_owned();
+        return Problem::NoSpace { key, instead };
+    }
+    let shown = value.map_or_else(|| "…".to_owned(), Node::in_flow);
+    if let [top] = names
+        && let Some(problem) = of_an_unknown_top_key(top, value, &shown)
+    {
+        return problem;
+    }
+    if closest(&key, known.iter().map(String::as_str)).is_some() {
+        return Problem::UnknownKey { key, known };
+    }
+    let in_stream = || keys_of::<spec::Stream>().contains(&key);
+    let at_the_top = || keys_of::<spec::Scenario>().contains(&key);
+    let example = format!("{key}: {shown}");
+    match names {
+        [_] | ["domains", _, _] | ["strategies", _, _] if in_stream() => Problem::Misplaced {
+            key,
+            place: "under `stream:`",
+            example: format!("stream: {{{example}}}"),
+        },
+        ["stream" | "domains" | "strategies" | "backbones", ..] if at_the_top() => {
+            Problem::Misplaced {
+                key,
+                place: "at the top level of the scenario",
+                example,
+            }
+        }
+        ["strategies" | "backbones", name, _] => {
+            let around = KeyPath::top(names[0]).join(name);
+            let entries = tree.node(&around).and_then(Node::mapping);
+            let entries = entries.into_iter().flatten();
+            let unknown = entries
+                .filter(|(other, _)| closest(other, known.iter().map(String::as_str)).is_none());
+            let (keys, parameters): (Vec<_>, Vec<_>) = unknown
+                .map(|(key, node)| {
+                    let pair = format!("{}: {}", text_in_flow(key), node.in_flow());
+                    (key.as_ref().to_owned(), pair)
+                })
+                .unzip();
+            if keys.is_empty() {
+                return Problem::UnknownKey { key, known };
+            }
+            let parameters = shortened(parameters.into_iter());
+            let example = format!("{name}: {{parameters: {{{parameters}}}}}");
+            Problem::ParametersOutside { key, keys, example }
+        }
+        _ => Problem::UnknownKey { key, known },
+    }
+}
+
+/// Keys at the top that other tools, or other words, have.
+fn of_an_unknown_top_key(key: &str, node: Option<&Node>, shown: &str) -> Option<Problem> {
+    let unknown = |known: &str, instead: String| {
+        let problem = Box::new(Problem::UnknownKey {
+            key: key.to_owned(),
+            known: Vec::new(),
+        });
+        Some(Problem::Instead {
+            problem,
+            instead: format!("{known}: {instead}"),
+        })
+    };
+    let entries = |table: &str| match node.and_then(|node| named(table, node)) {
+        Some(entries) => entries,
+        None => "{NAME: {…}}".to_owned(),
+    };
+    match key {
+        "seed" => match node.map(|node| &node.value) {
+            Some(Value::List(_)) => unknown("seeds", shown.to_owned()),
+            _ => unknown("seeds", format!("[{shown}]")),
+        },
+        "backbone" | "model" | "models" => unknown("backbones", entries("backbones")),
+        "strategy" | "method" | "methods" => unknown("strategies", entries("strategies")),
+        "domain" | "dataset" | "datasets" => unknown("domains", entries("domains")),
+        _ => None,
+    }
+}
+
+/// What a table of named entries would be if this is the name of one, or a list of names.
+fn named(table: &str, node: &Node) -> Option<String> {
+    let entry = |node: &Node| match &node.value {
+        Value::Text(name) => Some(format!("{}: {}", text_in_flow(name), body(table, name))),
+        // `- coop: {…}` is a list of mappings with one key each.
+        Value::Mapping(entries) if entries.len() == 1 => {
+            let (name, node) = entries.first()?;
+            match &node.value {
+                Value::Null => Some(format!("{}: {}", text_in_flow(name), body(table, name))),
+                _ => Some(format!("{}: {}", text_in_flow(name), node.in_flow())),
+            }
+        }
+        Value::Mapping(entries) => {
+            let Value::Text(name) = &entries.get("name")?.value else {
+                return None;
+            };
+            Some(format!("{}: {{…}}", text_in_flow(name)))
+        }
+        _ => None,
+    };
+    let entries = match &node.value {
+        Value::List(items) if !items.is_empty() => {
+            items.iter().map(entry).collect::<Option<Vec<_>>>()?
+        }
+        Value::Text(_) => vec![entry(node)?],
+        _ => return None,
+    };
+    Some(format!("{{{}}}", shortened(entries.into_iter())))
+}
+
+/// What a named entry needs at least.
+fn body(table: &str, name: &str) -> String {
+    match table {
+        "domains" if Source::NAMES.contains(&name) => format!("{{source: {name}}}"),
+        "domains" => "{source: …}".to_owned(),
+        _ => "{}".to_owned(),
+    }
+}
+
+fn of_a_wrong_type(
+    tree: &Tree,
+    names: &[&str],
+    node: &Node,
+    expected: String,
+    found: String,
+) -> Problem {
+    let shown = node.in_flow();
+    let last = names.last().copied().unwrap_or_default();
+    let in_stream = matches!(names, ["stream", _] | ["domains", _, "stream", _]);
+    let instead = match (names, &node.value) {
+        (_, Value::List(_)) if in_stream && last == "tasks" => {
+            return Problem::TasksListed { sizes: shown };
+        }
+        (_, Value::Number(number)) if in_stream && last == "task_sizes" => {
+            let count = number.to_string();
+            return Problem::SizesCounted { found, count };
+        }
+        (_, Value::List(items)) if in_stream && last == "class_order" => {
+            return match classes(tree, names, items) {
+                Some(classes) => Problem::ClassOrderListed { classes },
+                None => instead_of(expected, found, "class_order: {numpy: seed}".to_owned()),
+            };
+        }
+        (_, Value::Number(_)) if in_stream && last == "class_order" => {
+            Some(format!("class_order: {{numpy: {shown}}}"))
+        }
+        (["seeds"], Value::Number(_)) => return Problem::SeedsCounted { found, seed: shown },
+        (["stream"] | ["domains", _, "stream"], Value::Number(_)) => {
+            Some(format!("stream: {{tasks: {shown}}}"))
+        }
+        ([table @ ("strategies" | "backbones" | "domains")], _) => {
+            named(table, node).map(|entries| format!("{table}: {entries}"))
+        }
+        (["backbones", name], Value::Text(_)) => {
+            Some(format!("{name}: {{parameters: {{path: {shown}}}}}"))
+        }
+        (["domains", name], Value::Text(text)) if Source::NAMES.contains(&&**text) => {
+            Some(format!("{name}: {{source: {text}}}"))
+        }
+        (["domains", name], Value::Text(_)) => {
+            Some(format!("{name}: {{source: image-folder, path: {shown}}}"))
+        }
+        (["strategies", _, "backbone"], Value::List(_)) => Some(format!("backbones: {shown}")),
+        (["strategies" | "backbones", _, "parameters"], Value::List(items)) => {
+            merged(items).map(|pairs| format!("parameters: {pairs}"))
+        }
+        (_, Value::Text(_) | Value::Number(_) | Value::Bool(_)) if expected == "a list" => {
+            Some(format!("{last}: [{shown}]"))
+        }
+        (_, value) => digits(&expected, value).map(|digits| format!("{last}: {digits}")),
+    };
+    match instead {
+        Some(instead) => instead_of(expected, found, instead),
+        None => Problem::WrongType { expected, found },
+    }
+}
+
+/// `- lr: 0.1` and `- epochs: 5` as one mapping.
+fn merged(items: &[Node]) -> Option<String> {
+    let mappings = items.iter().map(Node::mapping);
+    let mappings: Vec<_> = mappings.collect::<Option<_>>()?;
+    let pairs = mappings.into_iter().flatten();
+    let pairs = pairs.map(|(key, node)| format!("{}: {}", text_in_flow(key), node.in_flow()));
+    (!items.is_empty()).then(|| format!("{{{}}}", shortened(pairs)))
+}
+
+/// The whole number that this text is, without its quotes or separators.
+fn digits(expected: &str, value: &Value) -> Option<String> {
+    let Value::Text(text) = value else {
+        return None;
+    };
+    let bare: String = text.chars().filter(|c| !"_, ".contains(*c)).collect();
+    let is_number = expected == "a whole number" && bare.parse::<u64>().is_ok();
+    is_number.then_some(bare)
+}
+
+/// The classes of a domain in the order of this list, as `classes:` would have them; nothing if no
+/// domain that the stream is for takes a list of classes.
+fn classes(tree: &Tree, names: &[&str], order: &[Node]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let domains = tree.node(&KeyPath::top("domains")).and_then(Node::mapping);
+    let domains: Vec<&Node> = match names {
+        ["domains", name, ..] => domains.and_then(|all| all.get(*name)).into_iter().collect(),
+        _ => domains.into_iter().flat_map(|all| all.values()).collect(),
+    };
+    let takes_classes = |domain: &&&Node| {
+        let source = domain.get("source").map(|source| &source.value);
+        let Some(Value::Text(source)) = source else {
+            return true;
+        };
+        let mut sources = Source::all().iter();
+        let info = sources.find(|info| info.name == &**source);
+        info.is_none_or(|info| info.keys.contains(&"classes"))
+    };
+    let domain = domains.iter().find(takes_classes)?;
+    let listed = match domain.get("classes").map(|classes| &classes.value) {
+        Some(Value::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let by_folder = domain.get("source").map(|source| &source.value)
+        == Some(&Value::Text("image-folder".into()));
+    let entry = |class: &Node| {
+        let number = match &class.value {
+            Value::Number(number) => number.as_u64()?,
+            _ => return Some(class.in_flow()),
+        };
+        let known = usize::try_from(number).ok().and_then(|at| listed.get(at));
+        Some(match known.map(|class| (class, &class.value)) {
+            Some((class, Value::Mapping(_))) => class.in_flow(),
+            Some((_, Value::Text(name))) if by_folder => text_in_flow(name),
+            Some((_, Value::Text(name))) => {
+                format!("{{name: {}, key: {number}}}", text_in_flow(name))
+            }
+            _ => format!("{{name: NAME, key: {number}}}"),
+        })
+    };
+    let more = (order.len() > SHOWN).then(|| "…".to_owned());
+    let entries = order.iter().take(SHOWN).map(entry);
+    let entries = entries.chain(iter::once(more).filter(Option::is_some));
+    let entries: Vec<String> = entries.collect::<Option<_>>()?;
+    (!entries.is_empty()).then(|| format!("[{}]", entries.join(", ")))
+}
