@@ -95,10 +95,10 @@ pub enum PluginFault {
     Missing,
     /// It is a folder.
     #[error(
-        "a folder, not a plugin file; {}",
+        "{}",
         match library {
-            Some(file) => format!("build the crate in it with `cargo build --release` and name `{}`", file.display()),
-            None => "name the `.so` file of the plugin".to_owned(),
+            Some(file) => format!("a crate's folder, not a plugin file; run `cargo build --release` in it, then name `{}`", file.display()),
+            None => "a folder, not a plugin file; name the plugin's `.so` file".to_owned(),
         }
     )]
     Folder {

@@ -291,6 +291,11 @@ pub enum Problem {
         problem: Box<Problem>,
         instead: String,
     },
+    #[error("{problem}; write `{digits}`, without quotes or separators")]
+    NotDigits {
+        problem: Box<Problem>,
+        digits: String,
+    },
     #[error("unknown key `{key}` here; it belongs {place}, as in `{example}`")]
     Misplaced {
         key: String,
@@ -298,15 +303,12 @@ pub enum Problem {
         example: String,
     },
     #[error(
-        "unknown key `{key}`; if {}, put {} under `parameters:`, as in `{example}`",
-        if keys.len() == 1 { "it is a parameter" } else { "these are parameters" },
-        list(keys.iter().map(String::as_str))
+        "unknown {} {}; if {} under `parameters:`, as in `{example}`",
+        if keys.len() == 1 { "key" } else { "keys" },
+        list(keys.iter().map(String::as_str)),
+        if keys.len() == 1 { "it is a parameter, put it" } else { "they are parameters, put them" }
     )]
-    ParametersOutside {
-        key: String,
-        keys: Vec<String>,
-        example: String,
-    },
+    ParametersOutside { keys: Vec<String>, example: String },
     #[error("`{key}` needs a space after its colon; write `{instead}`")]
     NoSpace { key: String, instead: String },
     #[error(
@@ -326,7 +328,7 @@ pub enum Problem {
     )]
     ClassOrderListed { classes: String },
     #[error(
-        "the path contains {found}, because `\\` begins an escape in double quotes; use single quotes or `/`"
+        "the path contains {found}, since `\\` begins an escape in double quotes; use single quotes"
     )]
     EscapeInPath { found: &'static str },
 

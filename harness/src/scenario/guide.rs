@@ -50,12 +50,21 @@ fn names(key: &KeyPath) -> Option<Vec<&str>> {
 fn of_an_entry(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
     match (problem, tree.node(key)) {
         (Problem::WrongType { expected, found }, Some(node)) => {
-            match digits(&expected, &node.value) {
-                Some(instead) => instead_of(expected, found, instead),
-                None => Problem::WrongType { expected, found },
-            }
+            let digits = digits(&expected, &node.value);
+            let problem = Problem::WrongType { expected, found };
+            not_digits(problem, digits)
         }
         (problem, _) => problem,
+    }
+}
+
+fn not_digits(problem: Problem, digits: Option<String>) -> Problem {
+    match digits {
+        Some(digits) => Problem::NotDigits {
+            problem: Box::new(problem),
+            digits,
+        },
+        None => problem,
     }
 }
 
@@ -121,7 +130,7 @@ fn of_an_unknown_key(
             }
             let parameters = shortened(parameters.into_iter());
             let example = format!("{name}: {{parameters: {{{parameters}}}}}");
-            Problem::ParametersOutside { key, keys, example }
+            Problem::ParametersOutside { keys, example }
         }
         _ => Problem::UnknownKey { key, known },
     }
@@ -136,17 +145,17 @@ fn of_an_unknown_top_key(key: &str, node: Option<&Node>, shown: &str) -> Option<
         });
         Some(Problem::Instead {
             problem,
-            instead: format!("{known}: {instead}"),
+            instead: format!("{known}:{instead}"),
         })
     };
     let entries = |table: &str| match node.and_then(|node| named(table, node)) {
-        Some(entries) => entries,
-        None => "{NAME: {…}}".to_owned(),
+        Some(entries) => format!(" {entries}"),
+        None => String::new(),
     };
     match key {
         "seed" => match node.map(|node| &node.value) {
-            Some(Value::List(_)) => unknown("seeds", shown.to_owned()),
-            _ => unknown("seeds", format!("[{shown}]")),
+            Some(Value::List(_)) => unknown("seeds", format!(" {shown}")),
+            _ => unknown("seeds", format!(" [{shown}]")),
         },
         "backbone" | "model" | "models" => unknown("backbones", entries("backbones")),
         "strategy" | "method" | "methods" => unknown("strategies", entries("strategies")),
@@ -244,7 +253,11 @@ fn of_a_wrong_type(
         (_, Value::Text(_) | Value::Number(_) | Value::Bool(_)) if expected == "a list" => {
             Some(format!("{last}: [{shown}]"))
         }
-        (_, value) => digits(&expected, value).map(|digits| format!("{last}: {digits}")),
+        (_, value) => {
+            let digits = digits(&expected, value);
+            let problem = Problem::WrongType { expected, found };
+            return not_digits(problem, digits);
+        }
     };
     match instead {
         Some(instead) => instead_of(expected, found, instead),
@@ -308,6 +321,7 @@ fn classes(tree: &Tree, names: &[&str], order: &[Node]) -> Option<String> {
             Some((_, Value::Text(name))) => {
                 format!("{{name: {}, key: {number}}}", text_in_flow(name))
             }
+            _ if by_folder => "NAME".to_owned(),
             _ => format!("{{name: NAME, key: {number}}}"),
         })
     };

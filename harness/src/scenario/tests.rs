@@ -3,6 +3,7 @@
 mod argument_mistakes;
 mod file_mistakes;
 mod meaning;
+mod newcomers_mistakes;
 mod strategy_mistakes;
 mod value_mistakes;
 mod yaml_mistakes;

@@ -49,20 +49,16 @@ fn uneven_tasks(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> 
             domain.stream.tasks_key() == key && !names.contains(&&*domain.name)
         };
         let place = match scenario.domains.iter().any(of_other_domains) {
-            true => " in a stream of its own",
+            true => " in the domain's own `stream`",
             false => "",
         };
         let (largest, smallest) = (sizes[0], sizes[count - 1]);
         let message = format!(
-            "{} {}: {classes} classes in {count} tasks make uneven tasks, of {largest} and of \
-             {smallest} classes. Metrics average over tasks, so the classes of smaller tasks count \
-             more, and figures are not comparable with those of equal tasks. If this is intended, \
-             write `task_sizes: [{written}]`{place}",
-            if names.len() == 1 {
-                "domain"
-            } else {
-                "domains"
-            },
+            "{classes} classes do not divide evenly into {count} tasks ({} {}): a task has {largest} \
+             or {smallest} classes. Metrics average over tasks, so classes in smaller tasks weigh \
+             more, and figures do not compare with those of equal tasks. If this is intended, write \
+             `task_sizes: [{written}]`{place}",
+            if names.len() == 1 { "domain" } else { "domains" },
             crate::suggest::list(names.iter().copied()),
         );
         scenario.key_warning(&key, message)
@@ -91,12 +87,12 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
         true => String::new(),
         false => {
             let names = shared.iter().map(|domain| domain.name.as_str());
-            format!(" of {}", crate::suggest::list(names))
+            format!(" on {}", crate::suggest::list(names))
         }
     };
     let message = format!(
-        "all {seeds} seeds have the same class order{of}, `listed`. The standard deviation over \
-         seeds then leaves out how much results depend on the order. For an order per seed, write \
+        "all {seeds} seeds use the same class order{of} (`listed`), so the standard deviation over \
+         seeds leaves out the effect of the order. For an order per seed, write \
          `class_order: {{numpy: seed}}`"
     );
     Some(scenario.key_warning(&first.stream.class_order_key(), message))
@@ -140,14 +136,14 @@ strategies: {zero-shot: {}}
             &["stream.tasks=3"],
             [Some(10); 3],
             expect![[r#"
-            --set stream.tasks=3: stream.tasks: domains `a`, `b`, `c`: 10 classes in 3 tasks make uneven tasks, of 4 and of 3 classes. Metrics average over tasks, so the classes of smaller tasks count more, and figures are not comparable with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]`
-        "#]],
+                --set stream.tasks=3: stream.tasks: 10 classes do not divide evenly into 3 tasks (domains `a`, `b`, `c`): a task has 4 or 3 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]`
+            "#]],
         );
         warned(
             &["stream.tasks=3"],
             [Some(10), Some(9), Some(10)],
             expect![[r#"
-                --set stream.tasks=3: stream.tasks: domains `a`, `c`: 10 classes in 3 tasks make uneven tasks, of 4 and of 3 classes. Metrics average over tasks, so the classes of smaller tasks count more, and figures are not comparable with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]` in a stream of its own
+                --set stream.tasks=3: stream.tasks: 10 classes do not divide evenly into 3 tasks (domains `a`, `c`): a task has 4 or 3 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]` in the domain's own `stream`
             "#]],
         );
         let own = "domains.b.stream={tasks: 3, class_order: {numpy: seed}}";
@@ -155,8 +151,8 @@ strategies: {zero-shot: {}}
             &[own],
             [Some(10); 3],
             expect![[r#"
-            --set domains.b.stream={tasks: 3, class_order: {numpy: seed}}: domains.b.stream.tasks: domain `b`: 10 classes in 3 tasks make uneven tasks, of 4 and of 3 classes. Metrics average over tasks, so the classes of smaller tasks count more, and figures are not comparable with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]`
-        "#]],
+                --set domains.b.stream={tasks: 3, class_order: {numpy: seed}}: domains.b.stream.tasks: 10 classes do not divide evenly into 3 tasks (domain `b`): a task has 4 or 3 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]`
+            "#]],
         );
     }
 
@@ -175,14 +171,14 @@ strategies: {zero-shot: {}}
             &["stream={tasks: 5}"],
             [Some(10); 3],
             expect![[r#"
-            --set stream={tasks: 5}: stream.class_order: all 3 seeds have the same class order, `listed`. The standard deviation over seeds then leaves out how much results depend on the order. For an order per seed, write `class_order: {numpy: seed}`
-        "#]],
+                --set stream={tasks: 5}: stream.class_order: all 3 seeds use the same class order (`listed`), so the standard deviation over seeds leaves out the effect of the order. For an order per seed, write `class_order: {numpy: seed}`
+            "#]],
         );
         warned(
             &["domains.b.stream={tasks: 5, class_order: listed}"],
             [Some(10); 3],
             expect![[r#"
-                --set domains.b.stream={tasks: 5, class_order: listed}: domains.b.stream.class_order: all 3 seeds have the same class order of `b`, `listed`. The standard deviation over seeds then leaves out how much results depend on the order. For an order per seed, write `class_order: {numpy: seed}`
+                --set domains.b.stream={tasks: 5, class_order: listed}: domains.b.stream.class_order: all 3 seeds use the same class order on `b` (`listed`), so the standard deviation over seeds leaves out the effect of the order. For an order per seed, write `class_order: {numpy: seed}`
             "#]],
         );
     }

@@ -9,7 +9,7 @@ fn the_scenario_itself() {
         "seeds:",
         "name: Quick Start\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: name: `Quick Start` is not a valid name; use small letters, digits, `-` and `_`
+            scenarios/test.yaml:1: name: `Quick Start` is not a valid name; use lowercase letters, digits, `-` and `_`
                 1 | name: Quick Start
                   | ^^^^
         "#]],
@@ -147,7 +147,7 @@ fn streams() {
         "stream: {tasks: 5}\n",
         "",
         expect![[r#"
-            scenarios/test.yaml:5: domains.digits: this domain has no stream, which cuts it into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
+            scenarios/test.yaml:5: domains.digits: no `stream` cuts this domain into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
                 5 |   digits: {source: digits}
                   |   ^^^^^^
         "#]],
@@ -313,7 +313,7 @@ fn domains() {
         "digits: {",
         "overall: {",
         expect![[r#"
-            scenarios/test.yaml:6: domains.overall: `overall` is the mean over domains in tables; choose another name for the domain
+            scenarios/test.yaml:6: domains.overall: `overall` is reserved for the mean over domains; choose another name
                 6 |   overall: {source: digits}
                   |   ^^^^^^^
         "#]],

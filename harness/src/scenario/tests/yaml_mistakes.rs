@@ -47,7 +47,7 @@ fn names_with_dots() {
         "  nearest-class-mean: {}",
         "  linear.parameters:\n    {lr: 1}",
         expect![[r#"
-            scenarios/test.yaml:11: strategies.linear.parameters.lr: unknown key `lr`; if it is a parameter, put `lr` under `parameters:`, as in `linear.parameters: {parameters: {lr: 1}}`
+            scenarios/test.yaml:11: strategies.linear.parameters.lr: unknown key `lr`; if it is a parameter, put it under `parameters:`, as in `linear.parameters: {parameters: {lr: 1}}`
                11 |     {lr: 1}
                   |      ^^
         "#]],
@@ -250,7 +250,7 @@ fn nesting() {
         "lr: 0.1",
         &format!("lr: {}", deep(125)),
         expect![[r#"
-            scenarios/test.yaml:9: not valid YAML: lists and mappings are nested more than 128 levels deep
+            scenarios/test.yaml:9: not valid YAML: lists and mappings are nested too deep, more than 128 levels
         "#]],
     );
     let mut blocks = "seeds:\n".to_owned();
@@ -260,7 +260,7 @@ fn nesting() {
     says(
         &blocks,
         expect![[r#"
-            scenarios/test.yaml:129: not valid YAML: lists and mappings are nested more than 128 levels deep
+            scenarios/test.yaml:129: not valid YAML: lists and mappings are nested too deep, more than 128 levels
               129 |                                                                                                                                 -
                   |                                                                                                                                 ^
         "#]],

@@ -49,9 +49,12 @@ pub(super) fn explain(
     }
     if let Some(sign) = complaint.strip_prefix("unexpected character: ") {
         let sign = sign.trim_matches(['`', '\'']);
-        let sign = if sign.is_empty() { "`" } else { sign };
+        let sign = match sign.is_empty() {
+            true => "a backtick".to_owned(),
+            false => format!("`{sign}`"),
+        };
         let quoted = quoted(line.value());
-        let message = format!("text that begins with `{sign}` needs quotes; write `{quoted}`");
+        let message = format!("text that begins with {sign} needs quotes; write `{quoted}`");
         return at(place, message);
     }
     let message = match complaint {
@@ -69,7 +72,10 @@ pub(super) fn explain(
             }
             match line.second_colon() {
                 Some((key, value)) if is_pair(value) => {
-                    let pair = value.trim_end_matches(':');
+                    let pair = match value.strip_suffix(':') {
+                        Some(key) => format!("{key}: …"),
+                        None => value.to_owned(),
+                    };
                     let quoted = quoted(value);
                     format!(
                         "two keys on one line; write `{key}: {{{pair}}}`, or `{key}: {quoted}` if it is text"
@@ -86,23 +92,26 @@ pub(super) fn explain(
         }
         "recursion limit exceeded" => return at(place, TOO_DEEP.to_owned()),
         "while parsing a block mapping, did not find expected key" if line.begins_here() => {
-            "the indentation of this line fits no key above it; indent it as the key beside it"
+            "the indentation of this line matches no key above; align it with the keys it belongs to"
                 .to_owned()
         }
         "while parsing a block collection, did not find expected '-' indicator"
             if line.begins_here() =>
         {
-            "the indentation of this line fits no entry of the list above it; indent it as the \
-             entry beside it, beginning with `- `"
+            "the indentation of this line matches no entry of the list above; align it with the \
+             entries, and begin it with `- `"
                 .to_owned()
+        }
+        "while parsing a block mapping, did not find expected key" => {
+            "unexpected text after the value; remove it, or put the whole value in quotes".to_owned()
         }
         "simple key expect ':'" | "simple key expected" => {
             let message = "this line is neither `key: value` nor an entry of a list, `- value`";
             return at(written_line(text, place), message.to_owned());
         }
         "invalid trailing content after double-quoted scalar" => {
-            "text follows the closing quote; put all of it in quotes, with `'` written as `''` \
-             inside single quotes"
+            "text follows the closing quote; write a quote inside single quotes as `''`, and inside \
+             double quotes as `\\\"`"
                 .to_owned()
         }
         "while scanning a quoted scalar, found unexpected end of stream"
@@ -239,7 +248,7 @@ impl<'t> Line<'t> {
         }
         let escaped = unknown.map_or_else(|| "\\".to_owned(), |letter| format!("\\{letter}"));
         format!(
-            "in double quotes `\\` begins an escape, and `{escaped}` is none; use single quotes: `'{}'`",
+            "`{escaped}` is not a valid escape in double quotes; use single quotes, as in `'{}'`",
             inside.replace('\'', "''")
         )
     }
@@ -313,9 +322,14 @@ fn tab(text: &str, place: Place) -> Option<Place> {
     indented.next()
 }
 
-/// The whole of the last line with text at this place or above it.
+/// The whole of the last line with text before this place.
 fn written_line(text: &str, place: Place) -> Place {
-    let lines = text.lines().zip(1..).take(place.line as usize);
+    let above = place.line as usize - 1;
+    let begins = text.lines().nth(above).is_none_or(|line| {
+        let before = line.chars().take(place.column as usize - 1);
+        before.collect::<String>().trim().is_empty()
+    });
+    let lines = text.lines().zip(1..).take(above + usize::from(!begins));
     let written = lines.filter(|(line, _)| !line.trim().is_empty()).last();
     written.map_or(place, |(line, number)| Place {
         line: number,
