@@ -1,7 +1,7 @@
 //! From the spec to the scenario: defaults filled in, references looked up, everything checked.
 //!
-//! The checks run in the order in which the keys are documented and stop at the first mistake, so that a file always
-//! gives the same message.
+//! The checks run in the order in which the keys are documented and stop at the first mistake, so
+//! that a file always gives the same message.
 
 use super::error::{Problem, ScenarioError};
 use super::grid;
@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-/// The template of a domain that brings none.
+/// The template of a domain without `templates`.
 const TEMPLATE: &str = "a photo of a {}";
 
 /// Makes a scenario of its spec.
@@ -42,7 +42,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         return Err(resolver.error(
             &KeyPath::top("domains"),
             Problem::Empty {
-                fix: "name at least one domain",
+                fix: "add at least one domain",
             },
         ));
     }
@@ -51,7 +51,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         .collect::<Result<Vec<_>, _>>()?;
     resolver.numpy_seeds(&spec.seeds, &domains)?;
     if spec.strategies.is_empty() {
-        let fix = "name at least one strategy";
+        let fix = "add at least one strategy";
         return Err(resolver.error(&KeyPath::top("strategies"), Problem::Empty { fix }));
     }
     let mut strategies = Vec::new();
@@ -60,11 +60,11 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         strategies.extend(rows);
     }
     if let Some(metrics) = &spec.metrics {
-        let fix = "list metrics, or remove the key to have them all";
+        let fix = "list metrics, or remove the key to report all";
         resolver.entries(&KeyPath::top("metrics"), metrics, fix)?;
     }
     if let Some(columns) = &spec.columns {
-        let fix = "list metrics, or remove the key to have the usual columns";
+        let fix = "list metrics, or remove the key for the default columns";
         resolver.entries(&KeyPath::top("columns"), columns, fix)?;
     }
     let scenario = Scenario {
@@ -102,7 +102,7 @@ impl Resolver<'_> {
         self.tree.error(key, problem)
     }
 
-    /// The name given, or the file's.
+    /// The name given, or that of the file.
     fn scenario_name(&self, given: Option<String>) -> Result<String, ScenarioError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         let good = |name: &str| !name.is_empty() && name.chars().all(allowed);
@@ -124,7 +124,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// The name of a domain, backbone or strategy: it becomes a part of file names and of the command line.
+    /// Checks the name of a domain, backbone or strategy, which is used in file names and on the
+    /// command line.
     fn entry_name(&self, key: &KeyPath, name: &str) -> Result<(), ScenarioError> {
         let good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name
@@ -241,7 +242,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Where numpy makes a class order from the run's seed, it must take every seed.
+    /// If numpy draws a class order from the run's seed, it must accept every seed.
     fn numpy_seeds(&self, seeds: &[u64], domains: &[DomainUse]) -> Result<(), ScenarioError> {
         let by_seed = |domain: &DomainUse| {
             matches!(
@@ -297,7 +298,7 @@ impl Resolver<'_> {
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
         let templates_key = key.join("templates");
-        let fix = "list templates, or remove the key to have `a photo of a {}`";
+        let fix = "list templates, or remove the key for the default, `a photo of a {}`";
         self.entries(&templates_key, &templates, fix)?;
         for (index, template) in templates.iter().enumerate() {
             let times = template.matches("{}").count();
@@ -332,7 +333,7 @@ impl Resolver<'_> {
             .check()
             .map_err(|error| self.value_error(key, error))?;
         source.change_paths(|part, path| {
-            // It was read from text.
+            // It was read from text, so nothing is lost.
             let written = path.to_string_lossy().into_owned();
             self.written_path(&key.spelled(part), written)
         })?;
@@ -398,7 +399,7 @@ impl Resolver<'_> {
             }
         }
         if written.grid.as_ref().is_some_and(|grid| grid.is_empty()) {
-            let fix = "name parameters to vary, or remove the key";
+            let fix = "add parameters to vary, or remove the key";
             return Err(self.error(&key.join("grid"), Problem::Empty { fix }));
         }
         let parameters = written.parameters.unwrap_or_default();
@@ -408,7 +409,7 @@ impl Resolver<'_> {
         let mut names = HashSet::new();
         let mut rows = Vec::with_capacity(combinations.len());
         for combination in combinations {
-            // A name holds no brackets, so only rows of the same grid can be called alike.
+            // A name has no brackets, so only rows of the same grid can have the same name.
             let row = format!("{name}{}", combination.suffix());
             if !names.insert(row.clone()) {
                 return Err(self.error(&key.join("grid"), Problem::DuplicateRow { row }));
@@ -429,7 +430,7 @@ impl Resolver<'_> {
         Ok(rows)
     }
 
-    /// The backbones that a strategy names; by default the only one, if there is one.
+    /// The backbones that a strategy names. The default is the scenario's only backbone, or none.
     fn strategy_backbones(
         &self,
         key: &KeyPath,
@@ -495,8 +496,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// The path of a plugin's file, if one is given. A folder is a mistake of the scenario: most
-    /// likely the crate that the plugin is built from.
+    /// The path of a plugin's file, if one is given. A folder is refused: most likely it is the
+    /// crate that the plugin is built from.
     fn plugin(
         &self,
         key: &KeyPath,
@@ -512,7 +513,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
+    /// A path as the scenario writes it: below the home folder, absolute, or relative to the
+    /// scenario's file.
     fn written_path(&self, key: &KeyPath, path: String) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(

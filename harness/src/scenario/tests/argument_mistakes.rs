@@ -73,18 +73,18 @@ fn overrides() {
 
     let malformed = |argument: &str| shown(argument.parse::<SetOverride>().unwrap_err());
     expect![[r#"
-        `threads` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+        `threads` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
     "#]]
     .assert_eq(&malformed("threads"));
     expect![[r#"
-        `=2` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+        `=2` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
     "#]]
     .assert_eq(&malformed("=2"));
     expect![[r#"
-        `strategies..lr=2` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+        `strategies..lr=2` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
     "#]].assert_eq(&malformed("strategies..lr=2"));
     expect![[r#"
-        the value of `seeds` is not YAML: did not find expected ',' or ']' at line 2 column 1, while parsing a flow sequence
+        the value of `seeds` is not valid YAML: did not find expected ',' or ']' at line 2 column 1, while parsing a flow sequence
     "#]].assert_eq(&malformed("seeds=[1, 2"));
 }
 

@@ -1,4 +1,4 @@
-//! The messages about a file that cannot be read, YAML that is none, and keys and types that are wrong.
+//! The messages about unreadable files, invalid YAML, and wrong keys and types.
 
 use super::{GOOD, change, says, shown};
 use crate::scenario::Scenario;

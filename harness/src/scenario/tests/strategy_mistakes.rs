@@ -131,7 +131,7 @@ fn grids() {
     says(
         &with("{}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid: must not be empty; name parameters to vary, or remove the key
+            scenarios/test.yaml:10: strategies.linear.grid: must not be empty; add parameters to vary, or remove the key
                10 |     grid: {}
                   |     ^^^^
         "#]],

@@ -1,4 +1,4 @@
-//! The messages about values that make no sense: seeds, devices, streams, domains.
+//! The messages about invalid values: seeds, devices, streams, domains.
 
 use super::{change, changed, says};
 use expect_test::expect;
@@ -90,7 +90,7 @@ fn the_scenario_itself() {
         "  digits: {source: digits}\n",
         "  {}\n",
         expect![[r#"
-            scenarios/test.yaml:5: domains: must not be empty; name at least one domain
+            scenarios/test.yaml:5: domains: must not be empty; add at least one domain
                 5 | domains:
                   | ^^^^^^^
         "#]],
@@ -98,7 +98,7 @@ fn the_scenario_itself() {
     says(
         "seeds: [1]\nstream: {tasks: 5}\ndomains: {digits: {source: digits}}\nstrategies: {}\n",
         expect![[r#"
-            scenarios/test.yaml:4: strategies: must not be empty; name at least one strategy
+            scenarios/test.yaml:4: strategies: must not be empty; add at least one strategy
                 4 | strategies: {}
                   | ^^^^^^^^^^
         "#]],
@@ -107,7 +107,7 @@ fn the_scenario_itself() {
         "seeds:",
         "metrics: []\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: metrics: must not be empty; list metrics, or remove the key to have them all
+            scenarios/test.yaml:1: metrics: must not be empty; list metrics, or remove the key to report all
                 1 | metrics: []
                   | ^^^^^^^
         "#]],
@@ -264,7 +264,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: {numpy: sed}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order.numpy: expected `seed` (each run's own) or a whole number, found the text `sed`
+            scenarios/test.yaml:2: stream.class_order.numpy: expected `seed` (the seed of each run) or a whole number, found the text `sed`
                 2 | stream: {tasks: 5, class_order: {numpy: sed}}
                   |                                  ^^^^^
         "#]],
@@ -556,7 +556,7 @@ fn domains() {
         "source: digits",
         "source: digits, templates: []",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.templates: must not be empty; list templates, or remove the key to have `a photo of a {}`
+            scenarios/test.yaml:6: domains.digits.templates: must not be empty; list templates, or remove the key for the default, `a photo of a {}`
                 6 |   digits: {source: digits, templates: []}
                   |                            ^^^^^^^^^
         "#]],

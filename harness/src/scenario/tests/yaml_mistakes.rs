@@ -1,4 +1,4 @@
-//! The messages about anchors, merge keys, tags and nesting: where they say that a mistake is.
+//! The messages about anchors, merge keys, tags and nesting, and the lines that they point at.
 
 use super::{GOOD, change, changed, parse, parse_with, says, shown};
 use crate::scenario::SetOverride;
@@ -30,7 +30,7 @@ fn a_mistake_is_shown_where_it_was_written() {
               |       ^^^^^^
     "#]]
     .assert_eq(&shown(scenario.key_error(&key, "must be at most 3")));
-    // What the anchor does not have is missing where the alias stands.
+    // What the anchor lacks is missing at the alias.
     let key = scenario.strategies[1].parameter_key("momentum");
     expect![[r#"
         scenarios/test.yaml:12: strategies.other.parameters.momentum: is required
@@ -97,7 +97,7 @@ fn a_merged_key_is_shown_where_it_was_written() {
                   |                                 ^^^^^^
         "#]],
     );
-    // A key that is unknown where it is merged.
+    // A key that is unknown in the mapping it is merged into.
     says_of_a_stream(
         "{<<: {tasks: 5, regime: joint}}",
         expect![[r#"
@@ -244,7 +244,7 @@ fn tags() {
 #[test]
 fn nesting() {
     let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-    // The file's own mapping, `strategies`, `linear` and `parameters` are around it.
+    // It is inside four mappings: the file's, `strategies`, `linear` and `parameters`.
     assert!(parse(&changed("lr: 0.1", &format!("lr: {}", deep(124)))).is_ok());
     change(
         "lr: 0.1",

@@ -8,8 +8,8 @@ use saphyr_parser::ScalarStyle;
 const SHOWN: usize = 8;
 
 impl Node {
-    /// The value as YAML on one line. Long lists and mappings end in `…`, as do values nested deeper
-    /// than a message needs.
+    /// The value as YAML on one line. Long lists and mappings end in `…`, and deeply nested values
+    /// are replaced by it.
     pub fn in_flow(&self) -> String {
         flow(&self.value, 3)
     }

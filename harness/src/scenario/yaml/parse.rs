@@ -12,24 +12,24 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How deep lists and mappings may be nested. Everything that reads the tree does so by recursion.
+/// How deep lists and mappings may be nested. Everything that reads the tree is recursive.
 const DEEPEST: usize = 128;
 
-/// How many times the length of the file all aliases together may repeat, so that a short file
-/// cannot fill the memory.
+/// How much text all aliases together may repeat, as a multiple of the file's length, so that a
+/// short file cannot fill the memory.
 const MOST_REPEATED: usize = 100;
 
-/// What aliases may repeat in any case, in characters.
+/// How much text aliases may repeat even in a short file, in characters.
 const ALWAYS_REPEATED: usize = 4 << 20;
 
-/// What a value counts in addition to its text, in characters.
+/// What a value counts for, in addition to its text, in characters.
 const NODE_SIZE: usize = 16;
 
 /// The key that merges other mappings into its own.
 const MERGE: &str = "<<";
 
 impl Tree {
-    /// Reads the text of a file. A file without a document is a tree with nothing in it.
+    /// Reads the text of a file. A file without a document gives an empty tree.
     pub(in crate::scenario) fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
         let mut builder = Builder::new(text);
         for event in Parser::new_from_str(text) {
@@ -65,7 +65,7 @@ impl Place {
     }
 }
 
-/// What is wrong, and where; the file is known to the caller.
+/// What is wrong, and where. The caller knows the file.
 struct Fault {
     key: KeyPath,
     place: Option<Place>,
@@ -103,7 +103,7 @@ enum Inside {
     },
 }
 
-/// A finished value, and what repeating it would add.
+/// A finished value, and its size, which counts again whenever an alias repeats it.
 #[derive(Clone)]
 struct Measured {
     value: Value,
@@ -255,15 +255,15 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    /// Keeps a value for its aliases. Values without an anchor have the number 0.
+    /// Keeps a value for its aliases. The anchor 0 means that it has none.
     fn remember(&mut self, anchor: usize, measured: &Measured) {
         if anchor != 0 {
             self.anchors.insert(anchor, measured.clone());
         }
     }
 
-    /// Puts a finished value in its place: as the value of the last key of the open mapping, as the
-    /// next entry of the open list, or as the whole document.
+    /// Adds a finished value: to the open mapping under its last key, to the open list, or as the
+    /// whole document.
     fn value(&mut self, measured: Measured, place: Place) {
         let Measured {
             value,
@@ -347,7 +347,7 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    /// Checks that a value this high does not nest too deep here.
+    /// Checks that a value with this many levels does not nest too deep here.
     fn check_depth(&self, height: usize, place: Place) -> Result<(), Fault> {
         if self.open.len() + height <= DEEPEST {
             return Ok(());
@@ -373,7 +373,7 @@ impl<'text> Builder<'text> {
         self.fault(place, Problem::Syntax { message })
     }
 
-    /// About the key whose value comes next, or the list or mapping that is open.
+    /// A fault of the key whose value comes next, or of the open list or mapping.
     fn fault(&self, place: Place, problem: Problem) -> Fault {
         Fault {
             key: self.path(),
@@ -382,7 +382,7 @@ impl<'text> Builder<'text> {
         }
     }
 
-    /// About a value: in a mapping it is shown by its key, in a list by itself.
+    /// A fault of a value. It points at the value's key in a mapping, or at the value in a list.
     fn fault_of_value(&self, place: Place, problem: Problem) -> Fault {
         match self.open.last().map(|open| &open.inside) {
             Some(Inside::Mapping {
@@ -398,7 +398,7 @@ impl<'text> Builder<'text> {
         }
     }
 
-    /// About what `<<` holds in the mapping that has just ended.
+    /// A fault of the value of `<<` in the mapping that has just ended.
     fn fault_of_merge(&self, merge: &Node, problem: Problem) -> Fault {
         let place = match &merge.origin {
             Some(Origin::File(place)) => Some(*place),
@@ -437,7 +437,7 @@ fn full(tag: Option<Cow<'_, Tag>>) -> Option<String> {
     tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
 }
 
-/// Adds what `<<` holds, a mapping or several, to the entries of its mapping. An entry of the
+/// Adds the value of `<<`, one mapping or several, to the entries of its mapping. An entry of the
 /// mapping itself wins over a merged one, and an earlier merged mapping over a later one.
 fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Problem> {
     let mut add = |mapping: &Mapping| {
@@ -462,7 +462,7 @@ fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `<<` holds what cannot be merged.
+/// The value of `<<` cannot be merged.
 fn not_merged(around: &str, value: &Value) -> Problem {
     let found = format!("{around} {}", value.in_words());
     Problem::Merge {
@@ -470,7 +470,7 @@ fn not_merged(around: &str, value: &Value) -> Problem {
     }
 }
 
-/// A complaint that points at no line.
+/// A fault of the file as a whole.
 fn of_the_file(message: &str) -> Fault {
     Fault {
         key: KeyPath::root(),
