@@ -174,6 +174,8 @@ pub enum Problem {
     DuplicateKey { key: String, first_line: u32 },
     #[error("a key must be text, found {found}; put it in quotes")]
     KeyNotText { found: String },
+    #[error("a list is written in `[` and `]`, not in `{{` and `}}`")]
+    ListInBraces,
     #[error("unknown key `{key}`{}", hint(key, known.iter().map(String::as_str)))]
     UnknownKey { key: String, known: Vec<String> },
     #[error("missing key `{key}`; add {example}")]
@@ -309,6 +311,8 @@ pub enum Problem {
         if keys.len() == 1 { "it is a parameter, put it" } else { "they are parameters, put them" }
     )]
     ParametersOutside { keys: Vec<String>, example: String },
+    #[error("`{key}` is a key of a {kind}, not the name of one; indent it below the {kind}'s name")]
+    NotIndented { key: String, kind: &'static str },
     #[error("`{key}` needs a space after its colon; write `{instead}`")]
     NoSpace { key: String, instead: String },
     #[error(
@@ -389,7 +393,7 @@ pub(super) fn in_words(found: Unexpected<'_>) -> String {
         Unexpected::Bool(value) => format!("`{value}`"),
         Unexpected::Unsigned(value) => format!("the whole number {value}"),
         Unexpected::Signed(value) => format!("the whole number {value}"),
-        Unexpected::Float(value) => format!("the number {value}"),
+        Unexpected::Float(value) => format!("the number {value:?}"),
         Unexpected::Str(text) => {
             let short: String = text.chars().take(40).collect();
             let cut = if short.len() < text.len() { "…" } else { "" };

@@ -32,6 +32,13 @@ pub(super) fn guide(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
             };
             of_a_wrong_type(tree, &names, node, expected, found)
         }
+        Problem::NotQuoted { found } => match (&names[..], tree.node(key)) {
+            (["device"], Some(node)) if matches!(node.value, Value::Number(_)) => {
+                let instead = format!("device: cuda:{}", node.in_flow());
+                instead_of("text".to_owned(), found, instead)
+            }
+            _ => Problem::NotQuoted { found },
+        },
         problem => problem,
     }
 }
@@ -94,6 +101,42 @@ fn of_an_unknown_key(
     {
         return problem;
     }
+    if let [table, name, _] = names
+        && let Some(problem) = not_indented(table, name)
+    {
+        return problem;
+    }
+    let renamed = |known: &str, value: &str| {
+        let (key, known_keys) = (key.clone(), Vec::new());
+        let problem = Problem::UnknownKey {
+            key,
+            known: known_keys,
+        };
+        Problem::Instead {
+            problem: Box::new(problem),
+            instead: format!("{known}: {value}"),
+        }
+    };
+    let is_mapping = value.and_then(Node::mapping).is_some();
+    match (names, key.as_str()) {
+        (["strategies" | "backbones", ..], "params" | "args" | "kwargs" | "config" | "hparams")
+            if is_mapping =>
+        {
+            return renamed("parameters", &shown);
+        }
+        (["strategies" | "backbones", ..], "name") => return renamed("use", &shown),
+        ([.., "stream" | "class_order", _], "seed") => {
+            return renamed("class_order", &format!("{{numpy: {shown}}}"));
+        }
+        (["strategies" | "backbones" | "domains", ..], "seed") => {
+            return Problem::Misplaced {
+                key,
+                place: "at the top level of the scenario",
+                example: format!("seeds: [{shown}]"),
+            };
+        }
+        _ => {}
+    }
     if closest(&key, known.iter().map(String::as_str)).is_some() {
         return Problem::UnknownKey { key, known };
     }
@@ -101,6 +144,11 @@ fn of_an_unknown_key(
     let at_the_top = || keys_of::<spec::Scenario>().contains(&key);
     let example = format!("{key}: {shown}");
     match names {
+        [_] if keys_of::<spec::Strategy>().contains(&key) => Problem::Misplaced {
+            key,
+            place: "under the name of a strategy or backbone",
+            example: format!("strategies: {{NAME: {{{example}}}}}"),
+        },
         [_] | ["domains", _, _] | ["strategies", _, _] if in_stream() => Problem::Misplaced {
             key,
             place: "under `stream:`",
@@ -134,6 +182,19 @@ fn of_an_unknown_key(
         }
         _ => Problem::UnknownKey { key, known },
     }
+}
+
+/// A key of an entry that stands among the names of the entries.
+fn not_indented(table: &str, name: &str) -> Option<Problem> {
+    let (kind, keys) = match table {
+        "strategies" => ("strategy", keys_of::<spec::Strategy>()),
+        "backbones" => ("backbone", keys_of::<spec::Backbone>()),
+        "domains" => ("domain", keys_of::<spec::Domain>()),
+        _ => return None,
+    };
+    let key = name.to_owned();
+    keys.contains(&key)
+        .then_some(Problem::NotIndented { key, kind })
 }
 
 /// Keys at the top that other tools, or other words, have.
@@ -213,6 +274,19 @@ fn of_a_wrong_type(
     let shown = node.in_flow();
     let last = names.last().copied().unwrap_or_default();
     let in_stream = matches!(names, ["stream", _] | ["domains", _, "stream", _]);
+    if let [table, name] = names
+        && let Some(problem) = not_indented(table, name)
+    {
+        return problem;
+    }
+    if let ([table @ "domains", _], Value::Null) = (names, &node.value) {
+        // Its keys may be beside it instead of below it.
+        let entries = tree.node(&KeyPath::top(table)).and_then(Node::mapping);
+        let mut beside = entries.into_iter().flat_map(|entries| entries.keys());
+        if let Some(problem) = beside.find_map(|key| not_indented(table, key)) {
+            return problem;
+        }
+    }
     let instead = match (names, &node.value) {
         (_, Value::List(_)) if in_stream && last == "tasks" => {
             return Problem::TasksListed { sizes: shown };
@@ -234,6 +308,9 @@ fn of_a_wrong_type(
         (["stream"] | ["domains", _, "stream"], Value::Number(_)) => {
             Some(format!("stream: {{tasks: {shown}}}"))
         }
+        (["stream"] | ["domains", _, "stream"], Value::List(_)) => {
+            Some(format!("stream: {{task_sizes: {shown}}}"))
+        }
         ([table @ ("strategies" | "backbones" | "domains")], _) => {
             named(table, node).map(|entries| format!("{table}: {entries}"))
         }
@@ -245,6 +322,9 @@ fn of_a_wrong_type(
         }
         (["domains", name], Value::Text(_)) => {
             Some(format!("{name}: {{source: image-folder, path: {shown}}}"))
+        }
+        (_, Value::List(items)) if expected == "text" && items.len() == 1 => {
+            Some(format!("{last}: {}", items[0].in_flow()))
         }
         (["strategies", _, "backbone"], Value::List(_)) => Some(format!("backbones: {shown}")),
         (["strategies" | "backbones", _, "parameters"], Value::List(items)) => {

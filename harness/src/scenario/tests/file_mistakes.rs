@@ -386,7 +386,7 @@ fn types() {
         "nearest-class-mean: {}",
         "nearest-class-mean: {backbone: [pixels]}",
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: expected text, found a list; write `backbones: [pixels]`
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: expected text, found a list; write `backbone: pixels`
                10 |   nearest-class-mean: {backbone: [pixels]}
                   |                        ^^^^^^^^
         "#]],

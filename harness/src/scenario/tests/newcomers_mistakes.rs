@@ -100,6 +100,158 @@ fn parameters_outside_parameters() {
 }
 
 #[test]
+fn keys_of_other_names_and_places() {
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean: {params: {lr: 0.1}}",
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.params: unknown key `params`; write `parameters: {lr: 0.1}`
+               10 |   nearest-class-mean: {params: {lr: 0.1}}
+                  |                        ^^^^^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean: {name: ncm}",
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.name: unknown key `name`; write `use: ncm`
+               10 |   nearest-class-mean: {name: ncm}
+                  |                        ^^^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean: {seed: 1}",
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.seed: unknown key `seed` here; it belongs at the top level of the scenario, as in `seeds: [1]`
+               10 |   nearest-class-mean: {seed: 1}
+                  |                        ^^^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean:\n  backbone: pixels",
+        expect![[r#"
+            scenarios/test.yaml:11: strategies.backbone: `backbone` is a key of a strategy, not the name of one; indent it below the strategy's name
+               11 |   backbone: pixels
+                  |   ^^^^^^^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean:\n  parameters: {lr: 0.1}",
+        expect![[r#"
+            scenarios/test.yaml:11: strategies.parameters.lr: `parameters` is a key of a strategy, not the name of one; indent it below the strategy's name
+               11 |   parameters: {lr: 0.1}
+                  |                ^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean:\nparameters: {lr: 0.1}",
+        expect![[r#"
+            scenarios/test.yaml:11: parameters: unknown key `parameters` here; it belongs under the name of a strategy or backbone, as in `strategies: {NAME: {parameters: {lr: 0.1}}}`
+               11 | parameters: {lr: 0.1}
+                  | ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{source: digits}",
+        "\n  source: digits",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits: `source` is a key of a domain, not the name of one; indent it below the domain's name
+                6 |   digits:
+                  |   ^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, seed: 1993}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.seed: unknown key `seed`; write `class_order: {numpy: 1993}`
+            2 | stream: {tasks: 5, seed: 1993}
+              |                    ^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: {seed: 1993}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order.seed: unknown key `seed`; write `class_order: {numpy: 1993}`
+                2 | stream: {tasks: 5, class_order: {seed: 1993}}
+                  |                                  ^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn values_in_another_form() {
+    change(
+        "{tasks: 5}",
+        "[5, 5]",
+        expect![[r#"
+        scenarios/test.yaml:2: stream: expected a mapping, found a list; write `stream: {task_sizes: [5, 5]}`
+            2 | stream: [5, 5]
+              | ^^^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5.0}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.tasks: expected a whole number, found the number 5.0
+            2 | stream: {tasks: 5.0}
+              |          ^^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, augmentation: true}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.augmentation: unknown value `true`; the choices are `none`, `random-resized-crop-and-flip`
+            2 | stream: {tasks: 5, augmentation: true}
+              |                    ^^^^^^^^^^^^
+    "#]],
+    );
+    change(
+        "seeds:",
+        "device: 0\nseeds:",
+        expect![[r#"
+        scenarios/test.yaml:1: device: expected text, found the whole number 0; write `device: cuda:0`
+            1 | device: 0
+              | ^^^^^^
+    "#]],
+    );
+    change(
+        "seeds:",
+        "rank_by: [faa]\nseeds:",
+        expect![[r#"
+        scenarios/test.yaml:1: rank_by: expected text, found a list; write `rank_by: faa`
+            1 | rank_by: [faa]
+              | ^^^^^^^
+    "#]],
+    );
+    change(
+        "    parameters: {lr: 0.1, epochs: 5}",
+        "    grid: {lr: {0.1, 0.2}}",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.linear.grid.lr: a list is written in `[` and `]`, not in `{` and `}`
+                9 |     grid: {lr: {0.1, 0.2}}
+                  |                 ^^^
+        "#]],
+    );
+    change(
+        "nearest-class-mean: {}",
+        "nearest-class-mean: {backbone: [pixels, clip]}",
+        expect![[r#"
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: expected text, found a list; write `backbones: [pixels, clip]`
+               10 |   nearest-class-mean: {backbone: [pixels, clip]}
+                  |                        ^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
 fn streams() {
     change(
         "{tasks: 5}",

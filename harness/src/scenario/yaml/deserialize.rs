@@ -200,9 +200,16 @@ impl<'de> de::Deserializer<'de> for &'de Node {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
+        // In quotes it would be no better.
+        if let Value::Bool(_) | Value::Number(_) = &self.value {
+            return Err(Problem::UnknownValue {
+                value: self.in_flow(),
+                known: variants.iter().map(|&known| known.to_owned()).collect(),
+            });
+        }
         visitor.visit_enum(self.text()?.into_deserializer())
     }
 

@@ -308,6 +308,8 @@ impl<'text> Builder<'text> {
     fn key(&mut self, measured: Measured, place: Place) -> Result<(), Fault> {
         let text = match measured.value {
             Value::Text(text) => text,
+            // `{0.1, 0.2}` is a mapping of two keys without values.
+            _ if self.ends_entry(place) => return Err(self.fault(place, Problem::ListInBraces)),
             other => return Err(self.fault(place, other.not_a_key())),
         };
         let Some(open) = self.open.last_mut() else {
@@ -336,6 +338,16 @@ impl<'text> Builder<'text> {
             first_line: first.line,
         };
         Err(self.fault(place, problem))
+    }
+
+    /// Whether a comma or a closing brace follows what is at this place.
+    fn ends_entry(&self, place: Place) -> bool {
+        let line = self.text.lines().nth(place.line as usize - 1);
+        let end = (place.column - 1 + place.width) as usize;
+        let rest = line.into_iter().flat_map(|line| line.chars().skip(end));
+        let mut rest = rest.skip_while(|letter| letter.is_whitespace());
+        rest.next()
+            .is_some_and(|letter| letter == ',' || letter == '}')
     }
 
     /// Refuses a key that is not a scalar.
