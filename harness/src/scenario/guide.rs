@@ -1,9 +1,9 @@
 //! What newcomers write, and what they meant.
 //!
-//! serde knows that a key is unknown or a value of the wrong type. For the mistakes that people who
-//! come from other tools make (parameters beside `use:`, a list of strategies, a number of seeds)
-//! the tree shows what was meant, and [`guide`] turns the problem into one that says what to write
-//! instead. Any other problem stays as it is.
+//! serde only knows that a key is unknown, or that a value has the wrong type. Some mistakes are
+//! typical of people who come from other tools: parameters beside `use:`, a list of strategies, a
+//! number of seeds. For these, the tree shows what was meant, and [`guide`] replaces the problem by
+//! one that says what to write instead. It leaves any other problem as it is.
 
 use super::error::Problem;
 use super::overrides::keys_of;
@@ -43,7 +43,7 @@ pub(super) fn guide(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
     }
 }
 
-/// The keys of a path that leads through mappings alone.
+/// The keys of a path that leads through mappings only.
 fn names(key: &KeyPath) -> Option<Vec<&str>> {
     let segments = key.segments().iter();
     let names = segments.map(|segment| match segment {
@@ -53,7 +53,7 @@ fn names(key: &KeyPath) -> Option<Vec<&str>> {
     names.collect()
 }
 
-/// Of an entry of a list: a number that was written as text.
+/// The problem with an entry of a list, which may be a number written as text.
 fn of_an_entry(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
     match (problem, tree.node(key)) {
         (Problem::WrongType { expected, found }, Some(node)) => {
@@ -106,36 +106,8 @@ fn of_an_unknown_key(
     {
         return problem;
     }
-    let renamed = |known: &str, value: &str| {
-        let (key, known_keys) = (key.clone(), Vec::new());
-        let problem = Problem::UnknownKey {
-            key,
-            known: known_keys,
-        };
-        Problem::Instead {
-            problem: Box::new(problem),
-            instead: format!("{known}: {value}"),
-        }
-    };
-    let is_mapping = value.and_then(Node::mapping).is_some();
-    match (names, key.as_str()) {
-        (["strategies" | "backbones", ..], "params" | "args" | "kwargs" | "config" | "hparams")
-            if is_mapping =>
-        {
-            return renamed("parameters", &shown);
-        }
-        (["strategies" | "backbones", ..], "name") => return renamed("use", &shown),
-        ([.., "stream" | "class_order", _], "seed") => {
-            return renamed("class_order", &format!("{{numpy: {shown}}}"));
-        }
-        (["strategies" | "backbones" | "domains", ..], "seed") => {
-            return Problem::Misplaced {
-                key,
-                place: "at the top level of the scenario",
-                example: format!("seeds: [{shown}]"),
-            };
-        }
-        _ => {}
+    if let Some(problem) = of_a_known_slip(names, &key, value, &shown) {
+        return problem;
     }
     if closest(&key, known.iter().map(String::as_str)).is_some() {
         return Problem::UnknownKey { key, known };
@@ -163,28 +135,64 @@ fn of_an_unknown_key(
         }
         ["strategies" | "backbones", name, _] => {
             let around = KeyPath::top(names[0]).join(name);
-            let entries = tree.node(&around).and_then(Node::mapping);
-            let entries = entries.into_iter().flatten();
-            let unknown = entries
-                .filter(|(other, _)| closest(other, known.iter().map(String::as_str)).is_none());
-            let (keys, parameters): (Vec<_>, Vec<_>) = unknown
-                .map(|(key, node)| {
-                    let pair = format!("{}: {}", text_in_flow(key), node.in_flow());
-                    (key.as_ref().to_owned(), pair)
-                })
-                .unzip();
-            if keys.is_empty() {
-                return Problem::UnknownKey { key, known };
-            }
-            let parameters = shortened(parameters.into_iter());
-            let example = format!("{name}: {{parameters: {{{parameters}}}}}");
-            Problem::ParametersOutside { keys, example }
+            parameters_outside(tree.node(&around), name, &known)
+                .unwrap_or(Problem::UnknownKey { key, known })
         }
         _ => Problem::UnknownKey { key, known },
     }
 }
 
-/// A key of an entry that stands among the names of the entries.
+/// A key that has another name here, or belongs elsewhere.
+fn of_a_known_slip(
+    names: &[&str],
+    key: &str,
+    value: Option<&Node>,
+    shown: &str,
+) -> Option<Problem> {
+    let is_mapping = value.and_then(Node::mapping).is_some();
+    match (names, key) {
+        (["strategies" | "backbones", ..], "params" | "args" | "kwargs" | "config" | "hparams")
+            if is_mapping =>
+        {
+            Some(renamed(key, format!("parameters: {shown}")))
+        }
+        (["strategies" | "backbones", ..], "name") => Some(renamed(key, format!("use: {shown}"))),
+        ([.., "stream" | "class_order", _], "seed") => {
+            Some(renamed(key, format!("class_order: {{numpy: {shown}}}")))
+        }
+        (["strategies" | "backbones" | "domains", ..], "seed") => Some(Problem::Misplaced {
+            key: key.to_owned(),
+            place: "at the top level of the scenario",
+            example: format!("seeds: [{shown}]"),
+        }),
+        _ => None,
+    }
+}
+
+/// An unknown key, and what to write in its place.
+fn renamed(key: &str, instead: String) -> Problem {
+    let (key, known) = (key.to_owned(), Vec::new());
+    let problem = Box::new(Problem::UnknownKey { key, known });
+    Problem::Instead { problem, instead }
+}
+
+/// The keys of a strategy or backbone that look like its parameters.
+fn parameters_outside(entry: Option<&Node>, name: &str, known: &[String]) -> Option<Problem> {
+    let entries = entry.and_then(Node::mapping)?.iter();
+    let unknown =
+        entries.filter(|(key, _)| closest(key, known.iter().map(String::as_str)).is_none());
+    let (keys, parameters): (Vec<_>, Vec<_>) = unknown
+        .map(|(key, node)| {
+            let pair = format!("{}: {}", text_in_flow(key), node.in_flow());
+            (key.as_ref().to_owned(), pair)
+        })
+        .unzip();
+    let parameters = shortened(parameters.into_iter());
+    let example = format!("{name}: {{parameters: {{{parameters}}}}}");
+    (!keys.is_empty()).then_some(Problem::ParametersOutside { keys, example })
+}
+
+/// A key of an entry that is written among the names of the entries.
 fn not_indented(table: &str, name: &str) -> Option<Problem> {
     let (kind, keys) = match table {
         "strategies" => ("strategy", keys_of::<spec::Strategy>()),
@@ -199,30 +207,21 @@ fn not_indented(table: &str, name: &str) -> Option<Problem> {
 
 /// Keys at the top that other tools, or other words, have.
 fn of_an_unknown_top_key(key: &str, node: Option<&Node>, shown: &str) -> Option<Problem> {
-    let unknown = |known: &str, instead: String| {
-        let problem = Box::new(Problem::UnknownKey {
-            key: key.to_owned(),
-            known: Vec::new(),
-        });
-        Some(Problem::Instead {
-            problem,
-            instead: format!("{known}:{instead}"),
-        })
-    };
     let entries = |table: &str| match node.and_then(|node| named(table, node)) {
         Some(entries) => format!(" {entries}"),
         None => String::new(),
     };
-    match key {
+    let instead = match key {
         "seed" => match node.map(|node| &node.value) {
-            Some(Value::List(_)) => unknown("seeds", format!(" {shown}")),
-            _ => unknown("seeds", format!(" [{shown}]")),
+            Some(Value::List(_)) => format!("seeds: {shown}"),
+            _ => format!("seeds: [{shown}]"),
         },
-        "backbone" | "model" | "models" => unknown("backbones", entries("backbones")),
-        "strategy" | "method" | "methods" => unknown("strategies", entries("strategies")),
-        "domain" | "dataset" | "datasets" => unknown("domains", entries("domains")),
-        _ => None,
-    }
+        "backbone" | "model" | "models" => format!("backbones:{}", entries("backbones")),
+        "strategy" | "method" | "methods" => format!("strategies:{}", entries("strategies")),
+        "domain" | "dataset" | "datasets" => format!("domains:{}", entries("domains")),
+        _ => return None,
+    };
+    Some(renamed(key, instead))
 }
 
 /// What a table of named entries would be if this is the name of one, or a list of names.

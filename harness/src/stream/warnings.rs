@@ -1,69 +1,91 @@
-//! What a scenario may ask of its streams, but a reader of its tables should know: tasks of unequal
-//! size, and one class order for all seeds.
+//! What limits how a scenario's figures can be compared: uneven tasks, and one class order for all
+//! seeds.
 //!
-//! Neither is wrong, and published protocols have both. But a scenario gets both without asking, so
-//! each is mentioned once. Explicit `task_sizes`, or an explicit seed of the class order, are taken
-//! as intended.
+//! Neither is an error, and published protocols have both. But a scenario can have either by
+//! accident, so there is a warning, once per run. Explicit `task_sizes`, and an explicit seed of the
+//! class order, are taken as intended.
 
 use super::class_order::ClassOrder;
 use super::tasks::Tasks;
 use crate::scenario::{DomainUse, KeyPath, Regime, Scenario, Warning};
+use crate::suggest::list;
 
-/// What to warn of. `classes` is the number of classes of each of the scenario's domains, as far as
-/// they could be opened.
+/// The warnings about a scenario's streams. `classes` has the number of classes of each domain, or
+/// `None` if the domain could not be opened.
 pub fn warnings(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> {
     let mut warnings = uneven_tasks(scenario, classes);
     warnings.extend(shared_class_order(scenario));
     warnings
 }
 
-/// One warning for all domains that the same stream cuts in the same way.
+/// A stream that cuts some domains, all with the same number of classes, into uneven tasks.
+struct Cut<'s> {
+    key: KeyPath,
+    classes: usize,
+    sizes: Vec<u32>,
+    domains: Vec<&'s str>,
+}
+
+/// One warning per cut.
 fn uneven_tasks(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> {
-    let mut cuts: Vec<(KeyPath, usize, Vec<u32>, Vec<&str>)> = Vec::new();
+    let mut cuts: Vec<Cut<'_>> = Vec::new();
     for (domain, &classes) in scenario.domains.iter().zip(classes) {
-        let (Some(classes), tasks @ Tasks::Count(count)) = (classes, &domain.stream.spec.tasks)
-        else {
+        let tasks = &domain.stream.spec.tasks;
+        let (Some(classes), Tasks::Count(_)) = (classes, tasks) else {
             continue;
         };
-        let Some(sizes) = u32::try_from(classes)
-            .ok()
-            .and_then(|n| tasks.sizes(n).ok())
-        else {
+        let sizes = u32::try_from(classes).ok().map(|n| tasks.sizes(n));
+        let Some(Ok(sizes)) = sizes else {
             continue;
         };
-        if classes.is_multiple_of(*count as usize) {
+        if sizes.first() == sizes.last() {
             continue;
         }
         let key = domain.stream.tasks_key();
         let mut known = cuts.iter_mut();
-        match known.find(|(other, n, ..)| *other == key && *n == classes) {
-            Some((.., names)) => names.push(&domain.name),
-            None => cuts.push((key, classes, sizes, vec![&domain.name])),
+        match known.find(|cut| cut.key == key && cut.classes == classes) {
+            Some(cut) => cut.domains.push(&domain.name),
+            None => cuts.push(Cut {
+                key,
+                classes,
+                sizes,
+                domains: vec![&domain.name],
+            }),
         }
     }
-    let cuts = cuts.into_iter();
-    cuts.map(|(key, classes, sizes, names)| {
-        let written: Vec<String> = sizes.iter().map(u32::to_string).collect();
-        let (count, written) = (sizes.len(), written.join(", "));
-        let of_other_domains = |domain: &DomainUse| {
-            domain.stream.tasks_key() == key && !names.contains(&&*domain.name)
-        };
-        let place = match scenario.domains.iter().any(of_other_domains) {
-            true => " in the domain's own `stream`",
-            false => "",
-        };
-        let (largest, smallest) = (sizes[0], sizes[count - 1]);
+    cuts.iter().map(|cut| cut.warning(scenario)).collect()
+}
+
+impl Cut<'_> {
+    fn warning(&self, scenario: &Scenario) -> Warning {
+        let Cut { key, classes, .. } = self;
+        let is_shared = scenario.domains.iter().any(|domain| {
+            domain.stream.tasks_key() == *key && !self.domains.contains(&&*domain.name)
+        });
+        let sizes: Vec<String> = self.sizes.iter().map(u32::to_string).collect();
         let message = format!(
-            "{classes} classes do not divide evenly into {count} tasks ({} {}): a task has {largest} \
-             or {smallest} classes. Metrics average over tasks, so classes in smaller tasks weigh \
-             more, and figures do not compare with those of equal tasks. If this is intended, write \
-             `task_sizes: [{written}]`{place}",
-            if names.len() == 1 { "domain" } else { "domains" },
-            crate::suggest::list(names.iter().copied()),
+            "{classes} classes do not divide evenly into {} tasks ({} {}): a task has {} or {} \
+             classes. Metrics average over tasks, so classes in smaller tasks weigh more, and \
+             figures do not compare with those of equal tasks. If this is intended, write \
+             `task_sizes: [{}]`{}",
+            sizes.len(),
+            if self.domains.len() == 1 {
+                "domain"
+            } else {
+                "domains"
+            },
+            list(self.domains.iter().copied()),
+            sizes[0],
+            sizes[sizes.len() - 1],
+            sizes.join(", "),
+            if is_shared {
+                " in the domain's own `stream`"
+            } else {
+                ""
+            },
         );
-        scenario.key_warning(&key, message)
-    })
-    .collect()
+        scenario.key_warning(key, message)
+    }
 }
 
 /// One warning for the scenario, at the first stream.
@@ -87,7 +109,7 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
         true => String::new(),
         false => {
             let names = shared.iter().map(|domain| domain.name.as_str());
-            format!(" on {}", crate::suggest::list(names))
+            format!(" on {}", list(names))
         }
     };
     let message = format!(
@@ -115,7 +137,7 @@ domains:
 strategies: {zero-shot: {}}
 ";
 
-    /// The warnings about the scenario with these changes, where each domain has so many classes.
+    /// The warnings about the scenario with these changes, where each domain has this many classes.
     fn warned(sets: &[&str], classes: [Option<usize>; 3], expected: Expect) {
         let sets: Vec<SetOverride> = sets.iter().map(|set| set.parse().unwrap()).collect();
         let scenario = Scenario::parse(SCENARIO, Path::new("s.yaml"), &sets).unwrap();
@@ -125,13 +147,13 @@ strategies: {zero-shot: {}}
     }
 
     #[test]
-    fn equal_tasks_and_an_order_per_seed_are_not_mentioned() {
+    fn equal_tasks_and_an_order_per_seed_give_no_warning() {
         warned(&[], [Some(10); 3], expect![""]);
         warned(&[], [None; 3], expect![""]);
     }
 
     #[test]
-    fn uneven_tasks_are_mentioned_once_per_cut() {
+    fn uneven_tasks_give_one_warning_per_cut() {
         warned(
             &["stream.tasks=3"],
             [Some(10); 3],
@@ -157,7 +179,7 @@ strategies: {zero-shot: {}}
     }
 
     #[test]
-    fn sizes_that_are_written_are_not_mentioned() {
+    fn explicit_sizes_give_no_warning() {
         warned(
             &["stream={task_sizes: [4, 3, 3], class_order: {numpy: seed}}"],
             [Some(10); 3],
@@ -166,7 +188,7 @@ strategies: {zero-shot: {}}
     }
 
     #[test]
-    fn one_order_for_all_seeds_is_mentioned_once() {
+    fn one_order_for_all_seeds_gives_one_warning() {
         warned(
             &["stream={tasks: 5}"],
             [Some(10); 3],
@@ -184,7 +206,7 @@ strategies: {zero-shot: {}}
     }
 
     #[test]
-    fn one_order_is_not_mentioned_where_it_is_written_or_makes_no_difference() {
+    fn an_explicit_or_irrelevant_order_gives_no_warning() {
         let none = |sets: &[&str]| warned(sets, [Some(10); 3], expect![""]);
         none(&["stream={tasks: 5, class_order: {numpy: 1993}}"]);
         none(&["stream={tasks: 5}", "seeds=[1]"]);
