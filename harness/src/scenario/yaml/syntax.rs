@@ -216,7 +216,7 @@ impl<'t> Line<'t> {
         };
         let text = self.plain(start);
         let is_plain = !text.is_empty() && !text.contains(['"', ':']);
-        // With nothing before its brace, or nothing behind it, it is a mapping.
+        // With nothing before its brace, or nothing after it, it is a mapping.
         let is_text = !text.starts_with('{') || !text.ends_with('}');
         (is_plain && is_text).then(|| quoted(text))
     }
@@ -306,7 +306,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The first tab at this place or after it that is not behind text, and so may be meant to indent.
+/// The first tab at this place or after it that has no text before it, and so may be meant to indent.
 fn tab(text: &str, place: Place) -> Option<Place> {
     let lines = text.lines().zip(1..).skip(place.line as usize - 1);
     let mut indented = lines.filter_map(|(line, number)| {
