@@ -306,7 +306,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The first tab at this place or after it that has no text before it, and so may be meant to indent.
+/// The first tab in the margin of this line or a later one, where it may be meant to indent.
 fn tab(text: &str, place: Place) -> Option<Place> {
     let lines = text.lines().zip(1..).skip(place.line as usize - 1);
     let mut indented = lines.filter_map(|(line, number)| {
