@@ -1,6 +1,7 @@
-//! A mistake in a scenario or in an argument: exit code 2, one message with the place and how to fix it, and nothing is begun.
+//! A mistake in a scenario or in an argument: exit code 2, one message with the place and how to
+//! fix it, and nothing is run. And warnings, which stop nothing.
 //!
-//! Every message is pinned beside the code that makes it; these are samples of how they reach the user.
+//! Every message is pinned beside the code that makes it. These are samples of what the user sees.
 
 use clbench_tests::Dir;
 use expect_test::{Expect, expect};
@@ -17,7 +18,7 @@ strategies:
     parameters: {epochs: 1}
 ";
 
-/// Every one of these calls says this and does nothing.
+/// Each of these calls gives this message and writes nothing.
 fn refused(dir: &Dir, calls: &[&[&str]], message: &Expect) {
     let said: Vec<String> = calls
         .iter()
@@ -29,12 +30,15 @@ fn refused(dir: &Dir, calls: &[&[&str]], message: &Expect) {
         .collect();
     message.assert_eq(&said[0]);
     assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
-    assert!(!dir.path("results").exists(), "nothing is begun");
+    assert!(!dir.path("results").exists(), "nothing is written");
 }
 
 /// The good scenario with one piece of its text replaced is refused.
 fn change(from: &str, to: &str, message: Expect) {
-    assert!(GOOD.contains(from), "`{from}` is not there");
+    assert!(
+        GOOD.contains(from),
+        "the scenario does not contain `{from}`"
+    );
     let dir = Dir::new();
     dir.write("s.yaml", GOOD.replacen(from, to, 1));
     refused(
@@ -65,12 +69,73 @@ fn an_unknown_key() {
 }
 
 #[test]
+fn parameters_outside_parameters() {
+    change(
+        "parameters: {epochs: 1}",
+        "lr: 0.01",
+        expect![[r#"
+            error: s.yaml:9: strategies.linear-head.lr: unknown key `lr`; if it is a parameter, put it under `parameters:`, as in `linear-head: {parameters: {lr: 0.01}}`
+                9 |     lr: 0.01
+                  |     ^^
+        "#]],
+    );
+}
+
+#[test]
+fn a_crate_in_the_place_of_its_plugin() {
+    let dir = Dir::new();
+    let plugin = "parameters: {epochs: 1}\n    plugin: my-head";
+    dir.write("s.yaml", GOOD.replace("parameters: {epochs: 1}", plugin));
+    dir.write("my-head/Cargo.toml", "[package]\nname = \"my-head\"\n");
+    refused(
+        &dir,
+        &[
+            &["validate", "s.yaml"],
+            &["run", "s.yaml"],
+            &["plan", "s.yaml"],
+        ],
+        &expect![[r#"
+            error: s.yaml:10: strategies.linear-head.plugin: a crate's folder, not a plugin file; run `cargo build --release` in it, then name `my-head/target/release/libmy_head.so`
+               10 |     plugin: my-head
+                  |     ^^^^^^
+        "#]],
+    );
+    let inspected = dir.clbench(["plugin", "inspect", "my-head"]).outcome();
+    assert_eq!(inspected.code, 3);
+    expect![[r#"
+        error: plugin my-head: a crate's folder, not a plugin file; run `cargo build --release` in it, then name `my-head/target/release/libmy_head.so`
+    "#]]
+    .assert_eq(&inspected.stderr);
+}
+
+#[test]
+fn warnings_are_shown_once() {
+    let dir = Dir::new();
+    dir.write("s.yaml", GOOD.replace("tasks: 5", "tasks: 4"));
+    let message = expect![[r#"
+        warning: s.yaml:2: stream.tasks: 10 classes do not divide evenly into 4 tasks (domain `digits`): a task has 3 or 2 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [3, 3, 2, 2]`
+        warning: s.yaml:2: stream.class_order: all 2 seeds use the same class order (`listed`), so the standard deviation over seeds leaves out the effect of the order. For an order per seed, write `class_order: {numpy: seed}`
+    "#]];
+    for command in ["validate", "plan"] {
+        let outcome = dir.clbench([command, "s.yaml"]).outcome();
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        message.assert_eq(&outcome.stderr);
+    }
+    dir.write(
+        "s.yaml",
+        GOOD.replace("tasks: 5", "task_sizes: [3, 3, 2, 2]"),
+    );
+    let one_seed = ["plan", "s.yaml", "--seed", "1992"];
+    assert_eq!(dir.clbench(one_seed).outcome().stderr, "");
+}
+
+#[test]
 fn tasks_that_do_not_fit_the_domain() {
     change(
         "{tasks: 5}",
         "{tasks: 11}",
         expect![[r#"
-            error: s.yaml:2: stream.tasks: domain `digits`: 11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks
+            error: s.yaml:2: stream.tasks: domain `digits`: 11 tasks, but only 10 classes; every task needs a class, so use at most 10 tasks
                 2 | stream: {tasks: 11}
                   |          ^^^^^
         "#]],
@@ -79,7 +144,7 @@ fn tasks_that_do_not_fit_the_domain() {
         "{tasks: 5}",
         "{task_sizes: [4, 3, 2]}",
         expect![[r#"
-            error: s.yaml:2: stream.task_sizes: domain `digits`: the task sizes add up to 9, but the domain has 10 classes: the two must agree
+            error: s.yaml:2: stream.task_sizes: domain `digits`: the task sizes add up to 9, but the domain has 10 classes; the two must agree
                 2 | stream: {task_sizes: [4, 3, 2]}
                   |          ^^^^^^^^^^
         "#]],
@@ -88,7 +153,7 @@ fn tasks_that_do_not_fit_the_domain() {
         "source: digits",
         "source: digits, stream: {tasks: 11}",
         expect![[r#"
-            error: s.yaml:6: domains.digits.stream.tasks: domain `digits`: 11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks
+            error: s.yaml:6: domains.digits.stream.tasks: domain `digits`: 11 tasks, but only 10 classes; every task needs a class, so use at most 10 tasks
                 6 |   digits: {source: digits, stream: {tasks: 11}, templates: ['the digit {}']}
                   |                                     ^^^^^
         "#]],
@@ -96,7 +161,7 @@ fn tasks_that_do_not_fit_the_domain() {
     arguments(
         &["--set", "stream.tasks=11"],
         expect![[r#"
-            error: --set stream.tasks=11: stream.tasks: domain `digits`: 11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks
+            error: --set stream.tasks=11: stream.tasks: domain `digits`: 11 tasks, but only 10 classes; every task needs a class, so use at most 10 tasks
         "#]],
     );
 }
@@ -113,14 +178,14 @@ fn a_missing_file() {
             &["plan", "quikstart.yaml"],
         ],
         &expect![[r#"
-            error: quikstart.yaml: there is no such file; did you mean `quickstart.yaml`?
+            error: quikstart.yaml: no such file; did you mean `quickstart.yaml`?
         "#]],
     );
     refused(
         &dir,
         &[&["run", "other/quikstart.yaml"]],
         &expect![[r#"
-            error: other/quikstart.yaml: there is no such file
+            error: other/quikstart.yaml: no such file
         "#]],
     );
 }
@@ -130,7 +195,7 @@ fn arguments_that_change_or_select() {
     arguments(
         &["--set", "threads"],
         expect![[r#"
-            error: invalid value 'threads' for '--set <KEY=VALUE>': `threads` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+            error: invalid value 'threads' for '--set <KEY=VALUE>': `threads` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
 
             For more information, try '--help'.
         "#]],
@@ -138,13 +203,13 @@ fn arguments_that_change_or_select() {
     arguments(
         &["--set", "strategies.linear-hed.lr=1"],
         expect![[r#"
-            error: --set strategies.linear-hed.lr=1: there is no strategy `linear-hed`; did you mean `linear-head`?
+            error: --set strategies.linear-hed.lr=1: unknown strategy `linear-hed`; did you mean `linear-head`?
         "#]],
     );
     arguments(
         &["--only", "linear-hed"],
         expect![[r#"
-            error: --only linear-hed: there is no strategy `linear-hed`; did you mean `linear-head`?
+            error: --only linear-hed: unknown strategy `linear-hed`; did you mean `linear-head`?
         "#]],
     );
 }

@@ -4,6 +4,7 @@
 //! it, the [`Registry`] answers who offers a name, and [`Loaded`] brings a file into the process. Everything that lists,
 //! plans or validates stops before the last step, so that a broken file can harm nothing but the cell that needs it.
 
+mod crate_folder;
 mod discover;
 mod error;
 mod file;

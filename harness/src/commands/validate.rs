@@ -7,6 +7,7 @@ use crate::plugin::{Kind, PluginError, PluginFault, PluginFile, Registry};
 use crate::run::parameters::{check_backbone, check_strategy};
 use crate::scenario::Scenario;
 use crate::stream::open::{Restriction, open};
+use crate::stream::warnings::warnings;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -26,18 +27,21 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
         counted(seeds, "seed"),
         counted(domains * strategies * seeds, "cell")
     );
+    let mut classes = Vec::new();
     for domain in &scenario.domains {
         // A scenario can be checked before its images have been fetched.
         if let Some(path) = domain.source.root().filter(|path| !path.exists()) {
             let _ = writeln!(
                 text,
-                "  domain {}: not checked, since its images are not there: {}",
+                "  domain {}: not checked, because its images are missing: {}",
                 domain.name,
                 path.display()
             );
+            classes.push(None);
             continue;
         }
         let summary = open(&scenario, domain, Restriction::default())?.summary;
+        classes.push(Some(summary.classes.len()));
         let _ = writeln!(
             text,
             "  domain {}: {} classes, {} train, {} test, split {}",
@@ -68,7 +72,11 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
         unchecked.find(&registry, Kind::Metric, metric, None)?;
     }
     text.extend(unchecked.0.iter().map(|line| format!("{line}\n")));
-    print(&text)
+    print(&text)?;
+    for warning in warnings(&scenario, &classes) {
+        eprintln!("warning: {warning}");
+    }
+    Ok(())
 }
 
 /// What cannot be checked, because a scenario can be written before any plugin is built.
@@ -87,7 +95,7 @@ impl Unchecked {
         match registry.find(kind, name, named) {
             Ok(file) => Ok(Some(file)),
             Err(error) if not_built(&error, registry) => {
-                let line = format!("  not checked: {kind} `{name}` (its plugin is not built)");
+                let line = format!("  not checked: {kind} `{name}`, because its plugin is not built");
                 if !self.0.contains(&line) {
                     self.0.push(line);
                 }

@@ -1,8 +1,8 @@
 //! What can be wrong with a plugin: one short message each, with the file and how to fix it.
 
-use super::Kind;
+use super::{Kind, crate_folder};
 use harness_abi::ErrorCode;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,18 @@ pub enum PluginFault {
     /// It is not there.
     #[error("no such file; check the path, or build the plugin with `cargo build --release`")]
     Missing,
+    /// It is a folder.
+    #[error(
+        "{}",
+        match library {
+            Some(file) => format!("a crate's folder, not a plugin file; run `cargo build --release` in it, then name `{}`", file.display()),
+            None => "a folder, not a plugin file; name the plugin's `.so` file".to_owned(),
+        }
+    )]
+    Folder {
+        /// What cargo builds there, if it is a crate's.
+        library: Option<PathBuf>,
+    },
     /// It cannot be read.
     #[error("cannot be read: {0}; name a file that you may read")]
     Unreadable(std::io::Error),
@@ -214,6 +226,13 @@ pub enum PluginFault {
 }
 
 impl PluginFault {
+    /// The fault of a path that is a folder. The message calls it `named`.
+    pub(crate) fn of_folder(path: &Path, named: &Path) -> Option<PluginFault> {
+        let library = || crate_folder::library(path).map(|file| named.join(file));
+        path.is_dir()
+            .then(|| PluginFault::Folder { library: library() })
+    }
+
     /// The fault of that file.
     pub fn of(self, path: impl Into<PathBuf>) -> PluginError {
         PluginError::File {

@@ -22,6 +22,9 @@ impl PluginFile {
     ///
     /// [`PluginError::File`] with what is wrong.
     pub fn open(path: &Path) -> Result<PluginFile, PluginError> {
+        if let Some(fault) = PluginFault::of_folder(path, path) {
+            return Err(fault.of(path));
+        }
         let bytes = fs::read(path).map_err(|error| {
             match error.kind() {
                 ErrorKind::NotFound => PluginFault::Missing,

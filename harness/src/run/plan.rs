@@ -12,6 +12,7 @@ use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
 use crate::scenario::Scenario;
 use crate::stream::Stream;
 use crate::stream::open::{OpenedDomain, Restriction, open, stream_error};
+use crate::stream::warnings::warnings;
 use harness_abi::backbone::BackboneInfo;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,12 @@ impl Plan {
             .collect::<Result<Vec<_>, _>>()?;
         let (request, checks) = request(scenario, registry, &domains)?;
         let (infos, outputs) = checked(scenario, &request, interrupt)?;
+        let classes = domains
+            .iter()
+            .map(|domain| Some(domain.summary.classes.len()));
+        for warning in warnings(scenario, &classes.collect::<Vec<_>>()) {
+            eprintln!("warning: {warning}");
+        }
 
         let folder = folder(scenario);
         let mut cells = Vec::new();

@@ -1,9 +1,8 @@
-//! A domain as written: `source`, the keys that this source takes, and the keys that every domain
-//! has.
+//! A domain as written: `source`, the keys of that source, and the keys of every domain.
 //!
-//! Which keys a domain takes depends on its source, so `source` is read first, wherever it is
-//! written, and the source's own struct reads the keys that belong to it. The sources themselves,
-//! with their keys and descriptions, are in [`domain::source`](crate::domain::source).
+//! Which keys a domain takes depends on its source. So `source` is read first, even if it is not
+//! the first key in the file, and the source's own struct reads the keys that belong to it. The
+//! sources, with their keys and descriptions, are in [`domain::source`](crate::domain::source).
 
 use super::error::Problem;
 use super::spec::Stream;
@@ -22,7 +21,7 @@ use std::sync::LazyLock;
 /// A labelled image collection with a train and a test split.
 #[derive(Debug, Clone)]
 pub struct Domain {
-    /// Where the images come from, with the keys that belong to it.
+    /// Where the images come from, with the keys of that source.
     pub source: Source,
     /// The other keys.
     pub keys: DomainKeys,
@@ -31,40 +30,40 @@ pub struct Domain {
 /// The keys of a domain that do not depend on its source.
 #[derive(Debug, Clone, Default, JsonSchema)]
 pub struct DomainKeys {
-    /// Sentences that turn a class name into text, with `{}` in the name's place; default `a photo
-    /// of a {}`.
+    /// Sentences that turn a class name into text; `{}` stands for the name. Default: `a photo of a
+    /// {}`.
     #[schemars(length(min = 1), inner(regex(pattern = r"\{\}")))]
     pub templates: Option<Vec<String>>,
-    /// How this domain is cut into tasks, in place of the scenario's stream.
+    /// How this domain is cut into tasks, instead of the scenario's `stream`.
     pub stream: Option<Stream>,
-    /// What the domain must be. A run on anything else is refused; `clbench data verify` looks
-    /// closer, and prints what stands here.
+    /// What the domain must contain. A run on other data is refused. `clbench data verify` checks
+    /// the data more thoroughly and prints the values to put here.
     pub expect: Option<Expect>,
 }
 
-/// What a domain must be; whatever is left out is not checked. With `--limit` or `--validation`
-/// nothing is.
+/// What a domain must contain. Omitted keys are not checked, and nothing is checked with `--limit`
+/// or `--validation`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// Samples to learn from.
+    /// Number of training samples.
     pub train: Option<u64>,
-    /// Samples to be measured on.
+    /// Number of test samples.
     pub test: Option<u64>,
-    /// The hash of the ordered list of (file name, class, train or test), or at least its first
-    /// twelve digits.
+    /// The split hash, or at least its first twelve digits: the hash of the ordered list of (file
+    /// name, class, train or test).
     #[schemars(regex(pattern = r"^[0-9a-f]{12,64}$"))]
     pub split: Option<String>,
-    /// The digest of each seed's class order, in the order of `seeds`, or at least its first twelve
-    /// digits.
+    /// The digests of the class orders, one per seed in the order of `seeds`; at least the first
+    /// twelve digits of each.
     #[schemars(inner(regex(pattern = r"^[0-9a-f]{12,64}$")))]
     pub class_orders: Option<Vec<String>>,
-    /// Images of the test split that the train split has too, pixel for pixel; default 0. Only
-    /// `clbench data verify` looks for them.
+    /// Number of test images that are also in the train split, pixel for pixel; default 0. Only
+    /// `clbench data verify` checks it.
     pub shared: Option<u64>,
 }
 
-/// The key that decides which others there are.
+/// The key that decides which other keys a domain takes.
 const SOURCE: &str = "source";
 
 impl DomainKeys {
@@ -110,7 +109,7 @@ impl<'de> Deserialize<'de> for Domain {
             }
         }
 
-        // The first of these keys comes first, wherever it is written.
+        // The deserializer hands over the first of these keys first, wherever it is written.
         deserializer.deserialize_struct("Domain", &[SOURCE], DomainVisitor)
     }
 }
@@ -129,7 +128,7 @@ impl<'de> DeserializeSeed<'de> for SourceName {
     }
 }
 
-/// The keys of a domain that belong to its source. The others are read on the way.
+/// The keys of a domain that belong to its source. The keys of every domain are read in passing.
 struct OwnKeys<'a, A> {
     source: &'static SourceInfo,
     map: A,
@@ -231,7 +230,7 @@ impl JsonSchema for Domain {
                 _ => Map::new(),
             };
             for key in &keys {
-                // Not one of this source.
+                // Not a key of this source.
                 own.entry(*key).or_insert(Value::Bool(false));
             }
             let mut then = json!({"properties": own});

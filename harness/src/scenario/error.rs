@@ -1,8 +1,9 @@
-//! What can be wrong with a scenario, and how it is told.
+//! What can be wrong with a scenario, and the messages that say so.
 //!
-//! A [`Problem`] says what is wrong and how to fix it; a [`ScenarioError`] adds where: the file and
-//! line (or the command-line argument), the key, and the line itself with the key underlined. The
-//! words of every message stand here, so that they agree with each other.
+//! A [`Problem`] says what is wrong and how to fix it. A [`ScenarioError`] adds where: the file and
+//! line (or the command-line argument), the key, and the line itself with the key underlined. A
+//! [`Warning`] has the same place, for what is allowed but easily overlooked. All messages are
+//! worded here, so that they agree with each other.
 
 use super::yaml::path::KeyPath;
 use super::yaml::place::{Origin, Place};
@@ -69,13 +70,37 @@ impl std::error::Error for ScenarioError {}
 
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Something that a scenario may say, but that changes what its figures can be compared with. Its
+/// text is the whole message, on one line.
+#[derive(Debug, Clone)]
+pub struct Warning(Box<Report>);
+
+impl Warning {
+    pub(super) fn new(file: &Path, origin: Option<Origin>, key: KeyPath, message: String) -> Self {
+        let problem = Problem::Later(message);
+        Self(ScenarioError::new(file, origin, key, problem).0)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report {
             file,
             origin,
             key,
             problem,
             line_text,
-        } = &*self.0;
+        } = self;
         match origin {
             Some(Origin::File(place)) => write!(f, "{}:{}: ", file.display(), place.line)?,
             Some(Origin::Argument(argument)) => write!(f, "{argument}: ")?,
@@ -92,7 +117,7 @@ impl fmt::Display for ScenarioError {
     }
 }
 
-/// A line longer than this is no help in a terminal.
+/// A longer line would only clutter a terminal.
 const LONGEST_SNIPPET: usize = 160;
 
 /// The line with its number, and carets under the key.
@@ -127,33 +152,33 @@ fn write_snippet(f: &mut fmt::Formatter<'_>, place: Place, line: &str) -> fmt::R
 )]
 pub enum Problem {
     // The file as a whole.
-    #[error("there is no such file{}", neighbour.as_ref().map_or(String::new(), |file| format!("; did you mean `{file}`?")))]
+    #[error("no such file{}", neighbour.as_ref().map_or(String::new(), |file| format!("; did you mean `{file}`?")))]
     NoFile { neighbour: Option<String> },
-    #[error("the file cannot be read: {reason}")]
+    #[error("cannot read the file: {reason}")]
     Unreadable { reason: String },
-    #[error("this line is not UTF-8 text; save the file as UTF-8")]
+    #[error("this line is not UTF-8; save the file as UTF-8")]
     NotUtf8,
     #[error("the file is empty; a scenario needs at least `seeds`, `domains` and `strategies`")]
     EmptyFile,
-    #[error("this is not valid YAML: {message}")]
+    #[error("not valid YAML: {message}")]
     Syntax { message: String },
     #[error(
-        "a second YAML document begins here; a scenario is a single one, so remove the line `---` or move what follows to another file"
+        "a second YAML document begins here, and a scenario is a single one; remove the line `---`, or move the rest to another file"
     )]
     SecondDocument,
-    #[error(
-        "this clbench reads format 1, found {found}; use a newer clbench, or write `format: 1`"
-    )]
+    #[error("expected format 1, found {found}; update clbench, or write `format: 1`")]
     UnknownFormat { found: String },
 
     // Keys and types.
-    #[error("the key `{key}` is written twice, first on line {first_line}; keep one of the two")]
+    #[error("duplicate key `{key}`, first on line {first_line}; remove one of them")]
     DuplicateKey { key: String, first_line: u32 },
     #[error("a key must be text, found {found}; put it in quotes")]
     KeyNotText { found: String },
+    #[error("a list is written in `[` and `]`, not in `{{` and `}}`")]
+    ListInBraces,
     #[error("unknown key `{key}`{}", hint(key, known.iter().map(String::as_str)))]
     UnknownKey { key: String, known: Vec<String> },
-    #[error("the key `{key}` is missing; add {example}")]
+    #[error("missing key `{key}`; add {example}")]
     MissingKey {
         key: &'static str,
         example: &'static str,
@@ -164,108 +189,159 @@ pub enum Problem {
     NotQuoted { found: String },
     #[error("unknown value `{value}`{}", hint(value, known.iter().map(String::as_str)))]
     UnknownValue { value: String, known: Vec<String> },
-    #[error("tags such as `{tag}` have no meaning in a scenario; remove it")]
+    #[error("YAML tags such as `{tag}` are not supported; remove it")]
     Tag { tag: String },
-    #[error("{found} is not a finite number")]
+    #[error("`<<` merges a mapping or a list of mappings, found {found}")]
+    Merge { found: String },
+    #[error("must be a finite number, found {found}")]
     NotFinite { found: String },
     #[error(
         "the number {found} has too many digits; write it with an exponent, as in `1e20`, or in quotes if it is text"
     )]
     TooManyDigits { found: String },
-    #[error("must not be negative, and is {found}")]
+    #[error("must be at least 0, got {found}")]
     Negative { found: i64 },
-    #[error("must be at most {most}, and is {found}")]
+    #[error("must be at most {most}, got {found}")]
     TooLarge { found: u64, most: u64 },
-    #[error("must be at least 1, and is 0")]
+    #[error("must be at least 1, got 0")]
     Zero,
     #[error("must not be empty; {fix}")]
     Empty { fix: &'static str },
-    #[error("`{name}` cannot be a name here: use {allowed}")]
+    #[error("`{name}` is not a valid name; use {allowed}")]
     BadName { name: String, allowed: &'static str },
-    #[error("tables call the mean over domains `overall`; give the domain another name")]
+    #[error("`overall` is reserved for the mean over domains; choose another name")]
     ReservedName,
     #[error(
-        "the file's name gives the scenario the name `{name}`, which may hold only small letters, digits, `-` and `_`; add `name:`"
+        "the file's name, `{name}`, is not a valid scenario name; add `name:` with lowercase letters, digits, `-` and `_`"
     )]
     BadFileName { name: String },
 
     // What the keys say.
-    #[error("unknown device `{found}`; write `cpu`, `cuda` or `cuda:N` with N counted from 0")]
+    #[error("unknown device `{found}`; write `cpu`, `cuda` or `cuda:N`, with N from 0")]
     Device { found: String },
     #[error(
-        "no stream says how this domain is cut into tasks; add `stream: {{tasks: 5}}` to the domain or to the scenario"
+        "no `stream` cuts this domain into tasks; add `stream: {{tasks: 5}}` to the domain or to the scenario"
     )]
     NoStream,
-    #[error("`tasks` and `task_sizes` are both given; keep one of the two")]
+    #[error("`tasks` and `task_sizes` are both given; remove one of them")]
     TasksTwice,
     #[error(
-        "neither `tasks` nor `task_sizes` is given; add `tasks: 5` for five equal tasks, or `task_sizes: [4, 3, 3]`"
+        "the number of tasks is missing; add `tasks: 5` for five equal tasks, or `task_sizes: [4, 3, 3]`"
     )]
     NoTasks,
     #[error(
-        "a class order names one generator; write `{{numpy: seed}}`, `{{numpy: 1993}}`, `{{python: seed}}` or `listed`"
+        "expected one generator with its seed; write `{{numpy: seed}}`, `{{numpy: 1993}}`, `{{python: seed}}` or `listed`"
     )]
     ClassOrderGenerator,
-    #[error("numpy takes seeds from 0 to 4294967295, and this is {seed}")]
+    #[error("numpy takes seeds from 0 to 4294967295, got {seed}; choose a smaller seed")]
     NumpySeed { seed: u64 },
     #[error(
-        "the template `{template}` must hold `{{}}`, the place of the class name, exactly once, and holds it {times} times"
+        "the template `{template}` contains `{{}}` {times} times; write it exactly once, where the class name goes"
     )]
     Template { template: String, times: usize },
     #[error(
-        "a hash is written in at least 12 and at most 64 digits of 0-9 and a-f, and this is `{found}`; `clbench data verify` prints it"
+        "`{found}` is not a hash, which has 12 to 64 digits 0-9 and a-f; copy it from the output of `clbench data verify`"
     )]
     Hash { found: String },
     #[error(
-        "there are {seeds} seeds and {found} class orders; give one for each seed, in the order of `seeds`"
+        "expected {seeds} class orders, found {found}; give one per seed, in the order of `seeds`"
     )]
     ClassOrders { found: usize, seeds: usize },
-    #[error("the source `{domain_source}` takes no `{key}`; remove it")]
+    #[error("the source `{domain_source}` does not take `{key}`; remove it")]
     NotForSource {
         domain_source: &'static str,
         key: &'static str,
     },
-    #[error("`{path}` begins with `~`, and there is no home folder; write the whole path")]
+    #[error("`{path}` begins with `~`, but no home folder is set; write the full path")]
     NoHome { path: String },
-    #[error("`{name}` is not in `metrics`; add it there, or name one that is")]
+    #[error("`{name}` is not in `metrics`; add it there, or choose one that is")]
     NotInMetrics { name: String },
-    #[error("`backbone` and `backbones` are both given; keep one of the two")]
+    #[error("`backbone` and `backbones` are both given; remove one of them")]
     BackbonesTwice,
-    #[error("the scenario has several backbones; name the one that this strategy uses: `backbone:` and one of {}; or `backbones: []` for none", list(known.iter().map(String::as_str)))]
+    #[error("the scenario has several backbones; choose one of {} with `backbone:`, or write `backbones: []` for none", list(known.iter().map(String::as_str)))]
     WhichBackbone { known: Vec<String> },
     #[error(
-        "`trials` counts the runs that tuning took, so it needs `provenance: tuned`; add that or remove `trials`"
+        "`trials` counts the runs of a tuning, so it requires `provenance: tuned`; add that, or remove `trials`"
     )]
     TrialsWithoutTuned,
     #[error(
-        "`{key}` is no parameter's path; write the names of nested keys with one dot between them, as in `optimizer.lr`"
+        "`{key}` is not the path of a parameter; separate nested keys with one dot, as in `optimizer.lr`"
     )]
     ParameterPath { key: String },
-    #[error("`{key}` is varied here and also set by `{other}`; keep one of the two")]
+    #[error("`{key}` is varied here and also set by `{other}`; remove one of them")]
     GridConflict { key: String, other: String },
-    #[error("two rows of this grid have the name `{row}`; give each value once")]
+    #[error("two rows of this grid are called `{row}`; list each value once")]
     DuplicateRow { row: String },
 
     // References, in the file and in arguments.
-    #[error("there is no {what} `{name}`{}", hint(name, known.iter().map(String::as_str)))]
+    #[error("unknown {what} `{name}`{}", hint(name, known.iter().map(String::as_str)))]
     UnknownName {
         what: &'static str,
         name: String,
         known: Vec<String>,
     },
     #[error(
-        "the scenario declares no backbones, so `{name}` names none; add `backbones: {{{name}: {{}}}}`"
+        "the scenario has no backbone `{name}`; add `backbones: {{{name}: {{}}}}` at the top level"
     )]
     NoBackbones { name: String },
-    #[error("`{key}` holds {found}, so nothing can be set below it")]
+    #[error("`{key}` is {found}, so it has no keys to set")]
     NotAMapping { key: String, found: String },
 
-    /// What a later stage found to be wrong with a key.
+    // What newcomers write; see `guide`.
+    #[error("{problem}; write `{instead}`")]
+    Instead {
+        problem: Box<Problem>,
+        instead: String,
+    },
+    #[error("{problem}; write `{digits}`, without quotes or separators")]
+    NotDigits {
+        problem: Box<Problem>,
+        digits: String,
+    },
+    #[error("unknown key `{key}` here; it belongs {place}, as in `{example}`")]
+    Misplaced {
+        key: String,
+        place: &'static str,
+        example: String,
+    },
+    #[error(
+        "unknown {} {}; if {} under `parameters:`, as in `{example}`",
+        if keys.len() == 1 { "key" } else { "keys" },
+        list(keys.iter().map(String::as_str)),
+        if keys.len() == 1 { "it is a parameter, put it" } else { "they are parameters, put them" }
+    )]
+    ParametersOutside { keys: Vec<String>, example: String },
+    #[error("`{key}` is a key of a {kind}, not the name of one; indent it below the {kind}'s name")]
+    NotIndented { key: String, kind: &'static str },
+    #[error("`{key}` needs a space after its colon; write `{instead}`")]
+    NoSpace { key: String, instead: String },
+    #[error(
+        "`tasks` is the number of tasks; for the number of classes of each task, write `task_sizes: {sizes}`"
+    )]
+    TasksListed { sizes: String },
+    #[error(
+        "expected a list with the number of classes of each task, found {found}; for {count} equal tasks, write `tasks: {count}`"
+    )]
+    SizesCounted { found: String, count: String },
+    #[error(
+        "expected a list of seeds, found {found}; list each seed, as in `seeds: [1992, 1996, 1997]` for three, or write `seeds: [{seed}]` for one"
+    )]
+    SeedsCounted { found: String, seed: String },
+    #[error(
+        "expected `listed` or a generator such as `{{numpy: seed}}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: {classes}`"
+    )]
+    ClassOrderListed { classes: String },
+    #[error(
+        "the path contains {found}, since `\\` begins an escape in double quotes; use single quotes"
+    )]
+    EscapeInPath { found: &'static str },
+
+    /// What a later stage finds wrong with a key.
     #[error("{0}")]
     Later(String),
 }
 
-/// Values are read with serde, and its complaints become ours.
+/// Values are read with serde, and its errors become problems here.
 impl de::Error for Problem {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::Later(message.to_string())
@@ -311,13 +387,13 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// What was found instead, in the words of a YAML file rather than of Rust.
+/// What was found instead, in the terms of YAML rather than of Rust.
 pub(super) fn in_words(found: Unexpected<'_>) -> String {
     match found {
         Unexpected::Bool(value) => format!("`{value}`"),
         Unexpected::Unsigned(value) => format!("the whole number {value}"),
         Unexpected::Signed(value) => format!("the whole number {value}"),
-        Unexpected::Float(value) => format!("the number {value}"),
+        Unexpected::Float(value) => format!("the number {value:?}"),
         Unexpected::Str(text) => {
             let short: String = text.chars().take(40).collect();
             let cut = if short.len() < text.len() { "…" } else { "" };

@@ -1,44 +1,43 @@
-//! What a scenario says that a domain is: the numbers that published results were made with, so
-//! that another split of the same name is noticed before it has made a table.
+//! What a scenario expects a domain to contain: the counts and hashes behind published results, so
+//! that a different split of the same name is noticed before it produces a table.
 
 use crate::domain::DomainSummary;
 use crate::id::Seed;
 use crate::stream::OrderDigest;
 
-/// What a domain must be; what is absent is not checked.
+/// What a domain must contain; absent values are not checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expectation {
-    /// Samples to learn from.
+    /// Number of training samples.
     pub train: Option<u64>,
-    /// Samples to be measured on.
+    /// Number of test samples.
     pub test: Option<u64>,
-    /// How the split hash begins.
+    /// The first digits of the split hash.
     pub split: Option<String>,
-    /// How the digest of the class order begins, by seed.
+    /// The first digits of the class order's digest, by seed.
     pub class_orders: Vec<(Seed, String)>,
-    /// How many images of the test split the train split has too; none where the scenario does not
-    /// say.
+    /// How many test images are also in the train split; 0 unless the scenario says otherwise.
     pub shared: u64,
 }
 
-/// One thing that a domain is, beside what it must be.
+/// One property of a domain, with the expected value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectationCheck {
-    /// What of it, as in `train samples`.
+    /// The property, such as `train samples`.
     pub what: String,
-    /// What it must be, where that is said.
+    /// The expected value, if the scenario gives one.
     pub expected: Option<String>,
-    /// What it is.
+    /// The value found.
     pub found: String,
-    /// Whether that is as it must be; so is what nothing is said of.
+    /// Whether the two agree; true if no value is expected.
     pub good: bool,
 }
 
-/// As many digits of a hash tell it from every other one.
+/// Enough digits of a hash to tell it from any other.
 const SHOWN: usize = 12;
 
 impl Expectation {
-    /// Compares a domain, and the class orders of its seeds, with what they must be.
+    /// Compares a domain and its class orders, one per seed, with the expected values.
     pub fn compare(
         &self,
         domain: &DomainSummary,
@@ -64,7 +63,7 @@ impl Expectation {
 }
 
 impl ExpectationCheck {
-    /// A number of things.
+    /// The check of a count.
     pub fn count(what: &str, expected: Option<u64>, found: usize) -> ExpectationCheck {
         ExpectationCheck {
             what: what.to_owned(),
@@ -74,7 +73,7 @@ impl ExpectationCheck {
         }
     }
 
-    /// A hash, of which the beginning may be said.
+    /// The check of a hash, of which only the first digits may be expected.
     fn hash(what: &str, expected: Option<&str>, found: &str) -> ExpectationCheck {
         let short = |hash: &str| hash.chars().take(SHOWN).collect();
         ExpectationCheck {

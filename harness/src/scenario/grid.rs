@@ -1,4 +1,4 @@
-//! A strategy's grid: lists of values for its parameters, spread into one row per combination.
+//! A strategy's grid: lists of values for its parameters, expanded into one row per combination.
 
 use super::ScenarioError;
 use super::error::Problem;
@@ -6,7 +6,7 @@ use super::yaml::{KeyPath, Tree};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-/// The value that one row takes of a grid's list.
+/// The value that one row takes from a list of the grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridChoice {
     /// The parameter, as a dotted path.
@@ -19,14 +19,14 @@ pub struct GridChoice {
 
 /// One combination of a grid's values.
 pub(super) struct Combination {
-    /// The strategy's own parameters and the chosen values.
+    /// The strategy's parameters, with the chosen values set.
     pub parameters: Map<String, Value>,
-    /// The chosen values, in the grid's order; none where there is no grid.
+    /// The chosen values, in the grid's order; empty without a grid.
     pub choices: Vec<GridChoice>,
 }
 
 impl Combination {
-    /// The end of the row's name, `[lr=0.1,epochs=5]`; nothing where there is no grid.
+    /// The suffix of the row's name, `[lr=0.1,epochs=5]`; empty without a grid.
     pub fn suffix(&self) -> String {
         if self.choices.is_empty() {
             return String::new();
@@ -47,7 +47,7 @@ impl Combination {
     }
 }
 
-/// Every combination of the grid's values, the first key varying slowest, set into the parameters.
+/// Every combination of the grid's values, set in the parameters; the first key varies slowest.
 /// `key` is the strategy's path, for errors.
 pub(super) fn expand(
     parameters: Map<String, Value>,
@@ -86,7 +86,7 @@ pub(super) fn expand(
     Ok(combinations)
 }
 
-/// Whether every key is a parameter's path, has values, and is set by nothing else.
+/// Checks that every key is the path of a parameter, has values, and is not set elsewhere too.
 fn check(
     parameters: &Map<String, Value>,
     grid: &IndexMap<String, Vec<Value>>,
@@ -119,7 +119,7 @@ fn check(
     Ok(())
 }
 
-/// Whether one path is the other or lies below it.
+/// Whether the paths are equal, or one is below the other.
 fn overlap(one: &str, other: &str) -> bool {
     let below = |path: &str, root: &str| {
         path.strip_prefix(root)
@@ -128,7 +128,7 @@ fn overlap(one: &str, other: &str) -> bool {
     below(one, other) || below(other, one)
 }
 
-/// The path of the value that stands where this parameter would go, if one does.
+/// The path of the value that is already set where this parameter would go, if there is one.
 fn setting_of(parameters: &Map<String, Value>, parameter: &str) -> Option<String> {
     let mut table = parameters;
     let mut end = 0;
@@ -143,7 +143,7 @@ fn setting_of(parameters: &Map<String, Value>, parameter: &str) -> Option<String
     None
 }
 
-/// Sets a value that is known to be in nothing's way.
+/// Sets a value. [`check`] has found its place to be free.
 fn insert(parameters: &mut Map<String, Value>, parameter: &str, value: Value) {
     match parameter.split_once('.') {
         None => {

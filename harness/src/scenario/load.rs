@@ -1,6 +1,7 @@
-//! From a file to the scenario, and back to the file's lines.
+//! From a file to a scenario, and from a key back to its line.
 
-use super::error::{Problem, ScenarioError};
+use super::error::{Problem, ScenarioError, Warning};
+use super::guide::guide;
 use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::resolved::Scenario;
@@ -51,31 +52,40 @@ impl Scenario {
             return Err(tree.error(&KeyPath::root(), Problem::EmptyFile));
         }
         overrides::apply(&mut tree, sets)?;
-        // First of all keys: a file of another format may well have keys that this one has not.
+        // Checked first, since a file of another format may have keys that are unknown here.
         if let Some(format) = tree.root().get("format")
             && format.value != Value::Number(1.into())
         {
             let found = format.in_words();
             return Err(tree.error(&KeyPath::top("format"), Problem::UnknownFormat { found }));
         }
-        let spec = serde_path_to_error::deserialize(tree.root())
-            .map_err(|error| tree.error(&error.path().into(), error.into_inner()))?;
+        let spec = serde_path_to_error::deserialize(tree.root()).map_err(|error| {
+            let key = error.path().into();
+            let problem = guide(&tree, &key, error.into_inner());
+            tree.error(&key, problem)
+        })?;
         resolve(spec, tree)
     }
 
-    /// An error about a key of this scenario, for what turns out only later: a path that does not
+    /// An error about a key of this scenario that only a later stage can find: a path that does not
     /// exist, more tasks than the domain has classes, a parameter that the plugin refuses.
     pub fn key_error(&self, key: &KeyPath, message: impl Into<String>) -> ScenarioError {
         self.tree.error(key, Problem::Later(message.into()))
     }
 
-    /// Where this key was written; if it was not, where the closest key around it was.
+    /// A warning about a key of this scenario.
+    pub fn key_warning(&self, key: &KeyPath, message: impl Into<String>) -> Warning {
+        let origin = self.tree.origin(key).cloned();
+        Warning::new(self.tree.file(), origin, key.clone(), message.into())
+    }
+
+    /// Where this key was written, or else the closest key around it.
     pub fn origin(&self, key: &KeyPath) -> Option<&Origin> {
         self.tree.origin(key)
     }
 }
 
-/// The scenario file beside a missing one whose name is closest to its.
+/// The scenario file in the same folder whose name is closest to the missing one's.
 fn neighbour(file: &Path) -> Option<String> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let listed = if folder == Path::new("") {

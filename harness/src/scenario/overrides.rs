@@ -1,8 +1,7 @@
-//! `--set KEY=VALUE`: one key of the scenario changed from the command line.
+//! `--set KEY=VALUE`: change one key of the scenario from the command line.
 //!
-//! An override changes the YAML tree before it gets its types, so it can set whatever the file can,
-//! and is checked by the same code. Errors about a key that was overridden point at the argument in
-//! place of a line.
+//! An override changes the YAML tree before it is typed, so it can set whatever the file can, and
+//! is checked by the same code. Errors about an overridden key name the argument instead of a line.
 
 use super::error::{Problem, ScenarioError};
 use super::spec;
@@ -13,10 +12,9 @@ use std::str::FromStr;
 /// A change to one key of a scenario, written `KEY=VALUE` with the value in YAML.
 ///
 /// The key is a path: `threads`, `stream.tasks`, `domains.digits.stream.tasks`. Below
-/// `strategies.NAME` and `backbones.NAME`, whatever is not a key of the entry itself is one of its
-/// parameters: `strategies.linear.lr` is `strategies.linear.parameters.lr`, while
-/// `strategies.linear.regime` is what it says. Names with dots are found as they are written in the
-/// file.
+/// `strategies.NAME` and `backbones.NAME`, any key that the entry itself does not have is a
+/// parameter: `strategies.linear.lr` is `strategies.linear.parameters.lr`, while
+/// `strategies.linear.regime` is the strategy's regime. Names may contain dots.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetOverride {
     key: String,
@@ -27,25 +25,25 @@ pub struct SetOverride {
 /// An override that is not `KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
-    /// No key and value.
+    /// Not a key and a value.
     #[error(
-        "`{0}` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`"
+        "`{0}` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example"
     )]
     NotKeyValue(String),
-    /// A value that YAML cannot read.
-    #[error("the value of `{key}` is not YAML: {reason}")]
+    /// A value that is not YAML.
+    #[error("the value of `{key}` is not valid YAML: {reason}")]
     NotYaml {
-        /// What was to be set.
+        /// The key to set.
         key: String,
-        /// The parser's words.
+        /// The parser's message.
         reason: String,
     },
     /// A value with a key that is not text.
     #[error("the value of `{key}`: {problem}")]
     KeyNotText {
-        /// What was to be set.
+        /// The key to set.
         key: String,
-        /// What the key is.
+        /// What is wrong with the key inside the value.
         problem: Box<Problem>,
     },
 }
@@ -76,7 +74,7 @@ impl FromStr for SetOverride {
     }
 }
 
-/// Applies the overrides in their order, so that the last one for a key wins.
+/// Applies the overrides in order, so that the last one for a key wins.
 pub(super) fn apply(tree: &mut Tree, sets: &[SetOverride]) -> Result<(), ScenarioError> {
     for set in sets {
         let origin = Origin::Argument(set.argument.clone());
@@ -89,8 +87,8 @@ pub(super) fn apply(tree: &mut Tree, sets: &[SetOverride]) -> Result<(), Scenari
     Ok(())
 }
 
-/// The keys that lead to what an override sets. The tables of named entries are looked up, since a
-/// name may hold dots.
+/// The keys on the path that an override sets. Names of strategies, backbones and domains are
+/// looked up, since they may contain dots.
 fn segments(root: &Node, key: &str) -> Result<Vec<String>, Problem> {
     let plain = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
     let (what, own_keys) = match key.split('.').next() {
@@ -135,7 +133,7 @@ fn segments(root: &Node, key: &str) -> Result<Vec<String>, Problem> {
 }
 
 /// The keys of an entry, as its schema lists them.
-fn keys_of<T: JsonSchema>() -> Vec<String> {
+pub(super) fn keys_of<T: JsonSchema>() -> Vec<String> {
     let schema = schema_for!(T);
     let properties = schema
         .get("properties")

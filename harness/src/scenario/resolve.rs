@@ -1,7 +1,7 @@
 //! From the spec to the scenario: defaults filled in, references looked up, everything checked.
 //!
-//! The checks run in the order in which the keys are documented and stop at the first mistake, so that a file always
-//! gives the same message.
+//! The checks run in the order in which the keys are documented and stop at the first mistake, so
+//! that a file always gives the same message.
 
 use super::error::{Problem, ScenarioError};
 use super::grid;
@@ -11,12 +11,13 @@ use super::yaml::{KeyPath, Tree};
 use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
 use crate::domain::{KeyError, Source, check_entries};
 use crate::id::Seed;
+use crate::plugin::PluginFault;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-/// The template of a domain that brings none.
+/// The template of a domain without `templates`.
 const TEMPLATE: &str = "a photo of a {}";
 
 /// Makes a scenario of its spec.
@@ -41,7 +42,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         return Err(resolver.error(
             &KeyPath::top("domains"),
             Problem::Empty {
-                fix: "name at least one domain",
+                fix: "add at least one domain",
             },
         ));
     }
@@ -50,7 +51,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         .collect::<Result<Vec<_>, _>>()?;
     resolver.numpy_seeds(&spec.seeds, &domains)?;
     if spec.strategies.is_empty() {
-        let fix = "name at least one strategy";
+        let fix = "add at least one strategy";
         return Err(resolver.error(&KeyPath::top("strategies"), Problem::Empty { fix }));
     }
     let mut strategies = Vec::new();
@@ -59,11 +60,11 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         strategies.extend(rows);
     }
     if let Some(metrics) = &spec.metrics {
-        let fix = "list metrics, or remove the key to have them all";
+        let fix = "list metrics, or remove the key to report all";
         resolver.entries(&KeyPath::top("metrics"), metrics, fix)?;
     }
     if let Some(columns) = &spec.columns {
-        let fix = "list metrics, or remove the key to have the usual columns";
+        let fix = "list metrics, or remove the key for the default columns";
         resolver.entries(&KeyPath::top("columns"), columns, fix)?;
     }
     let scenario = Scenario {
@@ -101,14 +102,14 @@ impl Resolver<'_> {
         self.tree.error(key, problem)
     }
 
-    /// The name given, or the file's.
+    /// The name given, or that of the file.
     fn scenario_name(&self, given: Option<String>) -> Result<String, ScenarioError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         let good = |name: &str| !name.is_empty() && name.chars().all(allowed);
         match given {
             Some(name) if good(&name) => Ok(name),
             Some(name) => {
-                let allowed = "small letters, digits, `-` and `_`";
+                let allowed = "lowercase letters, digits, `-` and `_`";
                 Err(self.error(&KeyPath::top("name"), Problem::BadName { name, allowed }))
             }
             None => {
@@ -123,7 +124,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// The name of a domain, backbone or strategy: it becomes a part of file names and of the command line.
+    /// Checks the name of a domain, backbone or strategy, which is used in file names and on the
+    /// command line.
     fn entry_name(&self, key: &KeyPath, name: &str) -> Result<(), ScenarioError> {
         let good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name
@@ -240,7 +242,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Where numpy makes a class order from the run's seed, it must take every seed.
+    /// If numpy draws a class order from the run's seed, it must accept every seed.
     fn numpy_seeds(&self, seeds: &[u64], domains: &[DomainUse]) -> Result<(), ScenarioError> {
         let by_seed = |domain: &DomainUse| {
             matches!(
@@ -269,7 +271,7 @@ impl Resolver<'_> {
         self.entry_name(&key, &name)?;
         Ok(BackboneUse {
             use_: self.use_(&key, written.use_, &name)?,
-            plugin: self.path(&key.join("plugin"), written.plugin)?,
+            plugin: self.plugin(&key.join("plugin"), written.plugin)?,
             parameters: Value::Object(written.parameters.unwrap_or_default()),
             name,
         })
@@ -296,7 +298,7 @@ impl Resolver<'_> {
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
         let templates_key = key.join("templates");
-        let fix = "list templates, or remove the key to have `a photo of a {}`";
+        let fix = "list templates, or remove the key for the default, `a photo of a {}`";
         self.entries(&templates_key, &templates, fix)?;
         for (index, template) in templates.iter().enumerate() {
             let times = template.matches("{}").count();
@@ -331,7 +333,7 @@ impl Resolver<'_> {
             .check()
             .map_err(|error| self.value_error(key, error))?;
         source.change_paths(|part, path| {
-            // It was read from text.
+            // It was read from text, so nothing is lost.
             let written = path.to_string_lossy().into_owned();
             self.written_path(&key.spelled(part), written)
         })?;
@@ -386,7 +388,7 @@ impl Resolver<'_> {
         let key = KeyPath::top("strategies").join(name);
         self.entry_name(&key, name)?;
         let use_ = self.use_(&key, written.use_, name)?;
-        let plugin = self.path(&key.join("plugin"), written.plugin)?;
+        let plugin = self.plugin(&key.join("plugin"), written.plugin)?;
         let backbones =
             self.strategy_backbones(&key, written.backbone, written.backbones, declared)?;
         if let Some(trials) = written.trials {
@@ -397,7 +399,7 @@ impl Resolver<'_> {
             }
         }
         if written.grid.as_ref().is_some_and(|grid| grid.is_empty()) {
-            let fix = "name parameters to vary, or remove the key";
+            let fix = "add parameters to vary, or remove the key";
             return Err(self.error(&key.join("grid"), Problem::Empty { fix }));
         }
         let parameters = written.parameters.unwrap_or_default();
@@ -407,7 +409,7 @@ impl Resolver<'_> {
         let mut names = HashSet::new();
         let mut rows = Vec::with_capacity(combinations.len());
         for combination in combinations {
-            // A name holds no brackets, so only rows of the same grid can be called alike.
+            // A name has no brackets, so only rows of the same grid can have the same name.
             let row = format!("{name}{}", combination.suffix());
             if !names.insert(row.clone()) {
                 return Err(self.error(&key.join("grid"), Problem::DuplicateRow { row }));
@@ -428,7 +430,7 @@ impl Resolver<'_> {
         Ok(rows)
     }
 
-    /// The backbones that a strategy names; by default the only one, if there is one.
+    /// The backbones that a strategy names. The default is the scenario's only backbone, or none.
     fn strategy_backbones(
         &self,
         key: &KeyPath,
@@ -494,17 +496,25 @@ impl Resolver<'_> {
         }
     }
 
-    /// A path that may be missing.
-    fn path(
+    /// The path of a plugin's file, if one is given. A folder is refused: most likely it is the
+    /// crate that the plugin is built from.
+    fn plugin(
         &self,
         key: &KeyPath,
         written: Option<String>,
     ) -> Result<Option<PathBuf>, ScenarioError> {
-        let path = written.map(|written| self.written_path(key, written));
-        path.transpose()
+        let Some(written) = written else {
+            return Ok(None);
+        };
+        let path = self.written_path(key, written.clone())?;
+        match PluginFault::of_folder(&path, Path::new(&written)) {
+            Some(fault) => Err(self.error(key, Problem::Later(fault.to_string()))),
+            None => Ok(Some(path)),
+        }
     }
 
-    /// A path as the scenario writes it: below the home folder, absolute, or relative to the scenario's file.
+    /// A path as the scenario writes it: below the home folder, absolute, or relative to the
+    /// scenario's file.
     fn written_path(&self, key: &KeyPath, path: String) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
@@ -513,6 +523,14 @@ impl Resolver<'_> {
                     fix: "write a path",
                 },
             ));
+        }
+        if let Some(found) = path.chars().find(|letter| letter.is_control()) {
+            let found = match found {
+                '\n' => "a line break",
+                '\t' => "a tab",
+                _ => "a control character",
+            };
+            return Err(self.error(key, Problem::EscapeInPath { found }));
         }
         let path = Path::new(&path);
         if let Ok(below_home) = path.strip_prefix("~") {

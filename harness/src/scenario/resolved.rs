@@ -1,4 +1,4 @@
-//! The scenario as meant: what the rest of the program works from.
+//! The resolved scenario, which the rest of the program works with.
 
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
@@ -10,18 +10,19 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-/// What is compared, on what. Everything keeps the order of the file; every reference has been looked up.
+/// What is compared, and on what. Everything is in the order of the file, and every reference has
+/// been looked up.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// Names the results.
+    /// The name, also of its results.
     pub name: String,
-    /// The file that it was read from, as it was named.
+    /// The file that it was read from, as given on the command line.
     pub file: PathBuf,
-    /// What it is for.
+    /// A description of its purpose.
     pub description: Option<String>,
-    /// One run per domain, strategy and seed; at least one, no two equal.
+    /// One run per domain, strategy and seed; at least one, all distinct.
     pub seeds: Vec<Seed>,
-    /// CPU threads of one run.
+    /// CPU threads per run.
     pub threads: NonZeroU32,
     /// Where to compute.
     pub device: Device,
@@ -29,13 +30,14 @@ pub struct Scenario {
     pub backbones: Vec<BackboneUse>,
     /// At least one.
     pub domains: Vec<DomainUse>,
-    /// The rows of the leaderboard: one per strategy, or per combination of its grid. At least one, all names different.
+    /// The rows of the leaderboard: one per strategy, or per combination of its grid. At least one,
+    /// with distinct names.
     pub strategies: Vec<StrategyRow>,
-    /// The metrics asked for; none where all are wanted.
+    /// The metrics to report; `None` for all.
     pub metrics: Option<Vec<String>>,
-    /// The metric that ranks, if one is chosen.
+    /// The metric that ranks strategies, if one is chosen.
     pub rank_by: Option<String>,
-    /// The metrics that tables show, if some are chosen.
+    /// The metrics that tables show, if any are chosen.
     pub columns: Option<Vec<String>>,
     pub(super) tree: Tree,
 }
@@ -64,7 +66,7 @@ pub struct BackboneUse {
     pub name: String,
     /// The name under which a plugin offers it.
     pub use_: String,
-    /// The plugin's file, where the scenario names one.
+    /// The plugin's file, if the scenario names one.
     pub plugin: Option<PathBuf>,
     /// Its parameters, a JSON object.
     pub parameters: Value,
@@ -76,8 +78,8 @@ impl BackboneUse {
         KeyPath::top("backbones").join(&self.name)
     }
 
-    /// The path in the file of a parameter that the plugin calls `vision.layers`; of the parameters as a
-    /// whole if it names none.
+    /// The path in the file of a parameter that the plugin calls `vision.layers`. If `parameter` is
+    /// empty, the path of the parameters as a whole.
     pub fn parameter_key(&self, parameter: &str) -> KeyPath {
         self.key().join("parameters").spelled(parameter)
     }
@@ -88,13 +90,13 @@ impl BackboneUse {
 pub struct DomainUse {
     /// Its name in the scenario.
     pub name: String,
-    /// Where its images come from; whether they are there shows when it is opened.
+    /// Where its images come from. Whether they exist is checked when the domain is opened.
     pub source: Source,
-    /// Sentences that turn a class name into text; at least one, each with one `{}`.
+    /// Sentences that turn a class name into text: at least one, each with one `{}`.
     pub templates: Vec<String>,
     /// How it is cut into tasks.
     pub stream: StreamUse,
-    /// What it must be.
+    /// What it must contain.
     pub expect: Expectation,
 }
 
@@ -105,7 +107,7 @@ impl DomainUse {
     }
 }
 
-/// A stream and where it is written.
+/// A stream, and where the scenario defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamUse {
     /// How the domain is cut into tasks.
@@ -115,7 +117,7 @@ pub struct StreamUse {
 }
 
 impl StreamUse {
-    /// The path in the file of what says how many tasks there are, or how large.
+    /// The path of `tasks` or `task_sizes`, whichever is given.
     pub fn tasks_key(&self) -> KeyPath {
         self.key.join(match self.spec.tasks {
             Tasks::Count(_) => "tasks",
@@ -123,34 +125,35 @@ impl StreamUse {
         })
     }
 
-    /// The path in the file of the class order.
+    /// The path of the class order.
     pub fn class_order_key(&self) -> KeyPath {
         self.key.join("class_order")
     }
 }
 
-/// A strategy with all its parameters decided: one row of the leaderboard.
+/// A strategy with all its parameters set: one row of the leaderboard.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StrategyRow {
-    /// The row's own name: the strategy's, and behind it in brackets what it takes of the grid, `linear[lr=0.1]`.
+    /// The row's name: the strategy's, followed by its choices from the grid in brackets,
+    /// `linear[lr=0.1]`.
     pub name: String,
-    /// The strategy's name in the scenario, which all rows of its grid share.
+    /// The strategy's name in the scenario, shared by all rows of its grid.
     pub base: String,
     /// The name under which a plugin offers it.
     pub use_: String,
-    /// The plugin's file, where the scenario names one.
+    /// The plugin's file, if the scenario names one.
     pub plugin: Option<PathBuf>,
-    /// The scenario's backbones that it builds on, in its order.
+    /// The names of the backbones that it builds on, in the order that it expects.
     pub backbones: Vec<String>,
     /// Whether it learns task by task.
     pub regime: Regime,
-    /// Its parameters, a JSON object, with the grid's choices among them.
+    /// Its parameters, a JSON object that includes the choices from the grid.
     pub parameters: Value,
-    /// What it takes of the grid.
+    /// Its choices from the grid.
     pub grid: Vec<GridChoice>,
-    /// Where the parameters come from, where the scenario says so.
+    /// Where the parameters come from, if the scenario says so.
     pub provenance: Option<Provenance>,
-    /// How many runs the tuning took, where the scenario says so.
+    /// How many runs the tuning took, if the scenario says so.
     pub trials: Option<u32>,
 }
 
@@ -160,8 +163,9 @@ impl StrategyRow {
         KeyPath::top("strategies").join(&self.base)
     }
 
-    /// The path in the file of a parameter that the plugin calls `optimizer.lr`: below `parameters`, or the entry of the
-    /// grid's list that this row takes; of the parameters as a whole if it names none.
+    /// The path in the file of a parameter that the plugin calls `optimizer.lr`: below
+    /// `parameters`, or the entry that this row takes from the grid. If `parameter` is empty, the
+    /// path of the parameters as a whole.
     pub fn parameter_key(&self, parameter: &str) -> KeyPath {
         let choice = self.grid.iter().find(|choice| {
             let rest = parameter.strip_prefix(choice.parameter.as_str());
@@ -181,7 +185,7 @@ impl StrategyRow {
 }
 
 impl Scenario {
-    /// The metrics that rank or are shown by this scenario's choice, each with its key.
+    /// The metrics that this scenario chooses to rank by or to show, each with its key.
     pub fn chosen_metrics(&self) -> impl Iterator<Item = (KeyPath, &str)> {
         let rank_by = self
             .rank_by

@@ -6,10 +6,11 @@ use super::yaml::{KeyPath, Origin};
 use crate::id::Seed;
 use indexmap::IndexSet;
 
-/// What to keep of a scenario. An empty list keeps all.
+/// What to keep of a scenario. An empty list keeps everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Strategies (`--only`): a row's name, `linear[lr=0.1]`, or a strategy's, `linear`, for all rows of its grid.
+    /// Strategies (`--only`): the name of a row, `linear[lr=0.1]`, or of a strategy, `linear`, for
+    /// all rows of its grid.
     pub only: Vec<String>,
     /// Domains (`--domain`).
     pub domains: Vec<String>,
@@ -18,7 +19,11 @@ pub struct Selection {
 }
 
 impl Scenario {
-    /// The scenario with only the strategies, domains and seeds that are selected, in the file's order.
+    /// The scenario with only the selected strategies, domains and seeds, in the file's order.
+    ///
+    /// # Errors
+    ///
+    /// If the scenario has no strategy, domain or seed of a selected name.
     pub fn select(&self, selection: &Selection) -> Result<Self, ScenarioError> {
         let mut selected = self.clone();
         let strategies = &mut selected.strategies;

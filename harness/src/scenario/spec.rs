@@ -1,8 +1,8 @@
 //! The scenario as written: the keys of the YAML file, one Rust field each.
 //!
-//! The doc comments here are the descriptions that editors show, by way of the JSON Schema. What a key defaults to is
-//! decided when the spec is resolved; here it is merely absent. No type is flattened or untagged, since both would lose the path
-//! to a mistake.
+//! The doc comments here become the descriptions in the JSON Schema, which editors show. Defaults
+//! are filled in when the spec is resolved; here an omitted key is `None`. No type is flattened or
+//! untagged, since serde would then lose the path to a mistake.
 
 pub use super::domain::{Domain, DomainKeys, Expect};
 use super::error::Problem;
@@ -17,65 +17,70 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A comparison of continual-learning strategies: which strategies, on which domains, with which seeds.
+/// A comparison of continual-learning strategies: which strategies, on which domains, with which
+/// seeds.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// The version of this file's format; 1 is the only one, and the default.
+    /// The version of the file format. The default, 1, is the only one.
     #[schemars(extend("const" = 1))]
     pub format: Option<u32>,
-    /// The scenario's name, which names its results; default: the file's name without `.yaml`.
+    /// The scenario's name, also used for its results folder. Default: the file's name without
+    /// `.yaml`.
     #[schemars(regex(pattern = r"^[a-z0-9_-]+$"))]
     pub name: Option<String>,
     /// What the scenario is for.
     pub description: Option<String>,
-    /// Every strategy runs once per domain and seed. A seed decides all of a run's random numbers, and the class order
-    /// where that follows the seed.
+    /// Every strategy runs once per domain and seed. The seed sets all random numbers of a run, and
+    /// the class order if that follows the seed.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub seeds: Vec<u64>,
-    /// CPU threads that one run computes with; default 1. It can move the last digits of a result, so it is fixed here
-    /// and not taken from the machine.
+    /// CPU threads per run; default 1. The number can change the last digits of a result, so it is
+    /// part of the scenario rather than taken from the machine.
     #[schemars(range(min = 1))]
     pub threads: Option<u32>,
     /// Where to compute: `cpu` (default), `cuda`, or `cuda:N`.
     #[schemars(regex(pattern = r"^(cpu|cuda(:[0-9]+)?)$"))]
     pub device: Option<String>,
-    /// How every domain is cut into tasks, unless it has a stream of its own.
+    /// How domains are cut into tasks. A domain can have its own `stream` instead.
     pub stream: Option<Stream>,
-    /// The frozen pre-trained models that strategies build on, by a name of your choice.
+    /// The frozen pre-trained models that strategies build on, under names of your choice.
     pub backbones: Option<IndexMap<String, Option<Backbone>>>,
-    /// The labelled image collections, by a name of your choice.
+    /// The labelled image collections, under names of your choice.
     #[schemars(extend("minProperties" = 1))]
     pub domains: IndexMap<String, Domain>,
-    /// The strategies to compare, by a name of your choice.
+    /// The strategies to compare, under names of your choice.
     #[schemars(extend("minProperties" = 1))]
     pub strategies: IndexMap<String, Option<Strategy>>,
-    /// The metrics to report, by name; default: all that the plugins offer.
+    /// The metrics to report, by name. Default: all that the plugins offer.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub metrics: Option<Vec<String>>,
-    /// The metric that strategies are ranked by; default: `faa`, final average accuracy, if it is among the metrics.
+    /// The metric that ranks the strategies. Default: `faa`, final average accuracy, if it is among
+    /// the metrics.
     pub rank_by: Option<String>,
-    /// The metrics that tables show, in this order; CSV files have them all. Default: `faa`, `average-incremental-accuracy`,
-    /// `ci-transfer`, `forgetting-seen` and `forgetting-all`, as far as they are among the metrics.
+    /// The metrics that tables show, in this order; CSV files have all metrics. Default: those of
+    /// `faa`, `average-incremental-accuracy`, `ci-transfer`, `forgetting-seen` and `forgetting-all`
+    /// that are among the metrics.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub columns: Option<Vec<String>>,
 }
 
-/// How a domain is cut into tasks: give either `tasks` or `task_sizes`.
+/// How a domain is cut into tasks. Give either `tasks` or `task_sizes`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{"required": ["tasks"]}, {"required": ["task_sizes"]}]))]
 pub struct Stream {
-    /// The number of tasks; the classes are dealt out evenly.
+    /// The number of tasks. Classes are divided evenly; if classes are left over, the first tasks
+    /// get one more each.
     #[schemars(range(min = 1))]
     pub tasks: Option<u32>,
     /// The number of classes of each task.
     #[schemars(length(min = 1), inner(range(min = 1)))]
     pub task_sizes: Option<Vec<u32>>,
-    /// The order in which the classes arrive; default `listed`.
+    /// The order in which classes arrive; default `listed`.
     pub class_order: Option<ClassOrder>,
-    /// What becomes of images that are trained on; default `none`. It is for strategies that encode images while they train;
-    /// cached features are always those of the plain image.
+    /// Augmentation of training images; default `none`. Only strategies that encode images while
+    /// they train use it; cached features are always those of the plain image.
     pub augmentation: Option<Augmentation>,
 }
 
@@ -88,35 +93,35 @@ pub enum ClassOrder {
     Generated(GeneratedOrder),
 }
 
-/// A class order from a random generator: give either `numpy` or `python`.
+/// A class order from a random generator. Give either `numpy` or `python`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{"required": ["numpy"]}, {"required": ["python"]}]))]
 pub struct GeneratedOrder {
-    /// As `numpy.random.seed(SEED); numpy.random.permutation(N)` gives it.
+    /// The order of `numpy.random.seed(SEED); numpy.random.permutation(N)`.
     pub numpy: Option<OrderSeed>,
-    /// As `random.seed(SEED); random.shuffle(order)` gives it.
+    /// The order of Python's `random.seed(SEED); random.shuffle(order)`.
     pub python: Option<OrderSeed>,
-    /// What the permutation means; default: `old-to-new` for numpy, `new-to-old` for python.
+    /// How to read the permutation. Default: `old-to-new` for numpy, `new-to-old` for python.
     pub convention: Option<Convention>,
 }
 
 /// The seed of a class order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderSeed {
-    /// `seed`: each run's own.
+    /// `seed`: the seed of each run.
     OfRun,
     /// The same for every run.
     Fixed(u64),
 }
 
-/// What a permutation of the classes means.
+/// How to read a permutation of the classes.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Convention {
-    /// Class `c` gets position `permutation[c]`.
+    /// Class `c` moves to position `permutation[c]`.
     OldToNew,
-    /// Position `p` is taken by class `permutation[p]`.
+    /// Position `p` holds class `permutation[p]`.
     NewToOld,
 }
 
@@ -124,12 +129,13 @@ pub enum Convention {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Backbone {
-    /// The name under which a plugin offers it; default: the name it has here.
+    /// The name under which a plugin offers it. Default: its name in this scenario.
     #[serde(rename = "use")]
     pub use_: Option<String>,
-    /// The plugin's file, relative to the scenario's; default: whichever installed plugin offers the name.
+    /// The plugin's file, relative to the scenario. Default: the installed plugin that offers the
+    /// name.
     pub plugin: Option<String>,
-    /// The backbone's parameters; the plugin says which there are.
+    /// The backbone's parameters. `clbench ls backbones NAME` lists them.
     pub parameters: Option<Map<String, Value>>,
 }
 
@@ -137,38 +143,40 @@ pub struct Backbone {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Strategy {
-    /// The name under which a plugin offers it; default: the name it has here.
+    /// The name under which a plugin offers it. Default: its name in this scenario.
     #[serde(rename = "use")]
     pub use_: Option<String>,
-    /// The plugin's file, relative to the scenario's; default: whichever installed plugin offers the name.
+    /// The plugin's file, relative to the scenario. Default: the installed plugin that offers the
+    /// name.
     pub plugin: Option<String>,
-    /// The backbone that the strategy builds on; default: the scenario's, if it has one only.
+    /// The backbone that the strategy builds on. Default: the scenario's backbone, if it has only
+    /// one.
     pub backbone: Option<String>,
-    /// Several backbones, in the strategy's order; `[]` for none.
+    /// Several backbones, in the order that the strategy expects; `[]` for none.
     #[schemars(extend("uniqueItems" = true))]
     pub backbones: Option<Vec<String>>,
-    /// Whether the strategy learns task by task; default `sequential`.
+    /// Whether the strategy learns task by task, or all classes at once; default `sequential`.
     pub regime: Option<Regime>,
-    /// The strategy's parameters; the plugin says which there are.
+    /// The strategy's parameters. `clbench ls strategies NAME` lists them.
     pub parameters: Option<Map<String, Value>>,
-    /// Parameters to vary: each key is a parameter (`optimizer.lr` for a nested one) with the list of its values, and every
-    /// combination becomes a row of the leaderboard.
+    /// Parameters to vary. Each key is a parameter (`optimizer.lr` for a nested one) with a list of
+    /// values; every combination becomes a row of the leaderboard.
     #[schemars(extend("minProperties" = 1, "additionalProperties" = {"type": "array", "minItems": 1}))]
     pub grid: Option<IndexMap<String, Vec<Value>>>,
     /// Where the parameters come from.
     pub provenance: Option<Provenance>,
-    /// How many runs the tuning took; only with `provenance: tuned`.
+    /// The number of runs that the tuning took; requires `provenance: tuned`.
     #[schemars(range(min = 1))]
     pub trials: Option<u32>,
 }
 
-/// Whether a strategy learns task by task.
+/// Whether a strategy learns task by task, or all classes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regime {
-    /// One task after the other, as continual learning is meant.
+    /// One task after another: continual learning.
     Sequential,
-    /// Once, on all classes together: an upper bound, which is not ranked.
+    /// Once, on all classes together: an upper bound, shown unranked.
     Joint,
 }
 
@@ -176,9 +184,9 @@ pub enum Regime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
-    /// From the paper that describes the strategy.
+    /// From the paper that introduced the strategy.
     Published,
-    /// From a search of our own.
+    /// From a hyper-parameter search.
     Tuned,
 }
 
@@ -214,7 +222,7 @@ impl<'de> Deserialize<'de> for ClassOrder {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ClassOrder, E> {
                 match text {
                     "listed" => Ok(ClassOrder::Listed),
-                    // The right word in the wrong form.
+                    // The right word, but without a seed.
                     "numpy" | "python" => Err(E::custom(Problem::ClassOrderGenerator)),
                     _ if closest(text, ["listed"]).is_some() => {
                         Err(E::unknown_variant(text, &["listed"]))
@@ -257,7 +265,7 @@ impl<'de> Deserialize<'de> for OrderSeed {
             type Value = OrderSeed;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`seed` (each run's own) or a whole number")
+                f.write_str("`seed` (the seed of each run) or a whole number")
             }
 
             fn visit_u64<E: serde::de::Error>(self, seed: u64) -> Result<OrderSeed, E> {
@@ -285,8 +293,8 @@ impl JsonSchema for OrderSeed {
         json_schema!({
             "description": "The seed of a class order.",
             "oneOf": [
-                {"const": "seed", "description": "Each run's own seed."},
-                {"type": "integer", "minimum": 0, "description": "The same seed for every run."},
+                {"const": "seed", "description": "The seed of each run: an order per seed."},
+                {"type": "integer", "minimum": 0, "description": "A fixed seed: the same order for every run."},
             ],
         })
     }

@@ -1,8 +1,9 @@
-//! Tests of the scenario as a whole: what a file means, and what is said of a wrong one.
+//! Tests of the scenario as a whole: what a file means, and the messages about mistakes.
 
 mod argument_mistakes;
 mod file_mistakes;
 mod meaning;
+mod newcomers_mistakes;
 mod strategy_mistakes;
 mod value_mistakes;
 mod yaml_mistakes;
@@ -13,7 +14,7 @@ use crate::suggest::list;
 use expect_test::Expect;
 use std::path::Path;
 
-/// A small scenario without mistakes, which tests change at one place.
+/// A small scenario without mistakes, which tests change in one place.
 const GOOD: &str = "\
 seeds: [1992, 1996]
 stream: {tasks: 5}
@@ -31,7 +32,7 @@ strategies:
 fn changed(from: &str, to: &str) -> String {
     assert!(
         GOOD.contains(from),
-        "the test changes `{from}`, which is not there"
+        "the test changes `{from}`, which the scenario does not contain"
     );
     GOOD.replacen(from, to, 1)
 }

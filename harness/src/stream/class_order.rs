@@ -5,25 +5,25 @@ use crate::id::{Label, Seed};
 use harness_random::{numpy_permutation, shuffled};
 use serde::{Deserialize, Serialize};
 
-/// How a stream's class order is made.
+/// How a stream's class order is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClassOrder {
     /// As the domain lists its classes.
     Listed,
-    /// By `numpy.random.seed(SEED); numpy.random.permutation(N)`, NumPy's legacy generator.
+    /// With `numpy.random.seed(SEED); numpy.random.permutation(N)`, NumPy's legacy generator.
     Numpy {
         /// Where SEED comes from.
         seed: SeedRef,
-        /// What the permutation means; [`Convention::OldToNew`] unless the scenario says otherwise.
+        /// How to read the permutation; default [`Convention::OldToNew`].
         convention: Convention,
     },
-    /// By `random.seed(SEED); order = list(range(N)); random.shuffle(order)` of Python.
+    /// With Python's `random.seed(SEED); order = list(range(N)); random.shuffle(order)`.
     Python {
         /// Where SEED comes from.
         seed: SeedRef,
-        /// What the shuffled list means; [`Convention::NewToOld`] unless the scenario says otherwise, since the list is
-        /// itself the order in all code that makes one (CODA-Prompt's, for one).
+        /// How to read the shuffled list; default [`Convention::NewToOld`], since published code
+        /// that shuffles a list, such as CODA-Prompt's, uses the list itself as the order.
         convention: Convention,
     },
 }
@@ -32,19 +32,19 @@ pub enum ClassOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeedRef {
-    /// The seed of the cell: each seed has an order of its own.
+    /// The seed of the cell: an order per seed.
     CellSeed,
-    /// A number of its own: all seeds share one order.
+    /// A fixed number: one order for all seeds.
     Fixed(u64),
 }
 
-/// What a permutation of the classes means. The two readings are each other's inverse.
+/// How to read a permutation of the classes. The two readings are inverse to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Convention {
-    /// `perm[old] = new`: the class listed at `old` comes at place `perm[old]`. CGIL's reference code.
+    /// `perm[old] = new`: class `old` moves to place `perm[old]`. Used by CGIL's reference code.
     OldToNew,
-    /// `order = perm`: at place `i` comes the class listed at `perm[i]`. PyCIL, PILOT, Continuum.
+    /// `order = perm`: place `i` holds class `perm[i]`. Used by PyCIL, PILOT and Continuum.
     NewToOld,
 }
 
@@ -58,7 +58,7 @@ impl SeedRef {
 }
 
 impl ClassOrder {
-    /// NumPy's order in its default convention.
+    /// NumPy's order, in its default convention.
     pub fn numpy(seed: SeedRef) -> Self {
         Self::Numpy {
             seed,
@@ -66,7 +66,7 @@ impl ClassOrder {
         }
     }
 
-    /// Python's order in its default convention.
+    /// Python's order, in its default convention.
     pub fn python(seed: SeedRef) -> Self {
         Self::Python {
             seed,
@@ -74,7 +74,7 @@ impl ClassOrder {
         }
     }
 
-    /// The labels 0 to `classes − 1` in the order in which they arrive.
+    /// The labels 0 to `classes − 1`, in the order in which they arrive.
     pub(super) fn draw(&self, classes: u32, cell: Seed) -> Result<Vec<Label>, StreamError> {
         let n = classes as usize;
         let (permutation, convention) = match *self {
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(drawn(order, 6, 1997), [3, 4, 0, 2, 1, 5]);
     }
 
-    /// PyCIL and PILOT: the permutation of seed 1993 is the order, whatever the cell's seed.
+    /// PyCIL and PILOT use the permutation of seed 1993 as the order, whatever the cell's seed.
     #[test]
     fn the_other_convention_takes_the_permutation_as_the_order() {
         let order = ClassOrder::Numpy {
@@ -156,8 +156,8 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the class order is drawn by numpy with the seed 4294967296, but numpy.random.seed takes seeds from 0 to \
-             4294967295: choose a smaller seed"
+            "numpy takes seeds from 0 to 4294967295, but the class order has the seed 4294967296; \
+             choose a smaller one"
         );
         assert!(
             ClassOrder::python(SeedRef::CellSeed)

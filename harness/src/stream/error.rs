@@ -1,14 +1,14 @@
-//! What can be wrong with a stream: each is a mistake in the scenario.
+//! What can be wrong with a stream. Each error is a mistake in the scenario.
 
 /// A stream that cannot be cut from its domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
     /// A stream without tasks.
-    #[error("a stream of 0 tasks: give at least one task")]
+    #[error("the stream has no tasks; give it at least one")]
     NoTasks,
-    /// Some task would be left without a class.
+    /// Some task would have no class.
     #[error(
-        "{tasks} tasks, but the domain has {classes} classes: every task needs a class of its own, so ask for at most {classes} tasks"
+        "{tasks} tasks, but only {classes} classes; every task needs a class, so use at most {classes} tasks"
     )]
     MoreTasksThanClasses {
         /// Tasks asked for.
@@ -17,14 +17,14 @@ pub enum StreamError {
         classes: u32,
     },
     /// One of the sizes is zero.
-    #[error("task {task} has the size 0: every task needs at least one class")]
+    #[error("task {task} has the size 0; every task needs at least one class")]
     EmptyTask {
         /// The task, counted from 1.
         task: usize,
     },
-    /// The sizes leave classes over, or want more than there are.
+    /// The sizes add up to fewer or more classes than there are.
     #[error(
-        "the task sizes add up to {sum}, but the domain has {classes} classes: the two must agree"
+        "the task sizes add up to {sum}, but the domain has {classes} classes; the two must agree"
     )]
     SizesDoNotAddUp {
         /// The sum of the sizes.
@@ -34,7 +34,7 @@ pub enum StreamError {
     },
     /// A seed that `numpy.random.seed` refuses.
     #[error(
-        "the class order is drawn by numpy with the seed {seed}, but numpy.random.seed takes seeds from 0 to 4294967295: choose a smaller seed"
+        "numpy takes seeds from 0 to 4294967295, but the class order has the seed {seed}; choose a smaller one"
     )]
     SeedTooLargeForNumpy {
         /// The seed.

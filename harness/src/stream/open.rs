@@ -1,5 +1,5 @@
-//! A scenario's domain, opened: checked against what the scenario expects, and found to hold enough
-//! classes for the stream of every seed.
+//! Opening a scenario's domain, which checks it against the scenario's expectations and makes sure
+//! that the stream of every seed can be cut from it.
 
 use super::{OrderDigest, Stream, StreamError};
 use crate::domain::{Domain, DomainSummary, Source};
@@ -8,21 +8,21 @@ use crate::id::Seed;
 use crate::scenario::{DomainUse, Scenario};
 use std::num::NonZeroUsize;
 
-/// The seed of `--validation`'s split: one for all cells, so that all seeds are compared on the
+/// The seed of the validation split, the same for all cells, so that all seeds are compared on the
 /// same samples.
 const VALIDATION_SEED: u64 = 0;
 
-/// What is run of a scenario's data.
+/// Which part of a scenario's data is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Restriction {
     /// `--limit`: samples per class.
     pub limit: Option<NonZeroUsize>,
-    /// `--validation`: the part of the training data that stands in for the test split.
+    /// `--validation`: the fraction of the training data that replaces the test split.
     pub validation: Option<f64>,
 }
 
 impl Restriction {
-    /// Opens a domain of this source, cut as `--limit` and `--validation` say.
+    /// Opens a domain of this source, reduced by `--limit` and `--validation`.
     ///
     /// # Errors
     ///
@@ -43,19 +43,19 @@ impl Restriction {
 
 /// A domain of the scenario, opened.
 pub struct OpenedDomain {
-    /// Where its images are.
+    /// Where its images come from.
     pub source: Source,
-    /// What it is.
+    /// Its classes, counts and hashes.
     pub summary: DomainSummary,
 }
 
-/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it is
-/// what the scenario expects. A part of it cannot be, so what is restricted is not compared.
+/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it
+/// meets the scenario's expectations. The latter is skipped under a restriction, since a part of a
+/// domain cannot meet them.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, has fewer classes than tasks, or is another one than the scenario
-/// expects.
+/// If it cannot be opened, has fewer classes than tasks, or does not meet the expectations.
 pub fn open(
     scenario: &Scenario,
     domain: &DomainUse,
@@ -80,7 +80,7 @@ pub fn open(
     Ok(OpenedDomain { source, summary })
 }
 
-/// Opens all of a scenario's domain, whatever the scenario expects of it.
+/// Opens all of a scenario's domain, without checking the scenario's expectations.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
 ///
 /// # Errors
 ///
-/// If one cannot be made, or the domain has fewer classes than tasks.
+/// If one cannot be drawn, or the domain has fewer classes than tasks.
 pub fn class_orders(
     scenario: &Scenario,
     domain: &DomainUse,
@@ -114,7 +114,7 @@ pub fn class_orders(
     scenario.seeds.iter().map(digest).collect()
 }
 
-/// An error about a domain's stream, at the key of the scenario that is to blame.
+/// An error about a domain's stream, at the key of the scenario that caused it.
 pub(crate) fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
     let key = match error {
         StreamError::SeedTooLargeForNumpy { .. } => domain.stream.class_order_key(),

@@ -1,4 +1,4 @@
-//! The stream itself: which classes make up which task.
+//! The stream itself: which task has which classes.
 
 use super::class_order::ClassOrder;
 use super::error::StreamError;
@@ -8,29 +8,30 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
-/// A stream as the scenario asks for it.
+/// A stream as the scenario describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamSpec {
-    /// How many tasks, or how large.
+    /// The number of tasks, or their sizes.
     pub tasks: Tasks,
-    /// In which order the classes come.
+    /// The order in which the classes arrive.
     pub class_order: ClassOrder,
-    /// What becomes of images that are trained on; what is not there has no name in a cell's id.
+    /// Augmentation of training images. If there is none, a cell's id does not mention it.
     #[serde(default, skip_serializing_if = "Augmentation::is_none")]
     pub augmentation: Augmentation,
 }
 
-/// What becomes of an image whenever it is trained on. Cached features and outputs are always those of the plain image, and so
-/// is a query that is made of them.
+/// Augmentation of training images. Cached features and outputs, and queries made from them, are
+/// always those of the plain image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Augmentation {
-    /// Nothing: the plain image, every time.
+    /// None: always the plain image.
     #[default]
     None,
-    /// A random resized crop (of 8 to 100 % of its area, its sides 3:4 to 4:3) and, one time in two, a horizontal flip: torchvision's
-    /// `RandomResizedCrop` and `RandomHorizontalFlip`, by seed, sample and epoch.
+    /// A random resized crop (8 to 100 % of the area, aspect ratio 3:4 to 4:3) and, with
+    /// probability 0.5, a horizontal flip, as torchvision's `RandomResizedCrop` and
+    /// `RandomHorizontalFlip`. Both depend on the seed, the sample and the epoch.
     RandomResizedCropAndFlip,
 }
 
@@ -44,24 +45,24 @@ impl fmt::Display for Augmentation {
 }
 
 impl Augmentation {
-    /// Whether images stay as they are.
+    /// Whether there is no augmentation.
     pub fn is_none(&self) -> bool {
         *self == Augmentation::None
     }
 }
 
-/// How the ordered classes are cut.
+/// How the ordered classes are cut into tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tasks {
-    /// Into this many tasks of equal size. What is left over goes to the first tasks, one class each: 10 classes in 3
-    /// tasks are 4, 3 and 3.
+    /// This many tasks of equal size. If classes are left over, the first tasks get one more each:
+    /// 10 classes in 3 tasks give 4, 3 and 3.
     Count(u32),
-    /// Into tasks of these sizes, which add up to the number of classes.
+    /// Tasks of these sizes, which add up to the number of classes.
     Sizes(Vec<u32>),
 }
 
-/// A domain's classes in the order in which they arrive, cut into tasks.
+/// A domain's classes, in the order in which they arrive, cut into tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stream {
     /// By [`ClassId`].
@@ -79,15 +80,15 @@ pub struct ClassRange {
     end: u32,
 }
 
-/// A hash of a stream's class names in task order with the boundaries of its tasks, and of the templates that make text of
-/// the names, as 64 hexadecimal digits. Two streams have the same digest if and only if they teach the same names in the same
-/// tasks and call them the same.
+/// A hash of a stream's class names in order, of its task boundaries, and of its templates, as 64
+/// hexadecimal digits. Two streams have the same digest if and only if their tasks have the same
+/// class names, and the same templates turn these into text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderDigest(String);
 
 impl Tasks {
-    fn sizes(&self, classes: u32) -> Result<Vec<u32>, StreamError> {
+    pub(super) fn sizes(&self, classes: u32) -> Result<Vec<u32>, StreamError> {
         let tasks = match self {
             Self::Count(tasks) => *tasks,
             Self::Sizes(sizes) => u32::try_from(sizes.len()).unwrap_or(u32::MAX),
@@ -123,7 +124,11 @@ impl Tasks {
 }
 
 impl Stream {
-    /// Cuts a domain of `classes` classes for a cell with the seed `seed`.
+    /// Cuts a domain of `classes` classes into tasks, for a cell with this seed.
+    ///
+    /// # Errors
+    ///
+    /// If the tasks do not fit the number of classes, or the class order cannot be drawn.
     pub fn new(spec: &StreamSpec, classes: usize, seed: Seed) -> Result<Self, StreamError> {
         let classes = u32::try_from(classes).expect("fewer than 2^32 classes");
         let sizes = spec.tasks.sizes(classes)?;
@@ -183,12 +188,12 @@ impl Stream {
         }
     }
 
-    /// The domain's number of a class.
+    /// The label of a class: its number in the domain.
     pub fn label_of(&self, class: ClassId) -> Label {
         self.order[class.index()]
     }
 
-    /// The stream's number of a class.
+    /// The class of a label: its number in the stream.
     pub fn class_of(&self, label: Label) -> ClassId {
         self.place[label.index()]
     }
@@ -203,13 +208,13 @@ impl Stream {
         TaskId(self.ends.partition_point(|&end| end <= class.0) as u32 + 1)
     }
 
-    /// The domain's numbers in the order in which the classes arrive.
+    /// The labels in the order in which their classes arrive.
     pub fn order(&self) -> &[Label] {
         &self.order
     }
 
-    /// What makes this stream's class order recognisable. `class_names` are the domain's, by label, and so are the
-    /// `templates`.
+    /// The digest of this stream. `class_names` are the domain's, by label, and `templates` are the
+    /// domain's.
     ///
     /// # Panics
     ///
@@ -238,7 +243,7 @@ impl ClassRange {
         (self.start..self.end).map(ClassId)
     }
 
-    /// As indices into a list in class order.
+    /// The classes as indices into a list in class order.
     pub fn indices(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -248,7 +253,7 @@ impl ClassRange {
         self.indices().len()
     }
 
-    /// Whether there is none. A task's range never is.
+    /// Whether there are no classes. The range of a task is never empty.
     pub fn is_empty(self) -> bool {
         self.start == self.end
     }
@@ -308,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_goes_to_the_first_tasks() {
+    fn leftover_classes_go_to_the_first_tasks() {
         assert_eq!(sizes(Tasks::Count(5), 10), [2, 2, 2, 2, 2]);
         assert_eq!(sizes(Tasks::Count(3), 10), [4, 3, 3]);
         assert_eq!(sizes(Tasks::Count(4), 10), [3, 3, 2, 2]);
@@ -320,23 +325,23 @@ mod tests {
     fn a_stream_that_cannot_be_cut_is_refused() {
         assert_eq!(
             message(Tasks::Count(0)),
-            "a stream of 0 tasks: give at least one task"
+            "the stream has no tasks; give it at least one"
         );
         assert_eq!(
             message(Tasks::Sizes(vec![])),
-            "a stream of 0 tasks: give at least one task"
+            "the stream has no tasks; give it at least one"
         );
         assert_eq!(
             message(Tasks::Count(11)),
-            "11 tasks, but the domain has 10 classes: every task needs a class of its own, so ask for at most 10 tasks"
+            "11 tasks, but only 10 classes; every task needs a class, so use at most 10 tasks"
         );
         assert_eq!(
             message(Tasks::Sizes(vec![5, 0, 5])),
-            "task 2 has the size 0: every task needs at least one class"
+            "task 2 has the size 0; every task needs at least one class"
         );
         assert_eq!(
             message(Tasks::Sizes(vec![5, 4])),
-            "the task sizes add up to 9, but the domain has 10 classes: the two must agree"
+            "the task sizes add up to 9, but the domain has 10 classes; the two must agree"
         );
     }
 

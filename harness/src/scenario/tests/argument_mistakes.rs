@@ -13,19 +13,19 @@ fn overrides() {
     set(
         "strategies.liner.lr=0.1",
         expect![[r#"
-            --set strategies.liner.lr=0.1: there is no strategy `liner`; did you mean `linear`?
+            --set strategies.liner.lr=0.1: unknown strategy `liner`; did you mean `linear`?
         "#]],
     );
     set(
         "domains.letters.source=idx",
         expect![[r#"
-            --set domains.letters.source=idx: there is no domain `letters`; the only choice is `digits`
+            --set domains.letters.source=idx: unknown domain `letters`; the only choice is `digits`
         "#]],
     );
     set(
         "backbones.clip.size=4",
         expect![[r#"
-            --set backbones.clip.size=4: there is no backbone `clip`; the only choice is `pixels`
+            --set backbones.clip.size=4: unknown backbone `clip`; the only choice is `pixels`
         "#]],
     );
     set(
@@ -43,7 +43,7 @@ fn overrides() {
     set(
         "stream.tasks=0",
         expect![[r#"
-            --set stream.tasks=0: stream.tasks: must be at least 1, and is 0
+            --set stream.tasks=0: stream.tasks: must be at least 1, got 0
         "#]],
     );
     set(
@@ -55,13 +55,13 @@ fn overrides() {
     set(
         "seeds.first=1",
         expect![[r#"
-            --set seeds.first=1: `seeds` holds a list, so nothing can be set below it
+            --set seeds.first=1: `seeds` is a list, so it has no keys to set
         "#]],
     );
     set(
         "strategies.linear.grid={lr: [0.1]}",
         expect![[r#"
-            --set strategies.linear.grid={lr: [0.1]}: strategies.linear.grid.lr: `lr` is varied here and also set by `parameters.lr`; keep one of the two
+            --set strategies.linear.grid={lr: [0.1]}: strategies.linear.grid.lr: `lr` is varied here and also set by `parameters.lr`; remove one of them
         "#]],
     );
     set(
@@ -73,18 +73,18 @@ fn overrides() {
 
     let malformed = |argument: &str| shown(argument.parse::<SetOverride>().unwrap_err());
     expect![[r#"
-        `threads` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+        `threads` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
     "#]]
     .assert_eq(&malformed("threads"));
     expect![[r#"
-        `=2` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+        `=2` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
     "#]]
     .assert_eq(&malformed("=2"));
     expect![[r#"
-        `strategies..lr=2` is not KEY=VALUE; write, for instance, `strategies.NAME.KEY=VALUE` or `threads=2`
+        `strategies..lr=2` is not KEY=VALUE; write `threads=2` or `strategies.NAME.KEY=VALUE`, for example
     "#]].assert_eq(&malformed("strategies..lr=2"));
     expect![[r#"
-        the value of `seeds` is not YAML: did not find expected ',' or ']' at line 2 column 1, while parsing a flow sequence
+        the value of `seeds` is not valid YAML: did not find expected ',' or ']' at line 2 column 1, while parsing a flow sequence
     "#]].assert_eq(&malformed("seeds=[1, 2"));
 }
 
@@ -102,19 +102,19 @@ fn selections() {
     select(
         only("liner"),
         expect![[r#"
-            --only liner: there is no strategy `liner`; did you mean `linear`?
+            --only liner: unknown strategy `liner`; did you mean `linear`?
         "#]],
     );
     select(
         only("linear[lr=0.3]"),
         expect![[r#"
-            --only linear[lr=0.3]: there is no strategy `linear[lr=0.3]`; did you mean `linear[lr=0.1]`?
+            --only linear[lr=0.3]: unknown strategy `linear[lr=0.3]`; did you mean `linear[lr=0.1]`?
         "#]],
     );
     select(
         only("clip"),
         expect![[r#"
-            --only clip: there is no strategy `clip`; the choices are `linear`, `linear[lr=0.1]`, `linear[lr=0.2]`, `nearest-class-mean`
+            --only clip: unknown strategy `clip`; the choices are `linear`, `linear[lr=0.1]`, `linear[lr=0.2]`, `nearest-class-mean`
         "#]],
     );
     let domains = vec!["letters".to_owned()];
@@ -124,7 +124,7 @@ fn selections() {
             ..Selection::default()
         },
         expect![[r#"
-            --domain letters: there is no domain `letters`; the only choice is `digits`
+            --domain letters: unknown domain `letters`; the only choice is `digits`
         "#]],
     );
     let seeds = vec![Seed(7)];
@@ -134,7 +134,7 @@ fn selections() {
             ..Selection::default()
         },
         expect![[r#"
-            --seed 7: there is no seed `7`; the choices are `1992`, `1996`
+            --seed 7: unknown seed `7`; the choices are `1992`, `1996`
         "#]],
     );
 }

@@ -1,4 +1,4 @@
-//! The messages about a file that cannot be read, YAML that is none, and keys and types that are wrong.
+//! The messages about unreadable files, invalid YAML, and wrong keys and types.
 
 use super::{GOOD, change, says, shown};
 use crate::scenario::Scenario;
@@ -14,25 +14,25 @@ fn the_file() {
         shown(error).replace(&folder.path().display().to_string(), "DIR")
     };
     expect![[r#"
-        DIR/quikstart.yaml: there is no such file; did you mean `DIR/quickstart.yaml`?
+        DIR/quikstart.yaml: no such file; did you mean `DIR/quickstart.yaml`?
     "#]]
     .assert_eq(&load("quikstart.yaml"));
     expect![[r#"
-        DIR/other.yaml: there is no such file
+        DIR/other.yaml: no such file
     "#]]
     .assert_eq(&load("other.yaml"));
     expect![[r#"
-        DIR/.: the file cannot be read: Is a directory (os error 21)
+        DIR/.: cannot read the file: Is a directory (os error 21)
     "#]]
     .assert_eq(&load("."));
     expect![[r#"
-        DIR/quickstart.yaml:2: this line is not UTF-8 text; save the file as UTF-8
+        DIR/quickstart.yaml:2: this line is not UTF-8; save the file as UTF-8
     "#]]
     .assert_eq(&load("quickstart.yaml"));
 
     std::fs::write(folder.path().join("My Scenario.yaml"), GOOD).unwrap();
     expect![[r#"
-        DIR/My Scenario.yaml: the file's name gives the scenario the name `My Scenario`, which may hold only small letters, digits, `-` and `_`; add `name:`
+        DIR/My Scenario.yaml: the file's name, `My Scenario`, is not a valid scenario name; add `name:` with lowercase letters, digits, `-` and `_`
     "#]].assert_eq(&load("My Scenario.yaml"));
 
     says(
@@ -54,7 +54,7 @@ fn yaml_syntax() {
     says(
         "seeds: [1, 2\nthreads: 1\n",
         expect![[r#"
-            scenarios/test.yaml:2: seeds: this is not valid YAML: illegal placement of ':' indicator, inside the `[` that line 1 opens
+            scenarios/test.yaml:2: seeds: not valid YAML: the `[` on line 1 is not closed; add `]`, or a `,` before this
                 2 | threads: 1
                   |        ^
         "#]],
@@ -63,16 +63,16 @@ fn yaml_syntax() {
         "  digits: {",
         "\tdigits: {",
         expect![[r#"
-            scenarios/test.yaml:6: domains: this is not valid YAML: tabs disallowed within this context (block indentation)
+            scenarios/test.yaml:6: domains: not valid YAML: a tab indents this line; indent with spaces
                 6 | 	digits: {source: digits}
-                  | 	^
+                  | ^
         "#]],
     );
     change(
         "  linear:\n",
         "  linear: heads:\n",
         expect![[r#"
-            scenarios/test.yaml:8: strategies: this is not valid YAML: mapping values are not allowed in this context
+            scenarios/test.yaml:8: strategies: not valid YAML: two keys on one line; write `linear: {heads: …}`, or `linear: "heads:"` if it is text
                 8 |   linear: heads:
                   |                ^
         "#]],
@@ -81,7 +81,7 @@ fn yaml_syntax() {
         "[1992, 1996]",
         "*nowhere",
         expect![[r#"
-            scenarios/test.yaml:1: seeds: this is not valid YAML: while parsing node, found unknown anchor
+            scenarios/test.yaml:1: seeds: not valid YAML: `*nowhere` repeats an anchor that is not defined; if it is text, write `"*nowhere"`
                 1 | seeds: *nowhere
                   |        ^
         "#]],
@@ -90,7 +90,7 @@ fn yaml_syntax() {
         "seeds:",
         "name: \"a\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: name: this is not valid YAML: invalid indentation in quoted scalar
+            scenarios/test.yaml:1: name: not valid YAML: the quote that opens here is not closed; add the closing one
                 1 | name: "a
                   |       ^
         "#]],
@@ -98,7 +98,7 @@ fn yaml_syntax() {
     says(
         &format!("{GOOD}---\n{GOOD}"),
         expect![[r#"
-            scenarios/test.yaml:11: a second YAML document begins here; a scenario is a single one, so remove the line `---` or move what follows to another file
+            scenarios/test.yaml:11: a second YAML document begins here, and a scenario is a single one; remove the line `---`, or move the rest to another file
                11 | ---
                   | ^^^
         "#]],
@@ -111,27 +111,29 @@ fn yaml_syntax() {
     says(
         &bomb,
         expect![[r#"
-            scenarios/test.yaml: this is not valid YAML: repetition limit exceeded
+            scenarios/test.yaml: not valid YAML: its aliases repeat more text than a scenario can need
         "#]],
     );
     says(
         &format!("seeds: {}", "[".repeat(1000)),
         expect![[r#"
-            scenarios/test.yaml:1: seeds: this is not valid YAML: recursion limit exceeded, inside the `[` that line 1 opens
+            scenarios/test.yaml:1: seeds: not valid YAML: lists and mappings are nested too deep, more than 128 levels
         "#]],
     );
     change(
         "{lr: 0.1, epochs: 5}",
         "{<<: 3}",
         expect![[r#"
-            scenarios/test.yaml: this is not valid YAML: expected a mapping or list of mappings for merging, but found scalar
+            scenarios/test.yaml:9: strategies.linear.parameters.<<: `<<` merges a mapping or a list of mappings, found the whole number 3
+                9 |     parameters: {<<: 3}
+                  |                  ^^
         "#]],
     );
     change(
         "{lr: 0.1",
         "{lr: !fast 0.1",
         expect![[r#"
-            scenarios/test.yaml:9: strategies.linear.parameters.lr: tags such as `!fast` have no meaning in a scenario; remove it
+            scenarios/test.yaml:9: strategies.linear.parameters.lr: YAML tags such as `!fast` are not supported; remove it
                 9 |     parameters: {lr: !fast 0.1, epochs: 5}
                   |                  ^^
         "#]],
@@ -195,7 +197,7 @@ fn keys() {
         "stream:",
         "seeds: [1]\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: seeds: the key `seeds` is written twice, first on line 1; keep one of the two
+            scenarios/test.yaml:2: seeds: duplicate key `seeds`, first on line 1; remove one of them
                 2 | seeds: [1]
                   | ^^^^^
         "#]],
@@ -204,7 +206,7 @@ fn keys() {
         "  nearest-class-mean:",
         "  linear:",
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear: the key `linear` is written twice, first on line 8; keep one of the two
+            scenarios/test.yaml:10: strategies.linear: duplicate key `linear`, first on line 8; remove one of them
                10 |   linear: {}
                   |   ^^^^^^
         "#]],
@@ -213,7 +215,7 @@ fn keys() {
         "epochs: 5",
         "lr: 5",
         expect![[r#"
-            scenarios/test.yaml:9: strategies.linear.parameters.lr: the key `lr` is written twice, first on line 9; keep one of the two
+            scenarios/test.yaml:9: strategies.linear.parameters.lr: duplicate key `lr`, first on line 9; remove one of them
                 9 |     parameters: {lr: 0.1, lr: 5}
                   |                           ^^
         "#]],
@@ -249,7 +251,7 @@ fn keys() {
         "stream:",
         "format: 2\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: format: this clbench reads format 1, found the whole number 2; use a newer clbench, or write `format: 1`
+            scenarios/test.yaml:2: format: expected format 1, found the whole number 2; update clbench, or write `format: 1`
                 2 | format: 2
                   | ^^^^^^
         "#]],
@@ -258,21 +260,21 @@ fn keys() {
         "seeds: [1992, 1996]\n",
         "",
         expect![[r#"
-            scenarios/test.yaml: the key `seeds` is missing; add a list, as in `seeds: [1992, 1996, 1997]`
+            scenarios/test.yaml: missing key `seeds`; add a list, as in `seeds: [1992, 1996, 1997]`
         "#]],
     );
     change(
         "domains:\n  digits: {source: digits}\n",
         "",
         expect![[r#"
-            scenarios/test.yaml: the key `domains` is missing; add at least one, as in `domains: {digits: {source: digits}}`
+            scenarios/test.yaml: missing key `domains`; add at least one, as in `domains: {digits: {source: digits}}`
         "#]],
     );
     change(
         "{source: digits}",
         "{}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `source` is missing; add one of SOURCES, as in `source: digits`
+            scenarios/test.yaml:6: domains.digits: missing key `source`; add one of SOURCES, as in `source: digits`
                 6 |   digits: {}
                   |   ^^^^^^
         "#]],
@@ -321,7 +323,7 @@ fn types() {
         "[1992, 1996]",
         "1992",
         expect![[r#"
-            scenarios/test.yaml:1: seeds: expected a list, found the whole number 1992
+            scenarios/test.yaml:1: seeds: expected a list of seeds, found the whole number 1992; list each seed, as in `seeds: [1992, 1996, 1997]` for three, or write `seeds: [1992]` for one
                 1 | seeds: 1992
                   | ^^^^^
         "#]],
@@ -357,7 +359,7 @@ fn types() {
         "{source: digits}",
         "digits",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: expected a mapping, found the text `digits`
+            scenarios/test.yaml:6: domains.digits: expected a mapping, found the text `digits`; write `digits: {source: digits}`
                 6 |   digits: digits
                   |   ^^^^^^
         "#]],
@@ -375,7 +377,7 @@ fn types() {
         "lr: 0.1",
         "lr: .inf",
         expect![[r#"
-            scenarios/test.yaml:9: strategies.linear.parameters.lr: .inf is not a finite number
+            scenarios/test.yaml:9: strategies.linear.parameters.lr: must be a finite number, found .inf
                 9 |     parameters: {lr: .inf, epochs: 5}
                   |                  ^^
         "#]],
@@ -384,7 +386,7 @@ fn types() {
         "nearest-class-mean: {}",
         "nearest-class-mean: {backbone: [pixels]}",
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: expected text, found a list
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: expected text, found a list; write `backbone: pixels`
                10 |   nearest-class-mean: {backbone: [pixels]}
                   |                        ^^^^^^^^
         "#]],

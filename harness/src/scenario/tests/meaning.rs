@@ -52,7 +52,7 @@ strategies:
 metrics: [faa, bwt]
 ";
 
-/// A domain's source as it travels to a cell, less what it does not say.
+/// A domain's source as it is sent to a cell, without absent keys.
 fn source(domain: &DomainUse) -> Value {
     fn said(value: Value) -> Value {
         match value {
@@ -239,7 +239,7 @@ fn a_later_stage_reports_a_key_with_its_line() {
               |                           ^^^^
     "#]]
     .assert_eq(&shown(error));
-    // Keys that were left out point at what is around them.
+    // Errors about omitted keys point at the key around them.
     let key = scenario.strategies[5].parameter_key("depth");
     let error = scenario.key_error(&key, "is required");
     expect![[r#"

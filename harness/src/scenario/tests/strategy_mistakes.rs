@@ -10,7 +10,7 @@ fn strategies() {
     says(
         &with("backbone: pixel"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: there is no backbone `pixel`; did you mean `pixels`?
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbone: unknown backbone `pixel`; did you mean `pixels`?
                10 |   nearest-class-mean: {backbone: pixel}
                   |                        ^^^^^^^^
         "#]],
@@ -18,7 +18,7 @@ fn strategies() {
     says(
         &with("backbones: [pixels, clip]"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.backbones[1]: there is no backbone `clip`; the only choice is `pixels`
+            scenarios/test.yaml:10: strategies.nearest-class-mean.backbones[1]: unknown backbone `clip`; the only choice is `pixels`
                10 |   nearest-class-mean: {backbones: [pixels, clip]}
                   |                                            ^^^^
         "#]],
@@ -34,7 +34,7 @@ fn strategies() {
     says(
         &with("backbone: pixels, backbones: [pixels]"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean: `backbone` and `backbones` are both given; keep one of the two
+            scenarios/test.yaml:10: strategies.nearest-class-mean: `backbone` and `backbones` are both given; remove one of them
                10 |   nearest-class-mean: {backbone: pixels, backbones: [pixels]}
                   |   ^^^^^^^^^^^^^^^^^^
         "#]],
@@ -66,7 +66,7 @@ fn strategies() {
     says(
         &with("trials: 12"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: `trials` counts the runs that tuning took, so it needs `provenance: tuned`; add that or remove `trials`
+            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: `trials` counts the runs of a tuning, so it requires `provenance: tuned`; add that, or remove `trials`
                10 |   nearest-class-mean: {trials: 12}
                   |                        ^^^^^^
         "#]],
@@ -74,7 +74,7 @@ fn strategies() {
     says(
         &with("trials: 12, provenance: published"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: `trials` counts the runs that tuning took, so it needs `provenance: tuned`; add that or remove `trials`
+            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: `trials` counts the runs of a tuning, so it requires `provenance: tuned`; add that, or remove `trials`
                10 |   nearest-class-mean: {trials: 12, provenance: published}
                   |                        ^^^^^^
         "#]],
@@ -82,7 +82,7 @@ fn strategies() {
     says(
         &with("trials: 0, provenance: tuned"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: must be at least 1, and is 0
+            scenarios/test.yaml:10: strategies.nearest-class-mean.trials: must be at least 1, got 0
                10 |   nearest-class-mean: {trials: 0, provenance: tuned}
                   |                        ^^^^^^
         "#]],
@@ -99,7 +99,7 @@ fn strategies() {
         "  linear:",
         "  linear[2]:",
         expect![[r#"
-            scenarios/test.yaml:8: strategies.linear[2]: `linear[2]` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
+            scenarios/test.yaml:8: strategies.linear[2]: `linear[2]` is not a valid name; use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
                 8 |   linear[2]:
                   |   ^^^^^^^^^
         "#]],
@@ -108,7 +108,7 @@ fn strategies() {
         "  pixels: {}\n",
         "  pixels: {}\n  clip: {}\n",
         expect![[r#"
-            scenarios/test.yaml:9: strategies.linear: the scenario has several backbones; name the one that this strategy uses: `backbone:` and one of `pixels`, `clip`; or `backbones: []` for none
+            scenarios/test.yaml:9: strategies.linear: the scenario has several backbones; choose one of `pixels`, `clip` with `backbone:`, or write `backbones: []` for none
                 9 |   linear:
                   |   ^^^^^^
         "#]],
@@ -117,7 +117,7 @@ fn strategies() {
     says(
         &without.replace(ncm, "nearest-class-mean: {backbone: pixels}"),
         expect![[r#"
-            scenarios/test.yaml:8: strategies.nearest-class-mean.backbone: the scenario declares no backbones, so `pixels` names none; add `backbones: {pixels: {}}`
+            scenarios/test.yaml:8: strategies.nearest-class-mean.backbone: the scenario has no backbone `pixels`; add `backbones: {pixels: {}}` at the top level
                 8 |   nearest-class-mean: {backbone: pixels}
                   |                        ^^^^^^^^
         "#]],
@@ -131,7 +131,7 @@ fn grids() {
     says(
         &with("{}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid: must not be empty; name parameters to vary, or remove the key
+            scenarios/test.yaml:10: strategies.linear.grid: must not be empty; add parameters to vary, or remove the key
                10 |     grid: {}
                   |     ^^^^
         "#]],
@@ -147,7 +147,7 @@ fn grids() {
     says(
         &with("{momentum: 0.9}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid.momentum: expected a list, found the number 0.9
+            scenarios/test.yaml:10: strategies.linear.grid.momentum: expected a list, found the number 0.9; write `momentum: [0.9]`
                10 |     grid: {momentum: 0.9}
                   |            ^^^^^^^^
         "#]],
@@ -155,7 +155,7 @@ fn grids() {
     says(
         &with("{lr: [0.1, 0.2]}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid.lr: `lr` is varied here and also set by `parameters.lr`; keep one of the two
+            scenarios/test.yaml:10: strategies.linear.grid.lr: `lr` is varied here and also set by `parameters.lr`; remove one of them
                10 |     grid: {lr: [0.1, 0.2]}
                   |            ^^
         "#]],
@@ -163,7 +163,7 @@ fn grids() {
     says(
         &with("{lr.start: [0.1, 0.2]}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid.lr.start: `lr.start` is varied here and also set by `parameters.lr`; keep one of the two
+            scenarios/test.yaml:10: strategies.linear.grid.lr.start: `lr.start` is varied here and also set by `parameters.lr`; remove one of them
                10 |     grid: {lr.start: [0.1, 0.2]}
                   |            ^^^^^^^^
         "#]],
@@ -171,7 +171,7 @@ fn grids() {
     says(
         &with("{optimizer: [{}], optimizer.lr: [0.1]}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid.optimizer.lr: `optimizer.lr` is varied here and also set by `grid.optimizer`; keep one of the two
+            scenarios/test.yaml:10: strategies.linear.grid.optimizer.lr: `optimizer.lr` is varied here and also set by `grid.optimizer`; remove one of them
                10 |     grid: {optimizer: [{}], optimizer.lr: [0.1]}
                   |                             ^^^^^^^^^^^^
         "#]],
@@ -179,7 +179,7 @@ fn grids() {
     says(
         &with("{optimizer..lr: [0.1]}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid.optimizer..lr: `optimizer..lr` is no parameter's path; write the names of nested keys with one dot between them, as in `optimizer.lr`
+            scenarios/test.yaml:10: strategies.linear.grid.optimizer..lr: `optimizer..lr` is not the path of a parameter; separate nested keys with one dot, as in `optimizer.lr`
                10 |     grid: {optimizer..lr: [0.1]}
                   |            ^^^^^^^^^^^^^
         "#]],
@@ -187,7 +187,7 @@ fn grids() {
     says(
         &with("{momentum: [0.9, 0.5, 0.9]}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid: two rows of this grid have the name `linear[momentum=0.9]`; give each value once
+            scenarios/test.yaml:10: strategies.linear.grid: two rows of this grid are called `linear[momentum=0.9]`; list each value once
                10 |     grid: {momentum: [0.9, 0.5, 0.9]}
                   |     ^^^^
         "#]],
@@ -195,7 +195,7 @@ fn grids() {
     says(
         &with("{momentum: [0.9, '0.9']}"),
         expect![[r#"
-            scenarios/test.yaml:10: strategies.linear.grid: two rows of this grid have the name `linear[momentum=0.9]`; give each value once
+            scenarios/test.yaml:10: strategies.linear.grid: two rows of this grid are called `linear[momentum=0.9]`; list each value once
                10 |     grid: {momentum: [0.9, '0.9']}
                   |     ^^^^
         "#]],

@@ -1,4 +1,4 @@
-//! The messages about values that make no sense: seeds, devices, streams, domains.
+//! The messages about invalid values: seeds, devices, streams, domains.
 
 use super::{change, changed, says};
 use expect_test::expect;
@@ -9,7 +9,7 @@ fn the_scenario_itself() {
         "seeds:",
         "name: Quick Start\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: name: `Quick Start` cannot be a name here: use small letters, digits, `-` and `_`
+            scenarios/test.yaml:1: name: `Quick Start` is not a valid name; use lowercase letters, digits, `-` and `_`
                 1 | name: Quick Start
                   | ^^^^
         "#]],
@@ -36,7 +36,7 @@ fn the_scenario_itself() {
         "1996]",
         "-1]",
         expect![[r#"
-            scenarios/test.yaml:1: seeds[1]: must not be negative, and is -1
+            scenarios/test.yaml:1: seeds[1]: must be at least 0, got -1
                 1 | seeds: [1992, -1]
                   |               ^^
         "#]],
@@ -45,7 +45,7 @@ fn the_scenario_itself() {
         "seeds:",
         "threads: 0\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: threads: must be at least 1, and is 0
+            scenarios/test.yaml:1: threads: must be at least 1, got 0
                 1 | threads: 0
                   | ^^^^^^^
         "#]],
@@ -54,7 +54,7 @@ fn the_scenario_itself() {
         "seeds:",
         "threads: -2\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: threads: must not be negative, and is -2
+            scenarios/test.yaml:1: threads: must be at least 0, got -2
                 1 | threads: -2
                   | ^^^^^^^
         "#]],
@@ -63,7 +63,7 @@ fn the_scenario_itself() {
         "seeds:",
         "threads: 5000000000\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: threads: must be at most 4294967295, and is 5000000000
+            scenarios/test.yaml:1: threads: must be at most 4294967295, got 5000000000
                 1 | threads: 5000000000
                   | ^^^^^^^
         "#]],
@@ -72,7 +72,7 @@ fn the_scenario_itself() {
         "seeds:",
         "device: gpu\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: device: unknown device `gpu`; write `cpu`, `cuda` or `cuda:N` with N counted from 0
+            scenarios/test.yaml:1: device: unknown device `gpu`; write `cpu`, `cuda` or `cuda:N`, with N from 0
                 1 | device: gpu
                   | ^^^^^^
         "#]],
@@ -81,7 +81,7 @@ fn the_scenario_itself() {
         "seeds:",
         "device: cuda:-1\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: device: unknown device `cuda:-1`; write `cpu`, `cuda` or `cuda:N` with N counted from 0
+            scenarios/test.yaml:1: device: unknown device `cuda:-1`; write `cpu`, `cuda` or `cuda:N`, with N from 0
                 1 | device: cuda:-1
                   | ^^^^^^
         "#]],
@@ -90,7 +90,7 @@ fn the_scenario_itself() {
         "  digits: {source: digits}\n",
         "  {}\n",
         expect![[r#"
-            scenarios/test.yaml:5: domains: must not be empty; name at least one domain
+            scenarios/test.yaml:5: domains: must not be empty; add at least one domain
                 5 | domains:
                   | ^^^^^^^
         "#]],
@@ -98,7 +98,7 @@ fn the_scenario_itself() {
     says(
         "seeds: [1]\nstream: {tasks: 5}\ndomains: {digits: {source: digits}}\nstrategies: {}\n",
         expect![[r#"
-            scenarios/test.yaml:4: strategies: must not be empty; name at least one strategy
+            scenarios/test.yaml:4: strategies: must not be empty; add at least one strategy
                 4 | strategies: {}
                   | ^^^^^^^^^^
         "#]],
@@ -107,7 +107,7 @@ fn the_scenario_itself() {
         "seeds:",
         "metrics: []\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:1: metrics: must not be empty; list metrics, or remove the key to have them all
+            scenarios/test.yaml:1: metrics: must not be empty; list metrics, or remove the key to report all
                 1 | metrics: []
                   | ^^^^^^^
         "#]],
@@ -125,7 +125,7 @@ fn the_scenario_itself() {
         "seeds:",
         "metrics: [faa, bwt]\nrank_by: fwt\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:2: rank_by: `fwt` is not in `metrics`; add it there, or name one that is
+            scenarios/test.yaml:2: rank_by: `fwt` is not in `metrics`; add it there, or choose one that is
                 2 | rank_by: fwt
                   | ^^^^^^^
         "#]],
@@ -134,7 +134,7 @@ fn the_scenario_itself() {
         "seeds:",
         "metrics: [faa, bwt]\ncolumns: [bwt, fwt]\nseeds:",
         expect![[r#"
-            scenarios/test.yaml:2: columns[1]: `fwt` is not in `metrics`; add it there, or name one that is
+            scenarios/test.yaml:2: columns[1]: `fwt` is not in `metrics`; add it there, or choose one that is
                 2 | columns: [bwt, fwt]
                   |                ^^^
         "#]],
@@ -147,7 +147,7 @@ fn streams() {
         "stream: {tasks: 5}\n",
         "",
         expect![[r#"
-            scenarios/test.yaml:5: domains.digits: no stream says how this domain is cut into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
+            scenarios/test.yaml:5: domains.digits: no `stream` cuts this domain into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
                 5 |   digits: {source: digits}
                   |   ^^^^^^
         "#]],
@@ -156,7 +156,7 @@ fn streams() {
         "{tasks: 5}",
         "{}",
         expect![[r#"
-            scenarios/test.yaml:2: stream: neither `tasks` nor `task_sizes` is given; add `tasks: 5` for five equal tasks, or `task_sizes: [4, 3, 3]`
+            scenarios/test.yaml:2: stream: the number of tasks is missing; add `tasks: 5` for five equal tasks, or `task_sizes: [4, 3, 3]`
                 2 | stream: {}
                   | ^^^^^^
         "#]],
@@ -165,7 +165,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, task_sizes: [2, 2]}",
         expect![[r#"
-            scenarios/test.yaml:2: stream: `tasks` and `task_sizes` are both given; keep one of the two
+            scenarios/test.yaml:2: stream: `tasks` and `task_sizes` are both given; remove one of them
                 2 | stream: {tasks: 5, task_sizes: [2, 2]}
                   | ^^^^^^
         "#]],
@@ -174,7 +174,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 0}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: must be at least 1, and is 0
+            scenarios/test.yaml:2: stream.tasks: must be at least 1, got 0
                 2 | stream: {tasks: 0}
                   |          ^^^^^
         "#]],
@@ -183,7 +183,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: -1}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: must not be negative, and is -1
+            scenarios/test.yaml:2: stream.tasks: must be at least 0, got -1
                 2 | stream: {tasks: -1}
                   |          ^^^^^
         "#]],
@@ -201,7 +201,7 @@ fn streams() {
         "{tasks: 5}",
         "{task_sizes: [5, 0]}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.task_sizes[1]: must be at least 1, and is 0
+            scenarios/test.yaml:2: stream.task_sizes[1]: must be at least 1, got 0
                 2 | stream: {task_sizes: [5, 0]}
                   |                          ^
         "#]],
@@ -210,7 +210,7 @@ fn streams() {
         "digits}",
         "digits, stream: {tasks: 0}}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.stream.tasks: must be at least 1, and is 0
+            scenarios/test.yaml:6: domains.digits.stream.tasks: must be at least 1, got 0
                 6 |   digits: {source: digits, stream: {tasks: 0}}
                   |                                     ^^^^^
         "#]],
@@ -237,7 +237,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: numpy}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: a class order names one generator; write `{numpy: seed}`, `{numpy: 1993}`, `{python: seed}` or `listed`
+            scenarios/test.yaml:2: stream.class_order: expected one generator with its seed; write `{numpy: seed}`, `{numpy: 1993}`, `{python: seed}` or `listed`
                 2 | stream: {tasks: 5, class_order: numpy}
                   |                    ^^^^^^^^^^^
         "#]],
@@ -246,7 +246,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: 1993}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found the whole number 1993
+            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found the whole number 1993; write `class_order: {numpy: 1993}`
                 2 | stream: {tasks: 5, class_order: 1993}
                   |                    ^^^^^^^^^^^
         "#]],
@@ -264,7 +264,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: {numpy: sed}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order.numpy: expected `seed` (each run's own) or a whole number, found the text `sed`
+            scenarios/test.yaml:2: stream.class_order.numpy: expected `seed` (the seed of each run) or a whole number, found the text `sed`
                 2 | stream: {tasks: 5, class_order: {numpy: sed}}
                   |                                  ^^^^^
         "#]],
@@ -273,7 +273,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: {numpy: 1, python: 1}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: a class order names one generator; write `{numpy: seed}`, `{numpy: 1993}`, `{python: seed}` or `listed`
+            scenarios/test.yaml:2: stream.class_order: expected one generator with its seed; write `{numpy: seed}`, `{numpy: 1993}`, `{python: seed}` or `listed`
                 2 | stream: {tasks: 5, class_order: {numpy: 1, python: 1}}
                   |                    ^^^^^^^^^^^
         "#]],
@@ -282,7 +282,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: {numpy: 4294967296}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order.numpy: numpy takes seeds from 0 to 4294967295, and this is 4294967296
+            scenarios/test.yaml:2: stream.class_order.numpy: numpy takes seeds from 0 to 4294967295, got 4294967296; choose a smaller seed
                 2 | stream: {tasks: 5, class_order: {numpy: 4294967296}}
                   |                                  ^^^^^
         "#]],
@@ -300,7 +300,7 @@ fn streams() {
     says(
         &text.replace("1996", "4294967296"),
         expect![[r#"
-            scenarios/test.yaml:1: seeds[1]: numpy takes seeds from 0 to 4294967295, and this is 4294967296
+            scenarios/test.yaml:1: seeds[1]: numpy takes seeds from 0 to 4294967295, got 4294967296; choose a smaller seed
                 1 | seeds: [1992, 4294967296]
                   |               ^^^^^^^^^^
         "#]],
@@ -313,10 +313,10 @@ fn domains() {
         "digits: {",
         "overall: {",
         expect![[r#"
-        scenarios/test.yaml:6: domains.overall: tables call the mean over domains `overall`; give the domain another name
-            6 |   overall: {source: digits}
-              |   ^^^^^^^
-    "#]],
+            scenarios/test.yaml:6: domains.overall: `overall` is reserved for the mean over domains; choose another name
+                6 |   overall: {source: digits}
+                  |   ^^^^^^^
+        "#]],
     );
     change(
         "source: digits",
@@ -340,7 +340,7 @@ fn domains() {
         "source: digits",
         "source: digits, path: /data",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.path: the source `digits` takes no `path`; remove it
+            scenarios/test.yaml:6: domains.digits.path: the source `digits` does not take `path`; remove it
                 6 |   digits: {source: digits, path: /data}
                   |                            ^^^^
         "#]],
@@ -349,7 +349,7 @@ fn domains() {
         "source: digits",
         "source: digits, classes: [zero, one]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes: the source `digits` takes no `classes`; remove it
+            scenarios/test.yaml:6: domains.digits.classes: the source `digits` does not take `classes`; remove it
                 6 |   digits: {source: digits, classes: [zero, one]}
                   |                            ^^^^^^^
         "#]],
@@ -376,7 +376,7 @@ fn domains() {
         "source: digits",
         "source: parquet, path: {train: a}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.path: the key `test` is missing; add it
+            scenarios/test.yaml:6: domains.digits.path: missing key `test`; add it
                 6 |   digits: {source: parquet, path: {train: a}}
                   |                             ^^^^
         "#]],
@@ -412,7 +412,7 @@ fn domains() {
         "source: digits",
         "source: file-list, path: x",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `split` is missing; add the list of the images, as in `split: lists/split.json`
+            scenarios/test.yaml:6: domains.digits: missing key `split`; add the list of the images, as in `split: lists/split.json`
                 6 |   digits: {source: file-list, path: x}
                   |   ^^^^^^
         "#]],
@@ -421,7 +421,7 @@ fn domains() {
         "source: digits",
         "source: idx, path: x, split: s.json",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: the source `idx` takes no `split`; remove it
+            scenarios/test.yaml:6: domains.digits.split: the source `idx` does not take `split`; remove it
                 6 |   digits: {source: idx, path: x, split: s.json}
                   |                                  ^^^^^
         "#]],
@@ -448,7 +448,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, labels: a.csv",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.labels: the source `cub` takes no `labels`; remove it
+            scenarios/test.yaml:6: domains.digits.labels: the source `cub` does not take `labels`; remove it
                 6 |   digits: {source: cub, path: x, labels: a.csv}
                   |                                  ^^^^^^
         "#]],
@@ -475,7 +475,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, classes: [{key: 3}]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes[0]: the key `name` is missing; add it
+            scenarios/test.yaml:6: domains.digits.classes[0]: missing key `name`; add it
                 6 |   digits: {source: cub, path: x, classes: [{key: 3}]}
                   |                                            ^
         "#]],
@@ -502,7 +502,7 @@ fn domains() {
         "source: digits",
         "source: image-folder",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `path` is missing; add the folder of the images, as in `path: data/flowers`
+            scenarios/test.yaml:6: domains.digits: missing key `path`; add the folder of the images, as in `path: data/flowers`
                 6 |   digits: {source: image-folder}
                   |   ^^^^^^
         "#]],
@@ -511,7 +511,7 @@ fn domains() {
         "source: digits",
         "source: idx",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `path` is missing; add the folder of the images, as in `path: data/flowers`
+            scenarios/test.yaml:6: domains.digits: missing key `path`; add the folder of the images, as in `path: data/flowers`
                 6 |   digits: {source: idx}
                   |   ^^^^^^
         "#]],
@@ -556,7 +556,7 @@ fn domains() {
         "source: digits",
         "source: digits, templates: []",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.templates: must not be empty; list templates, or remove the key to have `a photo of a {}`
+            scenarios/test.yaml:6: domains.digits.templates: must not be empty; list templates, or remove the key for the default, `a photo of a {}`
                 6 |   digits: {source: digits, templates: []}
                   |                            ^^^^^^^^^
         "#]],
@@ -565,7 +565,7 @@ fn domains() {
         "source: digits",
         "source: digits, templates: [a digit]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.templates[0]: the template `a digit` must hold `{}`, the place of the class name, exactly once, and holds it 0 times
+            scenarios/test.yaml:6: domains.digits.templates[0]: the template `a digit` contains `{}` 0 times; write it exactly once, where the class name goes
                 6 |   digits: {source: digits, templates: [a digit]}
                   |                                        ^^^^^^^
         "#]],
@@ -574,7 +574,7 @@ fn domains() {
         "source: digits",
         "source: digits, templates: ['{} or {}']",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.templates[0]: the template `{} or {}` must hold `{}`, the place of the class name, exactly once, and holds it 2 times
+            scenarios/test.yaml:6: domains.digits.templates[0]: the template `{} or {}` contains `{}` 2 times; write it exactly once, where the class name goes
                 6 |   digits: {source: digits, templates: ['{} or {}']}
                   |                                        ^^^^^^^^^^
         "#]],
@@ -583,7 +583,7 @@ fn domains() {
         "digits: {",
         "my digits: {",
         expect![[r#"
-            scenarios/test.yaml:6: domains.my digits: `my digits` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
+            scenarios/test.yaml:6: domains.my digits: `my digits` is not a valid name; use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
                 6 |   my digits: {source: digits}
                   |   ^^^^^^^^^
         "#]],
@@ -592,7 +592,7 @@ fn domains() {
         "digits: {",
         "../digits: {",
         expect![[r#"
-            scenarios/test.yaml:6: domains.../digits: `../digits` cannot be a name here: use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
+            scenarios/test.yaml:6: domains.../digits: `../digits` is not a valid name; use letters, digits, `.`, `_`, `+` and `-`, beginning with a letter or a digit
                 6 |   ../digits: {source: digits}
                   |   ^^^^^^^^^
         "#]],
@@ -605,7 +605,7 @@ fn styles_of_pictures() {
         "source: digits",
         "source: pictures",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: the key `style` is missing; add `style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`
+            scenarios/test.yaml:6: domains.digits: missing key `style`; add `style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`
                 6 |   digits: {source: pictures}
                   |   ^^^^^^
         "#]],
@@ -641,7 +641,7 @@ fn styles_of_pictures() {
         "source: digits",
         "source: pictures, style: plain, path: x",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.path: the source `pictures` takes no `path`; remove it
+            scenarios/test.yaml:6: domains.digits.path: the source `pictures` does not take `path`; remove it
                 6 |   digits: {source: pictures, style: plain, path: x}
                   |                                            ^^^^
         "#]],
@@ -650,7 +650,7 @@ fn styles_of_pictures() {
         "source: digits",
         "source: pictures, style: plain, classes: [star]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes: the source `pictures` takes no `classes`; remove it
+            scenarios/test.yaml:6: domains.digits.classes: the source `pictures` does not take `classes`; remove it
                 6 |   digits: {source: pictures, style: plain, classes: [star]}
                   |                                            ^^^^^^^
         "#]],
@@ -659,7 +659,7 @@ fn styles_of_pictures() {
         "source: digits",
         "source: digits, style: plain",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.style: the source `digits` takes no `style`; remove it
+            scenarios/test.yaml:6: domains.digits.style: the source `digits` does not take `style`; remove it
                 6 |   digits: {source: digits, style: plain}
                   |                            ^^^^^
         "#]],
@@ -668,7 +668,7 @@ fn styles_of_pictures() {
         "source: digits",
         "source: idx, path: x, style: plain",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.style: the source `idx` takes no `style`; remove it
+            scenarios/test.yaml:6: domains.digits.style: the source `idx` does not take `style`; remove it
                 6 |   digits: {source: idx, path: x, style: plain}
                   |                                  ^^^^^
         "#]],

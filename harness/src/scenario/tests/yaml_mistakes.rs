@@ -1,4 +1,4 @@
-//! The messages about anchors, merge keys, tags and nesting: where they say that a mistake is.
+//! The messages about anchors, merge keys, tags and nesting, and the lines that they point at.
 
 use super::{GOOD, change, changed, parse, parse_with, says, shown};
 use crate::scenario::SetOverride;
@@ -16,7 +16,7 @@ fn a_mistake_is_shown_where_it_was_written() {
     says(
         &text,
         expect![[r#"
-            scenarios/test.yaml:11: strategies.linear.parameters.epochs: .inf is not a finite number
+            scenarios/test.yaml:11: strategies.linear.parameters.epochs: must be a finite number, found .inf
                11 |       epochs: .inf
                   |       ^^^^^^
         "#]],
@@ -30,7 +30,7 @@ fn a_mistake_is_shown_where_it_was_written() {
               |       ^^^^^^
     "#]]
     .assert_eq(&shown(scenario.key_error(&key, "must be at most 3")));
-    // What the anchor does not have is missing where the alias stands.
+    // What the anchor lacks is missing at the alias.
     let key = scenario.strategies[1].parameter_key("momentum");
     expect![[r#"
         scenarios/test.yaml:12: strategies.other.parameters.momentum: is required
@@ -47,7 +47,7 @@ fn names_with_dots() {
         "  nearest-class-mean: {}",
         "  linear.parameters:\n    {lr: 1}",
         expect![[r#"
-            scenarios/test.yaml:11: strategies.linear.parameters.lr: unknown key `lr`; the choices are `use`, `plugin`, `backbone`, `backbones`, `regime`, `parameters`, `grid`, `provenance`, `trials`
+            scenarios/test.yaml:11: strategies.linear.parameters.lr: unknown key `lr`; if it is a parameter, put it under `parameters:`, as in `linear.parameters: {parameters: {lr: 1}}`
                11 |     {lr: 1}
                   |      ^^
         "#]],
@@ -59,10 +59,10 @@ fn names_with_dots() {
     says(
         &text,
         expect![[r#"
-        scenarios/test.yaml:10: strategies.linear.parameters.trials: must be at least 1, and is 0
-           10 |   linear.parameters: {use: linear, trials: 0}
-              |                                    ^^^^^^
-    "#]],
+            scenarios/test.yaml:10: strategies.linear.parameters.trials: must be at least 1, got 0
+               10 |   linear.parameters: {use: linear, trials: 0}
+                  |                                    ^^^^^^
+        "#]],
     );
 }
 
@@ -97,7 +97,7 @@ fn a_merged_key_is_shown_where_it_was_written() {
                   |                                 ^^^^^^
         "#]],
     );
-    // A key that is unknown where it is merged.
+    // A key that is unknown in the mapping it is merged into.
     says_of_a_stream(
         "{<<: {tasks: 5, regime: joint}}",
         expect![[r#"
@@ -118,25 +118,31 @@ fn merge_keys_that_merge_nothing() {
     says_of_a_stream(
         "{<<: [{tasks: 5}, 5]}",
         expect![[r#"
-            scenarios/test.yaml: this is not valid YAML: expected a mapping for merging, but found scalar
+            scenarios/test.yaml:2: stream.<<: `<<` merges a mapping or a list of mappings, found a list with the whole number 5
+                2 | stream: {<<: [{tasks: 5}, 5]}
+                  |          ^^
         "#]],
     );
     says_of_a_stream(
         "{<<: [[{tasks: 5}]]}",
         expect![[r#"
-            scenarios/test.yaml: this is not valid YAML: expected a mapping for merging, but found sequence
+            scenarios/test.yaml:2: stream.<<: `<<` merges a mapping or a list of mappings, found a list with a list
+                2 | stream: {<<: [[{tasks: 5}]]}
+                  |          ^^
         "#]],
     );
     says_of_a_stream(
         "{<<: !local {tasks: 5}}",
         expect![[r#"
-            scenarios/test.yaml: this is not valid YAML: unexpected tagged value in merge
+            scenarios/test.yaml:2: stream.<<: `<<` merges a mapping or a list of mappings, found a tagged value
+                2 | stream: {<<: !local {tasks: 5}}
+                  |          ^^
         "#]],
     );
     says_of_a_stream(
         "{<<: {tasks: 5}, <<: {tasks: 4}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.<<: the key `<<` is written twice, first on line 2; keep one of the two
+            scenarios/test.yaml:2: stream.<<: duplicate key `<<`, first on line 2; remove one of them
                 2 | stream: {<<: {tasks: 5}, <<: {tasks: 4}}
                   |                          ^^
         "#]],
@@ -149,16 +155,16 @@ fn aliases() {
         "[1992, 1996]",
         "&seeds [1992, *seeds]",
         expect![[r#"
-        scenarios/test.yaml:1: seeds[1]: this is not valid YAML: an alias stands inside the value that it repeats
-            1 | seeds: &seeds [1992, *seeds]
-              |                      ^^^^^^
-    "#]],
+            scenarios/test.yaml:1: seeds[1]: not valid YAML: this alias is inside the value that it repeats
+                1 | seeds: &seeds [1992, *seeds]
+                  |                      ^^^^^^
+        "#]],
     );
     change(
         "  digits: {source",
         "  ? *seeds\n  : {source",
         expect![[r#"
-            scenarios/test.yaml:6: domains: this is not valid YAML: while parsing node, found unknown anchor
+            scenarios/test.yaml:6: domains: not valid YAML: `*seeds` repeats an anchor that is not defined; if it is text, write `"*seeds"`
                 6 |   ? *seeds
                   |     ^
         "#]],
@@ -181,7 +187,7 @@ fn tags() {
         "digits: {source",
         "!local digits: {source",
         expect![[r#"
-            scenarios/test.yaml:6: domains: tags such as `!local` have no meaning in a scenario; remove it
+            scenarios/test.yaml:6: domains: YAML tags such as `!local` are not supported; remove it
                 6 |   !local digits: {source: digits}
                   |   ^^^^^^^^^^^^^
         "#]],
@@ -190,10 +196,10 @@ fn tags() {
         "{tasks: 5}",
         "!local {tasks: 5}",
         expect![[r#"
-        scenarios/test.yaml:2: stream: tags such as `!local` have no meaning in a scenario; remove it
-            2 | stream: !local {tasks: 5}
-              | ^^^^^^
-    "#]],
+            scenarios/test.yaml:2: stream: YAML tags such as `!local` are not supported; remove it
+                2 | stream: !local {tasks: 5}
+                  | ^^^^^^
+        "#]],
     );
     change(
         "{tasks: 5}",
@@ -238,13 +244,13 @@ fn tags() {
 #[test]
 fn nesting() {
     let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-    // The file's own mapping, `strategies`, `linear` and `parameters` are around it.
+    // It is inside four mappings: the file's, `strategies`, `linear` and `parameters`.
     assert!(parse(&changed("lr: 0.1", &format!("lr: {}", deep(124)))).is_ok());
     change(
         "lr: 0.1",
         &format!("lr: {}", deep(125)),
         expect![[r#"
-            scenarios/test.yaml:9: this is not valid YAML: recursion limit exceeded
+            scenarios/test.yaml:9: not valid YAML: lists and mappings are nested too deep, more than 128 levels
         "#]],
     );
     let mut blocks = "seeds:\n".to_owned();
@@ -254,7 +260,7 @@ fn nesting() {
     says(
         &blocks,
         expect![[r#"
-            scenarios/test.yaml:129: this is not valid YAML: recursion limit exceeded
+            scenarios/test.yaml:129: not valid YAML: lists and mappings are nested too deep, more than 128 levels
               129 |                                                                                                                                 -
                   |                                                                                                                                 ^
         "#]],

@@ -1,9 +1,8 @@
-//! A node as a serde deserializer that speaks the user's language.
+//! A node as a serde deserializer, with errors in the terms of YAML rather than of Rust.
 //!
-//! The deserializer that comes with a YAML library reports "invalid type: string, expected u32" as
-//! one string. This one reports a [`Problem`] that carries its values, so that a message can say
-//! "expected a whole number, found the text `five`" and an unknown key can be compared with the
-//! known ones.
+//! The deserializer of a YAML library reports "invalid type: string, expected u32" as one string.
+//! This one reports a [`Problem`] that keeps its values, so that a message can say "expected a
+//! whole number, found the text `five`" and an unknown key can be compared with the known ones.
 
 use super::tree::{Node, Value};
 use crate::scenario::error::{Problem, in_words};
@@ -28,12 +27,12 @@ impl Value {
         }
     }
 
-    /// What kind of value this is, as messages say it.
+    /// The kind of value, as messages call it.
     pub fn in_words(&self) -> String {
         in_words(self.unexpected())
     }
 
-    /// What is wrong with this value as a key, unless it is text.
+    /// The problem with this value as a key. Only text can be one.
     pub(super) fn not_a_key(&self) -> Problem {
         let found = match self {
             Value::Tagged(tag) => {
@@ -48,7 +47,7 @@ impl Value {
 }
 
 impl Node {
-    /// What kind of value this is, as messages say it.
+    /// The kind of value, as messages call it.
     pub fn in_words(&self) -> String {
         self.value.in_words()
     }
@@ -80,7 +79,7 @@ impl Node {
     fn text(&self) -> Result<&str, Problem> {
         match &self.value {
             Value::Text(text) => Ok(text),
-            // `name: 2024` and `classes: [yes, no]` look like text to whoever writes them.
+            // `name: 2024` looks like text to whoever writes it.
             Value::Bool(_) | Value::Number(_) => Err(Problem::NotQuoted {
                 found: self.in_words(),
             }),
@@ -88,7 +87,7 @@ impl Node {
         }
     }
 
-    /// The entries in the order of the file, but `first` before all others if it is there.
+    /// The entries in the order of the file, except that `first` comes before all others.
     fn entries<'de, V: Visitor<'de>>(
         &'de self,
         first: Option<&str>,
@@ -129,7 +128,7 @@ impl<'de> de::Deserializer<'de> for &'de Node {
                 (Some(value), _, _) => visitor.visit_u64(value),
                 (_, Some(value), _) => visitor.visit_i64(value),
                 (_, _, Some(value)) if value.is_finite() => visitor.visit_f64(value),
-                // JSON, in which parameters travel, has no infinity; it would turn into null.
+                // Parameters are passed as JSON, in which infinity would become null.
                 _ => Err(Problem::NotFinite {
                     found: number.to_string(),
                 }),
@@ -187,7 +186,8 @@ impl<'de> de::Deserializer<'de> for &'de Node {
         self.entries(None, visitor)
     }
 
-    /// A struct's first key comes first, wherever it is written: it may decide what the others mean.
+    /// A struct's first key is read first, wherever it is written, since it may decide what the
+    /// others mean.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -200,9 +200,16 @@ impl<'de> de::Deserializer<'de> for &'de Node {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
+        // In quotes it would be no better.
+        if let Value::Bool(_) | Value::Number(_) = &self.value {
+            return Err(Problem::UnknownValue {
+                value: self.in_flow(),
+                known: variants.iter().map(|&known| known.to_owned()).collect(),
+            });
+        }
         visitor.visit_enum(self.text()?.into_deserializer())
     }
 

@@ -3,6 +3,7 @@
 use super::path::{KeyPath, Segment};
 use super::place::{Origin, Place};
 use super::scalar;
+use super::syntax::{self, Bracket, Explanation};
 use super::tree::{Mapping, Node, Tree, Value};
 use crate::scenario::error::{Problem, ScenarioError};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -11,24 +12,24 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How deep lists and mappings may be nested. Everything that reads the tree does so by recursion.
+/// How deep lists and mappings may be nested. Everything that reads the tree is recursive.
 const DEEPEST: usize = 128;
 
-/// How many times the length of the file all aliases together may repeat, so that a short file
-/// cannot fill the memory.
+/// How much text all aliases together may repeat, as a multiple of the file's length, so that a
+/// short file cannot fill the memory.
 const MOST_REPEATED: usize = 100;
 
-/// What aliases may repeat in any case, in characters.
+/// How much text aliases may repeat even in a short file, in characters.
 const ALWAYS_REPEATED: usize = 4 << 20;
 
-/// What a value counts in addition to its text, in characters.
+/// What a value counts for, in addition to its text, in characters.
 const NODE_SIZE: usize = 16;
 
 /// The key that merges other mappings into its own.
 const MERGE: &str = "<<";
 
 impl Tree {
-    /// Reads the text of a file. A file without a document is a tree with nothing in it.
+    /// Reads the text of a file. A file without a document gives an empty tree.
     pub(in crate::scenario) fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
         let mut builder = Builder::new(text);
         for event in Parser::new_from_str(text) {
@@ -64,7 +65,7 @@ impl Place {
     }
 }
 
-/// What is wrong, and where; the file is known to the caller.
+/// What is wrong, and where. The caller knows the file.
 struct Fault {
     key: KeyPath,
     place: Option<Place>,
@@ -102,7 +103,7 @@ enum Inside {
     },
 }
 
-/// A finished value, and what repeating it would add.
+/// A finished value, and its size, which counts again whenever an alias repeats it.
 #[derive(Clone)]
 struct Measured {
     value: Value,
@@ -187,14 +188,16 @@ impl<'text> Builder<'text> {
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Fault> {
         self.no_key("an alias", place)?;
         let Some(target) = self.anchors.get(&anchor).cloned() else {
-            let message = "an alias stands inside the value that it repeats".to_owned();
+            let message = "this alias is inside the value that it repeats".to_owned();
             return Err(self.fault_of_value(place, Problem::Syntax { message }));
         };
         self.check_depth(target.height, place)?;
         self.repeated = self.repeated.saturating_add(target.size);
         let most = self.text.len().saturating_mul(MOST_REPEATED);
         if self.repeated > most.max(ALWAYS_REPEATED) {
-            return Err(of_the_file("repetition limit exceeded"));
+            return Err(of_the_file(
+                "its aliases repeat more text than a scenario can need",
+            ));
         }
         self.value(target, place);
         Ok(())
@@ -233,7 +236,8 @@ impl<'text> Builder<'text> {
                 mut entries, merge, ..
             } => {
                 if let Some(merge) = merge {
-                    merge_into(&mut entries, &merge.value)?;
+                    merge_into(&mut entries, &merge.value)
+                        .map_err(|problem| self.fault_of_merge(&merge, problem))?;
                 }
                 Value::Mapping(entries.into())
             }
@@ -251,15 +255,15 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    /// Keeps a value for its aliases. Values without an anchor have the number 0.
+    /// Keeps a value for its aliases. The anchor 0 means that it has none.
     fn remember(&mut self, anchor: usize, measured: &Measured) {
         if anchor != 0 {
             self.anchors.insert(anchor, measured.clone());
         }
     }
 
-    /// Puts a finished value in its place: as the value of the last key of the open mapping, as the
-    /// next entry of the open list, or as the whole document.
+    /// Adds a finished value: to the open mapping under its last key, to the open list, or as the
+    /// whole document.
     fn value(&mut self, measured: Measured, place: Place) {
         let Measured {
             value,
@@ -304,6 +308,8 @@ impl<'text> Builder<'text> {
     fn key(&mut self, measured: Measured, place: Place) -> Result<(), Fault> {
         let text = match measured.value {
             Value::Text(text) => text,
+            // `{0.1, 0.2}` is a mapping of two keys without values.
+            _ if self.ends_entry(place) => return Err(self.fault(place, Problem::ListInBraces)),
             other => return Err(self.fault(place, other.not_a_key())),
         };
         let Some(open) = self.open.last_mut() else {
@@ -334,6 +340,16 @@ impl<'text> Builder<'text> {
         Err(self.fault(place, problem))
     }
 
+    /// Whether a comma or a closing brace follows what is at this place.
+    fn ends_entry(&self, place: Place) -> bool {
+        let line = self.text.lines().nth(place.line as usize - 1);
+        let end = (place.column - 1 + place.width) as usize;
+        let rest = line.into_iter().flat_map(|line| line.chars().skip(end));
+        let mut rest = rest.skip_while(|letter| letter.is_whitespace());
+        rest.next()
+            .is_some_and(|letter| letter == ',' || letter == '}')
+    }
+
     /// Refuses a key that is not a scalar.
     fn no_key(&self, what: &str, place: Place) -> Result<(), Fault> {
         if self.expects_key() {
@@ -343,7 +359,7 @@ impl<'text> Builder<'text> {
         Ok(())
     }
 
-    /// Checks that a value this high does not nest too deep here.
+    /// Checks that a value with this many levels does not nest too deep here.
     fn check_depth(&self, height: usize, place: Place) -> Result<(), Fault> {
         if self.open.len() + height <= DEEPEST {
             return Ok(());
@@ -351,27 +367,25 @@ impl<'text> Builder<'text> {
         // Its path would fill the screen.
         Err(Fault {
             place: Some(place),
-            ..of_the_file("recursion limit exceeded")
+            ..of_the_file(syntax::TOO_DEEP)
         })
     }
 
-    /// The parser's complaint. Inside brackets it names the line of the opening one: a bracket that
-    /// was never closed is the usual cause, and the parser notices only lines later.
+    /// The parser's complaint, explained.
     fn syntax_fault(&self, error: &ScanError) -> Fault {
         let place = Place::of(Span::empty(*error.marker()));
-        let mut message = error.info().to_owned();
-        if let Some(open) = self.open.last() {
+        let bracket = self.open.last().and_then(|open| {
             let Place { line, column, .. } = open.begin;
-            let opening = self.text.lines().nth(line as usize - 1);
-            let bracket = opening.and_then(|line| line.chars().nth(column as usize - 1));
-            if let Some(bracket @ ('[' | '{')) = bracket {
-                message += &format!(", inside the `{bracket}` that line {line} opens");
-            }
-        }
+            let opening = self.text.lines().nth(line as usize - 1)?;
+            let sign = opening.chars().nth(column as usize - 1)?;
+            matches!(sign, '[' | '{').then_some(Bracket { sign, line })
+        });
+        let Explanation { place, message } =
+            syntax::explain(error.info(), self.text, place, bracket);
         self.fault(place, Problem::Syntax { message })
     }
 
-    /// About the key whose value comes next, or the list or mapping that is open.
+    /// A fault of the key whose value comes next, or of the open list or mapping.
     fn fault(&self, place: Place, problem: Problem) -> Fault {
         Fault {
             key: self.path(),
@@ -380,7 +394,7 @@ impl<'text> Builder<'text> {
         }
     }
 
-    /// About a value: in a mapping it is shown by its key, in a list by itself.
+    /// A fault of a value. It points at the value's key in a mapping, or at the value in a list.
     fn fault_of_value(&self, place: Place, problem: Problem) -> Fault {
         match self.open.last().map(|open| &open.inside) {
             Some(Inside::Mapping {
@@ -393,6 +407,24 @@ impl<'text> Builder<'text> {
                 problem,
             },
             _ => self.fault(place, problem),
+        }
+    }
+
+    /// A fault of the value of `<<` in the mapping that has just ended.
+    fn fault_of_merge(&self, merge: &Node, problem: Problem) -> Fault {
+        let place = match &merge.origin {
+            Some(Origin::File(place)) => Some(*place),
+            _ => None,
+        };
+        let around = match self.open.last().map(|open| &open.inside) {
+            Some(Inside::List(items)) => self.path().index(items.len()),
+            _ => self.path(),
+        };
+        let key = around.join(MERGE);
+        Fault {
+            key,
+            place,
+            problem,
         }
     }
 
@@ -417,9 +449,9 @@ fn full(tag: Option<Cow<'_, Tag>>) -> Option<String> {
     tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
 }
 
-/// Adds what `<<` holds, a mapping or several, to the entries of its mapping. An entry of the
+/// Adds the value of `<<`, one mapping or several, to the entries of its mapping. An entry of the
 /// mapping itself wins over a merged one, and an earlier merged mapping over a later one.
-fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Fault> {
+fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Problem> {
     let mut add = |mapping: &Mapping| {
         for (key, node) in mapping {
             if !entries.contains_key(key) {
@@ -433,30 +465,24 @@ fn merge_into(entries: &mut Mapping, merged: &Value) -> Result<(), Fault> {
             for item in items.iter() {
                 match &item.value {
                     Value::Mapping(mapping) => add(mapping),
-                    Value::List(_) => {
-                        let message = "expected a mapping for merging, but found sequence";
-                        return Err(of_the_file(message));
-                    }
-                    Value::Tagged(_) => {
-                        return Err(of_the_file("unexpected tagged value in merge"));
-                    }
-                    _ => {
-                        let message = "expected a mapping for merging, but found scalar";
-                        return Err(of_the_file(message));
-                    }
+                    other => return Err(not_merged("a list with", other)),
                 }
             }
         }
-        Value::Tagged(_) => return Err(of_the_file("unexpected tagged value in merge")),
-        _ => {
-            let message = "expected a mapping or list of mappings for merging, but found scalar";
-            return Err(of_the_file(message));
-        }
+        other => return Err(not_merged("", other)),
     }
     Ok(())
 }
 
-/// A complaint that points at no line.
+/// The value of `<<` cannot be merged.
+fn not_merged(around: &str, value: &Value) -> Problem {
+    let found = format!("{around} {}", value.in_words());
+    Problem::Merge {
+        found: found.trim_start().to_owned(),
+    }
+}
+
+/// A fault of the file as a whole.
 fn of_the_file(message: &str) -> Fault {
     Fault {
         key: KeyPath::root(),

@@ -5,8 +5,8 @@ use std::fmt;
 /// The path of a key from the top of the file, such as `strategies.linear.parameters.lr` or
 /// `seeds[2]`.
 ///
-/// Messages show it with dots, but a name may hold dots itself: `{a.b: 1}` and `{a: {b: 1}}` are
-/// shown alike and are different paths.
+/// Messages separate keys with dots, but a name may contain dots itself: the keys in `{a.b: 1}` and
+/// `{a: {b: 1}}` are shown alike, but have different paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct KeyPath(Vec<Segment>);
 
@@ -42,8 +42,8 @@ impl KeyPath {
         self.then(Segment::Index(index))
     }
 
-    /// What is called `optimizer.lr`, `layers[0].width` or `[2]`, below this path; this path itself if it
-    /// is called nothing. Every dot separates two keys.
+    /// The path below this one that is spelled `optimizer.lr`, `layers[0].width` or `[2]`; this
+    /// path itself if the spelling is empty. Every dot separates two keys.
     #[must_use]
     pub fn spelled(&self, path: &str) -> Self {
         let mut segments = self.0.clone();
@@ -78,8 +78,8 @@ impl KeyPath {
     }
 }
 
-/// `layers[0][1]` as `layers` and its indices; a name whose brackets hold anything else is all
-/// name.
+/// Splits `layers[0][1]` into `layers` and its indices. If the brackets contain anything else, all
+/// of it is the name.
 fn indexed(step: &str) -> (&str, Vec<usize>) {
     let read = || {
         let (key, brackets) = step.strip_suffix(']')?.split_once('[')?;
@@ -95,7 +95,7 @@ impl FromIterator<Segment> for KeyPath {
     }
 }
 
-/// Of a path as serde's path tracking notes it.
+/// From the path that `serde_path_to_error` tracks.
 impl From<&serde_path_to_error::Path> for KeyPath {
     fn from(path: &serde_path_to_error::Path) -> Self {
         use serde_path_to_error::Segment as Noted;

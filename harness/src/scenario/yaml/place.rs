@@ -7,7 +7,7 @@ pub struct Place {
     pub line: u32,
     /// In characters, from 1.
     pub column: u32,
-    /// How many characters of the line belong to it.
+    /// Its length in characters.
     pub width: u32,
 }
 
@@ -16,6 +16,6 @@ pub struct Place {
 pub enum Origin {
     /// In the file.
     File(Place),
-    /// On the command line; the argument as typed, `--set threads=2`.
+    /// On the command line, with the argument as typed: `--set threads=2`.
     Argument(String),
 }

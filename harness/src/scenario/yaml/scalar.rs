@@ -1,8 +1,7 @@
 //! What a scalar means.
 //!
 //! The rules are those of `serde_yaml` (YAML 1.2's core schema, near enough): `yes` and `012` are
-//! text, `0x1F` is a number. Numbers are read by its [`Number`] itself, and a test holds the rest
-//! against it.
+//! text, `0x1F` is a number. Its own [`Number`] reads numbers, and a test compares the rest.
 
 use super::tree::Value;
 use crate::scenario::error::{Problem, in_words};
@@ -13,8 +12,8 @@ use serde_yaml::Number;
 /// The prefix of YAML's own tags, `!!str` and its like.
 const CORE: &str = "tag:yaml.org,2002:";
 
-/// The value of a scalar. A tag such as `!!int` decides over its look; one that is not YAML's own
-/// stays, for whoever reads the value to refuse.
+/// The value of a scalar. A tag such as `!!int` overrides what the text looks like. A tag that is
+/// not YAML's own is kept, and refused by whoever reads the value.
 pub(super) fn resolve(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Value, Problem> {
     let wrong = |expected: &str| Problem::WrongType {
         expected: expected.to_owned(),
@@ -54,7 +53,7 @@ fn plain(text: &str) -> Result<Value, Problem> {
     if let Some(value) = boolean(text) {
         return Ok(Value::Bool(value));
     }
-    // Every number begins so, and most text does not.
+    // Every number begins with one of these, and most text does not.
     if text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first)) {
         match text.parse() {
             Ok(number) => return Ok(Value::Number(number)),
@@ -89,7 +88,7 @@ fn float(text: &str) -> Option<Number> {
     })
 }
 
-/// Whether this is an integer, however large.
+/// Whether this is an integer of any size.
 fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (digits, radix) = match digits.get(..2) {

@@ -1,5 +1,5 @@
-//! The tree against `serde_yaml`, which must read every document alike; and what the tree adds,
-//! paths and places.
+//! The tree compared with `serde_yaml`, which must read every document alike; and what the tree
+//! adds, paths and places.
 
 use super::{KeyPath, Node, Origin, Segment, Tree, Value};
 use crate::scenario::error::Problem;
@@ -28,7 +28,7 @@ fn bare(value: &Value) -> Value {
     }
 }
 
-/// The value as `serde_yaml` has it; the error, in one of its own words, if it has none.
+/// The value as `serde_yaml` reads it, or its error.
 fn reference(text: &str) -> Result<Value, String> {
     let mut value: serde_yaml::Value =
         serde_yaml::from_str(text).map_err(|error| error.to_string())?;
@@ -36,7 +36,7 @@ fn reference(text: &str) -> Result<Value, String> {
     Value::try_from(value).map_err(|problem| problem.to_string())
 }
 
-/// Both read the text, as the same value.
+/// Checks that both read the text as the same value.
 fn agree(text: &str) {
     let expected = reference(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
     let tree = tree(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
@@ -218,7 +218,7 @@ impl Random {
     }
 }
 
-/// Here the two differ: `serde_yaml` leaves a `<<` that comes out of another mapping as it is.
+/// Here the two differ: `serde_yaml` does not merge a `<<` that itself comes from a merge.
 #[test]
 fn merge_keys_are_merged_in_turn() {
     let text = "a: &a {x: 1, y: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b, z: 3}\n";
@@ -268,7 +268,7 @@ fn a_key_that_is_not_there_has_the_place_of_what_is_around_it() {
     assert_eq!(place(&tree, &key("x")), Some((1, 1, 1)));
     assert_eq!(place(&tree, &key("e[1].x")), Some((1, 25, 1)));
     assert_eq!(place(&tree, &key("e[7]")), Some((1, 18, 1)));
-    // Whoever spells a path with dots cannot know that a name has some.
+    // A path spelled with dots does not tell which dots belong to a name.
     assert_eq!(place(&tree, &key("b.c.d")), Some((1, 11, 1)));
     assert_eq!(place(&tree, &key("b.c.x")), Some((1, 5, 3)));
     assert_eq!(place(&tree, &KeyPath::top("x")), None);
@@ -338,7 +338,7 @@ fn nesting_has_an_end() {
             .map(|level| format!("{}a:\n", " ".repeat(level)))
             .collect::<String>()
     };
-    // The last key's value is a list in the list's depth of its own.
+    // The value of `b` is a list that contains the list of `a`.
     let through_alias = |outer: usize, inner: usize| {
         let alias = format!("{}*x{}", "[".repeat(outer), "]".repeat(outer));
         format!("a: &x {}\nb: {alias}\n", lists(inner))
@@ -347,7 +347,7 @@ fn nesting_has_an_end() {
         assert!(tree(&good).is_ok());
         agree(&good);
     }
-    let deep = "this is not valid YAML: recursion limit exceeded";
+    let deep = "not valid YAML: lists and mappings are nested too deep";
     for bad in [lists(129), mappings(129), through_alias(60, 68)] {
         assert!(reference(&bad).is_err());
         let problem = tree(&bad).unwrap_err().to_string();
@@ -355,13 +355,13 @@ fn nesting_has_an_end() {
     }
     assert_eq!(
         tree("a: &x [1, *x]\n").unwrap_err().to_string(),
-        "this is not valid YAML: an alias stands inside the value that it repeats"
+        "not valid YAML: this alias is inside the value that it repeats"
     );
 }
 
 #[test]
 fn aliases_cannot_fill_the_memory() {
-    let repeated = "this is not valid YAML: repetition limit exceeded";
+    let repeated = "not valid YAML: its aliases repeat more text than a scenario can need";
     // Each level doubles what came before.
     let mut doubling = "a0: &a0 [x, x]\n".to_owned();
     let mut merging = "a0: &a0 {x: [x, x]}\n".to_owned();

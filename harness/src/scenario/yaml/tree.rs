@@ -1,4 +1,4 @@
-//! The nodes of the tree: found by path, and replaced.
+//! The nodes of the tree, which are found by path and replaced.
 
 use super::path::{KeyPath, Segment};
 use super::place::Origin;
@@ -8,7 +8,7 @@ use serde_yaml::Number;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A YAML file: its values, and the text they were written in.
+/// A YAML file: its values, and its text.
 #[derive(Debug, Clone)]
 pub struct Tree {
     pub(super) file: PathBuf,
@@ -19,9 +19,8 @@ pub struct Tree {
 /// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where a message about this value points: at the key that it belongs to, or at the value
-    /// itself if it is an entry of a list. None for what has no place of its own: the whole file,
-    /// and what lies below a value of the command line.
+    /// Where a message about this value points: at its key, or at the value itself if it is an
+    /// entry of a list. `None` for the whole file, and for values inside one from the command line.
     pub origin: Option<Origin>,
     /// The value.
     pub value: Value,
@@ -42,7 +41,7 @@ pub enum Value {
     List(Arc<Vec<Node>>),
     /// A mapping, in the order of the file.
     Mapping(Arc<Mapping>),
-    /// Whatever has a tag that is not YAML's own, `!fast 0.1`.
+    /// A value with a tag that is not YAML's own, `!fast 0.1`.
     Tagged(Arc<str>),
 }
 
@@ -50,7 +49,7 @@ pub enum Value {
 pub type Mapping = IndexMap<Arc<str>, Node>;
 
 impl Node {
-    /// Nothing, nowhere.
+    /// An empty value without a place.
     pub const NULL: Node = Node {
         origin: None,
         value: Value::Null,
@@ -64,7 +63,7 @@ impl Node {
         }
     }
 
-    /// The value of a key, if this is a mapping that has it.
+    /// The value of a key, if this is a mapping with that key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.mapping()?.get(key)
     }
@@ -83,8 +82,8 @@ impl Node {
     }
 }
 
-/// The value of a key with dots in its name, of which this is the part before the first dot.
-/// Plugins spell the paths of their parameters with dots, so such a name arrives in pieces.
+/// The value of a key with dots in its name, given the part before the first dot. Plugins spell the
+/// paths of their parameters with dots, so such a name arrives in pieces.
 fn dotted<'n, 's>(
     mapping: &'n Mapping,
     first: &str,
@@ -102,7 +101,7 @@ fn dotted<'n, 's>(
 }
 
 impl Tree {
-    /// The file, as it was named.
+    /// The file, as given on the command line.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -112,8 +111,8 @@ impl Tree {
         &self.root
     }
 
-    /// Where this key was written; if it was not, where the closest key around it was. None for a
-    /// key that no part of the file surrounds.
+    /// Where this key was written, or else the closest key around it. `None` if there is no such
+    /// key either.
     pub fn origin(&self, key: &KeyPath) -> Option<&Origin> {
         let (mut node, mut segments) = (&self.root, key.segments());
         let mut origin = node.origin.as_ref();
@@ -124,13 +123,23 @@ impl Tree {
         origin
     }
 
+    /// The value of this key, if it is there.
+    pub fn node(&self, key: &KeyPath) -> Option<&Node> {
+        let (mut node, mut segments) = (&self.root, key.segments());
+        while !segments.is_empty() {
+            (node, segments) = node.step(segments)?;
+        }
+        Some(node)
+    }
+
     /// An error about this key.
     pub fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
         let origin = self.origin(key).cloned();
         ScenarioError::new(&self.file, origin, key.clone(), problem).with_source(&self.text)
     }
 
-    /// Puts a value where these keys lead; mappings on the way that are not there are made.
+    /// Sets the value at the end of this path of keys, and adds the mappings on the way that are
+    /// missing.
     pub(in crate::scenario) fn replace(
         &mut self,
         keys: &[String],
@@ -159,7 +168,7 @@ impl Tree {
     }
 }
 
-/// A value without places, as the command line has them.
+/// From a value without places, such as one from the command line.
 impl TryFrom<serde_yaml::Value> for Value {
     type Error = Problem;
 

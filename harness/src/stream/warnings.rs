@@ -1,0 +1,216 @@
+//! What limits how a scenario's figures can be compared: uneven tasks, and one class order for all
+//! seeds.
+//!
+//! Neither is an error, and published protocols have both. But a scenario can have either by
+//! accident, so there is a warning, once per run. Explicit `task_sizes`, and an explicit seed of the
+//! class order, are taken as intended.
+
+use super::class_order::ClassOrder;
+use super::tasks::Tasks;
+use crate::scenario::{DomainUse, KeyPath, Regime, Scenario, Warning};
+use crate::suggest::list;
+
+/// The warnings about a scenario's streams. `classes` has the number of classes of each domain, or
+/// `None` if the domain could not be opened.
+pub fn warnings(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> {
+    let mut warnings = uneven_tasks(scenario, classes);
+    warnings.extend(shared_class_order(scenario));
+    warnings
+}
+
+/// A stream that cuts some domains, all with the same number of classes, into uneven tasks.
+struct Cut<'s> {
+    key: KeyPath,
+    classes: usize,
+    sizes: Vec<u32>,
+    domains: Vec<&'s str>,
+}
+
+/// One warning per cut.
+fn uneven_tasks(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> {
+    let mut cuts: Vec<Cut<'_>> = Vec::new();
+    for (domain, &classes) in scenario.domains.iter().zip(classes) {
+        let tasks = &domain.stream.spec.tasks;
+        let (Some(classes), Tasks::Count(_)) = (classes, tasks) else {
+            continue;
+        };
+        let sizes = u32::try_from(classes).ok().map(|n| tasks.sizes(n));
+        let Some(Ok(sizes)) = sizes else {
+            continue;
+        };
+        if sizes.first() == sizes.last() {
+            continue;
+        }
+        let key = domain.stream.tasks_key();
+        let mut known = cuts.iter_mut();
+        match known.find(|cut| cut.key == key && cut.classes == classes) {
+            Some(cut) => cut.domains.push(&domain.name),
+            None => cuts.push(Cut {
+                key,
+                classes,
+                sizes,
+                domains: vec![&domain.name],
+            }),
+        }
+    }
+    cuts.iter().map(|cut| cut.warning(scenario)).collect()
+}
+
+impl Cut<'_> {
+    fn warning(&self, scenario: &Scenario) -> Warning {
+        let Cut { key, classes, .. } = self;
+        let is_shared = scenario.domains.iter().any(|domain| {
+            domain.stream.tasks_key() == *key && !self.domains.contains(&&*domain.name)
+        });
+        let sizes: Vec<String> = self.sizes.iter().map(u32::to_string).collect();
+        let message = format!(
+            "{classes} classes do not divide evenly into {} tasks ({} {}): a task has {} or {} \
+             classes. Metrics average over tasks, so classes in smaller tasks weigh more, and \
+             figures do not compare with those of equal tasks. If this is intended, write \
+             `task_sizes: [{}]`{}",
+            sizes.len(),
+            if self.domains.len() == 1 {
+                "domain"
+            } else {
+                "domains"
+            },
+            list(self.domains.iter().copied()),
+            sizes[0],
+            sizes[sizes.len() - 1],
+            sizes.join(", "),
+            if is_shared {
+                " in the domain's own `stream`"
+            } else {
+                ""
+            },
+        );
+        scenario.key_warning(key, message)
+    }
+}
+
+/// One warning for the scenario, at the first stream.
+fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
+    let seeds = scenario.seeds.len();
+    let mut rows = scenario.strategies.iter();
+    if seeds < 2 || !rows.any(|row| row.regime == Regime::Sequential) {
+        return None;
+    }
+    let is_shared = |domain: &&DomainUse| {
+        let spec = &domain.stream.spec;
+        let has_order = match &spec.tasks {
+            Tasks::Count(count) => *count > 1,
+            Tasks::Sizes(sizes) => sizes.len() > 1,
+        };
+        has_order && spec.class_order == ClassOrder::Listed
+    };
+    let shared: Vec<&DomainUse> = scenario.domains.iter().filter(is_shared).collect();
+    let first = shared.first()?;
+    let of = match shared.len() == scenario.domains.len() {
+        true => String::new(),
+        false => {
+            let names = shared.iter().map(|domain| domain.name.as_str());
+            format!(" on {}", list(names))
+        }
+    };
+    let message = format!(
+        "all {seeds} seeds use the same class order{of} (`listed`), so the standard deviation over \
+         seeds leaves out the effect of the order. For an order per seed, write \
+         `class_order: {{numpy: seed}}`"
+    );
+    Some(scenario.key_warning(&first.stream.class_order_key(), message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warnings;
+    use crate::scenario::{Scenario, SetOverride};
+    use expect_test::{Expect, expect};
+    use std::path::Path;
+
+    const SCENARIO: &str = "\
+seeds: [1, 2, 3]
+stream: {tasks: 5, class_order: {numpy: seed}}
+domains:
+  a: {source: digits}
+  b: {source: digits}
+  c: {source: digits}
+strategies: {zero-shot: {}}
+";
+
+    /// The warnings about the scenario with these changes, where each domain has this many classes.
+    fn warned(sets: &[&str], classes: [Option<usize>; 3], expected: Expect) {
+        let sets: Vec<SetOverride> = sets.iter().map(|set| set.parse().unwrap()).collect();
+        let scenario = Scenario::parse(SCENARIO, Path::new("s.yaml"), &sets).unwrap();
+        let warnings = warnings(&scenario, &classes);
+        let lines: String = warnings.iter().map(|line| format!("{line}\n")).collect();
+        expected.assert_eq(&lines);
+    }
+
+    #[test]
+    fn equal_tasks_and_an_order_per_seed_give_no_warning() {
+        warned(&[], [Some(10); 3], expect![""]);
+        warned(&[], [None; 3], expect![""]);
+    }
+
+    #[test]
+    fn uneven_tasks_give_one_warning_per_cut() {
+        warned(
+            &["stream.tasks=3"],
+            [Some(10); 3],
+            expect![[r#"
+                --set stream.tasks=3: stream.tasks: 10 classes do not divide evenly into 3 tasks (domains `a`, `b`, `c`): a task has 4 or 3 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]`
+            "#]],
+        );
+        warned(
+            &["stream.tasks=3"],
+            [Some(10), Some(9), Some(10)],
+            expect![[r#"
+                --set stream.tasks=3: stream.tasks: 10 classes do not divide evenly into 3 tasks (domains `a`, `c`): a task has 4 or 3 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]` in the domain's own `stream`
+            "#]],
+        );
+        let own = "domains.b.stream={tasks: 3, class_order: {numpy: seed}}";
+        warned(
+            &[own],
+            [Some(10); 3],
+            expect![[r#"
+                --set domains.b.stream={tasks: 3, class_order: {numpy: seed}}: domains.b.stream.tasks: 10 classes do not divide evenly into 3 tasks (domain `b`): a task has 4 or 3 classes. Metrics average over tasks, so classes in smaller tasks weigh more, and figures do not compare with those of equal tasks. If this is intended, write `task_sizes: [4, 3, 3]`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn explicit_sizes_give_no_warning() {
+        warned(
+            &["stream={task_sizes: [4, 3, 3], class_order: {numpy: seed}}"],
+            [Some(10); 3],
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn one_order_for_all_seeds_gives_one_warning() {
+        warned(
+            &["stream={tasks: 5}"],
+            [Some(10); 3],
+            expect![[r#"
+                --set stream={tasks: 5}: stream.class_order: all 3 seeds use the same class order (`listed`), so the standard deviation over seeds leaves out the effect of the order. For an order per seed, write `class_order: {numpy: seed}`
+            "#]],
+        );
+        warned(
+            &["domains.b.stream={tasks: 5, class_order: listed}"],
+            [Some(10); 3],
+            expect![[r#"
+                --set domains.b.stream={tasks: 5, class_order: listed}: domains.b.stream.class_order: all 3 seeds use the same class order on `b` (`listed`), so the standard deviation over seeds leaves out the effect of the order. For an order per seed, write `class_order: {numpy: seed}`
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_explicit_or_irrelevant_order_gives_no_warning() {
+        let none = |sets: &[&str]| warned(sets, [Some(10); 3], expect![""]);
+        none(&["stream={tasks: 5, class_order: {numpy: 1993}}"]);
+        none(&["stream={tasks: 5}", "seeds=[1]"]);
+        none(&["stream={tasks: 1}"]);
+        none(&["stream={tasks: 5}", "strategies.zero-shot.regime=joint"]);
+    }
+}
