@@ -1,5 +1,5 @@
-//! Outputs of a backbone that are computed once for the strategies that read them, end to end: what they are lent is what the
-//! backbone gives, and what cannot be is told before the first cell.
+//! Outputs of a backbone that are computed once for the strategies that read them, end to end: what
+//! they are lent is what the backbone gives, and what cannot be is told before the first cell.
 
 use crate::tables::files;
 use clbench_tests::{Dir, Outcome, misbehaving, root};
@@ -89,7 +89,8 @@ fn a_strategy_reads_what_the_backbone_gives_and_all_of_it_is_computed_in_one_pas
         "a file for the embedding, one for the class token"
     );
 
-    // The embedding does not depend on what is computed with it, and is not computed again for what comes later.
+    // The embedding does not depend on what is computed with it, and is not computed again for what
+    // comes later.
     let alone = succeeds(&dir, "apart", &["--only", "head", "--out", "alone"]);
     assert_eq!(feature_lines(&alone), ["digits · features of clip"]);
     let embedding = features(&dir, "apart");

@@ -1,5 +1,5 @@
-//! CGIL's numbers: its prompts on the CLIP plugin, loaded from its file as a run loads it, against what CGIL's own code gave on
-//! the same weights. See `fixtures/cgil_prompter/README.md`.
+//! CGIL's numbers: its prompts on the CLIP plugin, loaded from its file as a run loads it, against
+//! what CGIL's own code gave on the same weights. See `fixtures/cgil_prompter/README.md`.
 
 mod golden;
 
@@ -97,8 +97,8 @@ impl World {
         }
     }
 
-    /// The classes seen in training, after so many steps on the fixture's batch; `at` sees the tuning after each, and the
-    /// loss before it.
+    /// The classes seen in training, after so many steps on the fixture's batch; `at` sees the
+    /// tuning after each, and the loss before it.
     fn steps(&self, steps: usize, mut at: impl FnMut(usize, &Tuning<'_>, &Tensor)) -> ClassPrompts {
         let zero_shot = self.zero_shot.narrow(0, 0, SEEN as i64);
         let seen = Seen {

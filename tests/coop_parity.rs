@@ -1,5 +1,5 @@
-//! CoOp's numbers: the strategy's prompt on the CLIP plugin, loaded from its file as a run loads it, against what CoOp's own
-//! code gave on the same weights. See `fixtures/coop/README.md`.
+//! CoOp's numbers: the strategy's prompt on the CLIP plugin, loaded from its file as a run loads
+//! it, against what CoOp's own code gave on the same weights. See `fixtures/coop/README.md`.
 
 use crate::golden::{Golden, class_names, tiny_clip};
 use clbench_tests::Dir;

@@ -1,5 +1,5 @@
-//! What a scenario says of the device and of how much is computed on it at once: told before anything runs, or of no effect on
-//! the results.
+//! What a scenario says of the device and of how much is computed on it at once: told before
+//! anything runs, or of no effect on the results.
 
 use crate::tables::{files, rows};
 use clbench_tests::{Dir, root};

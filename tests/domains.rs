@@ -1,5 +1,5 @@
-//! Domains that are drawn or read from files, end to end: what is right gives a leaderboard, what is wrong is named and
-//! gives exit code 4 and nothing half-made.
+//! Domains that are drawn or read from files, end to end: what is right gives a leaderboard, what
+//! is wrong is named and gives exit code 4 and nothing half-made.
 
 use crate::tables::{files, rows};
 use clbench_tests::{Dir, fashion_mnist, nearest_class_mean};
@@ -144,8 +144,8 @@ fn idx_files() {
     );
 }
 
-/// Damage is named by `run`, by `validate` too if it shows on opening, with exit code 4. Nothing is begun, and once the
-/// damage is mended the run goes through.
+/// Damage is named by `run`, by `validate` too if it shows on opening, with exit code 4. Nothing is
+/// begun, and once the damage is mended the run goes through.
 fn damaged(make: fn(&Dir), damage: impl FnOnce(&Path), message: Expect) {
     let dir = Dir::new();
     make(&dir);
@@ -185,7 +185,8 @@ fn pictures() {
     assert_eq!(accuracy(&dir), "39.600000");
 }
 
-// Every message is pinned beside the code that makes it; these are samples of how they reach the user.
+// Every message is pinned beside the code that makes it; these are samples of how they reach the
+// user.
 
 #[test]
 fn damaged_image_folders() {

@@ -1,5 +1,5 @@
-//! `clbench fetch model` against a hub on this machine that speaks the real one's endpoints: the list of a model's files, redirects of
-//! large ones to a store, ranges.
+//! `clbench fetch model` against a hub on this machine that speaks the real one's endpoints: the
+//! list of a model's files, redirects of large ones to a store, ranges.
 
 use crate::tables::rows;
 use clbench_tests::{Dir, Outcome, Run, root};

@@ -1,4 +1,5 @@
-//! Fixtures that reference implementations made, and the tiny CLIP that they were made on, loaded as a run loads it.
+//! Fixtures that reference implementations made, and the tiny CLIP that they were made on, loaded
+//! as a run loads it.
 
 use clbench_tests::{Dir, build, root, tiny_clip_folder};
 use clbench_torch::tch::{Kind, Tensor};

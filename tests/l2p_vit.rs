@@ -1,5 +1,5 @@
-//! A plain vision transformer as a strategy sees it: the plugin, loaded from its file as a run loads it, against what L2P's own
-//! code gave on the same weights. See `fixtures/l2p/README.md`.
+//! A plain vision transformer as a strategy sees it: the plugin, loaded from its file as a run
+//! loads it, against what L2P's own code gave on the same weights. See `fixtures/l2p/README.md`.
 
 use crate::golden::{Golden, load};
 use clbench_tests::{Dir, l2p_images, l2p_query_vit_folder, l2p_vit_folder};

@@ -1,6 +1,6 @@
-//! Copies of published images, end to end: every layout, written by the tools that real copies are written with
-//! (`fixtures/layouts/make.py`), gives a leaderboard; a published split gives the same results over any of them; and what is
-//! broken in a copy is named, with exit code 4.
+//! Copies of published images, end to end: every layout, written by the tools that real copies are
+//! written with (`fixtures/layouts/make.py`), gives a leaderboard; a published split gives the same
+//! results over any of them; and what is broken in a copy is named, with exit code 4.
 
 use crate::tables::{files, rows};
 use clbench_tests::{Dir, nearest_class_mean, root};
@@ -244,8 +244,8 @@ fn isic() {
     );
 }
 
-/// A mistake that `validate` and `run` find on opening: one message, exit code 4, nothing begun. The first fixture is the
-/// folder with the images.
+/// A mistake that `validate` and `run` find on opening: one message, exit code 4, nothing begun.
+/// The first fixture is the folder with the images.
 fn refused(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: Expect) {
     let dir = prepared(fixtures, domain);
     damage(&dir);
@@ -262,7 +262,8 @@ fn refused(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: 
     assert_eq!(files(&dir.path("results")), [""; 0]);
 }
 
-/// Damage inside an image, which is found when that is decoded: one message, exit code 4, no record.
+/// Damage inside an image, which is found when that is decoded: one message, exit code 4, no
+/// record.
 fn fails(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: Expect) {
     let dir = prepared(fixtures, domain);
     damage(&dir);
@@ -298,7 +299,8 @@ fn cut(dir: &Dir, file: &str, by: usize) {
     edit(dir, file, |bytes| bytes.truncate(bytes.len() - by));
 }
 
-/// Overwrites the last bytes of the JPEG image that begins first behind `from`: it then ends inside its data.
+/// Overwrites the last bytes of the JPEG image that begins first behind `from`: it then ends inside
+/// its data.
 fn spoil_jpeg(bytes: &mut [u8], from: usize) {
     let find = |bytes: &[u8], wanted: &[u8]| {
         let mut windows = bytes.windows(wanted.len());
@@ -837,8 +839,8 @@ fn broken_isic() {
     );
 }
 
-/// Whatever a published split is laid over, and in whichever form it was published: the same split hash, class order and
-/// numbers, to the byte.
+/// Whatever a published split is laid over, and in whichever form it was published: the same split
+/// hash, class order and numbers, to the byte.
 #[test]
 fn one_split_over_every_copy() {
     let copies = [
@@ -854,7 +856,8 @@ fn one_split_over_every_copy() {
     let keys = ["n04", "n01", "n03", "n02"];
     let mut known = Vec::new();
     for seed in 0..4 {
-        // Another split: every class's images in another order, the first to the train split, the last to the test split.
+        // Another split: every class's images in another order, the first to the train split, the
+        // last to the test split.
         let order = harness_random::shuffled(published.len(), seed);
         let images = order
             .iter()

@@ -1,5 +1,5 @@
-//! Plugins that fail while they work: what fails is one cell, and the user is told which and why; and runs that are
-//! ended halfway, or run side by side.
+//! Plugins that fail while they work: what fails is one cell, and the user is told which and why;
+//! and runs that are ended halfway, or run side by side.
 
 use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean};
 use expect_test::expect;
@@ -10,7 +10,8 @@ use std::process::Child;
 use std::time::Duration;
 use std::{fs, thread};
 
-/// A scenario with these backbones and strategies, a line each, and a folder with the plugins that offer them.
+/// A scenario with these backbones and strategies, a line each, and a folder with the plugins that
+/// offer them.
 fn scenario(dir: &Dir, backbones: &[&str], strategies: &[&str]) {
     let section = |name: &str, entries: &[&str]| {
         let lines: String = entries.iter().map(|entry| format!("  {entry}\n")).collect();
@@ -48,7 +49,8 @@ fn run<'a>(dir: &'a Dir, out: &str, more: &[&str]) -> Run<'a> {
     dir.clbench(args.iter().chain(more))
 }
 
-/// What differs from run to run and from edit to edit: times, hashes, lines of the fixture's source.
+/// What differs from run to run and from edit to edit: times, hashes, lines of the fixture's
+/// source.
 fn settled(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -412,7 +414,8 @@ fn two_runs_at_once_compute_features_once() {
         let outcome = ended(&dir, process);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     }
-    // One of the two has encoded everything, and the other nothing: 5 images of each of 10 classes in each split.
+    // One of the two has encoded everything, and the other nothing: 5 images of each of 10 classes
+    // in each split.
     let encoded = ["one", "two"].map(|out| {
         let log = fs::read_to_string(dir.path(out).join("features.log"));
         log.unwrap_or_default().matches("encoding\n").count()

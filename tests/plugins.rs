@@ -1,6 +1,8 @@
-//! Plugin files that cannot be used, and names that nobody or two files offer: one short message each, and exit code 3.
+//! Plugin files that cannot be used, and names that nobody or two files offer: one short message
+//! each, and exit code 3.
 //!
-//! What cannot be built here (another ABI, another libtorch, another machine) is made by patching or cutting a good file.
+//! What cannot be built here (another ABI, another libtorch, another machine) is made by patching
+//! or cutting a good file.
 
 use clbench_tests::{Dir, Outcome, build, nearest_class_mean};
 use expect_test::{Expect, expect};
@@ -335,7 +337,8 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
         "#]],
     );
 
-    // The same file twice is one plugin; and a file that the scenario names comes before all others.
+    // The same file twice is one plugin; and a file that the scenario names comes before all
+    // others.
     let ncm = format!("plugin: {ncm}");
     for (entry, second) in [("", three), (&ncm, two)] {
         let yaml = scenario("nearest-class-mean", entry);
@@ -378,7 +381,8 @@ fn folders_are_searched_in_order() {
     assert_eq!(rows(&listed.stdout), expected);
 }
 
-/// Beside the program there may be anything, half-built files included; but what is missed may be among it.
+/// Beside the program there may be anything, half-built files included; but what is missed may be
+/// among it.
 #[test]
 fn a_bad_file_beside_the_program_is_told_only_if_something_is_missed() {
     let dir = Dir::new();

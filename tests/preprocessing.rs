@@ -1,5 +1,5 @@
-//! Images of every kind that data sets hold, against what Pillow makes of them: read from an image folder, converted to
-//! RGB, resized, cropped. The fixtures' README says how they were made.
+//! Images of every kind that data sets hold, against what Pillow makes of them: read from an image
+//! folder, converted to RGB, resized, cropped. The fixtures' README says how they were made.
 
 use clbench_tests::{Dir, nearest_class_mean, root};
 use harness::domain::image::prefetch::prefetch;

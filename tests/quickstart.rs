@@ -6,9 +6,10 @@ use expect_test::expect;
 use std::fs;
 use std::path::PathBuf;
 
-/// What the domains were made for, on one seed of three: the small CLIP knows the near one and not the far ones, though its
-/// features tell their classes apart; what is trained task after task forgets, and what is not trained does not; replay of
-/// drawn embeddings comes close to training on all real ones at once.
+/// What the domains were made for, on one seed of three: the small CLIP knows the near one and not
+/// the far ones, though its features tell their classes apart; what is trained task after task
+/// forgets, and what is not trained does not; replay of drawn embeddings comes close to training on
+/// all real ones at once.
 #[test]
 fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_not() {
     nearest_class_mean();
@@ -41,7 +42,8 @@ fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_n
         assert!(faa("overall", cgil) > faa("overall", "prompt-tuning-joint") - 6.0);
         assert!(means.of("overall", cgil, "forgetting-seen") < 8.0);
     }
-    // A trained head on prompted images: better than one on frozen features, and without a word for a class to come.
+    // A trained head on prompted images: better than one on frozen features, and without a word for
+    // a class to come.
     assert!(faa("overall", "l2p") > faa("overall", "linear-head") + 10.0);
     assert_eq!(means.get("overall", "l2p", "ci-transfer"), None);
     // Before the last task, longer text features let unseen classes win nearly everywhere.

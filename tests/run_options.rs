@@ -117,7 +117,8 @@ fn less_data_is_another_split() {
     run_one(&dir, "both", &["--validation", "0.25", "--limit", "3"]);
     let names = ["whole", "limit", "validation", "both"];
     let tested = names.map(|out| sum(&after_last(&dir, out), "n"));
-    // 599 test images; 3 of each of 10 classes; a quarter of each class's share of 1,198 training images.
+    // 599 test images; 3 of each of 10 classes; a quarter of each class's share of 1,198 training
+    // images.
     assert_eq!(tested, [599, 30, 300, 30]);
     let learned = names.map(|out| records(&dir, out)[0]["stream"]["domains"][0]["n_train"].clone());
     assert_eq!(learned, [1198, 30, 898, 30].map(Value::from));

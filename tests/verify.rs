@@ -33,7 +33,8 @@ fn scenario(dir: &Dir, expect: &str) {
     dir.write("s.yaml", text);
 }
 
-/// What it prints of a domain of which nothing is expected can stand in the scenario, which then runs.
+/// What it prints of a domain of which nothing is expected can stand in the scenario, which then
+/// runs.
 #[test]
 fn what_is_printed_can_be_expected() {
     let dir = Dir::new();
@@ -86,7 +87,8 @@ fn what_is_printed_can_be_expected() {
     dir.clbench(["run", "s.yaml"]).succeeds();
 }
 
-/// Another split of the same name is noticed: by `verify` with all that differs, by `run` before it has begun.
+/// Another split of the same name is noticed: by `verify` with all that differs, by `run` before it
+/// has begun.
 #[test]
 fn whatever_is_off_is_named() {
     let dir = Dir::new();
@@ -141,7 +143,8 @@ fn whatever_is_off_is_named() {
     dir.clbench(["plan", "s.yaml", "--limit", "1"]).succeeds();
 }
 
-/// A domain that is not there is off, and the others are looked at all the same; the scenario itself is valid.
+/// A domain that is not there is off, and the others are looked at all the same; the scenario
+/// itself is valid.
 #[test]
 fn images_that_are_not_there() {
     let dir = Dir::new();

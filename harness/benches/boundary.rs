@@ -1,7 +1,8 @@
-//! What a call across the plugin boundary costs: a tensor of 1 MB through `encode_images` of a backbone that gives
-//! its input's memory back. Goal: under 2 µs, no byte copied.
+//! What a call across the plugin boundary costs: a tensor of 1 MB through `encode_images` of a
+//! backbone that gives its input's memory back. Goal: under 2 µs, no byte copied.
 //!
-//! It is asserted, not timed, that nothing is copied: the address that comes out is the address that went in.
+//! It is asserted, not timed, that nothing is copied: the address that comes out is the address
+//! that went in.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness_abi::backbone::{BackboneInfo, BackboneSetting, Filter, ImageInfo, Resize};

@@ -1,8 +1,8 @@
-//! From files to what a backbone reads: photographs of ImageNet's size, decoded, resized and cropped to 224 pixels, one after
-//! another and on all cores. Criterion reports images per second.
+//! From files to what a backbone reads: photographs of ImageNet's size, decoded, resized and
+//! cropped to 224 pixels, one after another and on all cores. Criterion reports images per second.
 //!
-//! Goal: no slower than Pillow one after another, and on all cores as many times the images per second as there are cores
-//! (threads that share a core count for less).
+//! Goal: no slower than Pillow one after another, and on all cores as many times the images per
+//! second as there are cores (threads that share a core count for less).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use harness::domain::image::prefetch::prefetch;

@@ -1,11 +1,14 @@
-//! What an epoch of CGIL's alignment costs on one thread, by the number of classes seen, and how much memory it takes.
+//! What an epoch of CGIL's alignment costs on one thread, by the number of classes seen, and how
+//! much memory it takes.
 //!
-//! An epoch is one of CGIL's defaults: 256 embeddings of each class in batches of 128, prompts of one learned and one generated
-//! token, AdamW. All its steps cost alike, so one is timed, at the size of the small CLIP that ships and at that of
-//! ViT-B/32's text encoder (seeded random weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed
-//! apart, out of the autoencoders' default decoders.
+//! An epoch is one of CGIL's defaults: 256 embeddings of each class in batches of 128, prompts of
+//! one learned and one generated token, AdamW. All its steps cost alike, so one is timed, at the
+//! size of the small CLIP that ships and at that of ViT-B/32's text encoder (seeded random
+//! weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed apart, out
+//! of the autoencoders' default decoders.
 //!
-//! What the same rows cost over all positions of the context is in the benchmark `encoding` of the CLIP plugin.
+//! What the same rows cost over all positions of the context is in the benchmark `encoding` of the
+//! CLIP plugin.
 
 #[path = "../golden.rs"]
 #[allow(dead_code)]
@@ -36,7 +39,8 @@ const CLASSES: [usize; 3] = [20, 100, 200];
 const BATCH: i64 = 128;
 const SAMPLES_PER_CLASS: usize = 256;
 
-/// The tiny CLIP of the fixtures with its text encoder blown up to that of ViT-B/32: twelve layers of width 512.
+/// The tiny CLIP of the fixtures with its text encoder blown up to that of ViT-B/32: twelve layers
+/// of width 512.
 fn base(dir: &Dir) -> BackboneHandle {
     let folder = tiny_clip_folder(dir, "cgil_prompter");
     let mut generator = Generator::new(1, "weights", 0);

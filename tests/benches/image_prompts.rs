@@ -1,9 +1,10 @@
-//! A training step of L2P, DualPrompt and CODA-Prompt: prompts chosen, images encoded with them, gradients all the way back, the
-//! optimiser moved. At the size of the small CLIP that ships and at ViT-B/32's, on one thread; a second line says how much memory
-//! the process held at most while it ran, model included.
+//! A training step of L2P, DualPrompt and CODA-Prompt: prompts chosen, images encoded with them,
+//! gradients all the way back, the optimiser moved. At the size of the small CLIP that ships and at
+//! ViT-B/32's, on one thread; a second line says how much memory the process held at most while it
+//! ran, model included.
 //!
-//! `cargo bench -p clbench-tests --bench image_prompts`. What is compared is one method with another in one run: times of two runs
-//! differ with the machine.
+//! `cargo bench -p clbench-tests --bench image_prompts`. What is compared is one method with
+//! another in one run: times of two runs differ with the machine.
 
 #[path = "../golden.rs"]
 #[allow(dead_code)]
@@ -27,7 +28,8 @@ use std::fs;
 const CLASSES: u32 = 100;
 const TASKS: u32 = 10;
 
-/// The tiny CLIP of the fixtures with its image encoder blown up to ViT-B/32: random weights, twelve layers of width 768, 224 pixels.
+/// The tiny CLIP of the fixtures with its image encoder blown up to ViT-B/32: random weights,
+/// twelve layers of width 768, 224 pixels.
 fn base(dir: &Dir) -> BackboneHandle {
     const LAYER: &str = "vision_model.encoder.layers.0.";
     let folder = tiny_clip_folder(dir, "cgil_prompter");

@@ -1,10 +1,12 @@
-//! The vision transformers of L2P's fixture, as folders like those that users have, and its images as bytes.
+//! The vision transformers of L2P's fixture, as folders like those that users have, and its images
+//! as bytes.
 //!
-//! The fixture's images are normal numbers, and a backbone takes bytes. So each number is written as four digits to the base
-//! 256, in one place where it is positive and in another where it is negative: a pixel becomes a square of 3×3 bytes, an image
-//! of 32×32 one of 96×96, and a patch of 8×8 one of 24×24. The patch embedding, which is linear, puts them together again: its
-//! matrix has every weight for each digit, times what the digit counts. What comes out of it is what the fixture's own embedding
-//! gives, to the rounding of single precision.
+//! The fixture's images are normal numbers, and a backbone takes bytes. So each number is written
+//! as four digits to the base 256, in one place where it is positive and in another where it is
+//! negative: a pixel becomes a square of 3×3 bytes, an image of 32×32 one of 96×96, and a patch of
+//! 8×8 one of 24×24. The patch embedding, which is linear, puts them together again: its matrix has
+//! every weight for each digit, times what the digit counts. What comes out of it is what the
+//! fixture's own embedding gives, to the rounding of single precision.
 
 use crate::{Dir, root};
 use safetensors::tensor::TensorView;
@@ -22,15 +24,17 @@ const BLOCK: usize = 3;
 /// What the first digit counts, so that numbers reach to ±8.
 const UNIT: f64 = 1.0 / 32.0;
 const BASE: f64 = 256.0;
-/// Digits of a number: those of a positive one, then those of a negative one. The last byte of the square is always 0.
+/// Digits of a number: those of a positive one, then those of a negative one. The last byte of the
+/// square is always 0.
 const DIGITS: usize = 4;
 /// The name of the patch embedding's matrix.
 const PATCHES: &str = "patch_embed.proj.weight";
-/// Tokens of prompts in the prompted model, whose positions stand between the class token's and the patches'.
+/// Tokens of prompts in the prompted model, whose positions stand between the class token's and the
+/// patches'.
 const PROMPTED: usize = 12;
 
-/// Makes the folder `l2p-vit` in `dir`: the prompted model without its prompts and without their positions, which whoever
-/// prompts it adds.
+/// Makes the folder `l2p-vit` in `dir`: the prompted model without its prompts and without their
+/// positions, which whoever prompts it adds.
 ///
 /// # Panics
 ///

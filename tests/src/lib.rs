@@ -1,7 +1,8 @@
-//! What the end-to-end tests share: the built program, the built plugins, and a folder to try them in.
+//! What the end-to-end tests share: the built program, the built plugins, and a folder to try them
+//! in.
 //!
-//! `cargo test` builds no plugin files and no program of another package. [`build`] has cargo do it, with the profile
-//! of the tests themselves, so that nothing is compiled twice.
+//! `cargo test` builds no plugin files and no program of another package. [`build`] has cargo do
+//! it, with the profile of the tests themselves, so that nothing is compiled twice.
 
 mod l2p_vit;
 mod tiny_clip;
@@ -43,8 +44,8 @@ pub fn misbehaving() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = build();
-        // In a call of its own: examples see the features of development dependencies, and a program that was built
-        // with those would not be the one that `cargo build` makes.
+        // In a call of its own: examples see the features of development dependencies, and a
+        // program that was built with those would not be the one that `cargo build` makes.
         cargo_build(&["--examples"]);
         folder.join("examples/libmisbehaving.so")
     })
@@ -60,7 +61,8 @@ fn cargo_build(more: &[&str]) {
     assert!(status.success(), "the workspace does not build");
 }
 
-/// The most memory that this process has held since the last reset, in MiB; 0 where the system does not tell.
+/// The most memory that this process has held since the last reset, in MiB; 0 where the system does
+/// not tell.
 pub fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
@@ -94,8 +96,8 @@ pub fn root() -> &'static Path {
         .expect("the tests lie in the root")
 }
 
-/// The folder of the real Fashion-MNIST. Where it is missing a test leaves out what needs it, and that is said past the
-/// capture of a test's output, so that nobody takes it for passed.
+/// The folder of the real Fashion-MNIST. Where it is missing a test leaves out what needs it, and
+/// that is said past the capture of a test's output, so that nobody takes it for passed.
 ///
 /// # Panics
 ///
@@ -192,8 +194,8 @@ pub struct Run<'a> {
     dir: &'a Dir,
 }
 
-/// What came of a call. Paths of the test's folder read `DIR`, those of the build folder `BUILD`, those of the
-/// repository `ROOT`.
+/// What came of a call. Paths of the test's folder read `DIR`, those of the build folder `BUILD`,
+/// those of the repository `ROOT`.
 pub struct Outcome {
     /// The exit code.
     pub code: i32,

@@ -1,7 +1,8 @@
 //! A CLIP so small that it lies among the fixtures, as a folder like those that users have.
 //!
-//! The weights are random: nothing it says means anything, but what the reference implementation makes of the very same
-//! weights is known. Its tokenizer knows the few words of one fixture and no more.
+//! The weights are random: nothing it says means anything, but what the reference implementation
+//! makes of the very same weights is known. Its tokenizer knows the few words of one fixture and no
+//! more.
 
 use crate::{Dir, root};
 use serde_json::{Map, Value, json};
@@ -13,8 +14,9 @@ const END: (&str, u64) = ("<|endoftext|>", 599);
 /// What stands for every word that the vocabulary lacks.
 const UNKNOWN: (&str, u64) = ("<|unknown|>", 4);
 
-/// Makes the folder `tiny-clip` in `dir`: `config.json` and `model.safetensors` of `tests/fixtures/tiny_clip`, and a
-/// `tokenizer.json`, with the words of `tests/fixtures/<fixture>/meta.json`, and a `preprocessor_config.json` to go with them.
+/// Makes the folder `tiny-clip` in `dir`: `config.json` and `model.safetensors` of
+/// `tests/fixtures/tiny_clip`, and a `tokenizer.json`, with the words of
+/// `tests/fixtures/<fixture>/meta.json`, and a `preprocessor_config.json` to go with them.
 ///
 /// # Panics
 ///

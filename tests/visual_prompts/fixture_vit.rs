@@ -1,5 +1,5 @@
-//! The ViT of L2P's fixture as a backbone, whose images are the fixture's: pixel values that no bytes hold. So an image of bytes
-//! stands for the one whose number is its first byte.
+//! The ViT of L2P's fixture as a backbone, whose images are the fixture's: pixel values that no
+//! bytes hold. So an image of bytes stands for the one whose number is its first byte.
 
 use crate::golden::Golden;
 use clbench_torch::bridge;
@@ -44,8 +44,8 @@ impl Weights {
         x.layer_norm([WIDTH], Some(weight), Some(bias), 1e-6, true)
     }
 
-    /// All tokens after the last norm, of images `[rows, 3, 32, 32]` with prompts `[rows, 12, 48]`, which have positions of
-    /// their own.
+    /// All tokens after the last norm, of images `[rows, 3, 32, 32]` with prompts `[rows, 12, 48]`,
+    /// which have positions of their own.
     fn tokens(&self, images: &Tensor, prompts: &Tensor) -> Tensor {
         let rows = images.size()[0];
         let (weight, bias) = (

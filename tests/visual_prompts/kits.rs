@@ -48,7 +48,8 @@ impl SampleSource for Pictures<'_> {
     }
 }
 
-/// The states of a strategy from its plugin's file, before its first task and after each: two classes a task, `samples` of each.
+/// The states of a strategy from its plugin's file, before its first task and after each: two
+/// classes a task, `samples` of each.
 fn taught(
     name: &str,
     parameters: Value,

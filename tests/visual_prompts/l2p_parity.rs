@@ -141,7 +141,8 @@ impl SampleSource for Samples<'_> {
     }
 }
 
-/// The strategy itself, from its plugin's file: a step is clipped and taken at the preset's rate, logits have all classes.
+/// The strategy itself, from its plugin's file: a step is clipped and taken at the preset's rate,
+/// logits have all classes.
 #[test]
 fn a_step_and_the_logits_are_the_references() {
     let golden = Golden::open("l2p/io");
@@ -176,7 +177,8 @@ fn a_step_and_the_logits_are_the_references() {
             let before = Golden::open("l2p/weights").tensor(&format!("model.{theirs}"));
             let mut after = before.empty_like();
             state::take(&mut state, ours, &mut after).unwrap();
-            // Adam's first step is the gradient's sign times the rate: where a gradient is rounding noise, so is the step.
+            // Adam's first step is the gradient's sign times the rate: where a gradient is rounding
+            // noise, so is the step.
             let noise = gradient.abs().lt(1e-5).logical_and(&gradient.ne(0.0));
             let expected = golden.tensor(&of(&format!("step1.{theirs}")));
             let off = (&after - &expected).masked_fill(&noise, 0.0).abs().max();

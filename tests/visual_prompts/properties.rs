@@ -1,5 +1,5 @@
-//! What makes each method what it is: where its prompts go, what moves and what does not, and gradients of every parameter
-//! through a backbone's own way back.
+//! What makes each method what it is: where its prompts go, what moves and what does not, and
+//! gradients of every parameter through a backbone's own way back.
 
 use crate::golden::tiny_clip;
 use crate::recorder::{Recorder, SEEN, WIDTH};
@@ -93,8 +93,9 @@ fn scatter<M: Method>(learner: &Learner<M>, deviation: f64) {
     }
 }
 
-/// Compares gradients with what the loss does when a parameter moves along a random direction. `trained` says which part of a
-/// parameter moves in the second task; all else must have no gradient at all.
+/// Compares gradients with what the loss does when a parameter moves along a random direction.
+/// `trained` says which part of a parameter moves in the second task; all else must have no
+/// gradient at all.
 fn check_gradients<M: Method>(
     parameters: Value,
     backbone: &BackboneHandle,
@@ -263,7 +264,8 @@ fn an_expert_is_the_tasks_own_in_training_and_the_nearest_at_prediction() {
     for (image, &expert) in (0..).zip(&order) {
         assert_eq!(chosen.prompts[0].select(0, image), general.select(0, 0));
         for layer in 0..2 {
-            // [2, length, width]: keys are the expert's keys and values its values, whatever the other images have.
+            // [2, length, width]: keys are the expert's keys and values its values, whatever the
+            // other images have.
             assert_eq!(
                 chosen.prompts[1 + layer as usize].select(0, image),
                 experts.select(0, layer).select(0, expert)

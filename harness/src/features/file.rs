@@ -37,8 +37,8 @@ impl Features {
     /// Opens a file and checks all of it. The error is a word on what is wrong.
     pub(super) fn open(path: &Path, key: &FeatureKey) -> Result<Features, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
-        // SAFETY: a file of the store is never written in place: it is made beside its name, moved there whole, and
-        // replaced or removed by name only, so what is mapped does not change.
+        // SAFETY: a file of the store is never written in place: it is made beside its name, moved
+        // there whole, and replaced or removed by name only, so what is mapped does not change.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| error.to_string())?;
         let header = map.get(..HEADER_BYTES).ok_or("its header is cut short")?;
         let header = header
@@ -86,8 +86,8 @@ impl Features {
     /// All rows, one after another.
     pub fn data(&self) -> &[f32] {
         let data = &self.map[HEADER_BYTES..];
-        // SAFETY: the map starts on a page and the header is a page, so the data are aligned; their length was checked
-        // when the file was opened; every bit pattern is an f32.
+        // SAFETY: the map starts on a page and the header is a page, so the data are aligned; their
+        // length was checked when the file was opened; every bit pattern is an f32.
         unsafe { slice::from_raw_parts(data.as_ptr().cast(), self.rows * self.width) }
     }
 

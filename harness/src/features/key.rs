@@ -24,12 +24,12 @@ pub struct FeatureKey {
     pub stamp: String,
     /// How many samples.
     pub rows: usize,
-    /// Numbers per sample, where that is known before the first one is computed: it is for the embedding. A file says its
-    /// own width otherwise.
+    /// Numbers per sample, where that is known before the first one is computed: it is for the
+    /// embedding. A file says its own width otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
-    /// Which of the backbone's outputs. The embedding goes without saying, so that it keeps the digest that it had before
-    /// there were others.
+    /// Which of the backbone's outputs. The embedding goes without saying, so that it keeps the
+    /// digest that it had before there were others.
     #[serde(default = "embedding", skip_serializing_if = "is_embedding")]
     pub output: String,
 }

@@ -62,10 +62,11 @@ impl FeatureStore {
         }
     }
 
-    /// Opens the features of each key, or computes those that are not there: `compute` is told which these are, and hands
-    /// a block of each, in that order, to its second argument, again and again until all rows are there. No key stands twice.
-    /// Each file has a lock of its own: of processes that want the same one, the others wait for the first. `notice` hears a line when there is
-    /// something to say (a damaged file, a wait).
+    /// Opens the features of each key, or computes those that are not there: `compute` is told
+    /// which these are, and hands a block of each, in that order, to its second argument, again and
+    /// again until all rows are there. No key stands twice. Each file has a lock of its own: of
+    /// processes that want the same one, the others wait for the first. `notice` hears a line when
+    /// there is something to say (a damaged file, a wait).
     ///
     /// # Errors
     ///
@@ -85,7 +86,8 @@ impl FeatureStore {
         );
         let places: Vec<Place<'_>> = keys.iter().map(|key| self.place(key)).collect();
         let mut found: Vec<_> = places.iter().map(|place| place.stored(notice)).collect();
-        // In one order for all processes: of two that want the same files, neither holds what the other waits for.
+        // In one order for all processes: of two that want the same files, neither holds what the
+        // other waits for.
         let mut missing: Vec<usize> = (0..keys.len()).filter(|&i| found[i].is_none()).collect();
         missing.sort_by(|&a, &b| places[a].digest.cmp(&places[b].digest));
         if !missing.is_empty() {
@@ -122,7 +124,8 @@ impl FeatureStore {
                 found[i] = Some((features, Origin::Computed));
             }
         }
-        // The locks are left to the drop of `locks`; their empty files stay, since removing them would race with a waiter.
+        // The locks are left to the drop of `locks`; their empty files stay, since removing them
+        // would race with a waiter.
         Ok(found.into_iter().flatten().collect())
     }
 

@@ -56,8 +56,9 @@ const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
 
 impl Listing {
-    /// The files that the backbones `clip` and `vit` read: configuration, tokenizer, preprocessing, and weights as safetensors; small
-    /// files first. A model that has its weights in transformers' layout and in OpenCLIP's is taken in the first.
+    /// The files that the backbones `clip` and `vit` read: configuration, tokenizer, preprocessing,
+    /// and weights as safetensors; small files first. A model that has its weights in transformers'
+    /// layout and in OpenCLIP's is taken in the first.
     ///
     /// # Errors
     ///

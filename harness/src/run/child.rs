@@ -62,7 +62,8 @@ impl Child<'_> {
                         stage = event.stage().or(stage.take());
                         hear(event);
                     }
-                    // Not ours: printed past the redirection. It belongs to the log, and is no event.
+                    // Not ours: printed past the redirection. It belongs to the log, and is no
+                    // event.
                     Err(_) => {}
                 }
             }
@@ -70,7 +71,8 @@ impl Child<'_> {
         let status = process.wait().map_err(internal)?;
         match fault {
             Some(fault) => Err(fault.into()),
-            // The status alone says little: a plugin can end its process with 0 halfway, or crash it on the way out.
+            // The status alone says little: a plugin can end its process with 0 halfway, or crash
+            // it on the way out.
             None if done => Ok(()),
             None if interrupt.requested() => Err(Error::Interrupted),
             None => Err(Error::Child {

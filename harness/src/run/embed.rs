@@ -1,4 +1,5 @@
-//! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others that a strategy reads.
+//! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others
+//! that a strategy reads.
 
 use super::{Event, Events, Interrupt};
 use crate::domain::image::prefetch::{self, prefetch};
@@ -40,12 +41,13 @@ pub struct Embedder<'a> {
 }
 
 impl Embedder<'_> {
-    /// Opens or computes the embeddings of all samples, and these other outputs. What is missing of them is computed in
-    /// one pass over the images.
+    /// Opens or computes the embeddings of all samples, and these other outputs. What is missing of
+    /// them is computed in one pass over the images.
     ///
     /// # Errors
     ///
-    /// If the store cannot be used, an image cannot be read, or the backbone fails or gives numbers that are none.
+    /// If the store cannot be used, an image cannot be read, or the backbone fails or gives numbers
+    /// that are none.
     pub fn embed(
         &self,
         backbone: &CellBackbone,
@@ -171,7 +173,8 @@ impl Embedder<'_> {
     }
 }
 
-/// Outputs of a batch of images, in one pass through the model; the embedding, where it is among them, is the first.
+/// Outputs of a batch of images, in one pass through the model; the embedding, where it is among
+/// them, is the first.
 fn encoded(
     handle: &BackboneHandle,
     images: &Tensor,
@@ -205,7 +208,8 @@ fn named(output: &str) -> String {
     }
 }
 
-/// Some images as a backbone takes them: u8 `[batch, 3, height, width]`. They are decoded on all cores.
+/// Some images as a backbone takes them: u8 `[batch, 3, height, width]`. They are decoded on all
+/// cores.
 pub(super) fn images(
     domain: &Domain,
     domain_name: &str,

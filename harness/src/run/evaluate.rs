@@ -13,7 +13,8 @@ use harness_abi::Class;
 use harness_abi::foreign::ForeignStrategy;
 use harness_random::shuffled;
 
-/// Images of all tasks are mixed, in this seed's order: a batch says nothing about its images' task.
+/// Images of all tasks are mixed, in this seed's order: a batch says nothing about its images'
+/// task.
 const ORDER_SEED: u64 = 0;
 const BATCH: usize = 256;
 

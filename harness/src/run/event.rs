@@ -1,7 +1,8 @@
 //! What a process of ours tells its parent: JSON lines on what was its standard output.
 //!
-//! Plugins may print. So before any plugin is loaded, the process keeps a private copy of its standard output for the
-//! events and points standard output at standard error, which the parent has pointed at a log.
+//! Plugins may print. So before any plugin is loaded, the process keeps a private copy of its
+//! standard output for the events and points standard output at standard error, which the parent
+//! has pointed at a log.
 
 use crate::error::Error;
 use crate::exit_code::ExitCode;
@@ -62,7 +63,8 @@ pub struct Fault {
     pub code: u8,
     /// The error's text.
     pub message: String,
-    /// The parameter at fault: whose, its path (empty for the parameters as a whole), and the message alone.
+    /// The parameter at fault: whose, its path (empty for the parameters as a whole), and the
+    /// message alone.
     #[serde(default)]
     pub parameter: Option<(Kind, String, String)>,
     /// A panic's backtrace, for the log.

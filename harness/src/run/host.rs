@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 /// A plugin may report its progress a thousand times a second; nobody can read that.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A host whose plugins are heard by the parent (progress, warnings) and by the log (everything else).
+/// A host whose plugins are heard by the parent (progress, warnings) and by the log (everything
+/// else).
 pub(super) fn host(events: Arc<Events>, interrupt: Interrupt) -> Host {
     Host::serving(Arc::new(CellHost {
         events,

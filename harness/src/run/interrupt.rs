@@ -1,5 +1,5 @@
-//! Ctrl-C: a wish that work notices between two steps, so that nothing is left half-written. The first one is passed on
-//! to the processes that were started; the second one ends them.
+//! Ctrl-C: a wish that work notices between two steps, so that nothing is left half-written. The
+//! first one is passed on to the processes that were started; the second one ends them.
 
 use crate::error::Error;
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,7 +21,8 @@ struct Wish {
 pub(super) struct Running(Interrupt, u32);
 
 impl Interrupt {
-    /// From now on, Ctrl-C (and a request to terminate) sets the wish instead of ending the process.
+    /// From now on, Ctrl-C (and a request to terminate) sets the wish instead of ending the
+    /// process.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
-//! What a cell names, opened in the cell's process: its domain, its plugins, its backbones. Each must still be what the run
-//! was planned with. Then, once it is known which outputs of the backbones are wanted, their features.
+//! What a cell names, opened in the cell's process: its domain, its plugins, its backbones. Each
+//! must still be what the run was planned with. Then, once it is known which outputs of the
+//! backbones are wanted, their features.
 
 use super::host::host;
 use super::{Embedded, Embedder, Events, Interrupt, Job};
@@ -18,8 +19,8 @@ use std::sync::Arc;
 pub struct FeatureRequest {
     /// The cell.
     pub job: Job,
-    /// For each of its backbones, the outputs that are wanted beside the embedding: by this cell, or by others that share
-    /// domain and backbone.
+    /// For each of its backbones, the outputs that are wanted beside the embedding: by this cell,
+    /// or by others that share domain and backbone.
     pub outputs: Vec<Vec<String>>,
 }
 

@@ -1,14 +1,16 @@
-//! Which outputs of its backbones are kept for a strategy: those that its declaration says it reads.
+//! Which outputs of its backbones are kept for a strategy: those that its declaration says it
+//! reads.
 //!
-//! A declaration names outputs, not backbones, so each is kept of every backbone of the strategy that has it. One that none
-//! of them has is a mistake of the scenario, told before anything is computed.
+//! A declaration names outputs, not backbones, so each is kept of every backbone of the strategy
+//! that has it. One that none of them has is a mistake of the scenario, told before anything is
+//! computed.
 
 use crate::error::Error;
 use crate::features::EMBEDDING;
 use harness_abi::backbone::BackboneInfo;
 
-/// For each of a strategy's backbones (its name in the scenario, and what it is), the outputs to keep of it beside its
-/// embedding, in the order of the declaration.
+/// For each of a strategy's backbones (its name in the scenario, and what it is), the outputs to
+/// keep of it beside its embedding, in the order of the declaration.
 ///
 /// # Errors
 ///

@@ -27,13 +27,14 @@ pub struct Plan {
 pub struct Planned {
     /// The cell and where its files are.
     pub job: Job,
-    /// For each of its backbones, the outputs that its strategy reads beside the embedding. They are not the cell's own:
-    /// its process asks the strategy again.
+    /// For each of its backbones, the outputs that its strategy reads beside the embedding. They
+    /// are not the cell's own: its process asks the strategy again.
     pub outputs: Vec<Vec<String>>,
 }
 
 impl Plan {
-    /// Plans a scenario: opens its domains, finds its plugins, and has the plugins check their parameters.
+    /// Plans a scenario: opens its domains, finds its plugins, and has the plugins check their
+    /// parameters.
     ///
     /// # Errors
     ///
@@ -138,8 +139,8 @@ fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
     }
 }
 
-/// What is to be checked; and for each domain, which of the request's strategies each row is on it. Rows that meet as many
-/// tasks and classes on two domains are checked once.
+/// What is to be checked; and for each domain, which of the request's strategies each row is on it.
+/// Rows that meet as many tasks and classes on two domains are checked once.
 fn request(
     scenario: &Scenario,
     registry: &Registry,
@@ -204,7 +205,8 @@ fn request(
     Ok((request, checks))
 }
 
-/// What the backbones are, and for each checked strategy and each of its backbones, the outputs that it reads.
+/// What the backbones are, and for each checked strategy and each of its backbones, the outputs
+/// that it reads.
 type Found = (Vec<BackboneInfo>, Vec<Vec<Vec<String>>>);
 
 /// Has a process check the plugins' parameters.

@@ -1,5 +1,6 @@
-//! The check before the first cell: every backbone is made, every strategy's own check is run and the strategy made, in a
-//! process of their own. So a wrong parameter ends a run at once, and a plugin that crashes takes nothing with it.
+//! The check before the first cell: every backbone is made, every strategy's own check is run and
+//! the strategy made, in a process of their own. So a wrong parameter ends a run at once, and a
+//! plugin that crashes takes nothing with it.
 
 use super::host::host;
 use super::opened::Plugins;
@@ -71,7 +72,8 @@ pub enum Answer {
     Good {
         /// What the backbones are, in the request's order.
         backbones: Vec<BackboneInfo>,
-        /// For each strategy, and each of its backbones, the outputs that it reads beside the embedding.
+        /// For each strategy, and each of its backbones, the outputs that it reads beside the
+        /// embedding.
         outputs: Vec<Vec<Vec<String>>>,
     },
     /// Something is not.

@@ -76,7 +76,8 @@ pub fn run_cell(
         state_bytes: outcome.state_bytes,
         checkpoints: None,
     };
-    // Written and said now, while the plugins' objects are alive: whatever their ends may bring, the cell is done.
+    // Written and said now, while the plugins' objects are alive: whatever their ends may bring,
+    // the cell is done.
     record(cell, &opened.domain, &stream, &protocol, outcome, costs)
         .write_atomic(&folder.record(&cell.id))?;
     events.send(&Event::Done);

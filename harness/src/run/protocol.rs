@@ -157,8 +157,8 @@ impl<'a> Protocol<'a> {
         Ok(outcome)
     }
 
-    /// The classes of every `learn`, and the row that is evaluated after it. Joint: one `learn` on everything, evaluated
-    /// as if it were the last task of the stream.
+    /// The classes of every `learn`, and the row that is evaluated after it. Joint: one `learn` on
+    /// everything, evaluated as if it were the last task of the stream.
     fn steps(&self) -> Vec<(Range<usize>, AfterTask)> {
         match self.cell.strategy.regime {
             Regime::Sequential => self

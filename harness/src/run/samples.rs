@@ -1,5 +1,5 @@
-//! The samples that a strategy is lent: of one task, or of one prediction batch. Nothing else can be reached through
-//! them.
+//! The samples that a strategy is lent: of one task, or of one prediction batch. Nothing else can
+//! be reached through them.
 
 use super::Embedded;
 use super::embed;

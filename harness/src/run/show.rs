@@ -1,4 +1,5 @@
-//! What the user sees of a run: bars on a terminal, plain lines elsewhere. All of it on standard error.
+//! What the user sees of a run: bars on a terminal, plain lines elsewhere. All of it on standard
+//! error.
 
 use super::Event;
 use crate::results::Cell;
@@ -15,7 +16,8 @@ pub(super) struct Show {
     total: usize,
 }
 
-/// The line of one process: its bar moves with its tasks and, within a task, with whatever the plugin counts.
+/// The line of one process: its bar moves with its tasks and, within a task, with whatever the
+/// plugin counts.
 pub(super) struct Line {
     bar: Option<ProgressBar>,
     title: String,
