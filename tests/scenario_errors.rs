@@ -1,6 +1,8 @@
-//! A mistake in a scenario or in an argument: exit code 2, one message with the place and how to fix it, and nothing is begun.
+//! Mistakes in a scenario or an argument: exit code 2, one message with the place and the fix, and
+//! nothing is started.
 //!
-//! Every message is pinned beside the code that makes it; these are samples of how they reach the user.
+//! Every message is pinned next to the code that makes it; these are samples of how they reach the
+//! user.
 
 use clbench_tests::Dir;
 use expect_test::{Expect, expect};
@@ -17,7 +19,7 @@ strategies:
     parameters: {epochs: 1}
 ";
 
-/// Every one of these calls says this and does nothing.
+/// Each of these calls prints this message and does nothing.
 fn refused(dir: &Dir, calls: &[&[&str]], message: &Expect) {
     let said: Vec<String> = calls
         .iter()
@@ -29,12 +31,12 @@ fn refused(dir: &Dir, calls: &[&[&str]], message: &Expect) {
         .collect();
     message.assert_eq(&said[0]);
     assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
-    assert!(!dir.path("results").exists(), "nothing is begun");
+    assert!(!dir.path("results").exists(), "nothing is started");
 }
 
-/// The good scenario with one piece of its text replaced is refused.
+/// The valid scenario with one piece of its text replaced is refused.
 fn change(from: &str, to: &str, message: Expect) {
-    assert!(GOOD.contains(from), "`{from}` is not there");
+    assert!(GOOD.contains(from), "`{from}` is not in the scenario");
     let dir = Dir::new();
     dir.write("s.yaml", GOOD.replacen(from, to, 1));
     refused(
@@ -44,7 +46,7 @@ fn change(from: &str, to: &str, message: Expect) {
     );
 }
 
-/// The good scenario is refused with these arguments.
+/// The valid scenario is refused with these arguments.
 fn arguments(args: &[&str], message: Expect) {
     let dir = Dir::new();
     dir.write("s.yaml", GOOD);
@@ -150,7 +152,7 @@ fn arguments_that_change_or_select() {
 }
 
 #[test]
-fn arguments_that_cut_the_data() {
+fn arguments_that_restrict_the_data() {
     arguments(
         &["--validation", "1.5"],
         expect![[r#"

@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all.
 //!
-//! A file is written beside its place, brought to the disk, then renamed. No reader and no crash
-//! ever sees half of one; what is dropped before [`commit`](PendingFile::commit) is gone.
+//! A file is written beside its place, brought to the disk, then renamed. No reader and no crash ever sees half of one;
+//! what is dropped before [`commit`](PendingFile::commit) is gone.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -33,8 +33,7 @@ impl PendingFile {
         builder.prefix(&prefix).suffix(SUFFIX);
         #[cfg(unix)]
         {
-            // A temporary file is private by default; results on a shared folder are for everyone
-            // whom the umask admits.
+            // A temporary file is private by default; results on a shared folder are for everyone whom the umask admits.
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
@@ -53,8 +52,8 @@ impl PendingFile {
         let file = self.file.into_inner().map_err(|error| error.into_error())?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;
-        // The rename itself must outlive a power cut too. Some shared file systems refuse to sync a
-        // folder; the file is whole anyway.
+        // The rename itself must outlive a power cut too. Some shared file systems refuse to sync a folder; the file is
+        // whole anyway.
         if let Ok(dir) = File::open(folder(&self.path)) {
             let _ = dir.sync_all();
         }

@@ -3,8 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-/// `$CLBENCH_CACHE`, else `$XDG_CACHE_HOME/clbench`, else `~/.cache/clbench`; none without a home
-/// folder.
+/// `$CLBENCH_CACHE`, else `$XDG_CACHE_HOME/clbench`, else `~/.cache/clbench`; none without a home folder.
 pub fn folder() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     set("CLBENCH_CACHE")

@@ -25,8 +25,7 @@ number! {
     Label(u32)
 }
 number! {
-    /// A class as a stream numbers it: its position in the class order, from 0. Task 1 holds the
-    /// first ids.
+    /// A class as a stream numbers it: its position in the class order, from 0. Task 1 holds the first ids.
     ClassId(u32)
 }
 number! {
@@ -34,8 +33,7 @@ number! {
     TaskId(u32)
 }
 number! {
-    /// A cell's seed: it decides the class order (where that follows the seed) and all of a
-    /// strategy's random numbers.
+    /// A cell's seed: it decides the class order (where that follows the seed) and all of a strategy's random numbers.
     Seed(u64)
 }
 

@@ -1,18 +1,16 @@
 //! clbench compares continual-learning strategies for vision-language models. This is its library;
 //! the way of the data through it is also the way to read it.
 //!
-//! 1. [`scenario`]: a YAML file says what is compared: domains, backbones, strategies, seeds,
-//!    metrics. As written it becomes a spec; resolved, with every default filled in and every name
-//!    looked up, it cannot be invalid.
-//! 2. [`domain`]: a labelled image collection with a train and a test split, whatever it lies in,
-//!    known by a hash of its samples.
+//! 1. [`scenario`]: a YAML file says what is compared: domains, backbones, strategies, seeds, metrics. As written it
+//!    becomes a spec; resolved, with every default filled in and every name looked up, it cannot be invalid.
+//! 2. [`domain`]: a labelled image collection with a train and a test split, whatever it lies in, known by a hash of its
+//!    samples.
 //! 3. [`stream`]: a domain cut into an ordered list of tasks by a class order.
-//! 4. [`plugin`]: backbones, strategies and metrics come from plugin files. One is read before it
-//!    is trusted, and loaded only where it is called; how it is called is the crate
-//!    [`harness_abi`]'s.
+//! 4. [`plugin`]: backbones, strategies and metrics come from plugin files. One is read before it is trusted, and loaded
+//!    only where it is called; how it is called is the crate [`harness_abi`]'s.
 //! 5. [`features`]: what frozen backbones make of a domain, computed once and kept.
-//! 6. [`run`]: the plan of all cells (stream × strategy × seed), each run in a process of its own:
-//!    teach a task, take the state, forget the rest, predict, and count what was right.
+//! 6. [`run`]: the plan of all cells (stream × strategy × seed), each run in a process of its own: teach a task, take
+//!    the state, forget the rest, predict, and count what was right.
 //! 7. [`results`]: the run folder, with a record of what each cell has left behind.
 //! 8. [`metric`]: plugins' functions of the counts in a record.
 //! 9. [`report`]: records become CSV files and a leaderboard.

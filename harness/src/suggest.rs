@@ -1,15 +1,13 @@
 //! "Did you mean": the known name that a misspelt one is closest to.
 //!
-//! Every name that a user types (a key, a strategy, a plugin, a domain, a file) is looked up in a
-//! list that we know, so every failed look-up can offer the nearest entry, or show the list when
-//! nothing is near. All messages that do so take their words from here, so that they read alike.
+//! Every name that a user types (a key, a strategy, a plugin, a domain, a file) is looked up in a list that we know, so
+//! every failed look-up can offer the nearest entry, or show the list when nothing is near. All messages that do so take
+//! their words from here, so that they read alike.
 
-/// The candidate closest to `word`, if any is close enough that a slip of the finger explains the
-/// difference.
+/// The candidate closest to `word`, if any is close enough that a slip of the finger explains the difference.
 ///
-/// Upper and lower case, `-` and `_` count as equal. One edit (a letter added, dropped, changed, or
-/// two swapped) is allowed per three letters, and one in any case. Of equally close candidates the
-/// first wins, so the answer is the same every time.
+/// Upper and lower case, `-` and `_` count as equal. One edit (a letter added, dropped, changed, or two swapped) is allowed per
+/// three letters, and one in any case. Of equally close candidates the first wins, so the answer is the same every time.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);
     let allowed = (word.chars().count() / 3).max(1);
@@ -27,8 +25,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// The end of a message about an unknown name: the closest candidate, else the list of all, else
-/// nothing.
+/// The end of a message about an unknown name: the closest candidate, else the list of all, else nothing.
 ///
 /// ```
 /// use harness::suggest::hint;

@@ -249,7 +249,8 @@ mod tests {
             * best
             2 tasks; seed 1; split digits-split
             training images: random-resized-crop-and-flip; cached features: plain images
-        "#]].assert_eq(&faa(&[head.clone(), augmented.clone()]));
+        "#]]
+        .assert_eq(&faa(&[head.clone(), augmented.clone()]));
         expect![[r#"
             digits
             #  strategy              keeps        faa
