@@ -72,7 +72,7 @@ impl SampleSource for LentSamples<'_> {
             Some(features) => self.rows_of(features, rows),
             None if embedded.handle.info().outputs.iter().any(|o| o == output) => {
                 Err(Error::unsupported(format!(
-                    "output `{output}` was not declared; add it to `Declaration::reads`"
+                    "the output `{output}` was not declared; name it in `Declaration::reads`"
                 )))
             }
             None => Err(Error::unsupported(format!(
@@ -95,7 +95,7 @@ impl SampleSource for LentSamples<'_> {
     fn augmented_images(&self, backbone: usize, rows: &[u32], draw: u64) -> Result<Tensor> {
         if self.split == Split::Test {
             return Err(Error::unsupported(
-                "augmented images are only available for training batches",
+                "augmented images are for training batches only",
             ));
         }
         if self.augmentation.is_none() {
