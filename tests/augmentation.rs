@@ -1,5 +1,5 @@
-//! Training augmentation as an option of the stream, end to end: what is trained on changes, what is tested on does not, and the
-//! tables say so.
+//! Training augmentation as an option of the stream, end to end: training images change, test
+//! images do not, and the tables say so.
 
 use clbench_tests::{Dir, root};
 use serde_json::Value;
@@ -22,7 +22,8 @@ fn scenario(dir: &Dir, name: &str, augmentation: &str) {
     );
 }
 
-/// Runs a scenario, and gives its records' matrices by strategy, its cells' ids and its leaderboard.
+/// Runs a scenario and returns its records' matrices by strategy, its cells' ids and its
+/// leaderboard.
 fn run(dir: &Dir, name: &str, out: &str) -> (Vec<(String, Value)>, Vec<String>, String) {
     let outcome = dir
         .clbench(["run", name, "--limit", "6", "--out", out])
@@ -72,7 +73,8 @@ fn augmentation_is_an_option_of_the_stream() {
     let (augmented, other_ids, board) = run(&dir, "augmented.yaml", "augmented");
     let (again, ..) = run(&dir, "augmented.yaml", "again");
     assert_eq!(augmented, again);
-    // A head on cached features learns from the plain images in any case; who encodes images does not.
+    // A head on cached features always learns from the plain images; a strategy that encodes images
+    // does not.
     assert_eq!(augmented[0], plain[0]);
     assert_ne!(augmented[1], plain[1]);
     assert!(ids.iter().all(|id| !other_ids.contains(id)));

@@ -1,5 +1,6 @@
-//! Outputs of a backbone that are computed once for the strategies that read them, end to end: what they are lent is what the
-//! backbone gives, and what cannot be is told before the first cell.
+//! Backbone outputs that are computed once for the strategies that read them, end to end:
+//! strategies get exactly what the backbone returns, and impossible requests are reported before
+//! the first cell.
 
 use crate::tables::files;
 use clbench_tests::{Dir, Outcome, misbehaving, root};
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-/// A scenario on the small CLIP with these strategies, a line each, and one backbone more.
+/// A scenario on the small CLIP with these strategies, a line each, and one more backbone.
 fn scenario(dir: &Dir, backbone: &str, strategies: &[&str]) {
     let clip = root().join("plugins/clip/weights/small");
     let lines: String = strategies
@@ -59,7 +60,7 @@ fn features(dir: &Dir, cache: &str) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// The line of what was computed before the cells, without its time.
+/// The lines about features that were computed before the cells, without their times.
 fn feature_lines(outcome: &Outcome) -> Vec<&str> {
     let lines = outcome.stderr.lines();
     lines
@@ -69,14 +70,14 @@ fn feature_lines(outcome: &Outcome) -> Vec<&str> {
 }
 
 #[test]
-fn a_strategy_reads_what_the_backbone_gives_and_all_of_it_is_computed_in_one_pass() {
+fn a_strategy_reads_what_the_backbone_returns_and_all_of_it_is_computed_in_one_pass() {
     let dir = Dir::new();
     let again = READER.replacen("reader:", "again: {use: reader,", 1);
     let again = again.replacen(", {backbone", ", backbone", 1);
     let embedding = "plain: {use: reader, backbone: clip, parameters: {width: 128}}";
     scenario(&dir, PIXELS, &[HEAD, READER, &again, embedding]);
 
-    // The first cell reads none, but what others read is computed with its features.
+    // The first cell reads no output, but those that others read are computed with its features.
     let whole = succeeds(&dir, "together", &["--out", "together"]);
     assert_eq!(
         feature_lines(&whole),
@@ -86,10 +87,11 @@ fn a_strategy_reads_what_the_backbone_gives_and_all_of_it_is_computed_in_one_pas
     assert_eq!(
         together.len(),
         2,
-        "a file for the embedding, one for the class token"
+        "one file for the embedding, one for the class token"
     );
 
-    // The embedding does not depend on what is computed with it, and is not computed again for what comes later.
+    // The embedding does not depend on the outputs computed with it, and is not recomputed for
+    // later ones.
     let alone = succeeds(&dir, "apart", &["--only", "head", "--out", "alone"]);
     assert_eq!(feature_lines(&alone), ["digits · features of clip"]);
     let embedding = features(&dir, "apart");
@@ -102,23 +104,23 @@ fn a_strategy_reads_what_the_backbone_gives_and_all_of_it_is_computed_in_one_pas
         leaderboard("together").unwrap()
     );
 
-    // A damaged file is computed again, and told once.
+    // A damaged file is recomputed, and reported once.
     let name = together.keys().find(|name| !embedding.contains_key(*name));
     let path = dir.path("together/features").join(name.unwrap());
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    let mended = succeeds(&dir, "together", &["--out", "mended"]);
+    let repaired = succeeds(&dir, "together", &["--out", "repaired"]);
     assert_eq!(
-        mended.stderr.matches("are damaged").count(),
+        repaired.stderr.matches("is damaged").count(),
         1,
         "{}",
-        mended.stderr
+        repaired.stderr
     );
     assert!(features(&dir, "together") == together);
 }
 
 #[test]
-fn a_cells_line_alone_is_enough_to_have_what_it_reads() {
+fn a_plan_line_is_enough_to_compute_the_outputs_it_reads() {
     let dir = Dir::new();
     scenario(&dir, PIXELS, &[READER]);
     let plan = [
@@ -130,7 +132,7 @@ fn a_cells_line_alone_is_enough_to_have_what_it_reads() {
         "--plugin-dir",
         "plugins",
     ];
-    // As it is: with its paths, which an outcome would shorten.
+    // The raw output, since an outcome would shorten its paths.
     let line = dir.clbench(plan).start().wait_with_output().unwrap().stdout;
     let text = String::from_utf8(line.clone()).unwrap();
     assert_eq!(
@@ -151,7 +153,7 @@ fn a_cells_line_alone_is_enough_to_have_what_it_reads() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_told_before_the_first_cell() {
+fn impossible_outputs_are_reported_before_the_first_cell() {
     let dir = Dir::new();
     let mut said = String::new();
     let mut tell = |backbone: &str, strategy: &str| {
@@ -193,7 +195,7 @@ fn what_cannot_be_kept_is_told_before_the_first_cell() {
 }
 
 #[test]
-fn what_was_not_declared_is_not_lent() {
+fn undeclared_outputs_are_refused() {
     let dir = Dir::new();
     scenario(
         &dir,
@@ -216,7 +218,7 @@ fn what_was_not_declared_is_not_lent() {
 }
 
 #[test]
-fn augmentation_changes_images_to_train_on_and_nothing_that_is_kept() {
+fn augmentation_changes_training_images_and_nothing_that_is_cached() {
     let dir = Dir::new();
     let reads = "declares: [class_token], reads: class_token";
     let other = "backbone: other, parameters: {augmented: true}";
@@ -228,7 +230,8 @@ fn augmentation_changes_images_to_train_on_and_nothing_that_is_kept() {
             &format!("second: {{use: reader, {other}}}"),
         ],
     );
-    // The reader compares what is kept with the plain images, and images to train on with those.
+    // The reader compares the cached outputs with those of the plain images, and the training
+    // images with the plain ones.
     let augmentation = "stream.augmentation=random-resized-crop-and-flip";
     succeeds(
         &dir,

@@ -1,5 +1,5 @@
-//! CGIL's numbers: its prompts on the CLIP plugin, loaded from its file as a run loads it, against what CGIL's own code gave on
-//! the same weights. See `fixtures/cgil_prompter/README.md`.
+//! Compares CGIL's prompts on the CLIP plugin with CGIL's own code on the same weights. The plugin
+//! is loaded from its file, as in a run. See `fixtures/cgil_prompter/README.md`.
 
 mod golden;
 
@@ -29,7 +29,7 @@ struct World {
     golden: Golden,
     clip: BackboneHandle,
     names: Vec<String>,
-    /// Of all six classes.
+    /// For all six classes.
     zero_shot: Tensor,
 }
 
@@ -55,7 +55,7 @@ impl World {
         }
     }
 
-    /// The token network of that name in the fixture.
+    /// The token network with this name in the fixture.
     fn network(&self, prefix: &str) -> TokenNetwork {
         let mut generator = Generator::new(0, "shapes", 0);
         TokenNetwork::new(64, 64, &mut generator, Device::Cpu)
@@ -68,7 +68,7 @@ impl World {
             .unwrap()
     }
 
-    /// The default's prompts before the first step, of the classes seen.
+    /// The default prompts of the seen classes, before the first step.
     fn prompts(&self) -> ClassPrompts {
         let learned = self
             .golden
@@ -97,8 +97,8 @@ impl World {
         }
     }
 
-    /// The classes seen in training, after so many steps on the fixture's batch; `at` sees the tuning after each, and the
-    /// loss before it.
+    /// The prompts of the seen classes after some training steps on the fixture's batch. `at` is
+    /// called after each step with the tuning and the loss before the step.
     fn steps(&self, steps: usize, mut at: impl FnMut(usize, &Tuning<'_>, &Tensor)) -> ClassPrompts {
         let zero_shot = self.zero_shot.narrow(0, 0, SEEN as i64);
         let seen = Seen {
@@ -122,7 +122,7 @@ impl World {
 }
 
 #[test]
-fn text_keys_are_the_references_in_every_context() {
+fn text_keys_match_the_reference_in_every_context() {
     let dir = Dir::new();
     let world = World::new(&dir);
     let golden = &world.golden;
@@ -161,7 +161,7 @@ fn text_keys_are_the_references_in_every_context() {
 }
 
 #[test]
-fn loss_gradients_and_three_steps_are_the_references() {
+fn loss_gradients_and_three_steps_match_the_reference() {
     let dir = Dir::new();
     let world = World::new(&dir);
     let golden = &world.golden;
@@ -196,7 +196,7 @@ fn loss_gradients_and_three_steps_are_the_references() {
     golden.close("eval.keys", &world.keys(&prompts, SEEN), KEYS);
 }
 
-/// Features in memory, as a prediction batch has them.
+/// Features in memory, as in a prediction batch.
 struct Features(Tensor);
 
 impl SampleSource for Features {
@@ -209,9 +209,9 @@ impl SampleSource for Features {
     }
 }
 
-/// The strategy itself, from its plugin's file, restored with what three steps made.
+/// The strategy itself, loaded from its plugin file and restored to the result of three steps.
 #[test]
-fn logits_of_seen_and_unseen_classes_are_the_references_or_corrected() {
+fn logits_of_seen_and_unseen_classes_match_the_reference_or_are_corrected() {
     let dir = Dir::new();
     let world = World::new(&dir);
     let golden = &world.golden;
@@ -272,11 +272,11 @@ fn logits_of_seen_and_unseen_classes_are_the_references_or_corrected() {
         let seen = logits(&mut cgil, &classes[..SEEN]);
         close(&seen, &golden.tensor("eval.logits"), LOGITS);
         close(&logits(&mut cgil, &classes), &expected, tolerance);
-        // Columns follow the classes asked for, in any order.
+        // Columns follow the requested classes, in any order.
         let turned: Vec<Class> = classes.iter().rev().cloned().collect();
         close(&logits(&mut cgil, &turned), &expected.flip([1]), tolerance);
     }
-    // What was put is what a state holds.
+    // A state holds what was put in.
     let mut written = State::default();
     prompts.put(&mut written).unwrap();
     let mut again = prompts.learned().unwrap().zeros_like();

@@ -1,4 +1,4 @@
-//! Every command as its user calls it: what it prints, to the letter.
+//! Every command as a user calls it: its exact output.
 
 use crate::tables::rows;
 use clbench_tests::{Dir, Outcome, build, fashion_mnist, nearest_class_mean, root};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::process::Command;
 
-/// Two seeds of one strategy on the digits; no plugin of it needs libtorch.
+/// Two seeds of one strategy on the digits; none of its plugins needs libtorch.
 fn scenario() -> String {
     format!(
         "seeds: [1992, 1996]\n\
@@ -28,7 +28,7 @@ fn ran() -> (Dir, Outcome) {
 }
 
 fn stdout(args: &[&str]) -> String {
-    // As wide as help is made where there is no terminal.
+    // The width of the help without a terminal.
     let dir = Dir::new();
     let run = dir.clbench(args).env("COLUMNS", "100");
     run.succeeds().stdout
@@ -106,7 +106,7 @@ fn ls() {
         pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone                                        BUILD/libclbench_pixels.so
         vit     A plain vision transformer from a folder in timm's layout: images only, prompts at every layer                          BUILD/libclbench_vit.so
     "#]].assert_eq(&stdout(&["ls", "backbones"]));
-    // Of the longer lists, the first two lines.
+    // The first two lines of the longer lists.
     let begin = |what: &str| -> String {
         let columns = |line: &str| {
             let columns = line.split("  ").map(str::trim);
@@ -125,10 +125,10 @@ fn ls() {
         average-incremental-accuracy | mean over the tasks of the mean accuracy on what was seen so far | BUILD/libclbench_metrics.so
     "#]].assert_eq(&begin("metrics"));
     expect![[r#"
-        digits | 1,797 handwritten digits, 8×8, that are part of the program | built in
-        pictures | procedural pictures, 32×32, 40 classes; `style`: plain, faded, recoloured, sketch or negative | built in
+        digits | 1,797 handwritten digits, 8×8, built into the program | built in
+        pictures | procedural pictures, 32×32, 40 classes; `style`: plain, faded, recoloured, sketch, negative | built in
     "#]].assert_eq(&begin("domains"));
-    // A folder that the user names comes first.
+    // A folder that the user names is searched first.
     let folder = nearest_class_mean().parent().unwrap().to_str().unwrap();
     let named = stdout(&["ls", "strategies", "--plugin-dir", folder]);
     let names = |listed: &str| -> Vec<String> {
@@ -186,8 +186,8 @@ fn plan() {
         .replace("strategies: {", "strategies: {shrunk: {use: nearest-class-mean, parameters: {shrinkage: 1.5}, plugin: P}, ")
         .replace("plugin: P", &format!("plugin: {}", nearest_class_mean().display()));
     dir.write("two.yaml", two_domains);
-    // By domain, strategy and seed, as the scenario lists them. Records are found again by these ids: they are no
-    // matter of this machine, nor of how the plugins were compiled.
+    // By domain, strategy and seed, as the scenario lists them. Records are found by these ids,
+    // which depend neither on this machine nor on how the plugins were compiled.
     expect![[r#"
         digits-shrunk-s1992-4f5f4ce28540              digits · shrunk · seed 1992
         digits-shrunk-s1996-12a3a8775717              digits · shrunk · seed 1996
@@ -202,10 +202,10 @@ fn plan() {
 }
 
 #[test]
-fn cells_that_run_by_themselves_have_the_results_of_the_run() {
+fn cells_that_run_separately_have_the_results_of_the_run() {
     let (dir, _) = ran();
     let plan = dir.clbench(["plan", "--json", "tiny.yaml"]).start();
-    // As it is: with its paths, which an outcome would shorten.
+    // The raw output, since an outcome would shorten its paths.
     let plan = String::from_utf8(plan.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(plan.lines().count(), 2);
     for line in plan.lines() {
@@ -230,7 +230,7 @@ fn cells_that_run_by_themselves_have_the_results_of_the_run() {
 fn run_prints_plain_lines_and_the_table() {
     let (dir, outcome) = ran();
     let lines = outcome.stderr.lines().map(|line| {
-        // What follows two spaces is a time.
+        // The text after two spaces is a time.
         line.split("  ").next().unwrap().to_owned() + "\n"
     });
     expect![[r#"
@@ -266,7 +266,7 @@ fn leaderboard() {
         [1] cannot score unseen classes
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
     "#]].assert_eq(&leaderboard(&["--format", "table"]));
-    // What the other forms look like, their own tests say.
+    // The other formats have their own tests.
     for (format, begin) in [("markdown", "**digits**\n"), ("latex", "\\begin{table}\n")] {
         let text = leaderboard(&["--format", format]);
         assert!(text.starts_with(begin) && text.contains("88.82"), "{text}");
@@ -281,7 +281,7 @@ fn leaderboard() {
         5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d
     "#]]
     .assert_eq(&leaderboard(&["--metric", "bwt-seen", "--metric", "faa"]));
-    // A folder of plugins is not one of results.
+    // A folder of plugins does not count as a folder of results.
     let plugins = dir.path("plugins");
     fs::create_dir(&plugins).unwrap();
     let plugins = plugins.to_str().unwrap();
@@ -326,19 +326,19 @@ fn leaderboard() {
     assert!(
         wrong
             .stderr
-            .starts_with("error: no metric is called `fa`; did you mean `faa`?\n")
+            .starts_with("error: unknown metric `fa`; did you mean `faa`?\n")
     );
     let nothing = dir.clbench(["leaderboard", "nowhere"]).outcome();
     assert_eq!(nothing.code, 2);
     expect![[r#"
-        error: `nowhere` holds no cell records: expected `cells/<id>.json` in it
-        name a folder that `clbench run` has written, such as `results/runs/<scenario>`
+        error: no cell records found in `nowhere` (expected `cells/<id>.json`)
+        name a folder that `clbench run` wrote, such as `results/runs/<scenario>`
     "#]]
     .assert_eq(&nothing.stderr);
 }
 
 #[test]
-fn a_scenario_chooses_what_ranks_and_what_is_shown() {
+fn a_scenario_chooses_the_ranking_metric_and_the_columns() {
     let dir = Dir::new();
     let ncm = "strategies: {nearest-class-mean: ";
     let shrunk = "strategies: {shrunk: {use: nearest-class-mean, parameters: {shrinkage: 1000}, plugin: PLUGIN}, nearest-class-mean: ";
@@ -363,7 +363,7 @@ fn a_scenario_chooses_what_ranks_and_what_is_shown() {
         dir.clbench(args).outcome()
     };
     assert_eq!(leaderboard(&[]).stdout, chosen);
-    // Arguments win over the scenario.
+    // Arguments override the scenario.
     let faa = leaderboard(&["--rank-by", "faa", "--metric", "faa"]).stdout;
     assert!(
         faa.contains("faa") && !faa.contains("forgetting-seen"),
@@ -416,13 +416,13 @@ fn the_committed_scenarios_are_valid() {
             assert!(needs_files && fashion_mnist().is_none(), "{scenario}");
         }
     }
-    // Their images have to be fetched first.
+    // Their images have to be downloaded first.
     for scenario in scenarios("scenarios/paper") {
         unchecked(&scenario);
     }
 }
 
-/// `clbench` with no plugin beside it.
+/// `clbench` in a folder without plugins.
 fn lonely(dir: &Dir, args: &[&str]) -> std::process::Output {
     let program = dir.path("bin/clbench");
     if !program.exists() {
@@ -438,7 +438,7 @@ fn lonely(dir: &Dir, args: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn scenarios_can_be_checked_before_any_plugin_is_built() {
+fn scenarios_can_be_checked_without_any_plugin() {
     let dir = Dir::new();
     for scenario in scenarios("scenarios") {
         let output = lonely(&dir, &["validate", &scenario]);
@@ -472,7 +472,7 @@ fn scenarios_can_be_checked_before_any_plugin_is_built() {
 }
 
 #[test]
-fn without_libtorch_all_that_does_not_need_it_works() {
+fn everything_that_does_not_need_libtorch_works_without_it() {
     let dir = Dir::new();
     dir.write("tiny.yaml", scenario());
     let run = |more: &[&str]| {
@@ -484,7 +484,7 @@ fn without_libtorch_all_that_does_not_need_it_works() {
     };
     let output = run(&[]);
     assert_eq!(output.code, 0, "{}", output.stderr);
-    // The counter-check: there is no libtorch for a strategy that does need it.
+    // To be sure: a strategy that needs libtorch does not find it.
     let output = run(&["--set", "strategies.nearest-class-mean={use: linear-head}"]);
     assert_eq!(output.code, 3);
     assert!(

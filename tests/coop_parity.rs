@@ -1,5 +1,5 @@
-//! CoOp's numbers: the strategy's prompt on the CLIP plugin, loaded from its file as a run loads it, against what CoOp's own
-//! code gave on the same weights. See `fixtures/coop/README.md`.
+//! Compares the strategy's prompts on the CLIP plugin with CoOp's own code on the same weights. The
+//! plugin is loaded from its file, as in a run. See `fixtures/coop/README.md`.
 
 use crate::golden::{Golden, class_names, tiny_clip};
 use clbench_tests::Dir;
@@ -9,7 +9,7 @@ use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::training::TrainingSamples;
 use harness_abi::Place;
 
-/// CoOp's words are of the class name's place, ours of the context's.
+/// CoOp names the position of the class name, we name that of the context.
 const CASES: [(&str, Place); 4] = [
     ("end", Place::Front),
     ("middle", Place::Middle),
@@ -18,7 +18,7 @@ const CASES: [(&str, Place); 4] = [
 ];
 
 #[test]
-fn text_features_logits_loss_and_gradient_are_coops() {
+fn text_features_logits_loss_and_gradient_match_coop() {
     threads::set(1).unwrap();
     let dir = Dir::new();
     let clip = tiny_clip(&dir, "coop");

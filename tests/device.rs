@@ -1,5 +1,5 @@
-//! What a scenario says of the device and of how much is computed on it at once: told before anything runs, or of no effect on
-//! the results.
+//! The device and the batch size in a scenario: a bad device is reported before anything runs, and
+//! the batch size does not affect results.
 
 use crate::tables::{files, rows};
 use clbench_tests::{Dir, root};
@@ -22,9 +22,9 @@ fn scenario(dir: &Dir, name: &str, device: &str, more: &str) {
 }
 
 #[test]
-fn a_gpu_that_is_not_there_is_told_before_anything_runs() {
+fn a_missing_gpu_is_reported_before_anything_runs() {
     let dir = Dir::new();
-    // No machine has so many.
+    // No machine has this many.
     scenario(&dir, "s.yaml", "cuda:99", "");
     let outcome = dir.clbench(["run", "s.yaml"]).outcome();
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
@@ -34,12 +34,12 @@ fn a_gpu_that_is_not_there_is_told_before_anything_runs() {
 }
 
 #[test]
-fn how_many_images_are_encoded_at_once_is_a_parameter_and_changes_no_result() {
+fn the_image_batch_size_is_a_parameter_and_does_not_change_results() {
     let dir = Dir::new();
     let accuracies = ["", ", batch: 7"].map(|batch| {
         let name = if batch.is_empty() { "usual" } else { "small" };
         scenario(&dir, &format!("{name}.yaml"), "cpu", batch);
-        // Each with features of its own.
+        // Each with its own features.
         dir.clbench([
             "run",
             &format!("{name}.yaml"),

@@ -1,4 +1,4 @@
-//! A scenario from its file to its leaderboard: the digits on bare pixels.
+//! A scenario from its file to its leaderboard: the digits on plain pixels.
 
 use crate::leaderboard::Means;
 use clbench_tests::{Dir, nearest_class_mean, root};
@@ -18,7 +18,7 @@ fn read(path: &Path) -> String {
 }
 
 #[test]
-fn the_sequential_head_forgets_and_the_joint_head_stands_above_both() {
+fn the_sequential_head_forgets_and_the_joint_head_is_best() {
     let dir = Dir::new();
     let outcome = run(&dir, "out", &[]);
     let means = Means::read(&dir, "out/leaderboard.csv");
@@ -33,13 +33,13 @@ fn the_sequential_head_forgets_and_the_joint_head_stands_above_both() {
         None,
         "a joint run has nothing to forget"
     );
-    // What is printed is what is written.
+    // The printed table equals the written one.
     let faa = format!("{:.2}", mean("nearest-class-mean", "faa"));
     assert!(outcome.stdout.contains(&faa), "{}", outcome.stdout);
 }
 
 #[test]
-fn equal_runs_give_equal_bytes_whatever_j() {
+fn equal_runs_give_equal_bytes_with_any_number_of_jobs() {
     let dir = Dir::new();
     run(&dir, "one", &[]);
     run(&dir, "two", &["-j", "3"]);
@@ -50,18 +50,18 @@ fn equal_runs_give_equal_bytes_whatever_j() {
 }
 
 #[test]
-fn running_again_does_only_what_is_missing() {
+fn running_again_runs_only_missing_cells() {
     let dir = Dir::new();
     let first = run(&dir, "out", &[]);
     assert_eq!(first.stderr.matches("nearest-class-mean · seed").count(), 3);
     let again = run(&dir, "out", &[]);
     assert_eq!(
         again.stderr,
-        "9 of 9 cells have their results already\nresults are in out\n"
+        "9 of 9 cells already have results\nresults are in out\n"
     );
     assert_eq!(again.stdout, first.stdout);
 
-    // One record gone, one damaged, one of an old format, one made by another plugin file.
+    // One record missing, one damaged, one in an old format, one made by a different plugin file.
     let records = |part: &str| {
         let mut paths: Vec<_> = fs::read_dir(dir.path("out/cells"))
             .unwrap()
@@ -95,9 +95,9 @@ fn running_again_does_only_what_is_missing() {
         said,
         [
             "digits · nearest-class-mean · seed 1996: its record is damaged; running it again",
-            "digits · linear-head-joint · seed 1992: its record has another format; running it again",
-            "digits · linear-head-joint · seed 1997: its record was made by another plugin file; running it again",
-            "5 of 9 cells have their results already",
+            "digits · linear-head-joint · seed 1992: its record has a different format; running it again",
+            "digits · linear-head-joint · seed 1997: its record was made by a different plugin file; running it again",
+            "5 of 9 cells already have results",
             "digits · features of pixels",
             "[6/9] digits · nearest-class-mean · seed 1992",
             "[7/9] digits · nearest-class-mean · seed 1996",

@@ -1,5 +1,5 @@
-//! Domains that are drawn or read from files, end to end: what is right gives a leaderboard, what is wrong is named and
-//! gives exit code 4 and nothing half-made.
+//! Domains that are drawn or read from files, end to end: valid ones give a leaderboard, and damage
+//! gives a message, exit code 4 and no incomplete files.
 
 use crate::tables::{files, rows};
 use clbench_tests::{Dir, fashion_mnist, nearest_class_mean};
@@ -11,7 +11,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// The classes of the miniature domains, each of one brightness.
+/// The classes of the miniature domains, each with one brightness.
 const CLASSES: [(&str, u8); 4] = [("night", 0), ("dusk", 80), ("dawn", 160), ("noon", 240)];
 /// Samples of each class.
 const SPLITS: [(&str, u8); 2] = [("train", 3), ("test", 2)];
@@ -97,7 +97,7 @@ fn idx_folder(dir: &Dir) {
     );
 }
 
-/// Runs the scenario; the final average accuracy.
+/// Runs the scenario and returns the final average accuracy.
 fn accuracy(dir: &Dir) -> String {
     let outcome = dir.clbench(["run", "s.yaml"]).succeeds();
     assert!(
@@ -144,8 +144,8 @@ fn idx_files() {
     );
 }
 
-/// Damage is named by `run`, by `validate` too if it shows on opening, with exit code 4. Nothing is begun, and once the
-/// damage is mended the run goes through.
+/// `run` reports damage with exit code 4, and so does `validate` if it shows on opening. Nothing is
+/// started, and once the damage is repaired the run succeeds.
 fn damaged(make: fn(&Dir), damage: impl FnOnce(&Path), message: Expect) {
     let dir = Dir::new();
     make(&dir);
@@ -158,7 +158,7 @@ fn damaged(make: fn(&Dir), damage: impl FnOnce(&Path), message: Expect) {
     if there {
         assert_eq!((validated.code, &validated.stderr), (4, &run.stderr));
     } else {
-        // A scenario can be checked before its images have been fetched.
+        // A scenario can be checked before its images have been downloaded.
         assert!(validated.stdout.contains("domain sky: not checked"));
     }
     assert_eq!(files(&dir.path("results")), [""; 0]);
@@ -181,11 +181,12 @@ fn pictures() {
           domain sky: 40 classes, 2400 train, 1000 test, split f1b377b42656
             red dotted ring, orange checkered crescent, yellow solid bolt, green striped oval, cyan dotted hourglass, blue checkered circle, purple solid triangle, white striped star, red striped heart, orange dotted arrow, yellow checkered drop, green solid chevron, cyan striped frame, blue dotted square, purple checkered diamond, white solid plus, red solid crescent, orange striped bolt, yellow dotted oval, green checkered hourglass, … and 20 more
     "#]].assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
-    // Colours alone go a long way among 40 classes.
+    // Colours are enough to tell many of the 40 classes apart.
     assert_eq!(accuracy(&dir), "39.600000");
 }
 
-// Every message is pinned beside the code that makes it; these are samples of how they reach the user.
+// Every message is pinned next to the code that makes it; these are samples of how they reach the
+// user.
 
 #[test]
 fn damaged_image_folders() {
@@ -204,9 +205,9 @@ fn damaged_image_folders() {
     );
 }
 
-/// What is wrong behind an image's header shows only when its features are computed.
+/// Damage after an image's header shows only when its features are computed.
 #[test]
-fn a_damaged_image_is_no_sample_less() {
+fn a_damaged_image_is_not_skipped() {
     let dir = Dir::new();
     image_folder(&dir);
     let path = dir.path("images/test/dusk/0.png");
@@ -219,7 +220,7 @@ fn a_damaged_image_is_no_sample_less() {
             its log: results/runs/s/features.log
     "#]].assert_eq(&run.stderr);
     assert_eq!((run.code, run.stdout.as_str()), (4, ""));
-    // No record, no table, no features: the plan, and what the process said.
+    // No record, no table, no features: only the plan and the log.
     assert_eq!(
         files(&dir.path("results/runs/s")),
         ["features.log", "plan.jsonl", "run.json"]

@@ -1,5 +1,5 @@
-//! `clbench fetch model` against a hub on this machine that speaks the real one's endpoints: the list of a model's files, redirects of
-//! large ones to a store, ranges.
+//! `clbench fetch model` with a local hub that implements the real one's endpoints: the list of a
+//! model's files, redirects of large files to a store, range requests.
 
 use crate::tables::rows;
 use clbench_tests::{Dir, Outcome, Run, root};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const WEIGHTS: &str = "model.safetensors";
-/// What a backbone reads of it.
+/// The files that a backbone reads.
 const READ: [&str; 4] = [
     "config.json",
     WEIGHTS,
@@ -23,7 +23,7 @@ const READ: [&str; 4] = [
     "tokenizer.json",
 ];
 
-/// A hub with the model `org/small`, the small CLIP that ships.
+/// A hub with the model `org/small`, which is the small CLIP of the repository.
 struct Hub {
     address: String,
     state: Arc<State>,
@@ -32,11 +32,11 @@ struct Hub {
 #[derive(Default)]
 struct State {
     files: BTreeMap<String, Vec<u8>>,
-    /// What was asked for: path, range, token.
+    /// The requests: path, range, token.
     asked: Mutex<Vec<String>>,
-    /// So many transfers of the weights break off half way.
+    /// How many more transfers of the weights break off halfway.
     cuts: AtomicUsize,
-    /// So many bring other bytes.
+    /// How many more transfers deliver wrong bytes.
     damages: AtomicUsize,
 }
 
@@ -45,7 +45,7 @@ impl Hub {
         Hub::with(&READ)
     }
 
-    /// With these files; what the small CLIP has not, nobody is to read.
+    /// A hub with these files; those that the small CLIP does not have must not be read.
     fn with(names: &[&str]) -> Hub {
         let folder = root().join("plugins/clip/weights/small");
         let content = |name: &str| fs::read(folder.join(name)).unwrap_or(b"unread".into());
@@ -61,14 +61,14 @@ impl Hub {
         let (address, state) = (hub.address.clone(), hub.state.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                // A client that leaves early is what some tests are about.
+                // Some tests close the connection early.
                 let _ = state.answer(&address, stream);
             }
         });
         hub
     }
 
-    /// What was asked for since the last call.
+    /// The requests since the last call.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state.asked.lock().unwrap())
     }
@@ -88,7 +88,7 @@ impl Hub {
 }
 
 impl State {
-    /// git's id of a small file, here any; of a large one the SHA-256.
+    /// The git id of a small file (any text here); the SHA-256 of a large one.
     fn etag(&self, name: &str) -> String {
         let hash = format!("{:x}", Sha256::digest(&self.files[name]));
         match name == WEIGHTS {
@@ -191,7 +191,7 @@ fn repository(dir: &Dir) -> PathBuf {
     dir.path("hf/hub/models--org--small")
 }
 
-/// Of what was asked for, the files.
+/// The requests for files.
 fn files(asked: Vec<String>) -> Vec<String> {
     let mut asked = asked;
     asked.retain(|line| !line.starts_with("/api/"));
@@ -204,7 +204,7 @@ fn refused(outcome: &Outcome, hub: &Hub) -> String {
 }
 
 #[test]
-fn a_model_is_brought_once_and_run_by_its_name() {
+fn a_model_is_downloaded_once_and_used_by_its_name() {
     let hub = Hub::with(
         &[
             &READ[..],
@@ -228,7 +228,7 @@ fn a_model_is_brought_once_and_run_by_its_name() {
     assert_eq!(first.stderr.lines().count(), 4, "{}", first.stderr);
     let asked = hub.asked();
     assert!(asked[0].ends_with("Bearer secret"), "{}", asked[0]);
-    // The files that are read; none that is pickled, none that nobody asks for.
+    // Only the files that are read; no pickled or unneeded ones.
     let mut there: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -242,7 +242,7 @@ fn a_model_is_brought_once_and_run_by_its_name() {
             "{name}"
         );
     }
-    // As huggingface_hub lays it out, and nothing beside.
+    // The layout of huggingface_hub, and nothing else.
     assert_eq!(
         fs::read_to_string(repository(&dir).join("refs/main")).unwrap(),
         COMMIT
@@ -265,7 +265,7 @@ fn a_model_is_brought_once_and_run_by_its_name() {
         again.stdout
     );
     assert_eq!(files(hub.asked()), [""; 0]);
-    // A new commit that has the same contents: they are linked, not brought.
+    // A new commit with the same contents: they are linked, not downloaded.
     fs::remove_dir_all(repository(&dir).join("snapshots")).unwrap();
     hub.call(&dir, &["org/small"]).succeeds();
     assert_eq!(files(hub.asked()), [""; 0]);
@@ -284,7 +284,7 @@ fn a_model_is_brought_once_and_run_by_its_name() {
 }
 
 #[test]
-fn a_transfer_that_breaks_off_goes_on_where_it_ended() {
+fn an_interrupted_transfer_resumes() {
     let hub = Hub::start();
     let dir = Dir::new();
     let content = &hub.state.files[WEIGHTS];
@@ -299,7 +299,7 @@ fn a_transfer_that_breaks_off_goes_on_where_it_ended() {
         .join(COMMIT)
         .join(WEIGHTS);
     assert_eq!(&fs::read(&weights).unwrap(), content);
-    // … and in a later one, where the first was ended by force.
+    // … and in a later one, after the first was killed.
     let blob = fs::canonicalize(&weights).unwrap();
     fs::remove_file(&blob).unwrap();
     fs::write(blob.with_extension("part"), &content[..1000]).unwrap();
@@ -312,21 +312,21 @@ fn a_transfer_that_breaks_off_goes_on_where_it_ended() {
 }
 
 #[test]
-fn what_came_damaged_is_not_kept() {
+fn damaged_files_are_removed() {
     let hub = Hub::start();
     let dir = Dir::new();
     hub.state.damages.store(1, Ordering::Relaxed);
     let outcome = hub.call(&dir, &["org/small"]).outcome();
     let said = refused(&outcome, &hub);
     assert!(
-        said.contains("error: model.safetensors of `org/small` came damaged (SHA-256 "),
+        said.contains("error: model.safetensors of `org/small` was damaged in transfer (SHA-256 "),
         "{said}"
     );
     assert!(
-        said.ends_with(" and was removed; fetch it again\n"),
+        said.ends_with(" and has been removed; fetch it again\n"),
         "{said}"
     );
-    // No name points to what is not whole.
+    // No name points to an incomplete model.
     assert!(!repository(&dir).join("refs/main").exists());
     hub.call(&dir, &["org/small"]).succeeds();
     let weights = repository(&dir)
@@ -337,26 +337,26 @@ fn what_came_damaged_is_not_kept() {
 }
 
 #[test]
-fn what_cannot_be_fetched_says_why() {
+fn messages_say_why_a_model_cannot_be_fetched() {
     let mut hub = Hub::start();
     let dir = Dir::new();
     let said = |args: &[&str]| refused(&hub.call(&dir, args).outcome(), &hub);
     assert_eq!(
         said(&["org/none"]),
-        "error: HUB has no model `org/none` at revision `main`\n"
+        "error: model `org/none` at revision `main` not found on HUB; check the name and the revision\n"
     );
     assert_eq!(
         said(&["org/small", "--revision", "v9"]),
-        "error: HUB has no model `org/small` at revision `v9`\n"
+        "error: model `org/small` at revision `v9` not found on HUB; check the name and the revision\n"
     );
     assert_eq!(
         said(&["org/private"]),
-        "error: HUB has no public model `org/private` (status 401): check the name; if it is private, or its terms are to be accepted \
-         first, set `HF_TOKEN` to the token of an account that may read it\n"
+        "error: HUB denies access to model `org/private` (status 401); check the name, or, if the model is private or gated, set \
+         `HF_TOKEN` to the token of an account with access\n"
     );
     let outcome = hub.call(&dir, &["../small"]).outcome();
     assert_eq!(outcome.code, 2, "{}", outcome.stderr);
-    // Nobody listens there.
+    // Nothing listens on this port.
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -370,7 +370,7 @@ fn what_cannot_be_fetched_says_why() {
     let said = refused(&hub.call(&dir, &["org/small"]).outcome(), &hub);
     assert!(
         said.starts_with(
-            "error: `org/small` at revision `main` has weights as pytorch_model.bin alone; "
+            "error: `org/small` at revision `main` has only pickled weights (pytorch_model.bin), "
         ),
         "{said}"
     );

@@ -1,4 +1,5 @@
-//! Fixtures that reference implementations made, and the tiny CLIP that they were made on, loaded as a run loads it.
+//! Fixtures made by reference implementations, and the tiny CLIP that they were made on, loaded as
+//! in a run.
 
 use clbench_tests::{Dir, build, root, tiny_clip_folder};
 use clbench_torch::tch::{Kind, Tensor};
@@ -32,7 +33,7 @@ impl Golden {
         Tensor::from_data_size(stored.data(), &shape, kind)
     }
 
-    /// Asserts that a tensor is the one of that name, up to its shape and a tolerance.
+    /// Asserts that a tensor equals the one with this name, up to its shape and a tolerance.
     pub fn close(&self, name: &str, ours: &Tensor, tolerance: f64) {
         let theirs = self.tensor(name);
         assert_eq!(ours.numel(), theirs.numel(), "{name}");
@@ -56,7 +57,7 @@ pub fn load(library: &str) -> Loaded {
     Loaded::load(&PluginFile::open(&build().join(library)).unwrap()).unwrap()
 }
 
-/// The CLIP of that folder, from the plugin's file.
+/// The CLIP in a folder, from the plugin file.
 pub fn clip(folder: &Path) -> BackboneHandle {
     let setting = BackboneSetting {
         device: "cpu".into(),

@@ -1,5 +1,5 @@
-//! A plain vision transformer as a strategy sees it: the plugin, loaded from its file as a run loads it, against what L2P's own
-//! code gave on the same weights. See `fixtures/l2p/README.md`.
+//! Compares a plain vision transformer, as a strategy sees it, with L2P's own code on the same
+//! weights. The plugin is loaded from its file, as in a run. See `fixtures/l2p/README.md`.
 
 use crate::golden::{Golden, load};
 use clbench_tests::{Dir, l2p_images, l2p_query_vit_folder, l2p_vit_folder};
@@ -32,7 +32,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 }
 
 #[test]
-fn tokens_and_gradients_of_prompts_are_l2ps() {
+fn tokens_and_prompt_gradients_match_l2p() {
     threads::set(1).unwrap();
     let dir = Dir::new();
     l2p_query_vit_folder(&dir);
@@ -75,7 +75,7 @@ fn tokens_and_gradients_of_prompts_are_l2ps() {
         let tokens = bridge::copy_in(forward.outputs[0].view()).unwrap();
         io.close(&name("x_last"), &tokens, 1e-5);
 
-        // L2P's loss on them; its other term does not depend on the prompts.
+        // L2P's loss on the tokens; its other term does not depend on the prompts.
         let tokens = tokens.set_requires_grad(true);
         let (from, many) = match case {
             "batchwise_token" => (0, 1),
@@ -96,7 +96,7 @@ fn tokens_and_gradients_of_prompts_are_l2ps() {
         let gradient = TensorView::new(&gradient, &TOKENS).unwrap();
         let pulled = forward.pullback.call(&[("tokens", gradient)]).unwrap();
         let pulled = bridge::copy_in(pulled[0].1.view()).unwrap();
-        // Of every prompt of the pool, over all places where it was put.
+        // For every prompt of the pool, summed over all places where it was used.
         let gradient = pool.zeros_like().index_add(
             0,
             &selected,

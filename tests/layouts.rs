@@ -1,6 +1,6 @@
-//! Copies of published images, end to end: every layout, written by the tools that real copies are written with
-//! (`fixtures/layouts/make.py`), gives a leaderboard; a published split gives the same results over any of them; and what is
-//! broken in a copy is named, with exit code 4.
+//! The layouts of published data sets, end to end: every layout, written by the tools that real
+//! data sets are written with (`fixtures/layouts/make.py`), gives a leaderboard; a published split
+//! gives the same results with each of them; and damage is reported, with exit code 4.
 
 use crate::tables::{files, rows};
 use clbench_tests::{Dir, nearest_class_mean, root};
@@ -20,7 +20,7 @@ fn scenario(domain: &str) -> String {
     )
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder recursively.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -36,7 +36,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A folder with copies of fixtures and a scenario over them.
+/// A folder with copies of fixtures and a scenario that uses them.
 fn prepared(fixtures: &[&str], domain: &str) -> Dir {
     let dir = Dir::new();
     for fixture in fixtures {
@@ -49,7 +49,7 @@ fn prepared(fixtures: &[&str], domain: &str) -> Dir {
     dir
 }
 
-/// Runs the scenario; the final average accuracy.
+/// Runs the scenario and returns the final average accuracy.
 fn accuracy(dir: &Dir) -> String {
     dir.clbench(["run", "s.yaml"]).succeeds();
     let rows = rows(&dir.path("results/runs/s/leaderboard.csv"));
@@ -59,7 +59,7 @@ fn accuracy(dir: &Dir) -> String {
     faa.unwrap()["mean"].clone()
 }
 
-/// What `validate` says of the domain, and the accuracy.
+/// What `validate` prints about the domain, and the accuracy.
 fn said(fixtures: &[&str], domain: &str) -> String {
     let dir = prepared(fixtures, domain);
     let validated = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
@@ -74,7 +74,7 @@ fn runs(fixtures: &[&str], domain: &str, expected: Expect) {
 
 const CLASSES: &str = "classes: lists/classes.yaml";
 
-/// Three forms of one list.
+/// One list in three formats.
 #[test]
 fn file_lists() {
     let [zhou, csv, coda] = [
@@ -97,7 +97,7 @@ fn file_lists() {
 
 #[test]
 fn a_list_without_a_reference_list() {
-    // CoOp's has names and numbers of its own.
+    // CoOp's format has names and numbers.
     runs(
         &["folder", "lists"],
         "source: image-folder, path: folder, split: {file: lists/split_zhou_Sky.json, val: train}",
@@ -107,7 +107,7 @@ fn a_list_without_a_reference_list() {
             accuracy 87.500000
         "#]],
     );
-    // Names alone stand in natural order.
+    // Names without numbers are in natural order.
     runs(
         &["folder", "lists"],
         "source: image-folder, path: folder, split: lists/split.csv",
@@ -117,7 +117,7 @@ fn a_list_without_a_reference_list() {
             accuracy 87.500000
         "#]],
     );
-    // CODA-Prompt's has numbers alone.
+    // CODA-Prompt's format has only numbers.
     runs(
         &["folder", "lists"],
         "source: file-list, path: folder, split: {train: lists/sky_train.yaml, test: lists/sky_test.yaml}",
@@ -225,7 +225,7 @@ fn isic() {
             accuracy 87.500000
         "#]],
     );
-    // HAM10000's metadata writes the same classes in small letters and knows no split.
+    // HAM10000's metadata has the same classes in lower case, and no split.
     let classes = classes
         .replace("NV", "nv")
         .replace("MEL", "mel")
@@ -244,8 +244,8 @@ fn isic() {
     );
 }
 
-/// A mistake that `validate` and `run` find on opening: one message, exit code 4, nothing begun. The first fixture is the
-/// folder with the images.
+/// A mistake that `validate` and `run` find on opening: one message, exit code 4, nothing started.
+/// The first fixture is the folder with the images.
 fn refused(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: Expect) {
     let dir = prepared(fixtures, domain);
     damage(&dir);
@@ -256,13 +256,13 @@ fn refused(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: 
     if dir.path(fixtures[0]).exists() {
         assert_eq!((validated.code, validated.stderr), (4, run.stderr));
     } else {
-        // A scenario can be checked before its images have been fetched.
+        // A scenario can be checked before its images have been downloaded.
         assert!(validated.stdout.contains("domain sky: not checked"));
     }
     assert_eq!(files(&dir.path("results")), [""; 0]);
 }
 
-/// Damage inside an image, which is found when that is decoded: one message, exit code 4, no record.
+/// Damage inside an image, which is found on decoding: one message, exit code 4, no record.
 fn fails(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: Expect) {
     let dir = prepared(fixtures, domain);
     damage(&dir);
@@ -293,12 +293,12 @@ fn replace(dir: &Dir, file: &str, from: &str, to: &str) {
     });
 }
 
-/// Cuts a file short.
+/// Truncates a file.
 fn cut(dir: &Dir, file: &str, by: usize) {
     edit(dir, file, |bytes| bytes.truncate(bytes.len() - by));
 }
 
-/// Overwrites the last bytes of the JPEG image that begins first behind `from`: it then ends inside its data.
+/// Overwrites the last bytes of the first JPEG image after `from`, which then ends inside its data.
 fn spoil_jpeg(bytes: &mut [u8], from: usize) {
     let find = |bytes: &[u8], wanted: &[u8]| {
         let mut windows = bytes.windows(wanted.len());
@@ -340,7 +340,7 @@ fn broken_lists() {
             error: domain `sky`: DIR/lists/split.csv: cannot be read: No such file or directory (os error 2)
         "#]],
     );
-    // Another ending; two images of one name; one image twice.
+    // Another extension; two images with the same name; one image twice.
     refused(
         json,
         |dir| {
@@ -370,7 +370,7 @@ fn broken_lists() {
             error: domain `sky`: DIR/lists/split.csv: line 19: `n01/night_3.jpg` is DIR/folder/n01/night_3.jpg, as is `n01/night_3.jpg` (DIR/lists/split.csv: line 18); list every image once
         "#]],
     );
-    // A label of no class; an empty class.
+    // A label without a class; an empty class.
     refused(
         csv,
         |dir| replace(dir, "lists/split.csv", ",n01,", ",n07,"),
@@ -410,7 +410,7 @@ fn broken_lists() {
             error: domain `sky`: DIR/lists/classes.yaml: .[0]: unknown field `nom`, expected `name` or `key` at line 1 column 3; give a list of class names, or of `{name: …, key: …}`
         "#]],
     );
-    // Lists that are none.
+    // Malformed lists.
     refused(
         csv,
         |dir| replace(dir, "lists/split.csv", "file,class", "path,class"),
@@ -449,7 +449,7 @@ fn broken_lists() {
 }
 
 #[test]
-fn a_list_that_belongs_to_another_copy() {
+fn lists_that_do_not_match_the_images() {
     let domain = format!("source: image-folder, path: folder, split: lists/split.csv, {CLASSES}");
     refused(
         &["folder", "lists"],
@@ -466,7 +466,7 @@ fn a_list_that_belongs_to_another_copy() {
             error: domain `sky`: DIR/lists/split.csv: line 19: the list says `dusk`, but DIR/folder/n01/night_4.jpg is of the class `night`; give the list that belongs to this copy, or mend `classes`
         "#]],
     );
-    // Nothing is left out that is not there.
+    // A class that no image has cannot be left out.
     refused(
         &["folder", "lists"],
         &format!("{domain}, leave_out: [n05]"),
@@ -475,7 +475,7 @@ fn a_list_that_belongs_to_another_copy() {
             error: domain `sky`: DIR/lists/split.csv: `leave_out` names the class `n05`, which no image has; remove it there, or mend its name
         "#]],
     );
-    // What nobody lists must be left out by name.
+    // A class that is not listed must be left out explicitly.
     refused(
         &["isic"],
         "source: isic, path: isic, classes: [{name: noon, key: MEL}, {name: night, key: BCC}, {name: dawn, key: AKIEC}, \
@@ -587,7 +587,7 @@ fn broken_tar_shards() {
     let domain = "source: webdataset, path: webdataset, classes: [noon, night, dawn, dusk]";
     let refused =
         |domain: &str, damage: fn(&Dir), message| refused(&["webdataset"], domain, damage, message);
-    // Inside an image; behind a member; inside a header.
+    // Inside an image; after a member; inside a header.
     refused(
         domain,
         |dir| {
@@ -837,10 +837,10 @@ fn broken_isic() {
     );
 }
 
-/// Whatever a published split is laid over, and in whichever form it was published: the same split hash, class order and
-/// numbers, to the byte.
+/// A published split gives the same split hash, class order and numbers, byte for byte, with every
+/// layout of the images and in every list format.
 #[test]
-fn one_split_over_every_copy() {
+fn one_split_gives_the_same_results_with_every_layout() {
     let copies = [
         "source: file-list, path: folder",
         "source: image-folder, path: folder",
@@ -854,7 +854,8 @@ fn one_split_over_every_copy() {
     let keys = ["n04", "n01", "n03", "n02"];
     let mut known = Vec::new();
     for seed in 0..4 {
-        // Another split: every class's images in another order, the first to the train split, the last to the test split.
+        // A different split for every seed: each class's images are shuffled, the first go to the
+        // train split, the rest to the test split.
         let order = harness_random::shuffled(published.len(), seed);
         let images = order
             .iter()
@@ -886,7 +887,7 @@ fn one_split_over_every_copy() {
                 |&(file, label): &(&str, usize)| serde_json::json!([file, label, names[label]]);
             part.iter().map(entry).collect()
         };
-        // CoOp's calls the classes by their names.
+        // CoOp's format has the names of the classes.
         let zhou =
             serde_json::json!({"train": zhou(&split[0]), "val": [], "test": zhou(&split[1])});
         dir.write("lists/own.json", zhou.to_string());
@@ -912,7 +913,7 @@ fn one_split_over_every_copy() {
         }
         known.push(first.unwrap());
     }
-    // Another split is another hash.
+    // Different splits have different hashes.
     let hashes: Vec<&str> = known
         .iter()
         .filter_map(|csv| csv.lines().nth(1)?.split(',').nth(2))

@@ -1,13 +1,13 @@
-//! What a run's leaderboard says, for tests that are about the numbers.
+//! Reads a run's leaderboard, for tests about the numbers.
 
 use clbench_tests::Dir;
 use std::collections::HashMap;
 
-/// The rows of a leaderboard's CSV: `mean` by domain, strategy and metric, where there is one.
+/// The rows of a leaderboard's CSV: `mean` by domain, strategy and metric, if present.
 pub struct Means(HashMap<[String; 3], f64>);
 
 impl Means {
-    /// Reads them out of a file in a test's folder.
+    /// Reads a file in a test's folder.
     pub fn read(dir: &Dir, file: &str) -> Means {
         let mut reader = csv::Reader::from_path(dir.path(file)).unwrap();
         let header = reader.headers().unwrap().clone();
@@ -24,13 +24,13 @@ impl Means {
         )
     }
 
-    /// The mean, where there is one.
+    /// The mean, if present.
     pub fn get(&self, domain: &str, strategy: &str, metric: &str) -> Option<f64> {
         let key = [domain, strategy, metric].map(String::from);
         self.0.get(&key).copied()
     }
 
-    /// The mean that must be there.
+    /// The mean, which must be present.
     pub fn of(&self, domain: &str, strategy: &str, metric: &str) -> f64 {
         self.get(domain, strategy, metric)
             .unwrap_or_else(|| panic!("no {metric} of {strategy} on {domain}"))

@@ -1,4 +1,4 @@
-//! One test binary: the program as its users meet it.
+//! One test binary: the program as users see it.
 
 mod augmentation;
 mod cached_outputs;

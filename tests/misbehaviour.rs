@@ -1,5 +1,5 @@
-//! Plugins that fail while they work: what fails is one cell, and the user is told which and why; and runs that are
-//! ended halfway, or run side by side.
+//! Plugins that fail while running: only one cell fails, and the user learns which one and why.
+//! Also runs that are interrupted, or that run in parallel.
 
 use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean};
 use expect_test::expect;
@@ -10,7 +10,7 @@ use std::process::Child;
 use std::time::Duration;
 use std::{fs, thread};
 
-/// A scenario with these backbones and strategies, a line each, and a folder with the plugins that offer them.
+/// A scenario with these backbones and strategies, a line each, and a folder with their plugins.
 fn scenario(dir: &Dir, backbones: &[&str], strategies: &[&str]) {
     let section = |name: &str, entries: &[&str]| {
         let lines: String = entries.iter().map(|entry| format!("  {entry}\n")).collect();
@@ -48,7 +48,8 @@ fn run<'a>(dir: &'a Dir, out: &str, more: &[&str]) -> Run<'a> {
     dir.clbench(args.iter().chain(more))
 }
 
-/// What differs from run to run and from edit to edit: times, hashes, lines of the fixture's source.
+/// Replaces what differs between runs and edits: times, hashes, line numbers of the fixture's
+/// source.
 fn settled(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -104,7 +105,7 @@ fn log(dir: &Dir, strategy: &str) -> String {
 }
 
 #[test]
-fn a_cell_that_fails_stops_no_other_and_is_run_again() {
+fn a_failed_cell_does_not_stop_others_and_is_run_again() {
     let dir = Dir::new();
     scenario(
         &dir,
@@ -176,7 +177,7 @@ fn a_cell_that_fails_stops_no_other_and_is_run_again() {
     "#]]
     .assert_debug_eq(&rows(&first.stdout));
 
-    // A panic's origin is in the log, whether it could be reported or not.
+    // A panic's origin is in the log, whether or not it could be reported.
     for strategy in ["panics-in-learn", "panics-in-predict"] {
         let log = log(&dir, strategy);
         assert!(log.contains("panic_on_purpose"), "{strategy}: {log}");
@@ -198,7 +199,7 @@ fn a_cell_that_fails_stops_no_other_and_is_run_again() {
 }
 
 #[test]
-fn what_fails_before_the_first_cell_ends_the_run() {
+fn a_failure_before_the_first_cell_ends_the_run() {
     let dir = Dir::new();
     let mut table = String::new();
     let mut tell = |code: i32, backbones: &[&str], strategies: &[&str]| {
@@ -214,18 +215,18 @@ fn what_fails_before_the_first_cell_ends_the_run() {
         assert!(!cells.exists() || files(&cells).is_empty());
         table += &settled(&outcome.stderr);
     };
-    // Strategies are checked, and made once.
+    // Strategies are checked, and created once.
     tell(3, &[PIXELS], &["panics-in-check:", GOOD]);
     tell(3, &[PIXELS], &["panics-in-create:", GOOD]);
     // So are backbones.
     tell(3, &["panics-in-create:"], &[GOOD]);
     tell(3, &["exits-in-create:"], &[GOOD]);
     tell(4, &["data-error:"], &[GOOD]);
-    // Features come before the cells, too.
+    // Features are computed before the cells, too.
     tell(3, &["nan:"], &[GOOD]);
     tell(3, &["aborts-in-encode:"], &[GOOD]);
     tell(3, &["panics-in-encode:"], &[GOOD]);
-    // Parameters are the scenario's: the message points into it.
+    // Parameters are in the scenario, so the message points there.
     for parameters in [
         "",
         "parameters: {rte: 1}",
@@ -273,7 +274,7 @@ fn what_fails_before_the_first_cell_ends_the_run() {
     assert!(log.contains("panic_on_purpose"), "{log}");
 }
 
-/// Waits until something is there; a minute is for ever.
+/// Waits until a condition holds, at most a minute.
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     for _ in 0..6_000 {
         if there() {
@@ -281,12 +282,12 @@ fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("waited in vain for {what}");
+    panic!("timed out waiting for {what}");
 }
 
 fn interrupt(process: &Child) {
     let pid = Pid::from_raw(process.id() as i32).unwrap();
-    // It may have ended.
+    // The process may have ended already.
     let _ = kill_process(pid, Signal::INT);
 }
 
@@ -294,7 +295,7 @@ fn ended(dir: &Dir, process: Child) -> Outcome {
     dir.outcome(&process.wait_with_output().unwrap())
 }
 
-/// Everything below the run and cache folders is a whole file of a kind that is kept.
+/// Asserts that the run and cache folders contain only complete files of known kinds.
 fn nothing_half_made(dir: &Dir) {
     for folder in ["out", "cache"] {
         for name in files(&dir.path(folder)) {
@@ -317,7 +318,7 @@ fn nothing_half_made(dir: &Dir) {
 }
 
 #[test]
-fn after_an_interrupt_the_next_run_does_what_is_missing() {
+fn after_an_interrupt_the_next_run_runs_the_missing_cells() {
     let dir = Dir::new();
     scenario(&dir, &[PIXELS], &[GOOD, "sleeps:", "two: {use: sleeps}"]);
     let more = ["--save-predictions", "-j", "2"];
@@ -360,7 +361,7 @@ fn after_an_interrupt_the_next_run_does_what_is_missing() {
 }
 
 #[test]
-fn features_are_whole_or_not_there_after_an_interrupt() {
+fn features_are_complete_or_missing_after_an_interrupt() {
     let dir = Dir::new();
     scenario(&dir, &["slow:"], &[GOOD]);
     let process = run(&dir, "out", &[]).start();
@@ -380,7 +381,7 @@ fn features_are_whole_or_not_there_after_an_interrupt() {
 }
 
 #[test]
-fn a_second_interrupt_ends_what_does_not_listen() {
+fn a_second_interrupt_kills_processes_that_ignore_the_first() {
     let dir = Dir::new();
     scenario(&dir, &[PIXELS], &["deaf:"]);
     let mut process = run(&dir, "out", &[]).start();
@@ -389,11 +390,11 @@ fn a_second_interrupt_ends_what_does_not_listen() {
         cells.exists() && !files(&cells).is_empty() && log(&dir, "deaf").contains("asleep")
     });
     interrupt(&process);
-    // Signals that come too close together are one.
+    // Signals in quick succession are merged into one.
     thread::sleep(Duration::from_millis(100));
     assert!(
         process.try_wait().unwrap().is_none(),
-        "it is to end in peace"
+        "the process should end by itself"
     );
     wait_for("the end", || {
         interrupt(&process);
@@ -412,7 +413,8 @@ fn two_runs_at_once_compute_features_once() {
         let outcome = ended(&dir, process);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     }
-    // One of the two has encoded everything, and the other nothing: 5 images of each of 10 classes in each split.
+    // One of the two encoded everything, the other nothing: 5 images of each of 10 classes in each
+    // split.
     let encoded = ["one", "two"].map(|out| {
         let log = fs::read_to_string(dir.path(out).join("features.log"));
         log.unwrap_or_default().matches("encoding\n").count()
@@ -427,7 +429,7 @@ fn two_runs_at_once_compute_features_once() {
 }
 
 #[test]
-fn damaged_features_are_computed_again_and_the_user_is_told_once() {
+fn damaged_features_are_recomputed_and_reported_once() {
     let dir = Dir::new();
     scenario(&dir, &[PIXELS], &[GOOD]);
     let first = run(&dir, "one", &[]).succeeds();
@@ -436,7 +438,7 @@ fn damaged_features_are_computed_again_and_the_user_is_told_once() {
     fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     let second = run(&dir, "two", &[]).succeeds();
     assert_eq!(
-        second.stderr.matches("are damaged").count(),
+        second.stderr.matches("is damaged").count(),
         1,
         "{}",
         second.stderr

@@ -1,6 +1,8 @@
-//! Plugin files that cannot be used, and names that nobody or two files offer: one short message each, and exit code 3.
+//! Plugin files that cannot be used, and names that no file or two files offer: one short message
+//! each, and exit code 3.
 //!
-//! What cannot be built here (another ABI, another libtorch, another machine) is made by patching or cutting a good file.
+//! Files that cannot be built here (another ABI, another libtorch, another machine) are made by
+//! patching or truncating a good file.
 
 use clbench_tests::{Dir, Outcome, build, nearest_class_mean};
 use expect_test::{Expect, expect};
@@ -27,7 +29,7 @@ fn patched(mut bytes: Vec<u8>, old: &str, new: &str) -> Vec<u8> {
             found = true;
         }
     }
-    assert!(found, "there is no {old}");
+    assert!(found, "{old} not found");
     bytes
 }
 
@@ -37,7 +39,7 @@ fn with_byte(mut bytes: Vec<u8>, at: usize, byte: u8) -> Vec<u8> {
     bytes
 }
 
-/// A library of the system's, one that this very process runs on.
+/// A system library that this process has loaded.
 fn no_plugin() -> Vec<u8> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let path = maps
@@ -48,7 +50,7 @@ fn no_plugin() -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// A scenario with one strategy, whose entry is given.
+/// A scenario with one strategy and its entry.
 fn scenario(strategy: &str, entry: &str) -> String {
     format!(
         "seeds: [1]\nstream: {{tasks: 5}}\ndomains: {{digits: {{source: digits}}}}\n\
@@ -62,13 +64,14 @@ fn run(dir: &Dir, yaml: &str, more: &[&str]) -> Outcome {
     dir.clbench(args.iter().chain(more)).outcome()
 }
 
-/// Runs the scenario's one strategy, from that file.
+/// Runs a scenario with one strategy from this file.
 fn run_file(dir: &Dir, file: &Path) -> Outcome {
     let entry = format!("plugin: {}", file.display());
     run(dir, &scenario("nearest-class-mean", &entry), &[])
 }
 
-/// It failed for its plugin, with one line and nothing begun; gives the line.
+/// Asserts that the run failed because of its plugin, with one line and before anything was
+/// started, and returns the line.
 fn refused(dir: &Dir, outcome: Outcome) -> String {
     let Outcome {
         code,
@@ -81,7 +84,7 @@ fn refused(dir: &Dir, outcome: Outcome) -> String {
     stderr
 }
 
-/// Sizes of built files differ from compiler to compiler.
+/// Removes the sizes of built files, which differ between compilers.
 fn without_sizes(text: &str) -> String {
     let settled = |word: &str| {
         let number = word.trim_end_matches([';', ')']);
@@ -99,7 +102,7 @@ fn check(table: &[String], expected: Expect) {
 }
 
 #[test]
-fn a_bad_file_is_told_before_any_of_it_runs_wherever_it_is_named() {
+fn a_bad_file_is_reported_before_any_of_its_code_runs() {
     let dir = Dir::new();
     let good = good();
     let cut = |length: usize| good[..length].to_vec();
@@ -145,7 +148,7 @@ fn a_bad_file_is_told_before_any_of_it_runs_wherever_it_is_named() {
             let set = dir.clbench(["ls", "plugins"]);
             let set = set.env("CLBENCH_PLUGIN_PATH", folder);
             if name == "no-plugin" {
-                // A folder may well hold libraries that are no plugins.
+                // A folder may contain libraries that are not plugins.
                 assert_eq!(given.succeeds().stdout, set.succeeds().stdout);
             } else {
                 assert_eq!(message, refused(&dir, given.outcome()), "--plugin-dir");
@@ -182,7 +185,7 @@ fn a_bad_file_is_told_before_any_of_it_runs_wherever_it_is_named() {
 }
 
 #[test]
-fn what_shows_only_on_loading_is_told_before_the_first_cell() {
+fn errors_on_loading_are_reported_before_the_first_cell() {
     let dir = Dir::new();
     let header = "_1as_0lib_1header_0root_bmodule_bloader";
     let other = header.replace("bloader", "blaoder");
@@ -256,7 +259,7 @@ fn without_its_libtorch_a_plugin_is_not_loaded() {
             .outcome();
         table.push(refused(&dir, outcome));
     }
-    // Neither named nor fetched.
+    // Neither set nor fetched.
     let outcome = dir
         .clbench(["run", "scenario.yaml", "--out", "out"])
         .without_env("CLBENCH_LIBTORCH")
@@ -276,7 +279,7 @@ fn without_its_libtorch_a_plugin_is_not_loaded() {
 }
 
 #[test]
-fn a_name_that_nobody_or_two_files_offer_is_told() {
+fn a_name_that_no_file_or_two_files_offer_is_reported() {
     let dir = Dir::new();
     let ncm = nearest_class_mean().display().to_string();
     let summary = "the mean feature of each class";
@@ -317,7 +320,7 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
         ),
     ];
     let mut table = table.map(|outcome| refused(&dir, outcome));
-    // Which there are is not what this test is about.
+    // The list of names does not matter here.
     let choices = dir.clbench(["ls", "strategies"]).succeeds().stdout;
     let choices = choices.lines().filter_map(|line| line.split(' ').next());
     let choices: Vec<_> = choices.map(|name| format!("`{name}`")).collect();
@@ -335,7 +338,7 @@ fn a_name_that_nobody_or_two_files_offer_is_told() {
         "#]],
     );
 
-    // The same file twice is one plugin; and a file that the scenario names comes before all others.
+    // The same file twice is one plugin, and a file that the scenario names takes precedence.
     let ncm = format!("plugin: {ncm}");
     for (entry, second) in [("", three), (&ncm, two)] {
         let yaml = scenario("nearest-class-mean", entry);
@@ -378,9 +381,10 @@ fn folders_are_searched_in_order() {
     assert_eq!(rows(&listed.stdout), expected);
 }
 
-/// Beside the program there may be anything, half-built files included; but what is missed may be among it.
+/// The program's folder may contain anything, including half-built files; but a missing plugin may
+/// be among them.
 #[test]
-fn a_bad_file_beside_the_program_is_told_only_if_something_is_missed() {
+fn a_bad_file_next_to_the_program_is_reported_only_if_a_plugin_is_missing() {
     let dir = Dir::new();
     dir.write("scenario.yaml", scenario("nearest-class-mean", ""));
     fs::create_dir(dir.path("bin")).unwrap();

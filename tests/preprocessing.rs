@@ -1,5 +1,5 @@
-//! Images of every kind that data sets hold, against what Pillow makes of them: read from an image folder, converted to
-//! RGB, resized, cropped. The fixtures' README says how they were made.
+//! Images of every kind that data sets contain, compared with Pillow: read from an image folder,
+//! converted to RGB, resized, cropped. The fixtures' README says how they were made.
 
 use clbench_tests::{Dir, nearest_class_mean, root};
 use harness::domain::image::prefetch::prefetch;
@@ -11,7 +11,7 @@ use image::{GrayImage, Luma};
 use std::fs;
 use std::path::Path;
 
-/// How far pixels may be from Pillow's, in levels of 255.
+/// How far pixels may be from Pillow's, in grey levels.
 #[derive(Debug, PartialEq)]
 struct Tolerance {
     mean: f64,
@@ -23,12 +23,12 @@ const PNG: Tolerance = Tolerance {
     mean: 0.0,
     largest: 0,
 };
-/// Another decoder than libjpeg rounds otherwise.
+/// A decoder other than libjpeg rounds differently.
 const JPEG: Tolerance = Tolerance {
     mean: 0.03,
     largest: 1,
 };
-/// It does so once more where colours are stored at half size.
+/// The difference is larger if colours are stored at half size.
 const HALF_SIZE_COLOURS: Tolerance = Tolerance {
     mean: 0.45,
     largest: 3,
@@ -57,7 +57,7 @@ fn domain(sources: &Path, folder: &Path) -> Domain {
 }
 
 #[test]
-fn every_kind_of_image_becomes_what_pillow_makes_of_it() {
+fn every_kind_of_image_matches_pillow() {
     let fixtures = root().join("tests/fixtures/preprocessing");
     let folder = tempfile::tempdir().unwrap();
     let domain = domain(&fixtures.join("sources"), folder.path());
@@ -98,7 +98,7 @@ fn every_kind_of_image_becomes_what_pillow_makes_of_it() {
 }
 
 #[test]
-fn on_all_cores_images_are_what_they_are_one_by_one() {
+fn images_prepared_in_parallel_equal_those_prepared_one_by_one() {
     let fixtures = root().join("tests/fixtures/preprocessing");
     let folder = tempfile::tempdir().unwrap();
     let domain = domain(&fixtures.join("sources"), folder.path());
@@ -110,7 +110,7 @@ fn on_all_cores_images_are_what_they_are_one_by_one() {
     };
     let images = domain.samples(Split::Train).len();
     let prepared = |image: usize| {
-        // Each several times, so that every core has some.
+        // Each several times, so that every core gets some.
         let image = domain.image(Split::Train, image % images).unwrap();
         prepare(&image, &spec)
     };
@@ -119,7 +119,7 @@ fn on_all_cores_images_are_what_they_are_one_by_one() {
     assert!(together == one_by_one);
 }
 
-/// Of two damaged images the first is named, however many are decoded at once.
+/// The first of two damaged images is named, however many are decoded in parallel.
 #[test]
 fn the_first_image_that_cannot_be_decoded_ends_the_run() {
     let dir = Dir::new();

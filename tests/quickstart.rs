@@ -1,4 +1,4 @@
-//! The main job on what ships in the repository, and the same with other weights.
+//! The quickstart with the weights in the repository, and with other weights.
 
 use crate::leaderboard::Means;
 use clbench_tests::{Dir, nearest_class_mean, root, tiny_clip_folder};
@@ -6,11 +6,12 @@ use expect_test::expect;
 use std::fs;
 use std::path::PathBuf;
 
-/// What the domains were made for, on one seed of three: the small CLIP knows the near one and not the far ones, though its
-/// features tell their classes apart; what is trained task after task forgets, and what is not trained does not; replay of
-/// drawn embeddings comes close to training on all real ones at once.
+/// The purpose of the domains, on one seed of three: zero-shot, the small CLIP is good on the near
+/// domain and bad on the far ones, although its features separate their classes; strategies trained
+/// task after task forget, and untrained ones do not; replay of generated embeddings comes close to
+/// joint training on all real ones.
 #[test]
-fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_not() {
+fn zero_shot_accuracy_drops_with_distance_coop_forgets_and_cgil_does_not() {
     nearest_class_mean();
     let dir = Dir::new();
     let scenario = root().join("scenarios/quickstart.yaml");
@@ -41,7 +42,8 @@ fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_n
         assert!(faa("overall", cgil) > faa("overall", "prompt-tuning-joint") - 6.0);
         assert!(means.of("overall", cgil, "forgetting-seen") < 8.0);
     }
-    // A trained head on prompted images: better than one on frozen features, and without a word for a class to come.
+    // A trained head on prompted images is better than one on frozen features, but cannot score
+    // unseen classes.
     assert!(faa("overall", "l2p") > faa("overall", "linear-head") + 10.0);
     assert_eq!(means.get("overall", "l2p", "ci-transfer"), None);
     // Before the last task, longer text features let unseen classes win nearly everywhere.
@@ -52,22 +54,22 @@ fn domains_step_away_from_what_the_small_clip_knows_coop_forgets_and_cgil_does_n
     );
 }
 
-/// The quickstart with the line of its weights changed to the tiny CLIP among the fixtures.
+/// The quickstart with the path of its weights changed to the tiny CLIP of the fixtures.
 fn on_the_tiny_clip(dir: &Dir) -> PathBuf {
     const LINE: &str = "    parameters: { path: ../plugins/clip/weights/small }";
     let scenario = fs::read_to_string(root().join("scenarios/quickstart.yaml")).unwrap();
     assert_eq!(scenario.matches(LINE).count(), 1);
     let changed = scenario
         .replace(LINE, "    parameters: { path: tiny-clip }")
-        // The scenario has moved to another folder, and the stand-alone plugin's file has not.
+        // The scenario has moved to another folder, but the stand-alone plugin's file has not.
         .replace("../tests/", &format!("{}/tests/", root().display()));
     dir.write("quickstart.yaml", changed);
     tiny_clip_folder(dir, "coop")
 }
 
-/// Whoever has the weights of a CLIP changes the line of its path, and nothing else.
+/// To use other CLIP weights, only the path has to be changed.
 #[test]
-fn other_weights_are_one_line() {
+fn other_weights_need_one_changed_line() {
     nearest_class_mean();
     let dir = Dir::new();
     on_the_tiny_clip(&dir);
@@ -87,7 +89,7 @@ fn other_weights_are_one_line() {
             "{strategy}"
         );
     }
-    // Random weights made these rows, not those that ship.
+    // These rows come from random weights, not from those in the repository.
     assert!(means.of("plain", "zero-shot", "faa") < 30.0);
 }
 

@@ -1,4 +1,4 @@
-//! What the options of `run` change, read from the files that it leaves behind.
+//! The effects of the options of `run`, read from the files that it writes.
 
 use crate::tables::{Row, files, rows};
 use clbench_tests::{Dir, Outcome, nearest_class_mean};
@@ -41,7 +41,7 @@ fn run_one(dir: &Dir, out: &str, more: &[&str]) {
     run(dir, &[&ONE[..], &["--out", out], more].concat());
 }
 
-/// The values of some columns, each combination once.
+/// The distinct combinations of values in some columns.
 fn combinations<const N: usize>(rows: &[Row], columns: [&str; N]) -> BTreeSet<[String; N]> {
     rows.iter()
         .map(|row| columns.map(|column| row[column].clone()))
@@ -98,7 +98,7 @@ fn a_part_of_the_scenario() {
         .map(|(strategy, seed)| ["digits".into(), strategy.into(), seed.to_string()])
         .into()
     );
-    // The rest of the scenario finds these four done.
+    // A run of the whole scenario finds these four cells done.
     let whole = run(&dir, &["-j", "2"]);
     assert!(
         whole.stderr.starts_with("4 of 8 cells "),
@@ -109,7 +109,7 @@ fn a_part_of_the_scenario() {
 }
 
 #[test]
-fn less_data_is_another_split() {
+fn less_data_gives_another_split() {
     let dir = prepared();
     run_one(&dir, "whole", &[]);
     run_one(&dir, "limit", &["--limit", "3"]);
@@ -117,7 +117,8 @@ fn less_data_is_another_split() {
     run_one(&dir, "both", &["--validation", "0.25", "--limit", "3"]);
     let names = ["whole", "limit", "validation", "both"];
     let tested = names.map(|out| sum(&after_last(&dir, out), "n"));
-    // 599 test images; 3 of each of 10 classes; a quarter of each class's share of 1,198 training images.
+    // 599 test images; 3 of each of 10 classes; a quarter of each class's share of 1,198 training
+    // images.
     assert_eq!(tested, [599, 30, 300, 30]);
     let learned = names.map(|out| records(&dir, out)[0]["stream"]["domains"][0]["n_train"].clone());
     assert_eq!(learned, [1198, 30, 898, 30].map(Value::from));
@@ -158,7 +159,7 @@ fn parameters_and_other_keys() {
         combinations(&rows, ["settings"])
     };
     assert_ne!(settings("plain"), settings("set"));
-    // What an argument sets is what the file can say: the strategy `shrunk` has that parameter.
+    // `--set` equals the same key in the file: the strategy `shrunk` has that parameter.
     run(
         &dir,
         &[
@@ -181,7 +182,7 @@ fn parameters_and_other_keys() {
 fn saved_predictions_reproduce_the_accuracies() {
     let dir = prepared();
     run_one(&dir, "out", &[]);
-    // The record alone is not what was asked for.
+    // An existing record without predictions is not enough.
     run_one(&dir, "out", &["--save-predictions"]);
     let cells = files(&dir.path("out/cells"));
     let name = cells.iter().find(|name| name.ends_with(".predictions.csv"));
@@ -201,7 +202,7 @@ fn saved_predictions_reproduce_the_accuracies() {
             .map(|logit| logit.parse().unwrap())
             .collect();
         assert_eq!(logits.len() as u32, 2 * after, "it scores what it has seen");
-        // Of equal ones the first.
+        // The first of equal ones.
         let best = (0..logits.len())
             .rev()
             .max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
@@ -260,7 +261,7 @@ fn a_grid_gives_a_row_for_each_value() {
     assert_eq!(records(&dir, "one").len(), 2);
 }
 
-/// The order in which the classes come, by number.
+/// The class order, as class numbers.
 fn order(dir: &Dir, class_order: &str, seed: &str) -> Vec<usize> {
     let out = format!("{class_order} {seed}");
     let set = format!("stream.class_order={class_order}");
@@ -288,7 +289,7 @@ fn class_orders() {
         order("{numpy: seed}", "1996"),
         [0, 9, 8, 6, 3, 7, 4, 1, 2, 5]
     );
-    // The other convention reads the same permutation the other way round.
+    // The other convention reads the same permutation inverted.
     let new_to_old = order("{numpy: seed, convention: new-to-old}", "1992");
     assert!(
         (0..10).all(|class| old_to_new[new_to_old[class]] == class),
@@ -299,7 +300,7 @@ fn class_orders() {
         order("{python: seed}", "1992"),
         [4, 1, 2, 7, 0, 6, 3, 8, 5, 9]
     );
-    // Results in another order are told apart.
+    // Results with another order are kept apart.
     let digests: BTreeSet<_> = ["listed 1992", "{numpy: seed} 1992", "{python: seed} 1992"]
         .iter()
         .flat_map(|out| combinations(&after_last(&dir, out), ["class_order_digest"]))

@@ -33,7 +33,7 @@ fn refused(dir: &Dir, calls: &[&[&str]], message: &Expect) {
     assert!(!dir.path("results").exists(), "nothing is written");
 }
 
-/// The good scenario with one piece of its text replaced is refused.
+/// The valid scenario with one piece of its text replaced is refused.
 fn change(from: &str, to: &str, message: Expect) {
     assert!(
         GOOD.contains(from),
@@ -48,7 +48,7 @@ fn change(from: &str, to: &str, message: Expect) {
     );
 }
 
-/// The good scenario is refused with these arguments.
+/// The valid scenario is refused with these arguments.
 fn arguments(args: &[&str], message: Expect) {
     let dir = Dir::new();
     dir.write("s.yaml", GOOD);
@@ -215,7 +215,7 @@ fn arguments_that_change_or_select() {
 }
 
 #[test]
-fn arguments_that_cut_the_data() {
+fn arguments_that_restrict_the_data() {
     arguments(
         &["--validation", "1.5"],
         expect![[r#"

@@ -1,4 +1,4 @@
-//! Reading what a run leaves behind.
+//! Reads the files that a run writes.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,7 +13,7 @@ pub fn rows(path: &Path) -> Vec<Row> {
     reader.deserialize().map(Result::unwrap).collect()
 }
 
-/// Every file below a folder, relative to it, in order of their names; none if there is no folder.
+/// Every file below a folder, relative to it, sorted by name; none if the folder does not exist.
 pub fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! `clbench data verify`: what a scenario expects of its domains, and what is found there.
+//! `clbench data verify`: compares what a scenario expects of its domains with what is found.
 
 use crate::tables::files;
 use clbench_tests::{Dir, nearest_class_mean};
@@ -6,7 +6,7 @@ use expect_test::expect;
 use image::{Rgb, RgbImage};
 use std::fs;
 
-/// Two classes, three images each to learn from and two to be measured on, all different.
+/// Two classes with three training images and two test images each, all different.
 fn folder(dir: &Dir) {
     for (class, red) in [("dusk", 80), ("dawn", 160)] {
         for (split, first, n) in [("train", 0, 3), ("test", 10, 2)] {
@@ -33,9 +33,10 @@ fn scenario(dir: &Dir, expect: &str) {
     dir.write("s.yaml", text);
 }
 
-/// What it prints of a domain of which nothing is expected can stand in the scenario, which then runs.
+/// For a domain without `expect`, it prints one that can be pasted into the scenario, which then
+/// runs.
 #[test]
-fn what_is_printed_can_be_expected() {
+fn the_printed_expect_is_valid() {
     let dir = Dir::new();
     folder(&dir);
     scenario(&dir, "");
@@ -86,9 +87,10 @@ fn what_is_printed_can_be_expected() {
     dir.clbench(["run", "s.yaml"]).succeeds();
 }
 
-/// Another split of the same name is noticed: by `verify` with all that differs, by `run` before it has begun.
+/// A different split with the same name is noticed: `verify` lists all differences, and `run`
+/// refuses to start.
 #[test]
-fn whatever_is_off_is_named() {
+fn all_differences_are_listed() {
     let dir = Dir::new();
     folder(&dir);
     scenario(
@@ -137,13 +139,14 @@ fn whatever_is_off_is_named() {
     "#]].assert_eq(&refused[0]);
     assert_eq!(refused[1..], [refused[0].clone(), refused[0].clone()]);
     assert_eq!(files(&dir.path("results")), [""; 0]);
-    // Of a part of a domain nothing is expected.
+    // `expect` does not apply to a part of a domain.
     dir.clbench(["plan", "s.yaml", "--limit", "1"]).succeeds();
 }
 
-/// A domain that is not there is off, and the others are looked at all the same; the scenario itself is valid.
+/// A missing domain is reported, and the others are checked nevertheless; the scenario itself is
+/// valid.
 #[test]
-fn images_that_are_not_there() {
+fn missing_images() {
     let dir = Dir::new();
     scenario(&dir, "  near: {source: digits}\n");
     let verified = dir.clbench(["data", "verify", "s.yaml"]).outcome();

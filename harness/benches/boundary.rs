@@ -1,7 +1,7 @@
-//! What a call across the plugin boundary costs: a tensor of 1 MB through `encode_images` of a backbone that gives
-//! its input's memory back. Goal: under 2 µs, no byte copied.
+//! The cost of a call across the plugin boundary: a tensor of 1 MB through `encode_images` of a
+//! backbone that returns its input's memory. Goal: under 2 µs, nothing copied.
 //!
-//! It is asserted, not timed, that nothing is copied: the address that comes out is the address that went in.
+//! An assertion checks that nothing is copied: the returned address is the address passed in.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness_abi::backbone::{BackboneInfo, BackboneSetting, Filter, ImageInfo, Resize};
@@ -40,7 +40,7 @@ impl Backbone for Mirror {
     }
 
     fn encode_images(&self, images: TensorView<'_>) -> Result<Tensor> {
-        // SAFETY: the benchmark keeps the images for as long as it keeps what it gets back.
+        // SAFETY: the benchmark keeps the images as long as the returned tensor.
         Ok(unsafe {
             Tensor::from_owner(
                 (),

@@ -1,8 +1,8 @@
-//! From files to what a backbone reads: photographs of ImageNet's size, decoded, resized and cropped to 224 pixels, one after
-//! another and on all cores. Criterion reports images per second.
+//! Decoding: photographs of ImageNet's size, decoded, resized and cropped to 224 pixels,
+//! sequentially and on all cores. Criterion reports images per second.
 //!
-//! Goal: no slower than Pillow one after another, and on all cores as many times the images per second as there are cores
-//! (threads that share a core count for less).
+//! Goal: sequentially no slower than Pillow, and on all cores faster by a factor of the number of
+//! cores (hardware threads that share a core count for less).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use harness::domain::image::prefetch::prefetch;
@@ -24,7 +24,7 @@ const SPEC: ImageInfo = ImageInfo {
     filter: Filter::Bicubic,
 };
 
-/// Slopes and a pattern as fine as a photograph's detail, another one in every image.
+/// Gradients and a pattern as fine as a photograph's detail, different in every image.
 fn photograph(number: u32) -> RgbImage {
     RgbImage::from_fn(500, 375, |x, y| {
         let detail = (x * 7 + y * 13 + x * y / 3 + number * 31) % 48;

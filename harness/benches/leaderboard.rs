@@ -1,4 +1,4 @@
-//! From 10,000 cell records on disk to a leaderboard; the goal is under one second.
+//! From 10,000 cell records on disk to a leaderboard. Goal: under one second.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::id::{ClassId, Seed, TaskId};
@@ -48,7 +48,7 @@ fn matrices(seed: u64) -> AccuracyMatrices {
         for (index, task) in matrices.tasks().flat_map(|task| [task; 10]).enumerate() {
             let TaskId(number) = task;
             let class = 2 * (number - 1);
-            // Some right, some wrong, by a rule that differs between cells.
+            // Some correct, some wrong, by a rule that differs between cells.
             logits[class as usize] = ((index as u64 + seed + u64::from(after.0)) % 3) as f32;
             tally
                 .add(index, &logits, ClassId(class))
@@ -149,7 +149,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
 }
 
 fn write_records(folder: &RunFolder) {
-    // Written plainly: a record's own way to disk waits for the disk, ten thousand times.
+    // Not `write_atomic`, which would sync to disk ten thousand times.
     folder.create().expect("a fresh folder");
     for domain in 0..DOMAINS {
         for strategy in 0..STRATEGIES {

@@ -1,4 +1,4 @@
-//! Reading a scenario: the quickstart as it ships, and one of a hundred strategies with a grid of ten each.
+//! Reading a scenario: the quickstart, and one with a hundred strategies and a grid of ten each.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::scenario::Scenario;

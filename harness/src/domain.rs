@@ -1,22 +1,22 @@
 //! A domain: one labelled image collection with a train and a test split.
 //!
-//! Whatever the images lie in, a [`Domain`] is the same thing to the rest of the harness: class
-//! names, two ordered lists of [`Sample`]s, images on demand, and two hashes. The [`SplitHash`]
-//! says *which samples* a result is about, is the same on every machine, and goes into every
-//! record; the [`Stamp`] says *which bytes on this disk* they were read from, and keeps cached
-//! features honest.
+//! Wherever the images come from, the rest of the harness sees the same [`Domain`]: class names,
+//! two ordered lists of [`Sample`]s, images on demand, and two hashes. The [`SplitHash`] identifies
+//! *which samples* a result is about, is the same on every machine, and goes into every record. The
+//! [`Stamp`] identifies *which bytes on this disk* they were read from, so that cached features are
+//! never stale.
 //!
-//! A domain is checked when it is opened, so that a mistake in the data ends a run before its first
-//! cell, with one message that names the file. Nothing that cannot be used is skipped.
+//! A domain is checked when it is opened, so a mistake in the data ends a run before its first
+//! cell, with one message that names the file. Unusable files are errors; none is skipped.
 //!
-//! People keep published images in many forms. So three things are kept apart: where the images
-//! *are* ([`source`], one file per form), *which of them* belong to the domain, with which class,
-//! in which split ([`split_list`], as papers publish them), and what the classes are called and how
-//! they are numbered ([`classes`]). Matching brings the three together: one published split gives
-//! the same samples, names, labels and split hash with a folder, a parquet file or a tar archive.
+//! Published images are stored in many layouts, so three things are kept apart: where the images
+//! *are* ([`source`], one file per layout); *which of them* belong to the domain, with which class
+//! and in which split ([`split_list`], as papers publish them); and what the classes are called and
+//! how they are numbered ([`classes`]). Matching combines the three: one published split gives the
+//! same samples, names, labels and split hash for a folder, a parquet file and a tar archive.
 //!
-//! Every source ends in [`Sample`]s and a store of images; [`image`] brings an image to the size
-//! that a backbone reads.
+//! Every source yields [`Sample`]s and an image store; [`image`] resizes images to the size that a
+//! backbone reads.
 
 pub mod classes;
 mod collection;

@@ -1,10 +1,10 @@
-//! Models from the Hugging Face hub, into the cache that backbones (`model:`) and Python's
+//! Downloads models from the Hugging Face hub into the cache that backbones (`model:`) and Python's
 //! `huggingface_hub` read.
 //!
-//! This is all of clbench that touches the network, and only a user's `clbench fetch` calls it. A
-//! model's files are fetched at one commit; the revision's name points to it when all of them are
-//! there, so that no half of a model is ever found by its name. What is in the cache already is not
-//! transferred again; what was cut off goes on where it ended, in a later call too.
+//! Only this module accesses the network, and only `clbench fetch` calls it. A model's files are
+//! fetched at one commit. The revision's name points to that commit only once all files are
+//! complete, so an incomplete model is never found by its name. Cached files are not downloaded
+//! again, and interrupted downloads resume, even in a later call.
 
 mod listing;
 mod snapshot;
@@ -22,22 +22,24 @@ use std::time::Duration;
 use std::{env, fs, io, thread};
 
 const ENDPOINT: &str = "https://huggingface.co";
-/// How often a transfer that breaks off is taken up again.
+/// How often an interrupted transfer is retried.
 const RETRIES: u32 = 4;
-/// The wait before the first time; it doubles.
+/// The wait before the first retry; it doubles with each retry.
 const WAIT: Duration = Duration::from_millis(500);
 
-/// What keeps a model from being fetched.
+/// Why a model could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// A name that cannot be one, of the model or of the revision.
+    /// An invalid name of a model or a revision.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Nowhere to put it.
+    /// There is no home directory for the cache.
     #[error(transparent)]
     NoHome(#[from] NoHome),
-    /// It is not there.
-    #[error("{endpoint} has no model `{model}` at revision `{revision}`")]
+    /// The model does not exist.
+    #[error(
+        "model `{model}` at revision `{revision}` not found on {endpoint}; check the name and the revision"
+    )]
     Unknown {
         /// The hub's address.
         endpoint: String,
@@ -46,22 +48,22 @@ pub enum HubError {
         /// The revision.
         revision: String,
     },
-    /// It is not there for this user.
+    /// The user may not read the model.
     #[error(
-        "{endpoint} has no public model `{model}` (status {status}): check the name; if it is private, or its terms are to be \
-         accepted first, set `HF_TOKEN` to the token of an account that may read it"
+        "{endpoint} denies access to model `{model}` (status {status}); check the name, or, if the model is private or gated, \
+         set `HF_TOKEN` to the token of an account with access"
     )]
     Denied {
         /// The hub's address.
         endpoint: String,
         /// The model.
         model: String,
-        /// What was answered.
+        /// The HTTP status.
         status: u16,
     },
-    /// No answer, or none that can be used.
+    /// The hub did not answer, or not in a usable way.
     #[error(
-        "{endpoint}: {what}; what has come stays, and the same command goes on from there; another address of the hub goes into `HF_ENDPOINT`"
+        "{endpoint}: {what}; run the same command again to resume, or set `HF_ENDPOINT` to another address of the hub"
     )]
     Network {
         /// The hub's address.
@@ -69,7 +71,7 @@ pub enum HubError {
         /// What happened.
         what: String,
     },
-    /// There is nothing in it to be read.
+    /// The model has no weights that clbench can read.
     #[error("`{model}` at revision `{revision}` {what}")]
     NoWeights {
         /// The model.
@@ -79,8 +81,10 @@ pub enum HubError {
         /// What it lacks.
         what: String,
     },
-    /// A file that is not the one that the hub lists.
-    #[error("{file} of `{model}` came damaged ({what}) and was removed; fetch it again")]
+    /// A file that differs from the one that the hub lists.
+    #[error(
+        "{file} of `{model}` was damaged in transfer ({what}) and has been removed; fetch it again"
+    )]
     Damaged {
         /// The model.
         model: String,
@@ -89,8 +93,8 @@ pub enum HubError {
         /// How it differs.
         what: String,
     },
-    /// Two at a time.
-    #[error("{file} of `{model}` is being fetched by another process; wait for that one")]
+    /// Another process is fetching the file.
+    #[error("{file} of `{model}` is being fetched by another process; wait until it has finished")]
     Busy {
         /// The model.
         model: String,
@@ -98,36 +102,37 @@ pub enum HubError {
         file: String,
     },
     /// The cache cannot be written.
-    #[error("{}: {source}", path.display())]
+    #[error("hub cache {}: {source}", path.display())]
     Cache {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A model that is there.
+/// A model in the cache.
 #[derive(Debug)]
 pub struct Fetched {
     /// The commit that the revision names.
     pub commit: String,
     /// The folder of its files.
     pub folder: PathBuf,
-    /// How many files, those that were there before too.
+    /// How many files, including those that were cached already.
     pub files: usize,
-    /// How many bytes they have, as far as the hub says.
+    /// Their total size in bytes, as far as the hub reports it.
     pub bytes: u64,
-    /// How many of the files were transferred.
+    /// How many of the files were downloaded.
     pub transferred: usize,
 }
 
-/// Brings what a backbone reads of a model, at a revision (by default [`MAIN`]).
-/// `watch` makes, for each file that is to be transferred, what is told of its progress.
+/// Downloads the files of a model that a backbone reads, at a revision (by default [`MAIN`]).
+/// `watch` creates the progress display of each file that is downloaded.
 ///
 /// # Errors
 ///
-/// What keeps it from being there in full; what has come by then stays.
+/// If a file cannot be listed, downloaded, checked or written. Files that are complete by then
+/// stay in the cache.
 pub fn fetch<P: Progress>(
     model: &str,
     revision: Option<&str>,
@@ -163,8 +168,8 @@ pub fn fetch<P: Progress>(
     })
 }
 
-/// The hub, as the environment says where it is and who asks: `HF_ENDPOINT`, `HF_TOKEN` or the file
-/// that logging in leaves.
+/// The hub, with address and token from the environment: `HF_ENDPOINT`, and `HF_TOKEN` or the token
+/// file that logging in writes.
 struct Hub {
     api: Api,
     endpoint: String,
@@ -208,7 +213,7 @@ impl Hub {
         }
     }
 
-    /// What a revision has.
+    /// The files of a revision.
     fn list(&self, model: &ModelName, revision: &Revision) -> Result<Listing, HubError> {
         let request = self.at(model, revision.as_str()).info_request();
         let answer = request
@@ -228,12 +233,11 @@ impl Hub {
             },
             error => self.network(error),
         })?;
-        serde_json::from_str(&text).map_err(|error| {
-            self.network(format!("its answer is no list of a model's files: {error}"))
-        })
+        serde_json::from_str(&text)
+            .map_err(|error| self.network(format!("its answer is not a list of files: {error}")))
     }
 
-    /// Brings a file, and makes sure that it is the one that was listed.
+    /// Downloads a file, and checks that it is the one that was listed.
     fn transfer<P: Progress>(
         &self,
         source: &ApiRepo,
@@ -278,7 +282,7 @@ impl Hub {
     }
 }
 
-/// Lets one progress be told of a file that is taken up again.
+/// Keeps one progress display for a file across retries.
 struct Shared<P>(P);
 
 impl<P: Progress> Progress for &mut Shared<P> {
@@ -295,7 +299,7 @@ impl<P: Progress> Progress for &mut Shared<P> {
     }
 }
 
-/// Whether it may be better the next time.
+/// Whether a retry may succeed.
 fn passes(error: &ApiError) -> bool {
     match error {
         ApiError::RequestError(error) => match **error {
@@ -314,7 +318,7 @@ fn passes(error: &ApiError) -> bool {
     }
 }
 
-/// Its words, without the library's own before them.
+/// The message, without the library's own prefix.
 fn said(error: &ApiError) -> String {
     match error {
         ApiError::RequestError(error) => error.to_string(),

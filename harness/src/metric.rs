@@ -1,7 +1,7 @@
-//! Metrics: functions of a cell's accuracy matrices, and what tables do with them.
+//! Metrics: functions of a cell's accuracy matrices and costs, and their use in tables.
 //!
 //! Plugins offer metrics ([`PluginMetrics`]); [`evaluate`] computes some of them for every record;
-//! a [`Choice`] says which of them ranks strategies, and which are shown.
+//! a [`Choice`] says which one ranks strategies, and which ones tables show.
 
 mod choice;
 mod error;

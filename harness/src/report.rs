@@ -1,13 +1,13 @@
 //! From cell records to tables.
 //!
-//! [`Leaderboard::build`] takes means over seeds and domains and ranks; [`write_tables`] leaves CSV
-//! files in the run folder, and an [`Export`] writes the leaderboard for a terminal, a web page, a
-//! paper or a program.
+//! [`Leaderboard::build`] takes means over seeds and domains and ranks strategies; [`write_tables`]
+//! writes CSV files to the run folder; an [`Export`] writes the leaderboard for a terminal, a
+//! README, a paper or a program.
 //!
-//! Two rules hold everywhere. What is missing is empty, with the reason beside it, never 0. And
-//! only what is comparable shares a table: cells of another split (so also of `--limit` and
-//! `--validation`), of other tasks or another class order stand in a section of their own, and
-//! cells that were made with other settings stand in a row of their own.
+//! Two rules hold everywhere. A missing value is empty, with the reason next to it, never 0. And
+//! only comparable cells share a table: cells with a different split (including those made with
+//! `--limit` or `--validation`), different tasks or a different class order get a separate section,
+//! and cells with different settings get a separate row.
 
 mod coverage;
 mod csv;

@@ -1,10 +1,10 @@
-//! What runs leave on disk, and how it is read back: the only code that knows what lies in a run
-//! folder.
+//! The files that a run writes, and how they are read back. Only this module knows the layout of a
+//! run folder.
 //!
-//! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) says which cells the folder's run
-//! has, in which order; a [`CellRecord`] says all that one [`Cell`] has left behind; [`load`] joins
-//! the two. Records hold counts, never percentages ([`AccuracyMatrices`]), and nothing about the
-//! machine's paths, so one that was computed elsewhere is as good as one that was computed here.
+//! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) lists the cells of the folder's run
+//! in order; a [`CellRecord`] holds the results of one [`Cell`]; [`load`] joins the two. Records
+//! hold counts, never percentages ([`AccuracyMatrices`]), and none of the paths in a plan, so
+//! records from other machines can be used like local ones.
 
 mod canonical;
 mod cell;

@@ -1,12 +1,12 @@
-//! A run: plan the cells, check them, compute features, run each cell in a process of its own,
-//! gather the records.
+//! A run: plan the cells, check them, compute features, run each cell in its own process, and
+//! collect the records.
 //!
 //! The process that the user starts (the parent) loads no plugin. It makes a [`Plan`] of [`Job`]s,
-//! each a line of JSON that says all that is needed to run a cell anywhere, and starts processes of
-//! its own program for what needs a plugin: one that checks ([`probe`]), one per set of features,
-//! one per cell ([`run_cell`]). They tell it how they fare by [`Event`]s; what they print otherwise
-//! goes to a log. A cell's record is written by its own process, whole or not at all, and a cell
-//! whose record is there is not run again.
+//! each a line of JSON with everything needed to run a cell anywhere. For work that needs a plugin,
+//! it starts child processes of the same program: one for checks ([`probe`]), one per set of
+//! features, and one per cell ([`run_cell`]). They report to the parent with [`Event`]s; anything
+//! else they print goes to a log. The cell's process writes its record atomically, and a cell that
+//! has a record is not run again.
 
 mod child;
 mod embed;

@@ -1,11 +1,13 @@
-//! What an epoch of CGIL's alignment costs on one thread, by the number of classes seen, and how much memory it takes.
+//! Time and memory of an epoch of CGIL's alignment on one thread, by the number of classes seen.
 //!
-//! An epoch is one of CGIL's defaults: 256 embeddings of each class in batches of 128, prompts of one learned and one generated
-//! token, AdamW. All its steps cost alike, so one is timed, at the size of the small CLIP that ships and at that of
-//! ViT-B/32's text encoder (seeded random weights); what is printed beside is the epoch. Drawing an epoch's embeddings is timed
-//! apart, out of the autoencoders' default decoders.
+//! An epoch uses CGIL's defaults: 256 embeddings of each class in batches of 128, prompts with one
+//! learned and one generated token, AdamW. All its steps cost the same, so one step is timed, at
+//! the size of the small CLIP and at that of ViT-B/32's text encoder (seeded random weights); the
+//! time of an epoch is printed next to it. Drawing an epoch's embeddings from the autoencoders'
+//! default decoders is timed separately.
 //!
-//! What the same rows cost over all positions of the context is in the benchmark `encoding` of the CLIP plugin.
+//! The benchmark `encoding` of the CLIP plugin measures the same rows over all positions of the
+//! context.
 
 #[path = "../golden.rs"]
 #[allow(dead_code)]
@@ -36,7 +38,8 @@ const CLASSES: [usize; 3] = [20, 100, 200];
 const BATCH: i64 = 128;
 const SAMPLES_PER_CLASS: usize = 256;
 
-/// The tiny CLIP of the fixtures with its text encoder blown up to that of ViT-B/32: twelve layers of width 512.
+/// The tiny CLIP of the fixtures with its text encoder enlarged to that of ViT-B/32: twelve layers
+/// of width 512.
 fn base(dir: &Dir) -> BackboneHandle {
     let folder = tiny_clip_folder(dir, "cgil_prompter");
     let mut generator = Generator::new(1, "weights", 0);
@@ -160,7 +163,7 @@ fn step(
         features: unit_rows(&images).expect("images"),
         targets: Tensor::arange(BATCH, (Kind::Int64, Device::Cpu)).remainder(classes as i64),
     };
-    // The first one lays the rows out; its memory is the training's.
+    // The first step allocates the rows; its memory is that of the training.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let _ = tuning.step(&mut optimiser, &samples).expect("a step");
     let start = Instant::now();

@@ -1,9 +1,10 @@
-//! A training step of L2P, DualPrompt and CODA-Prompt: prompts chosen, images encoded with them, gradients all the way back, the
-//! optimiser moved. At the size of the small CLIP that ships and at ViT-B/32's, on one thread; a second line says how much memory
-//! the process held at most while it ran, model included.
+//! A training step of L2P, DualPrompt and CODA-Prompt: choose prompts, encode images with them,
+//! compute all gradients, take an optimiser step. At the size of the small CLIP and of ViT-B/32, on
+//! one thread; a second line has the peak memory of the process during the step, including the
+//! model.
 //!
-//! `cargo bench -p clbench-tests --bench image_prompts`. What is compared is one method with another in one run: times of two runs
-//! differ with the machine.
+//! `cargo bench -p clbench-tests --bench image_prompts`. Compare methods within one run: times of
+//! two runs differ with the machine.
 
 #[path = "../golden.rs"]
 #[allow(dead_code)]
@@ -27,7 +28,8 @@ use std::fs;
 const CLASSES: u32 = 100;
 const TASKS: u32 = 10;
 
-/// The tiny CLIP of the fixtures with its image encoder blown up to ViT-B/32: random weights, twelve layers of width 768, 224 pixels.
+/// The tiny CLIP of the fixtures with its image encoder enlarged to ViT-B/32: random weights,
+/// twelve layers of width 768, 224 pixels.
 fn base(dir: &Dir) -> BackboneHandle {
     const LAYER: &str = "vision_model.encoder.layers.0.";
     let folder = tiny_clip_folder(dir, "cgil_prompter");
@@ -91,7 +93,7 @@ fn base(dir: &Dir) -> BackboneHandle {
 fn steps(c: &mut Criterion) {
     threads::set(1).expect("one thread");
     let small = load_clip(&root().join("plugins/clip/weights/small"));
-    // The small one has four layers; all else is the presets' own.
+    // The small one has four layers; everything else is as in the presets.
     let (dual, coda) = (
         json!({ "expert_layers": [3, 4] }),
         json!({ "layers": [1, 2, 3, 4] }),
@@ -149,7 +151,7 @@ fn step<M: Method>(
     };
     drop(forward);
     let mut optimiser = learner.optimiser().expect("an optimiser");
-    // Where the system lets nobody reset it, the peak is the process's so far.
+    // If the system does not allow resetting it, the peak includes everything before.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let mut group = c.benchmark_group("image prompts step");
     group

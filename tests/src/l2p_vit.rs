@@ -1,10 +1,12 @@
-//! The vision transformers of L2P's fixture, as folders like those that users have, and its images as bytes.
+//! The vision transformers of L2P's fixture, in folders like those of users, and its images as
+//! bytes.
 //!
-//! The fixture's images are normal numbers, and a backbone takes bytes. So each number is written as four digits to the base
-//! 256, in one place where it is positive and in another where it is negative: a pixel becomes a square of 3×3 bytes, an image
-//! of 32×32 one of 96×96, and a patch of 8×8 one of 24×24. The patch embedding, which is linear, puts them together again: its
-//! matrix has every weight for each digit, times what the digit counts. What comes out of it is what the fixture's own embedding
-//! gives, to the rounding of single precision.
+//! The fixture's images are normally distributed numbers, but a backbone takes bytes. So each
+//! number is written as four digits to the base 256, with separate digits for positive and negative
+//! numbers: a pixel becomes a square of 3×3 bytes, an image of 32×32 one of 96×96, and a patch of
+//! 8×8 one of 24×24. The patch embedding, which is linear, reassembles them: its matrix has every
+//! weight once per digit, multiplied by the digit's value. The result equals that of the fixture's
+//! own embedding, up to rounding in single precision.
 
 use crate::{Dir, root};
 use safetensors::tensor::TensorView;
@@ -17,20 +19,22 @@ use std::path::PathBuf;
 /// A tensor's name, shape and bytes.
 type Stored<'a> = (&'a str, Vec<usize>, Cow<'a, [u8]>);
 
-/// A pixel is a square of bytes with that side.
+/// A pixel is a square of bytes with this side.
 const BLOCK: usize = 3;
-/// What the first digit counts, so that numbers reach to ±8.
+/// The value of the first digit, so that the range is ±8.
 const UNIT: f64 = 1.0 / 32.0;
 const BASE: f64 = 256.0;
-/// Digits of a number: those of a positive one, then those of a negative one. The last byte of the square is always 0.
+/// The digits of a positive number, followed by those of a negative one. The last byte of the
+/// square is always 0.
 const DIGITS: usize = 4;
 /// The name of the patch embedding's matrix.
 const PATCHES: &str = "patch_embed.proj.weight";
-/// Tokens of prompts in the prompted model, whose positions stand between the class token's and the patches'.
+/// Prompt tokens of the prompted model, whose positions are between those of the class token and
+/// the patches.
 const PROMPTED: usize = 12;
 
-/// Makes the folder `l2p-vit` in `dir`: the prompted model without its prompts and without their positions, which whoever
-/// prompts it adds.
+/// Makes the folder `l2p-vit` in `dir`: the prompted model without its prompts and their positions,
+/// which are added by the caller.
 ///
 /// # Panics
 ///
@@ -39,7 +43,7 @@ pub fn l2p_vit_folder(dir: &Dir) -> PathBuf {
     folder(dir, "l2p-vit", "model.")
 }
 
-/// Makes the folder `l2p-query-vit` in `dir`: the model that gives the queries.
+/// Makes the folder `l2p-query-vit` in `dir`: the model that computes the queries.
 ///
 /// # Panics
 ///
@@ -69,13 +73,13 @@ pub fn l2p_images() -> Vec<u8> {
     bytes
 }
 
-/// Where a digit of a pixel stands, whose place is `at` in rows of that many pixels.
+/// The index of a digit of the pixel with index `at` in an image with rows of `side` pixels.
 fn place(at: usize, side: usize, digit: usize) -> usize {
     let (row, column) = (at / side, at % side);
     (BLOCK * row + digit / BLOCK) * BLOCK * side + BLOCK * column + digit % BLOCK
 }
 
-/// The digits of a number that is not negative.
+/// The digits of a non-negative number.
 fn digits(number: f32) -> [u8; DIGITS] {
     let mut rest = f64::from(number) / UNIT;
     [(); DIGITS].map(|()| {
@@ -117,7 +121,7 @@ fn folder(dir: &Dir, name: &str, prefix: &str) -> PathBuf {
         "pretrained_cfg": {
             "input_size": [3, 96, 96], "fixed_input_size": true,
             "interpolation": "bicubic", "crop_pct": 1.0, "crop_mode": "center",
-            // So that the model takes the bytes themselves.
+            // So that the model uses the bytes unchanged.
             "mean": [0, 0, 0], "std": [1.0 / 255.0, 1.0 / 255.0, 1.0 / 255.0],
         },
     });
@@ -125,7 +129,7 @@ fn folder(dir: &Dir, name: &str, prefix: &str) -> PathBuf {
     dir.path(name)
 }
 
-/// The patch embedding's matrix `[width, 3, patch, patch]` for pixels that are written as digits.
+/// The patch embedding's matrix `[width, 3, patch, patch]` for pixels written as digits.
 fn spread(shape: &[usize], data: &[u8]) -> (Vec<usize>, Cow<'static, [u8]>) {
     let side = shape[3];
     let weights = floats(data);
@@ -133,7 +137,7 @@ fn spread(shape: &[usize], data: &[u8]) -> (Vec<usize>, Cow<'static, [u8]>) {
     for (at, &weight) in weights.iter().enumerate() {
         let mut counts = UNIT as f32;
         for digit in 0..DIGITS {
-            // A factor that is a power of two rounds nothing.
+            // A factor that is a power of two causes no rounding.
             values[place(at, side, digit)] = weight * counts;
             values[place(at, side, DIGITS + digit)] = -weight * counts;
             counts /= BASE as f32;

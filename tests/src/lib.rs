@@ -1,7 +1,8 @@
-//! What the end-to-end tests share: the built program, the built plugins, and a folder to try them in.
+//! What the end-to-end tests share: the built program, the built plugins, and a folder to run them
+//! in.
 //!
-//! `cargo test` builds no plugin files and no program of another package. [`build`] has cargo do it, with the profile
-//! of the tests themselves, so that nothing is compiled twice.
+//! `cargo test` does not build plugin files or programs of other packages. [`build`] runs cargo to
+//! build them, with the profile of the tests, so that nothing is compiled twice.
 
 mod l2p_vit;
 mod tiny_clip;
@@ -18,7 +19,7 @@ use std::sync::OnceLock;
 use std::{env, fs};
 use tempfile::TempDir;
 
-/// The folder with the program and the plugins, built if need be.
+/// The folder with the program and the plugins, built if necessary.
 ///
 /// # Panics
 ///
@@ -27,14 +28,14 @@ pub fn build() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         cargo_build(&[]);
-        // Where the tests' own binary lies is where cargo has put the rest.
+        // Cargo puts everything in the folder of the tests' own binary.
         let test = env::current_exe().expect("a test is a file");
         let folder = test.ancestors().nth(2).expect("target/<profile>/deps");
         folder.to_owned()
     })
 }
 
-/// The plugin file that does what none should, built if need be.
+/// The misbehaving plugin, built if necessary.
 ///
 /// # Panics
 ///
@@ -43,8 +44,8 @@ pub fn misbehaving() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = build();
-        // In a call of its own: examples see the features of development dependencies, and a program that was built
-        // with those would not be the one that `cargo build` makes.
+        // A separate call: examples get the features of development dependencies, and a program
+        // built with those would not be the one that `cargo build` makes.
         cargo_build(&["--examples"]);
         folder.join("examples/libmisbehaving.so")
     })
@@ -60,7 +61,8 @@ fn cargo_build(more: &[&str]) {
     assert!(status.success(), "the workspace does not build");
 }
 
-/// The most memory that this process has held since the last reset, in MiB; 0 where the system does not tell.
+/// The peak memory of this process since the last reset, in MiB; 0 if the system does not report
+/// it.
 pub fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
@@ -68,7 +70,7 @@ pub fn peak_memory() -> u64 {
     number.unwrap_or(0) / 1024
 }
 
-/// The stand-alone plugin project under `tests/fixtures/plugins/`, built: its file.
+/// The built file of the stand-alone plugin project in `tests/fixtures/plugins/`.
 ///
 /// # Panics
 ///
@@ -91,11 +93,11 @@ pub fn nearest_class_mean() -> &'static Path {
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the tests lie in the root")
+        .expect("the tests are in the root")
 }
 
-/// The folder of the real Fashion-MNIST. Where it is missing a test leaves out what needs it, and that is said past the
-/// capture of a test's output, so that nobody takes it for passed.
+/// The folder of the real Fashion-MNIST. If it is missing, tests skip what needs it, and say so on
+/// the uncaptured standard error, so that nobody thinks it passed.
 ///
 /// # Panics
 ///
@@ -114,26 +116,26 @@ pub fn fashion_mnist() -> Option<&'static Path> {
     None
 }
 
-/// A folder of its own for a test, with a feature cache of its own.
+/// A temporary folder for a test, with its own feature cache.
 pub struct Dir(TempDir);
 
 impl Dir {
-    /// An empty one.
+    /// An empty folder.
     ///
     /// # Panics
     ///
-    /// If none can be made.
+    /// If it cannot be created.
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Dir {
         Dir(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    /// A path in it.
+    /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// Writes a file into it, folders included.
+    /// Writes a file to the folder, creating parent folders.
     ///
     /// # Panics
     ///
@@ -145,12 +147,12 @@ impl Dir {
         path
     }
 
-    /// `clbench` with arguments, to be run in it.
+    /// `clbench` with arguments, to be run in the folder.
     pub fn clbench<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run<'_> {
         self.program(&build().join("clbench"), args)
     }
 
-    /// A copy of `clbench` with arguments, to be run in it.
+    /// A copy of `clbench` with arguments, to be run in the folder.
     pub fn program<A: AsRef<OsStr>>(
         &self,
         program: &Path,
@@ -166,11 +168,11 @@ impl Dir {
         Run { command, dir: self }
     }
 
-    /// What came of a call that was run in it.
+    /// The outcome of a call that was run in the folder.
     ///
     /// # Panics
     ///
-    /// If it ended by a signal.
+    /// If it was ended by a signal.
     pub fn outcome(&self, output: &Output) -> Outcome {
         let text = |bytes: &[u8]| {
             String::from_utf8_lossy(bytes)
@@ -192,8 +194,8 @@ pub struct Run<'a> {
     dir: &'a Dir,
 }
 
-/// What came of a call. Paths of the test's folder read `DIR`, those of the build folder `BUILD`, those of the
-/// repository `ROOT`.
+/// The outcome of a call. The paths of the test's folder, the build folder and the repository are
+/// replaced by `DIR`, `BUILD` and `ROOT`.
 pub struct Outcome {
     /// The exit code.
     pub code: i32,
@@ -204,14 +206,14 @@ pub struct Outcome {
 }
 
 impl Run<'_> {
-    /// Sets a variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Puts the file on its standard input.
+    /// Reads standard input from a file.
     ///
     /// # Panics
     ///
@@ -222,14 +224,14 @@ impl Run<'_> {
         self
     }
 
-    /// Takes a variable away.
+    /// Removes an environment variable.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// Starts it, for [`Dir::outcome`] to make something of its output.
+    /// Starts the program; [`Dir::outcome`] turns its output into an outcome.
     ///
     /// # Panics
     ///
@@ -242,22 +244,22 @@ impl Run<'_> {
             .expect("clbench starts")
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     ///
     /// # Panics
     ///
-    /// If it cannot be started, or ends by a signal.
+    /// If it cannot be started, or is ended by a signal.
     pub fn outcome(self) -> Outcome {
         let dir = self.dir;
         let output = self.start().wait_with_output();
         dir.outcome(&output.expect("clbench can be waited for"))
     }
 
-    /// Runs it; it must succeed.
+    /// Runs the program, which must succeed.
     ///
     /// # Panics
     ///
-    /// If it does not, with what it said.
+    /// If it fails, with its standard error.
     pub fn succeeds(self) -> Outcome {
         let outcome = self.outcome();
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);

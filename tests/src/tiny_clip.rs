@@ -1,7 +1,7 @@
-//! A CLIP so small that it lies among the fixtures, as a folder like those that users have.
+//! A CLIP that is small enough to be a fixture, in a folder like those of users.
 //!
-//! The weights are random: nothing it says means anything, but what the reference implementation makes of the very same
-//! weights is known. Its tokenizer knows the few words of one fixture and no more.
+//! The weights are random, so its outputs mean nothing, but the reference implementation's outputs
+//! for the same weights are known. Its tokenizer knows only the few words of one fixture.
 
 use crate::{Dir, root};
 use serde_json::{Map, Value, json};
@@ -10,11 +10,12 @@ use std::path::PathBuf;
 
 const START: (&str, u64) = ("<|startoftext|>", 598);
 const END: (&str, u64) = ("<|endoftext|>", 599);
-/// What stands for every word that the vocabulary lacks.
+/// The token for every word that is not in the vocabulary.
 const UNKNOWN: (&str, u64) = ("<|unknown|>", 4);
 
-/// Makes the folder `tiny-clip` in `dir`: `config.json` and `model.safetensors` of `tests/fixtures/tiny_clip`, and a
-/// `tokenizer.json`, with the words of `tests/fixtures/<fixture>/meta.json`, and a `preprocessor_config.json` to go with them.
+/// Makes the folder `tiny-clip` in `dir`: `config.json` and `model.safetensors` of
+/// `tests/fixtures/tiny_clip`, a `tokenizer.json` with the words of
+/// `tests/fixtures/<fixture>/meta.json`, and a matching `preprocessor_config.json`.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! The ViT of L2P's fixture as a backbone, whose images are the fixture's: pixel values that no bytes hold. So an image of bytes
-//! stands for the one whose number is its first byte.
+//! The ViT of L2P's fixture as a backbone. The pixel values of the fixture's images do not fit in
+//! bytes, so the first byte of an image is the number of the fixture's image that it represents.
 
 use crate::golden::Golden;
 use clbench_torch::bridge;
@@ -14,7 +14,7 @@ use harness_abi::{
 use std::sync::Mutex;
 
 pub const WIDTH: i64 = 48;
-/// How many prompt tokens there are positions for.
+/// The number of positions for prompt tokens.
 const PROMPT_TOKENS: i64 = 12;
 const HEADS: i64 = 3;
 
@@ -44,8 +44,8 @@ impl Weights {
         x.layer_norm([WIDTH], Some(weight), Some(bias), 1e-6, true)
     }
 
-    /// All tokens after the last norm, of images `[rows, 3, 32, 32]` with prompts `[rows, 12, 48]`, which have positions of
-    /// their own.
+    /// All tokens after the last norm, for images `[rows, 3, 32, 32]` with prompts `[rows, 12,
+    /// 48]`, which have their own positions.
     fn tokens(&self, images: &Tensor, prompts: &Tensor) -> Tensor {
         let rows = images.size()[0];
         let (weight, bias) = (

@@ -1,4 +1,4 @@
-//! The strategies as a host drives them.
+//! The strategies, driven as by the host.
 
 use crate::golden::{load, tiny_clip};
 use clbench_tests::Dir;
@@ -11,7 +11,7 @@ use harness_abi::testkit::{StrategyKit, SyntheticStream};
 use harness_abi::{BackboneHandle, Class, Host, Inputs, Result, Setting, State, Strategy};
 use serde_json::{Value, json};
 
-/// Pictures of noise, around a level of each class's own.
+/// Pictures of noise around a different level for each class.
 struct Pictures<'a> {
     backbone: &'a BackboneHandle,
     labels: Vec<i64>,
@@ -48,7 +48,8 @@ impl SampleSource for Pictures<'_> {
     }
 }
 
-/// The states of a strategy from its plugin's file, before its first task and after each: two classes a task, `samples` of each.
+/// The states of a strategy loaded from its plugin file, before its first task and after each task:
+/// two classes per task, with `samples` samples each.
 fn taught(
     name: &str,
     parameters: Value,
@@ -93,12 +94,12 @@ fn taught(
     states
 }
 
-/// The states after each of so many tasks.
+/// The states after each of `tasks` tasks.
 pub fn states(name: &str, parameters: Value, backbone: &BackboneHandle, tasks: u32) -> Vec<State> {
     taught(name, parameters, backbone, tasks, 6)
 }
 
-/// The same, of tasks without a sample.
+/// The same, with tasks that have no samples.
 pub fn empty_tasks(
     name: &str,
     parameters: Value,
@@ -108,7 +109,7 @@ pub fn empty_tasks(
     taught(name, parameters, backbone, tasks, 0)
 }
 
-/// One test, since what it watches belongs to the process.
+/// A single test, since it observes state of the whole process.
 #[test]
 fn keeps_what_a_host_relies_on() {
     let dir = Dir::new();
@@ -174,7 +175,7 @@ fn keeps_what_a_host_relies_on() {
         )
         .check();
 
-    // Jointly, each learns to tell the classes apart.
+    // In a joint run, each learns to tell the classes apart.
     let joint = || SyntheticStream {
         classes_per_task: vec![7],
         ..SyntheticStream::default()

@@ -1,4 +1,4 @@
-//! L2P's numbers against those of l2p-pytorch on the same weights; see `fixtures/l2p/README.md`.
+//! Compares L2P with l2p-pytorch on the same weights; see `fixtures/l2p/README.md`.
 
 use crate::fixture_vit::{FixtureVit, WIDTH};
 use crate::golden::{Golden, load};
@@ -27,7 +27,7 @@ const CASES: [(&str, bool, &str); 4] = [
     ("batchwise_token", true, "class-token"),
     ("samplewise_token_prompt", false, "class-token-and-prompts"),
 ];
-/// Our parameters by the fixture's names.
+/// The fixture's name of each of our parameters.
 const PARAMETERS: [(&str, &str); 4] = [
     ("prompts", "prompt.prompt"),
     ("keys", "prompt.prompt_key"),
@@ -56,7 +56,7 @@ fn setting() -> Setting {
     }
 }
 
-/// The fixture's first parameters, as the state after two tasks.
+/// The fixture's initial parameters, as the state after two tasks.
 fn first_state() -> State {
     let weights = Golden::open("l2p/weights");
     let mut written = State {
@@ -75,7 +75,7 @@ fn first_state() -> State {
 }
 
 #[test]
-fn choices_losses_and_gradients_are_the_references() {
+fn prompt_choices_losses_and_gradients_match_the_reference() {
     let golden = Golden::open("l2p/io");
     for (case, batchwise, pooling) in CASES {
         let of = |name: &str| format!("{case}.{name}");
@@ -141,9 +141,10 @@ impl SampleSource for Samples<'_> {
     }
 }
 
-/// The strategy itself, from its plugin's file: a step is clipped and taken at the preset's rate, logits have all classes.
+/// The strategy itself, loaded from the plugin file: a step is clipped and uses the preset's
+/// learning rate, and logits cover all classes.
 #[test]
-fn a_step_and_the_logits_are_the_references() {
+fn a_step_and_the_logits_match_the_reference() {
     let golden = Golden::open("l2p/io");
     let loaded = load("libclbench_visual_prompts.so");
     let classes: Vec<Class> = (0..10)
@@ -176,13 +177,14 @@ fn a_step_and_the_logits_are_the_references() {
             let before = Golden::open("l2p/weights").tensor(&format!("model.{theirs}"));
             let mut after = before.empty_like();
             state::take(&mut state, ours, &mut after).unwrap();
-            // Adam's first step is the gradient's sign times the rate: where a gradient is rounding noise, so is the step.
+            // Adam's first step is the gradient's sign times the learning rate: if a gradient is
+            // rounding noise, so is the step.
             let noise = gradient.abs().lt(1e-5).logical_and(&gradient.ne(0.0));
             let expected = golden.tensor(&of(&format!("step1.{theirs}")));
             let off = (&after - &expected).masked_fill(&noise, 0.0).abs().max();
             let off = off.double_value(&[]);
             assert!(off < 1e-6, "{case}: {ours} is off by {off:e}");
-            // What has no gradient has not moved at all.
+            // Parameters without a gradient have not changed.
             let still = gradient.eq(0.0);
             assert_eq!(
                 after.masked_select(&still),

@@ -1,5 +1,6 @@
-//! L2P, DualPrompt and CODA-Prompt on backbones behind the plugin boundary: the reference's numbers, and the properties that
-//! make each method what it is. Apart from the other tests, because two plugins' libraries cannot be linked into one binary.
+//! L2P, DualPrompt and CODA-Prompt on backbones across the plugin boundary: parity with the
+//! reference code, and the defining properties of each method. Separate from the other tests,
+//! because the libraries of two plugins cannot be linked into one binary.
 
 mod fixture_vit;
 #[path = "../golden.rs"]

@@ -1,5 +1,5 @@
-//! What makes each method what it is: where its prompts go, what moves and what does not, and gradients of every parameter
-//! through a backbone's own way back.
+//! The defining properties of each method: where its prompts go, which parameters are trained and
+//! which are not, and the gradients of every parameter through a backbone's pullback.
 
 use crate::golden::tiny_clip;
 use crate::recorder::{Recorder, SEEN, WIDTH};
@@ -48,7 +48,7 @@ struct Images {
 }
 
 impl Images {
-    /// Random pictures of that size, each with its class token as its query.
+    /// Random pictures, each with its class token as its query.
     fn new(backbone: &BackboneHandle, n: i64) -> Images {
         let side = i64::from(backbone.info().image.height);
         let shape = [n, 3, side, side];
@@ -82,7 +82,7 @@ impl Images {
     }
 }
 
-/// Gives every parameter values of its own, those that begin at 0 too.
+/// Sets every parameter to random values, including those that are initialised to 0.
 fn scatter<M: Method>(learner: &Learner<M>, deviation: f64) {
     let _mode = GradientMode::off();
     for (name, mut tensor) in learner.parameters() {
@@ -93,8 +93,9 @@ fn scatter<M: Method>(learner: &Learner<M>, deviation: f64) {
     }
 }
 
-/// Compares gradients with what the loss does when a parameter moves along a random direction. `trained` says which part of a
-/// parameter moves in the second task; all else must have no gradient at all.
+/// Compares gradients with the change of the loss when a parameter moves in a random direction.
+/// `trained` says which part of a parameter is trained in the second task; everything else must
+/// have no gradient.
 fn check_gradients<M: Method>(
     parameters: Value,
     backbone: &BackboneHandle,
@@ -104,7 +105,7 @@ fn check_gradients<M: Method>(
     scatter(&learner, 0.4);
     let images = Images::new(backbone, 4);
     let _ = learner.gradients(&images.batch(2)).unwrap();
-    // Copied now: what follows adds to them.
+    // Copied, since later calls add to them.
     let gradients: Vec<Tensor> = learner
         .parameters()
         .values()
@@ -131,7 +132,7 @@ fn check_gradients<M: Method>(
             tensor.copy_(&before);
             loss.double_value(&[])
         };
-        // Of the fourth order.
+        // A fourth-order difference.
         let slope = (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * step);
         let expected = (gradient * along).sum(Kind::Double).double_value(&[]);
         assert!(
@@ -142,7 +143,7 @@ fn check_gradients<M: Method>(
     }
 }
 
-/// 1 where a row, along that dimension, is one of these, else 0.
+/// 1 in these rows along a dimension, else 0.
 fn rows(tensor: &Tensor, dimension: i64, rows: std::ops::Range<i64>) -> Tensor {
     let mask = tensor.zeros_like().detach();
     let _ = mask
@@ -205,7 +206,7 @@ fn sites<M: Method>(parameters: Value) -> Vec<(String, Vec<i64>)> {
 }
 
 #[test]
-fn prompts_go_where_the_papers_put_them() {
+fn prompts_go_to_the_sites_of_the_papers() {
     let prefix = |layer: u32, n: i64| (images::prefix_site(layer), vec![4, 2, n, WIDTH]);
     let tokens = |n: i64| (images::PROMPT.to_owned(), vec![4, n, WIDTH]);
     for (preset, n) in [
@@ -241,7 +242,7 @@ fn prompts_go_where_the_papers_put_them() {
 }
 
 #[test]
-fn an_expert_is_the_tasks_own_in_training_and_the_nearest_at_prediction() {
+fn training_uses_the_tasks_own_expert_and_prediction_the_nearest() {
     let recorder = recorder();
     let learner = learner::<DualPrompt>(
         json!({ "general_layers": [1], "expert_layers": [3, 4], "expert_length": 2 }),
@@ -253,7 +254,7 @@ fn an_expert_is_the_tasks_own_in_training_and_the_nearest_at_prediction() {
         &parameters["experts"],
         &parameters["keys"],
     );
-    // Queries along the keys of tasks 2, 1 and 3, at other lengths.
+    // Queries in the direction of the keys of tasks 2, 1 and 3, with other lengths.
     let order = [1, 0, 2];
     let query = keys.index_select(0, &Tensor::from_slice(&order)) * 3.0;
     let chosen = learner
@@ -263,14 +264,15 @@ fn an_expert_is_the_tasks_own_in_training_and_the_nearest_at_prediction() {
     for (image, &expert) in (0..).zip(&order) {
         assert_eq!(chosen.prompts[0].select(0, image), general.select(0, 0));
         for layer in 0..2 {
-            // [2, length, width]: keys are the expert's keys and values its values, whatever the other images have.
+            // [2, length, width]: keys and values are those of the expert, independent of the other
+            // images.
             assert_eq!(
                 chosen.prompts[1 + layer as usize].select(0, image),
                 experts.select(0, layer).select(0, expert)
             );
         }
     }
-    // A key of a task to come is noise, and no image goes there.
+    // The key of a future task is noise, and no image selects it.
     let chosen = learner
         .method()
         .choose(&query.narrow(0, 2, 1), Stage::Prediction(1))
@@ -284,7 +286,7 @@ fn an_expert_is_the_tasks_own_in_training_and_the_nearest_at_prediction() {
         let own = experts.select(0, 1).select(0, 2);
         assert_eq!(chosen.prompts[2].select(0, image), own);
     }
-    // The cosines with the third task's key, averaged: its own is 1.
+    // The mean cosine with the third task's key: its own is 1.
     let similarity =
         clbench_visual_prompts::pool::similarity(&query, &keys.narrow(0, 2, 1)).unwrap();
     let expected = -similarity.mean(Kind::Double).double_value(&[]);
@@ -293,12 +295,12 @@ fn an_expert_is_the_tasks_own_in_training_and_the_nearest_at_prediction() {
 }
 
 #[test]
-fn components_are_weighted_by_the_cosine_of_what_attention_leaves() {
+fn components_are_weighted_by_the_cosine_of_the_attended_query() {
     let mut generator = Generator::new(3, "components", 0);
     let mut normal = |shape: &[i64]| generator.normal_tensor(shape, 1.0, Device::Cpu).unwrap();
     let (query, attention, keys) = (normal(&[3, 8]), normal(&[5, 8]), normal(&[5, 8]));
     let ours = weights(&query, &attention, &keys).unwrap();
-    // As it is written: every query times every attention vector.
+    // As in the paper: every query times every attention vector.
     let seen = query.unsqueeze(1) * attention.unsqueeze(0);
     let unit = |x: &Tensor, dimension: i64| {
         let length = x.norm_scalaropt_dim(2.0, [dimension].as_slice(), true);
@@ -311,7 +313,7 @@ fn components_are_weighted_by_the_cosine_of_what_attention_leaves() {
 }
 
 #[test]
-fn orthogonality_is_asked_of_past_and_present_components_alone() {
+fn orthogonality_covers_only_past_and_present_components() {
     // T Tᵀ − I = [[3, 2], [2, 1]].
     let known = Tensor::from_slice(&[2.0_f32, 0.0, 1.0, 1.0]).view((2, 2));
     assert_eq!(departure(&known).unwrap().double_value(&[]), 18.0 / 4.0);
@@ -329,7 +331,7 @@ fn orthogonality_is_asked_of_past_and_present_components_alone() {
     let mut expected = 0.0;
     for name in ["keys", "attention", "prompts"] {
         for layer in 0..2 {
-            // Two components a task: four of tasks 1 and 2.
+            // Two components per task: four for tasks 1 and 2.
             let rows = parameters[name]
                 .select(0, layer)
                 .narrow(0, 0, 4)
@@ -346,9 +348,9 @@ fn orthogonality_is_asked_of_past_and_present_components_alone() {
     assert_eq!(term(), before);
 }
 
-/// What each task finds when it begins, and leaves to the next.
+/// The parameters before and after each task.
 #[test]
-fn what_belongs_to_other_tasks_stays_bit_for_bit() {
+fn parameters_of_other_tasks_do_not_change() {
     let dir = Dir::new();
     let clip = tiny_clip(&dir, "cgil_prompter");
     let training = json!({ "epochs": 2, "batch_size": 5, "lr": 0.01 });
@@ -365,7 +367,7 @@ fn what_belongs_to_other_tasks_stays_bit_for_bit() {
     for name in ["keys", "attention", "prompts"] {
         for task in 1..=i64::from(TASKS) {
             let now = of(&coda[task as usize], name);
-            // Two components a task; the seventh is nobody's.
+            // Two components per task; the seventh belongs to no task.
             let to_come = now.narrow(1, 2 * task, 7 - 2 * task);
             assert_eq!(to_come.abs().max().double_value(&[]), 0.0, "{name}");
             let before = of(&coda[task as usize - 1], name);
@@ -397,9 +399,9 @@ fn what_belongs_to_other_tasks_stays_bit_for_bit() {
     }
 }
 
-/// A task without a sample takes no step, so what it began with is there to be seen.
+/// A task without samples takes no step, so its initial parameters remain visible.
 #[test]
-fn an_expert_begins_as_the_one_before_and_components_begin_orthogonal() {
+fn an_expert_starts_as_a_copy_of_the_previous_one_and_components_start_orthogonal() {
     let clip_like = recorder();
     let dual = crate::kits::empty_tasks("dualprompt", json!({}), &clip_like, TASKS);
     let of = |state: &State, name: &str| {

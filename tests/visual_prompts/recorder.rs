@@ -1,4 +1,5 @@
-//! A backbone that remembers which prompts it was given, as a plain ViT of six layers would be: it computes next to nothing.
+//! A backbone with the sites of a plain ViT of six layers that records the prompts it gets, and
+//! computes almost nothing.
 
 use clbench_torch::bridge;
 use clbench_torch::prompting::images;
@@ -62,7 +63,8 @@ impl Backbone for Recorder {
         bridge::copy_out(&(mean.unsqueeze(1) * ramp()))
     }
 
-    /// The mean colour of an image times a ramp, at every token; prompts change nothing, and have no gradient.
+    /// The mean colour of an image times a ramp, at every token. Prompts have no effect and no
+    /// gradient.
     fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {
         let Inputs::Images { images, .. } = inputs else {
             return Err(harness_abi::Error::unsupported("images only"));

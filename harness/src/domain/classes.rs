@@ -1,10 +1,10 @@
-//! The classes of a domain: the scenario's own reference list, and how what a source or a split
-//! list calls a class is found in it.
+//! The classes of a domain: the scenario's reference list, and the look-up of the names that a
+//! source or a split list uses.
 //!
-//! Label numbers decide which class comes when, so they must not depend on how a source happens to
-//! be laid out. With a reference list, a label is a class's place in that list; a source's words
-//! (folder names, label texts) are looked up by key or name, its bare numbers by place, unless the
-//! list gives numbers as keys. Without one, the source's own order is all there is.
+//! Label numbers decide the class order, so they must not depend on the layout of a source. With a
+//! reference list, a label is the index of a class in that list. A source's names (folder names,
+//! label texts) are looked up by key or name, and its bare numbers by index, unless the list has
+//! numbers as keys. Without a reference list, the source's own order counts.
 
 mod entry;
 pub(crate) mod list;

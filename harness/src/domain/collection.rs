@@ -1,4 +1,4 @@
-//! [`Domain`]: samples and images, whatever they came from.
+//! [`Domain`]: samples and images, independent of their source.
 
 use super::contents::{Contents, ImageStore};
 use super::error::DomainError;
@@ -22,23 +22,28 @@ pub struct Domain {
     stamp: Stamp,
 }
 
-/// What a domain says of itself.
+/// The summary that commands print and records hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainSummary {
-    /// Samples to learn from.
+    /// Number of training samples.
     pub n_train: usize,
-    /// Samples to be measured on.
+    /// Number of test samples.
     pub n_test: usize,
     /// Class names, by label.
     pub classes: Vec<String>,
-    /// Which samples these are.
+    /// Identifies the samples.
     pub split_hash: SplitHash,
 }
 
 impl Domain {
-    /// Opens and checks a domain. Every file is looked at, but image files are read up to their
-    /// header only, and images inside archives not at all; damage to them comes to light in
-    /// [`image`](Self::image).
+    /// Opens and checks a domain. Every file is looked at, but only the headers of image files are
+    /// read, and images inside archives are not read at all; [`image`](Self::image) reports damage
+    /// beyond that.
+    ///
+    /// # Errors
+    ///
+    /// If the source, its split list or its classes cannot be used, with one message that names the
+    /// file.
     pub fn open(source: &Source) -> Result<Self, DomainError> {
         let Contents {
             classes,
@@ -71,8 +76,8 @@ impl Domain {
         }
     }
 
-    /// Where a sample stands when all samples are laid out in one list, train before test: the row
-    /// of its features.
+    /// The index of a sample in the list of all samples, train before test: the row of its
+    /// features.
     pub fn row(&self, split: Split, index: usize) -> usize {
         match split {
             Split::Train => index,
@@ -80,9 +85,13 @@ impl Domain {
         }
     }
 
-    /// The image of a sample, decoded, at its own size. Transparency is dropped, grey is spread
-    /// over the three channels, and an orientation noted in the file's metadata is not applied: as
-    /// Pillow's `convert("RGB")` has it.
+    /// The image of a sample, decoded, at its own size. As in Pillow's `convert("RGB")`,
+    /// transparency is dropped, grey is copied to the three channels, and an orientation in the
+    /// file's metadata is not applied.
+    ///
+    /// # Errors
+    ///
+    /// If the image cannot be read or decoded.
     ///
     /// # Panics
     ///
@@ -91,19 +100,19 @@ impl Domain {
         self.images.image(self.samples(split)[index].image)
     }
 
-    /// Which samples this domain has, on every machine the same.
+    /// Identifies the samples of this domain; the same on every machine.
     pub fn split_hash(&self) -> &SplitHash {
         &self.split_hash
     }
 
-    /// Which files on this machine they were read from: of the whole domain, however it was
-    /// restricted since.
+    /// Identifies the files on this machine that the samples were read from: those of the whole
+    /// domain, even if it was restricted later.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// The first `per_class` samples of each class, of both splits; all of a class that has no
-    /// more.
+    /// The first `per_class` samples of each class in both splits, or all of a class that has
+    /// fewer.
     pub fn limited(self, per_class: NonZeroUsize) -> Self {
         let limit = |samples: Vec<Sample>| {
             let mut room = vec![per_class.get(); self.classes.len()];
@@ -125,13 +134,16 @@ impl Domain {
         }
     }
 
-    /// A domain for choosing hyper-parameters: a seeded part of each class's training samples
-    /// becomes the test split and leaves the train split, and the test images proper are out of
-    /// reach.
+    /// A domain for choosing hyper-parameters: a seeded part of each class's training samples moves
+    /// to the test split, and the real test images are out of reach.
     ///
     /// The part is `fraction` of the class's samples, to the nearest number, with at least one
-    /// sample on either side. To have both, call this before [`limited`](Self::limited), which then
-    /// limits either side.
+    /// sample on each side. To combine both, call this before [`limited`](Self::limited), which
+    /// then limits each side.
+    ///
+    /// # Errors
+    ///
+    /// If `fraction` is not between 0 and 1, or a class has only one training sample.
     pub fn validation(self, fraction: f64, seed: u64) -> Result<Self, DomainError> {
         stratified::check_fraction(fraction)?;
         let labels: Vec<Label> = self.train.iter().map(|sample| sample.label).collect();
@@ -155,7 +167,7 @@ impl Domain {
         })
     }
 
-    /// What every command reports of a domain.
+    /// The summary of this domain.
     pub fn summary(&self) -> DomainSummary {
         DomainSummary {
             n_train: self.train.len(),
@@ -225,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_takes_from_the_train_split_alone() {
+    fn validation_only_uses_the_train_split() {
         let whole = digits();
         let train: HashSet<String> = names(&whole, Split::Train).into_iter().collect();
         let validation = digits().validation(0.25, 1).unwrap();
@@ -268,18 +280,18 @@ mod tests {
     }
 
     #[test]
-    fn validation_needs_two_samples_of_a_class_and_a_true_share() {
+    fn validation_needs_two_samples_per_class_and_a_proper_fraction() {
         let tiny = || digits().limited(NonZeroUsize::MIN);
         assert_eq!(
             tiny().validation(0.5, 0).unwrap_err().to_string(),
-            "class `zero` has a single training sample: a validation split needs one on either side; add samples, or \
+            "class `zero` has only one training sample, but a validation split needs one on each side; add samples, or \
              run without a validation split"
         );
         for fraction in [0.0, 1.0, f64::NAN] {
             assert_eq!(
                 digits().validation(fraction, 0).unwrap_err().to_string(),
                 format!(
-                    "a validation fraction of {fraction}: give a number between 0 and 1, such as 0.2"
+                    "the validation fraction must be between 0 and 1, such as 0.2, but is {fraction}"
                 )
             );
         }

@@ -1,11 +1,11 @@
-//! What a source hands over when it is opened: the samples of both splits, and their images.
+//! What opening a source returns: the samples of both splits, and their images.
 
 use super::error::DomainError;
 use super::hash::Stamp;
 use super::sample::Sample;
 use image::RgbImage;
 
-/// Where a source keeps its images; samples refer to them by number.
+/// The images of a source; samples refer to them by number.
 pub trait ImageStore: Send + Sync {
     /// The image with this number, decoded.
     ///
@@ -25,6 +25,6 @@ pub struct Contents {
     pub test: Vec<Sample>,
     /// The images of both.
     pub images: Box<dyn ImageStore>,
-    /// Which files on this machine they were read from.
+    /// Identifies the files on this machine that they were read from.
     pub stamp: Stamp,
 }

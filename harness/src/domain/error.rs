@@ -1,5 +1,5 @@
-//! What can be wrong with a domain. Every message is one line that names the file, says what is
-//! wrong with it, and how to fix it.
+//! What can be wrong with a domain. Every message is one line: the file, what is wrong with it, and
+//! how to fix it.
 
 use super::match_error::MatchError;
 use super::sample::Split;
@@ -9,32 +9,30 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DomainError {
-    /// A file or folder that the system does not let us read.
+    /// A file or folder that cannot be read.
     #[error("{}: cannot be read: {cause}", path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// Why, as the operating system reports it.
         cause: std::io::Error,
     },
-    /// The folder of an image folder lacks one of its two halves, or is not there itself.
-    #[error(
-        "{}: not a folder; an image folder holds its images as train/<class>/ and test/<class>/", path.display()
-    )]
+    /// An image folder without `train` or `test`, or one that does not exist.
+    #[error("{}: folder not found; an image folder needs train/<class>/ and test/<class>/", path.display())]
     NotAFolder {
         /// What should be a folder.
         path: PathBuf,
     },
     /// A split without a single class folder.
-    #[error("{}: holds no class folder; put each class's images into a folder named after it", path.display())]
+    #[error("{}: no class folders found; put each class's images in a folder named after the class", path.display())]
     NoClasses {
         /// The folder of the split.
         path: PathBuf,
     },
-    /// A class of one split that the other lacks.
+    /// A class that is in only one of the splits.
     #[error(
-        "{}: class `{class}` has {} samples but no {missing} samples; add this folder with images, or remove the class \
-         from the other split", path.display(), missing.other()
+        "{}: class `{class}` has {other} samples but no {missing} samples; add this folder with images, or remove the \
+         class from the {other} split", path.display(), other = missing.other()
     )]
     ClassInOneSplit {
         /// The folder that is missing.
@@ -56,8 +54,8 @@ pub enum DomainError {
         /// The split.
         split: Split,
     },
-    /// A file or folder where there should be none.
-    #[error("{}: {found}, where {wanted} are expected; move it elsewhere", path.display())]
+    /// A file or folder in the wrong place.
+    #[error("{}: found {found} where only {wanted} are expected; move it elsewhere", path.display())]
     Stray {
         /// The file or folder.
         path: PathBuf,
@@ -67,7 +65,7 @@ pub enum DomainError {
         wanted: &'static str,
     },
     /// A name that is not Unicode.
-    #[error("{}: the name is not valid UTF-8, so it has no portable form; rename it", path.display())]
+    #[error("{}: the name is not valid UTF-8, so it is not portable; rename it", path.display())]
     NameNotUnicode {
         /// The file or folder.
         path: PathBuf,
@@ -78,9 +76,9 @@ pub enum DomainError {
         /// The file.
         path: PathBuf,
     },
-    /// A file that says of itself that it is an image, and is none.
+    /// A file that is named like an image but is not one.
     #[error(
-        "{}: no PNG or JPEG image, whatever its name says; copy it again, convert it, or delete it", path.display()
+        "{}: not a PNG or JPEG image, despite its name; copy it again, convert it, or delete it", path.display()
     )]
     NotAnImage {
         /// The file.
@@ -95,15 +93,15 @@ pub enum DomainError {
         cause: String,
     },
     /// The folder of a source's images.
-    #[error("{}: there is no such folder; check the domain's `path`, or put the files there", path.display())]
+    #[error("{}: folder not found; check the domain's `path`, or put the files there", path.display())]
     NoFolder {
         /// What should be a folder.
         path: PathBuf,
     },
     /// A label without a class.
     #[error(
-        "{}: label {label} at index {index}, but there are {classes} classes (0 to {}); name all classes, or mend the \
-         label", path.display(), classes - 1
+        "{}: label {label} at index {index} is out of range: labels must be 0 to {} (number of classes: {classes}); \
+         list every class, or fix the label", path.display(), classes - 1
     )]
     LabelOutOfRange {
         /// The file of labels.
@@ -115,15 +113,15 @@ pub enum DomainError {
         /// How many classes there are.
         classes: usize,
     },
-    /// Class names that are not one name for each class.
-    #[error("{}: class names {problem}; give one name per class, each of its own", path.display())]
+    /// Class names that do not name each class once.
+    #[error("{}: {problem}; give every class one unique name", path.display())]
     ClassNames {
         /// The file of labels that the names are for.
         path: PathBuf,
         /// What is wrong with them.
         problem: String,
     },
-    /// A file that is not of its format, or that cannot be what it says.
+    /// A file that does not follow its format, or that contradicts itself.
     #[error("{place}: {problem}; {fix}")]
     Format {
         /// The file, and where in it.
@@ -133,18 +131,18 @@ pub enum DomainError {
         /// What to do about it.
         fix: String,
     },
-    /// A source that does not go with its split list or with the reference list of classes.
+    /// A source that does not match its split list or the reference list of classes.
     #[error(transparent)]
     Match(Box<MatchError>),
-    /// A share that leaves nothing on one side.
-    #[error("a validation fraction of {fraction}: give a number between 0 and 1, such as 0.2")]
+    /// A fraction that leaves nothing on one side.
+    #[error("the validation fraction must be between 0 and 1, such as 0.2, but is {fraction}")]
     ValidationFraction {
-        /// The share.
+        /// The fraction.
         fraction: f64,
     },
-    /// A class too small to give part of its training data away.
+    /// A class with too few training samples to split.
     #[error(
-        "class `{class}` has a single training sample: a validation split needs one on either side; add samples, or \
+        "class `{class}` has only one training sample, but a validation split needs one on each side; add samples, or \
          run without a validation split"
     )]
     TooFewForValidation {

@@ -1,12 +1,12 @@
-//! The files that a domain is read from: whatever is opened is noted in the domain's stamp, and
-//! what the system refuses becomes a [`DomainError`] that names the file.
+//! The files that a domain is read from: every opened file is added to the domain's stamp, and I/O
+//! errors become a [`DomainError`] that names the file.
 
 use super::error::DomainError;
 use super::hash::StampBuilder;
 use std::fs::{self, Metadata};
 use std::path::Path;
 
-/// Reads a text file whole.
+/// Reads a whole text file.
 pub(crate) fn read_text(path: &Path, stamp: &mut StampBuilder) -> Result<String, DomainError> {
     let bytes = read(path, stamp)?;
     String::from_utf8(bytes).map_err(|error| {
@@ -16,13 +16,13 @@ pub(crate) fn read_text(path: &Path, stamp: &mut StampBuilder) -> Result<String,
             .count();
         DomainError::Format {
             place: format!("{}: line {}", path.display(), line + 1),
-            problem: "this is not UTF-8 text".to_owned(),
+            problem: "not UTF-8 text".to_owned(),
             fix: "save the file as UTF-8".to_owned(),
         }
     })
 }
 
-/// Reads a file whole.
+/// Reads a whole file.
 pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
     note(path, stamp)?;
     let bytes = fs::read(path).map_err(unreadable(path))?;
@@ -34,14 +34,14 @@ pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, Dom
     Ok(bytes)
 }
 
-/// Notes a file in the stamp. Where it lies is no part of that: moved files are the same files.
+/// Adds a file to the stamp, without its path: moved files are the same files.
 pub(crate) fn note(path: &Path, stamp: &mut StampBuilder) -> Result<Metadata, DomainError> {
     let metadata = fs::metadata(path).map_err(unreadable(path))?;
     stamp.file("", &metadata);
     Ok(metadata)
 }
 
-/// For `map_err`: the system does not let us read that file.
+/// For `map_err`: the error that this file cannot be read.
 pub(crate) fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> DomainError {
     let path = path.to_owned();
     move |cause| DomainError::Unreadable {

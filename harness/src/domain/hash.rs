@@ -29,15 +29,15 @@ macro_rules! digest {
 }
 
 digest! {
-    /// A hash of which samples a domain has: the class names in order and, for every sample in
-    /// order, its relative name, its class name and its split. No path, time or pixel goes in, so
-    /// it is the same on every machine.
+    /// A hash of a domain's samples: the class names in order and, for every sample in order, its
+    /// relative name, class name and split. It covers no path, time or pixel, so it is the same on
+    /// every machine.
     SplitHash
 }
 digest! {
-    /// A hash of the files that a domain was read from: the name, size and time of change of each.
-    /// It says whether anything computed from the images may be stale; it means nothing on another
-    /// machine.
+    /// A hash of the files that a domain was read from: the name, size and modification time of
+    /// each. It tells whether anything computed from the images may be stale; it means nothing on
+    /// another machine.
     Stamp
 }
 
@@ -60,7 +60,7 @@ impl SplitHash {
     }
 }
 
-/// Collects the [`Stamp`] while a domain's files are gone through.
+/// Collects the [`Stamp`] while a domain's files are read.
 pub(crate) struct StampBuilder(Fields);
 
 impl StampBuilder {
@@ -71,8 +71,8 @@ impl StampBuilder {
     pub(crate) fn file(&mut self, name: &str, metadata: &Metadata) {
         self.0.text(name);
         self.0.number(metadata.len());
-        // A file system without times leaves the size alone to tell a change; times before 1970 are
-        // all one.
+        // On a file system without times, only the size shows a change. Times before 1970 all count
+        // as 0.
         let age = metadata
             .modified()
             .ok()
@@ -92,7 +92,7 @@ impl StampBuilder {
     }
 }
 
-/// A hasher of fields that cannot run into each other: every text is preceded by its length.
+/// A hasher of unambiguous fields: every text is preceded by its length.
 struct Fields(blake3::Hasher);
 
 impl Fields {

@@ -1,5 +1,5 @@
-//! One image, from an encoded file to what a backbone reads: decoded as Pillow does it, resized as
-//! Pillow does it, perhaps augmented; and many images at once, on all cores.
+//! From an encoded image file to what a backbone reads: decoded and resized as Pillow does it, and
+//! augmented if the stream asks for it. `prefetch` does this for many images at once, on all cores.
 
 pub mod augment;
 pub(crate) mod decode;

@@ -1,25 +1,27 @@
-//! What can be wrong between a source, its split list, and the reference list of classes: each may
-//! be whole, and yet they do not belong together.
+//! Mismatches between a source, its split list and the reference list of classes: each may be
+//! valid, and yet they do not belong together.
 
 use std::path::PathBuf;
 
-/// A source that is not what its split list says.
+/// A source that does not match its split list or reference list of classes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MatchError {
     /// Images of a list that the source does not have.
     #[error(
-        "{place}: there is no image `{name}` below {}{}{}; copy what is missing, or give the list that belongs to this \
-         copy", path.display(),
-        hint.as_ref().map_or(String::new(), |near| format!(" (there is `{near}`)")),
-        match missing - 1 { 0 => String::new(), more => format!(", nor are {more} others of the {listed} listed") }
+        "{place}: {}{}; copy the missing images, or use the split list that matches these images",
+        match missing {
+            1 => format!("image `{name}` not found below {}", path.display()),
+            _ => format!("{missing} of {listed} listed images not found below {}, first `{name}`", path.display()),
+        },
+        hint.as_ref().map_or(String::new(), |near| format!(" (did you mean `{near}`?)"))
     )]
     MissingImages {
-        /// Where the list speaks of the first of them.
+        /// Where the list names the first of them.
         place: String,
         /// Its name in the list.
         name: String,
-        /// A name in the source that is nearly the same.
+        /// A similar name in the source.
         hint: Option<String>,
         /// The source.
         path: PathBuf,
@@ -28,12 +30,13 @@ pub enum MatchError {
         /// How many the list has.
         listed: usize,
     },
-    /// A name of a list that is the name of two images.
+    /// A name in a list that matches two images.
     #[error(
-        "{place}: `{name}` may be {one} as well as {other}; write more of its folders in the list, or remove one of the two"
+        "{place}: `{name}` matches both {one} and {other}; write more of its folders in the list, or remove one of the \
+         images"
     )]
     AmbiguousImage {
-        /// Where the list speaks of it.
+        /// Where the list names it.
         place: String,
         /// Its name in the list.
         name: String,
@@ -42,27 +45,29 @@ pub enum MatchError {
         /// The other.
         other: String,
     },
-    /// Two entries of a list that are one image.
-    #[error("{place}: `{name}` is {image}, as is `{first_name}` ({first}); list every image once")]
+    /// Two entries of a list that match the same image.
+    #[error(
+        "{place}: `{name}` matches {image}, as does `{first_name}` ({first}); list every image once"
+    )]
     ListedTwice {
-        /// Where the list speaks of it for the second time.
+        /// Where the list names it for the second time.
         place: String,
         /// Its name there.
         name: String,
         /// The image.
         image: String,
-        /// Where the list speaks of it first.
+        /// Where the list names it first.
         first: String,
         /// Its name there.
         first_name: String,
     },
-    /// A list and a source that give an image two classes.
+    /// An image whose class in the list differs from its class in the source.
     #[error(
-        "{place}: the list says `{listed}`, but {image} is of the class `{owned}`; give the list that belongs to this \
-         copy, or mend `classes`"
+        "{place}: listed as class `{listed}`, but {image} has class `{owned}`; use the split list that matches these \
+         images, or fix `classes`"
     )]
     ClassesDisagree {
-        /// Where the list speaks of the image.
+        /// Where the list names the image.
         place: String,
         /// The class in the list.
         listed: String,
@@ -73,20 +78,21 @@ pub enum MatchError {
     },
     /// A class that is not in the reference list.
     #[error(
-        "{place}: the class `{class}` is none of `classes`; add it there, with `key: {class}` if its name is another, or \
-         to `leave_out`{hint}"
+        "{place}: class `{class}` is not in `classes`; add it there (with `key: {class}` if its name differs), or to \
+         `leave_out`{hint}"
     )]
     UnknownClass {
         /// Where an image has it.
         place: String,
         /// The class, as the source or the list calls it.
         class: String,
-        /// What may be meant.
+        /// A suggestion: what may be meant.
         hint: String,
     },
-    /// A label that is no place in the list of classes.
+    /// A label that is not an index into the list of classes.
     #[error(
-        "{place}: the label {label}, but there are {classes} classes (0 to {}); name all classes, or mend the label",
+        "{place}: label {label} is out of range: labels must be 0 to {} (number of classes: {classes}); list every \
+         class, or fix the label",
         classes - 1
     )]
     NumberOfNoClass {
@@ -97,17 +103,21 @@ pub enum MatchError {
         /// How many classes there are.
         classes: usize,
     },
-    /// A class to be left out that is not there.
-    #[error("{}: `leave_out` names the class `{class}`, which no image has; remove it there, or mend its name", path.display())]
+    /// A class in `leave_out` that no image has.
+    #[error(
+        "{}: `leave_out` names class `{class}`, but no image has it; remove it from `leave_out`, or fix its name",
+        path.display()
+    )]
     NothingToLeaveOut {
         /// The source or the list.
         path: PathBuf,
         /// The class.
         class: String,
     },
-    /// A source that does not say which images are train and which test.
+    /// A source that does not say which images are train and which are test.
     #[error(
-        "{}: this copy does not say which images are train and which test; lay a list over it with `split:`", path.display()
+        "{}: this source does not say which images are train and which are test; add a split list with `split:`",
+        path.display()
     )]
     NoSplit {
         /// The source.
@@ -115,7 +125,7 @@ pub enum MatchError {
     },
     /// An image without a class.
     #[error(
-        "{place}: this image has no class; label it, or lay a list with classes over the copy with `split:`"
+        "{place}: this image has no class; label it, or add a split list that has classes with `split:`"
     )]
     NoLabel {
         /// The image, or its entry in a list.

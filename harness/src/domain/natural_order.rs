@@ -1,9 +1,9 @@
-//! The order in which people number files: `2` before `100`, `img9` before `img10`.
+//! Natural order: `2` before `100`, `img9` before `img10`.
 
 use std::cmp::Ordering;
 
-/// Compares runs of digits by their value and everything else byte by byte. Names that differ in
-/// leading zeros alone (`7`, `07`) fall back to plain order, so only equal names compare as equal.
+/// Compares runs of digits by their value and everything else byte by byte. Names that differ only
+/// in leading zeros (`7`, `07`) fall back to plain order, so only equal names compare as equal.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     loop {
@@ -11,7 +11,7 @@ pub(crate) fn compare(a: &str, b: &str) -> Ordering {
             (None, None) => return a.cmp(b),
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
                 let (x, y) = (take_number(&mut left), take_number(&mut right));
-                // Without leading zeros the longer number is the larger, of any length.
+                // Without leading zeros, the longer number is the larger.
                 x.len().cmp(&y.len()).then_with(|| x.cmp(y))
             }
             (x, y) => {
@@ -25,7 +25,7 @@ pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Takes the digits at the head of `text`, and gives them without their leading zeros.
+/// Takes the digits at the start of `text` and returns them without leading zeros.
 fn take_number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let end = text
         .iter()

@@ -1,16 +1,16 @@
-//! One labelled image of a domain, and the half of the domain that it belongs to.
+//! One labelled image of a domain, and the split that it belongs to.
 
 use crate::id::Label;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One of a domain's two halves.
+/// One of a domain's two splits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// What strategies learn from.
+    /// The samples that strategies learn from.
     Train,
-    /// What they are measured on.
+    /// The samples that strategies are evaluated on.
     Test,
 }
 
@@ -18,11 +18,11 @@ pub enum Split {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Its name inside the domain: unique, the same on every machine, and kept when the sample
-    /// changes the split.
+    /// moves to the other split.
     pub name: String,
     /// Its class.
     pub label: Label,
-    /// Where the image store keeps its image.
+    /// The number of its image in the image store.
     pub(crate) image: usize,
 }
 

@@ -1,8 +1,8 @@
-//! Where a domain's images come from: one file per source, and the registry of all of them.
+//! Where a domain's images come from: one file per source, and the registry of all sources.
 //!
 //! To add a source, write `source/NAME.rs` with a struct of its keys that implements
-//! [`SourceKind`], declare the module, and add it to the list in `sources!`. Whatever needs a
-//! list of all sources asks this registry: the scenario's `source:` and the keys that go with it,
+//! [`SourceKind`], declare the module, and add it to the list in `sources!`. Everything that needs
+//! a list of all sources uses this registry: the scenario's `source:` and the keys that go with it,
 //! the JSON Schema, `clbench ls domains`, "did you mean".
 
 pub(crate) mod image_files;
@@ -34,11 +34,11 @@ use std::sync::LazyLock;
 
 pub use kind::SourceKind;
 
-/// What the registry knows of a source without opening it.
+/// What the registry knows about a source without opening it.
 pub struct SourceInfo {
-    /// As a scenario writes it.
+    /// Its name in a scenario.
     pub name: &'static str,
-    /// One line about it.
+    /// A one-line description.
     pub summary: &'static str,
     /// Its keys, in the order in which it documents them.
     pub keys: &'static [&'static str],
@@ -51,7 +51,7 @@ macro_rules! sources {
     ($($module:ident::$Kind:ident,)+) => {
         $(pub use $module::$Kind;)+
 
-        /// A domain's source, with the keys that the scenario gives it. It travels as JSON to the
+        /// A domain's source, with the keys that the scenario gives it. It is sent as JSON to the
         /// process of a cell.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -63,7 +63,7 @@ macro_rules! sources {
         }
 
         impl Source {
-            /// The names of all sources, as a scenario writes them.
+            /// The names of all sources in a scenario.
             pub const NAMES: &[&str] = &[$($Kind::NAME),+];
 
             /// All sources.
@@ -73,7 +73,7 @@ macro_rules! sources {
                 &ALL
             }
 
-            /// Reads the keys of the source with this name; a name that is none of
+            /// Reads the keys of the source with this name; a name that is not in
             /// [`NAMES`](Self::NAMES) is an error.
             pub(crate) fn read<'de, D: Deserializer<'de>>(
                 name: &str,
@@ -85,14 +85,14 @@ macro_rules! sources {
                 }
             }
 
-            /// Its name, as a scenario writes it.
+            /// Its name in a scenario.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Self::$Kind(_) => $Kind::NAME,)+
                 }
             }
 
-            /// What must be on the disk before the domain can be opened, if anything must.
+            /// The folder or file that must exist before the domain can be opened, if any.
             pub fn root(&self) -> Option<&Path> {
                 match self {
                     $(Self::$Kind(source) => source.root(),)+
@@ -147,7 +147,7 @@ impl SourceInfo {
 }
 
 impl Source {
-    /// Checks the values of the keys beyond their form.
+    /// Checks what the types of the keys' values do not enforce.
     ///
     /// # Errors
     ///
@@ -162,11 +162,11 @@ impl Source {
         Ok(())
     }
 
-    /// Replaces every path, which `change` gets with its key.
+    /// Replaces every path; `change` gets its key and the path.
     ///
     /// # Errors
     ///
-    /// What `change` reports.
+    /// The first error of `change`.
     pub fn change_paths<E>(
         &mut self,
         mut change: impl FnMut(&str, &Path) -> Result<PathBuf, E>,
@@ -179,8 +179,8 @@ impl Source {
         Ok(())
     }
 
-    /// The same source with absolute paths and all lists read that stand in files of their own: it
-    /// means the same to every process, wherever that runs.
+    /// The same source with absolute paths, and with the lists read that are in separate files, so
+    /// that it means the same in every process.
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl Source {
     }
 }
 
-/// What a message tells to add where this key is missing, if a source says so.
+/// What a message suggests if this key is missing, if a source provides an example.
 pub(crate) fn example(key: &str) -> Option<&'static str> {
     static SOURCE: LazyLock<String> = LazyLock::new(|| {
         let names = list(Source::NAMES.iter().copied());

@@ -1,14 +1,14 @@
-//! Drawing a seeded part of the samples, class by class.
+//! Stratified sampling: draws a seeded part of the samples of each class.
 
 use super::error::DomainError;
 use crate::id::Label;
 use harness_random::shuffled;
 
-/// For every sample, whether it is drawn: of each class the share `fraction`, rounded to the
-/// nearest number (halves up), but at least one sample and not all.
+/// For every sample, whether it is drawn: `fraction` of each class, rounded to the nearest number
+/// (halves up), but at least one sample and not all.
 ///
-/// All samples are shuffled once with `seed`; of each class those that come first are drawn. A
-/// class of fewer than two samples cannot be shared out, and is handed back as the error.
+/// All samples are shuffled once with `seed`; the first ones of each class are drawn. A class with
+/// fewer than two samples cannot be split, and is returned as the error.
 pub(crate) fn draw(
     labels: &[Label],
     classes: usize,
@@ -37,7 +37,7 @@ pub(crate) fn draw(
     Ok(drawn)
 }
 
-/// A share of the training data that leaves something on both sides.
+/// Checks that a fraction of the training data leaves samples on both sides.
 pub(crate) fn check_fraction(fraction: f64) -> Result<(), DomainError> {
     if fraction > 0.0 && fraction < 1.0 {
         Ok(())
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_share_of_each_class_and_never_none_or_all() {
+    fn draws_the_fraction_of_each_class_and_never_none_or_all() {
         let labels = labels(&[0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
         for (fraction, expected) in [(0.2, [2, 1]), (0.01, [1, 1]), (0.99, [9, 1])] {
             let drawn = draw(&labels, 2, fraction, 3).unwrap();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_of_one_sample_cannot_be_shared_out() {
+    fn a_class_with_one_sample_cannot_be_split() {
         assert_eq!(draw(&labels(&[0, 0, 1]), 2, 0.5, 0), Err(Label(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! A CSV table that labels or lists images: named columns, and a place for every row.
+//! A CSV table that labels or lists images: named columns, and the line number of every row.
 
 use super::error::DomainError;
 use super::file::{note, unreadable};
@@ -22,12 +22,12 @@ pub(crate) struct Row {
 }
 
 impl Table {
-    /// Reads a table whose first line names its columns; they are parted by commas, or by tabs if
-    /// that line has one.
+    /// Reads a table whose first line names its columns. They are separated by tabs if that line
+    /// contains a tab, else by commas.
     pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
         note(path, stamp)?;
         let bytes = fs::read(path).map_err(unreadable(path))?;
-        // Spreadsheets put a byte-order mark first.
+        // Spreadsheets write a byte-order mark first.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if bytes.is_empty() {
             return Err(DomainError::EmptyFile {
@@ -36,8 +36,8 @@ impl Table {
         }
         let bad = |error: csv::Error| DomainError::Format {
             place: path.display().to_string(),
-            problem: format!("no CSV table ({error})"),
-            fix: "mend the line".to_owned(),
+            problem: format!("invalid CSV ({error})"),
+            fix: "fix the line".to_owned(),
         };
         let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
         let delimiter = if first.contains(&b'\t') { b'\t' } else { b',' };
@@ -51,7 +51,7 @@ impl Table {
         let (mut line, mut counted) = (1, 0);
         for record in reader.records() {
             let fields = record.map_err(bad)?;
-            // The reader's own count lags where lines end in two bytes: it may stand between the
+            // The reader's own position lags where lines end in two bytes: it may be between the
             // two.
             let at = fields.position().map_or(0, |position| position.byte()) as usize;
             let breaks = bytes[at..].iter().take_while(|byte| b"\r\n".contains(byte));
@@ -65,7 +65,7 @@ impl Table {
         if rows.is_empty() {
             return Err(DomainError::Format {
                 place: path.display().to_string(),
-                problem: "the table has no row".to_owned(),
+                problem: "the table has no rows".to_owned(),
                 fix: "copy it again".to_owned(),
             });
         }
@@ -81,14 +81,14 @@ impl Table {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// The number of a column that has to be there.
+    /// The number of a required column.
     pub(crate) fn wanted(&self, name: &str) -> Result<usize, DomainError> {
         self.column(name).ok_or_else(|| {
             let hint = hint(name, self.columns.iter().map(String::as_str));
             DomainError::Format {
                 place: format!("{}: line 1", self.path.display()),
-                problem: format!("there is no column `{name}`"),
-                fix: format!("name the right column so{hint}"),
+                problem: format!("column `{name}` not found"),
+                fix: format!("rename the right column to `{name}`{hint}"),
             }
         })
     }

@@ -1,9 +1,8 @@
-//! A closer look at a domain than opening it takes: every image is decoded, and no image may stand
-//! on both sides.
+//! A full check of a domain, beyond what opening it does: every image is decoded, and no image may
+//! be in both splits.
 //!
-//! Two images are the same where their decoded pixels are, whatever their files are called and
-//! however they are packed. Images are decoded on all cores, each held only for as long as it is
-//! looked at.
+//! Two images are the same if their decoded pixels are, whatever their files are called and however
+//! they are encoded. Images are decoded on all cores, and each is held only while it is checked.
 
 use super::collection::Domain;
 use super::error::DomainError;
@@ -14,16 +13,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// What a look at every image of a domain has shown.
+/// What checking every image of a domain found.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Images that do not decode, train before test, in the order of their split.
+    /// Images that cannot be decoded, train before test, in the order of their split.
     pub undecodable: Vec<Undecodable>,
-    /// Images of the test split that the train split has too: in the order of the test split.
+    /// Images of the test split that are also in the train split, in the order of the test split.
     pub shared: Vec<Shared>,
 }
 
-/// An image that does not decode.
+/// An image that cannot be decoded.
 #[derive(Debug)]
 pub struct Undecodable {
     /// Its split.
@@ -34,7 +33,7 @@ pub struct Undecodable {
     pub error: DomainError,
 }
 
-/// One image in both splits.
+/// An image that is in both splits.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shared {
     /// The first sample of the train split that has it.
@@ -54,8 +53,8 @@ pub fn per_class(domain: &Domain) -> Vec<[usize; 2]> {
     counts
 }
 
-/// Decodes every image. `seen` is told of each image that is done with; once it answers false, no
-/// other is begun, and there are no findings.
+/// Decodes every image. `seen` is called after each image; once it returns false, no other image is
+/// started, and there are no findings.
 pub fn examine(domain: &Domain, seen: &(dyn Fn() -> bool + Sync)) -> Option<Findings> {
     let all: Vec<(Split, usize)> = [Split::Train, Split::Test]
         .into_iter()

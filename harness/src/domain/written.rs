@@ -1,9 +1,9 @@
 //! The values of a domain's keys, as a scenario writes them.
 //!
 //! A source is a struct of its keys, which serde fills in. What serde cannot do for a value comes
-//! after that: check it beyond its form, turn a path that is relative to the scenario into one that
-//! is valid everywhere, read a list that stands in a file of its own. A value that needs any of
-//! these says so with [`KeyValue`].
+//! after that: check more than its form, turn a path that is relative to the scenario into one that
+//! is valid everywhere, read a list from a separate file. A value that needs any of these
+//! implements [`KeyValue`].
 
 use super::error::DomainError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// The value of a key.
 pub trait KeyValue {
-    /// Checks what the form of the value does not say.
+    /// Checks what the type of the value does not enforce.
     ///
     /// # Errors
     ///
@@ -26,12 +26,12 @@ pub trait KeyValue {
     }
 
     /// Every path in the value, each with the key below the value's own that holds it (`train`), or
-    /// nothing if the value itself is the path.
+    /// an empty key if the value itself is the path.
     fn paths(&mut self) -> Vec<(&'static str, &mut PathBuf)> {
         Vec::new()
     }
 
-    /// Reads what the value refers to, so that it is complete without that file.
+    /// Reads the file that the value refers to, if any, so that the value no longer needs it.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl<V: KeyValue> KeyValue for Option<V> {
     }
 }
 
-/// Values that say all there is to say.
+/// Values that need no further work.
 macro_rules! plain {
     ($($type:ty),+) => { $(impl KeyValue for $type {})+ };
 }
@@ -80,9 +80,9 @@ pub struct Folder(pub PathBuf);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilePerSplit {
-    /// That of the train split, relative to the scenario's file.
+    /// The file of the train split, relative to the scenario file.
     pub train: PathBuf,
-    /// That of the test split, relative to the scenario's file.
+    /// The file of the test split, relative to the scenario file.
     pub test: PathBuf,
 }
 
@@ -105,8 +105,8 @@ impl KeyValue for FilePerSplit {
     }
 }
 
-/// Checks that a list has entries, and that all are different; `fix` says what to do about an empty
-/// list.
+/// Checks that a list has entries, and that all of them are different; `fix` says what to do about
+/// an empty list.
 pub(crate) fn check_entries<T: fmt::Display>(entries: &[T], fix: &str) -> Result<(), KeyError> {
     let error = |key: String, problem: String| Err(KeyError { key, problem });
     if entries.is_empty() {
@@ -126,7 +126,7 @@ pub(crate) fn check_entries<T: fmt::Display>(entries: &[T], fix: &str) -> Result
     Ok(())
 }
 
-/// Deserializes a type from text, from a mapping, or from a list, whichever of these it takes.
+/// Deserializes a type from text, a mapping or a list, whichever of these it accepts.
 macro_rules! forms {
     ($type:ty, $expecting:literal $(, text: $text:expr)? $(, mapping: $mapping:expr)? $(, list: $list:expr)?) => {
         impl<'de> ::serde::Deserialize<'de> for $type {
@@ -186,7 +186,7 @@ impl JsonSchema for Folder {
     }
 }
 
-/// The schema of a value that is a path or something longer.
+/// The schema of a value that is a path or one of the longer forms.
 pub(crate) fn path_or(description: &str, longer: Vec<Schema>) -> Schema {
     let mut forms = vec![json!({"type": "string", "minLength": 1})];
     forms.extend(longer.into_iter().map(Schema::to_value));

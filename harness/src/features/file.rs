@@ -1,4 +1,4 @@
-//! One file of features: written block by block, read through a memory map.
+//! One feature file: written block by block, read through a memory map.
 
 use super::{Block, FeatureKey};
 use crate::atomic::PendingFile;
@@ -12,13 +12,13 @@ use std::slice;
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"CLBFEAT1";
-/// The data begins on a page.
+/// The data begins on a page boundary.
 const HEADER_BYTES: usize = 4096;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
     key: FeatureKey,
-    /// Numbers per sample, where the key does not say.
+    /// Values per sample, if the key does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     width: Option<usize>,
     /// BLAKE3 of the data.
@@ -34,16 +34,17 @@ pub struct Features {
 }
 
 impl Features {
-    /// Opens a file and checks all of it. The error is a word on what is wrong.
+    /// Opens a file and checks all of it. The error says what is wrong with it.
     pub(super) fn open(path: &Path, key: &FeatureKey) -> Result<Features, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
-        // SAFETY: a file of the store is never written in place: it is made beside its name, moved there whole, and
-        // replaced or removed by name only, so what is mapped does not change.
+        // SAFETY: a file of the store is never written in place: it is created under another name,
+        // renamed when complete, and only replaced or removed by name, so mapped data never
+        // changes.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| error.to_string())?;
-        let header = map.get(..HEADER_BYTES).ok_or("its header is cut short")?;
+        let header = map.get(..HEADER_BYTES).ok_or("its header is truncated")?;
         let header = header
             .strip_prefix(MAGIC)
-            .ok_or("it does not begin as a feature file")?;
+            .ok_or("it does not begin like a feature file")?;
         let end = header
             .iter()
             .position(|&byte| byte == 0)
@@ -51,20 +52,20 @@ impl Features {
         let header: Header = serde_json::from_slice(&header[..end])
             .map_err(|error| format!("its header cannot be read ({error})"))?;
         if header.key != *key {
-            return Err("it was made for another key".into());
+            return Err("it belongs to a different key".into());
         }
         let width = key.width.or(header.width);
-        let width = width.ok_or("its header does not say how wide its rows are")?;
+        let width = width.ok_or("its header lacks the row width")?;
         let data = &map[HEADER_BYTES..];
         let expected = key.rows * width * size_of::<f32>();
         if data.len() != expected {
             return Err(format!(
-                "it should hold {expected} bytes of data, but holds {}",
+                "it should have {expected} bytes of data, but has {}",
                 data.len()
             ));
         }
         if blake3::hash(data).to_hex().as_str() != header.data_hash {
-            return Err("its data do not have the hash that its header states".into());
+            return Err("its data does not match the hash in its header".into());
         }
         Ok(Features {
             rows: key.rows,
@@ -73,12 +74,12 @@ impl Features {
         })
     }
 
-    /// How many samples.
+    /// Number of samples.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Numbers per sample.
+    /// Values per sample.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -86,8 +87,8 @@ impl Features {
     /// All rows, one after another.
     pub fn data(&self) -> &[f32] {
         let data = &self.map[HEADER_BYTES..];
-        // SAFETY: the map starts on a page and the header is a page, so the data are aligned; their length was checked
-        // when the file was opened; every bit pattern is an f32.
+        // SAFETY: the map starts on a page and the header is one page, so the data is aligned; its
+        // length was checked when the file was opened; every bit pattern is a valid f32.
         unsafe { slice::from_raw_parts(data.as_ptr().cast(), self.rows * self.width) }
     }
 
@@ -96,7 +97,7 @@ impl Features {
         &self.data()[row * self.width..][..self.width]
     }
 
-    /// Some rows as a tensor f32 `[rows, width]`: without a copy where they follow one another.
+    /// Some rows as an f32 tensor `[rows, width]`; consecutive rows are not copied.
     ///
     /// # Panics
     ///
@@ -108,7 +109,7 @@ impl Features {
             [first, ..] if consecutive => {
                 let data = &self.data()[first * self.width..(first + rows.len()) * self.width];
                 let pointer = data.as_ptr().cast_mut().cast();
-                // SAFETY: the map keeps the rows, does not move, and travels with the tensor.
+                // SAFETY: the map owns the rows, does not move, and lives as long as the tensor.
                 let tensor = unsafe {
                     Tensor::from_owner(
                         self.map.clone(),
@@ -132,12 +133,12 @@ impl Features {
     }
 }
 
-/// A file being made. Dropped before [`finish`](Self::finish), it is gone.
+/// A file that is being written. If dropped before [`finish`](Self::finish), it is removed.
 pub(super) struct FeatureWriter {
     file: PendingFile,
     hash: blake3::Hasher,
     key: FeatureKey,
-    /// That of the first block, where the key does not say.
+    /// The width of the first block, if the key does not say.
     width: Option<usize>,
     rows: usize,
 }
@@ -160,7 +161,7 @@ impl FeatureWriter {
         let width = *self.width.get_or_insert(block.width);
         assert_eq!(block.width, width, "all rows are of one width");
         let values = &block.values;
-        // SAFETY: any f32 is four bytes.
+        // SAFETY: every f32 is four initialised bytes.
         let bytes = unsafe {
             slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values.as_slice()))
         };
@@ -169,7 +170,7 @@ impl FeatureWriter {
         self.file.write_all(bytes)
     }
 
-    /// Writes the header and moves the file to its place.
+    /// Writes the header and renames the file to its final name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         assert_eq!(self.rows, self.key.rows, "every sample has one row");
         let header = serde_json::to_vec(&Header {
@@ -178,7 +179,9 @@ impl FeatureWriter {
             data_hash: self.hash.finalize().to_hex().to_string(),
         })?;
         if MAGIC.len() + header.len() > HEADER_BYTES {
-            return Err(io::Error::other("the feature key does not fit its header"));
+            return Err(io::Error::other(
+                "the feature key does not fit in the header",
+            ));
         }
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(MAGIC)?;

@@ -5,37 +5,37 @@ use serde::{Deserialize, Serialize};
 /// The output that every backbone has.
 pub const EMBEDDING: &str = "embedding";
 
-/// Everything that moves one output of a backbone on a domain. Equal keys, equal features.
+/// Everything that affects one output of a backbone on a domain: equal keys mean equal features.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureKey {
-    /// Of weights and preprocessing.
+    /// Fingerprint of the weights and preprocessing.
     pub fingerprint: String,
-    /// Of the plugin file that computes them.
+    /// Hash of the plugin file that computes them.
     pub plugin_hash: String,
-    /// The kind of device: the CPU's features and a GPU's differ in their last bits.
+    /// The kind of device: features from a CPU and a GPU differ in their last bits.
     pub device_kind: String,
-    /// The type that the backbone computes in.
+    /// The data type that the backbone computes in.
     pub dtype: String,
     /// How images are prepared.
     pub image: harness_abi::backbone::ImageInfo,
     /// The samples, in order.
     pub split_hash: String,
-    /// Size and time of the files that the samples come from.
+    /// Size and modification time of the files that the samples come from.
     pub stamp: String,
-    /// How many samples.
+    /// Number of samples.
     pub rows: usize,
-    /// Numbers per sample, where that is known before the first one is computed: it is for the embedding. A file says its
-    /// own width otherwise.
+    /// Values per sample, if known before the first sample is computed, as for the embedding.
+    /// Otherwise the file says its width.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
-    /// Which of the backbone's outputs. The embedding goes without saying, so that it keeps the digest that it had before
-    /// there were others.
+    /// Which of the backbone's outputs. Not serialised for the embedding, so that its digest stays
+    /// the same as before there were other outputs.
     #[serde(default = "embedding", skip_serializing_if = "is_embedding")]
     pub output: String,
 }
 
 impl FeatureKey {
-    /// The name of the file, without ending: a hash of the key.
+    /// The file name without extension: a hash of the key.
     pub fn digest(&self) -> String {
         let json = serde_json::to_vec(self).expect("a key is plain data");
         blake3::hash(&json).to_hex()[..32].to_owned()

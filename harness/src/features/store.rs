@@ -1,4 +1,4 @@
-//! The folder of feature files, safe for any number of processes.
+//! The folder of feature files, safe for concurrent processes.
 
 use super::file::FeatureWriter;
 use super::{FeatureKey, Features};
@@ -16,13 +16,13 @@ pub struct FeatureStore {
 /// Some samples' rows of one output: f32 `[rows, width]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
-    /// Numbers per sample.
+    /// Values per sample.
     pub width: usize,
     /// The rows, one after another.
     pub values: Vec<f32>,
 }
 
-/// Where the features of a key are, or will be.
+/// The file of a key's features, whether it exists or not.
 struct Place<'a> {
     key: &'a FeatureKey,
     digest: String,
@@ -32,9 +32,9 @@ struct Place<'a> {
 /// Where features came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The store had them.
+    /// They were in the store.
     Stored,
-    /// They were computed now.
+    /// They were computed just now.
     Computed,
 }
 
@@ -42,11 +42,11 @@ pub enum Origin {
 #[derive(Debug, thiserror::Error)]
 pub enum FeatureError<E> {
     /// The store's folder cannot be used.
-    #[error("feature cache {}: {source}; set CLBENCH_CACHE to a folder that can be written", path.display())]
+    #[error("feature cache {}: {source}; set CLBENCH_CACHE to a writable folder", path.display())]
     Store {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// They cannot be computed.
@@ -55,21 +55,23 @@ pub enum FeatureError<E> {
 }
 
 impl FeatureStore {
-    /// The store in that folder, made when it is first needed.
+    /// The store in this folder, which is created when it is first needed.
     pub fn new(folder: impl Into<PathBuf>) -> FeatureStore {
         FeatureStore {
             folder: folder.into(),
         }
     }
 
-    /// Opens the features of each key, or computes those that are not there: `compute` is told which these are, and hands
-    /// a block of each, in that order, to its second argument, again and again until all rows are there. No key stands twice.
-    /// Each file has a lock of its own: of processes that want the same one, the others wait for the first. `notice` hears a line when there is
-    /// something to say (a damaged file, a wait).
+    /// Opens the features of each key, and computes the missing ones. `compute` gets the missing
+    /// keys and a function to call repeatedly, each time with one block per missing key in the same
+    /// order, until all rows are written. `keys` must not contain duplicates.
+    ///
+    /// Each file has its own lock: if several processes need the same file, one computes it and the
+    /// others wait. `notice` is called with a message about a damaged file or a wait.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be used, or what `compute` reports; nothing half-made is left in place.
+    /// If the folder cannot be used, or if `compute` fails. No incomplete file is left behind.
     pub fn open_or_compute<E>(
         &self,
         keys: &[FeatureKey],
@@ -81,11 +83,11 @@ impl FeatureStore {
     ) -> Result<Vec<(Features, Origin)>, FeatureError<E>> {
         debug_assert!(
             (1..keys.len()).all(|i| !keys[..i].contains(&keys[i])),
-            "a process does not wait for itself"
+            "duplicate keys would make a process wait for itself"
         );
         let places: Vec<Place<'_>> = keys.iter().map(|key| self.place(key)).collect();
         let mut found: Vec<_> = places.iter().map(|place| place.stored(notice)).collect();
-        // In one order for all processes: of two that want the same files, neither holds what the other waits for.
+        // All processes lock in the same order, so two that need the same files cannot deadlock.
         let mut missing: Vec<usize> = (0..keys.len()).filter(|&i| found[i].is_none()).collect();
         missing.sort_by(|&a, &b| places[a].digest.cmp(&places[b].digest));
         if !missing.is_empty() {
@@ -94,7 +96,7 @@ impl FeatureStore {
         let (mut locks, mut waited) = (Vec::new(), false);
         for &i in &missing {
             locks.push(self.locked(&places[i], notice, &mut waited)?);
-            // Whoever held the lock may have made them in the meantime.
+            // Another process may have computed them while this one waited for the lock.
             let made = Features::open(&places[i].path, &keys[i]).ok();
             found[i] = made.map(|features| (features, Origin::Stored));
         }
@@ -109,7 +111,7 @@ impl FeatureStore {
             }
             let wanted: Vec<&FeatureKey> = missing.iter().map(|&i| &keys[i]).collect();
             compute(&wanted, &mut |blocks| {
-                assert_eq!(blocks.len(), writers.len(), "a block of each");
+                assert_eq!(blocks.len(), writers.len(), "one block per missing key");
                 let mut pairs = writers.iter_mut().zip(blocks);
                 pairs.try_for_each(|(writer, block)| writer.push(block))
             })?;
@@ -117,12 +119,15 @@ impl FeatureStore {
                 let path = &places[i].path;
                 writer.finish().map_err(unusable(path))?;
                 let features = Features::open(path, &keys[i]).map_err(|why| {
-                    unusable(path)(io::Error::other(format!("just written, but {why}")))
+                    unusable(path)(io::Error::other(format!(
+                        "damaged right after writing: {why}"
+                    )))
                 })?;
                 found[i] = Some((features, Origin::Computed));
             }
         }
-        // The locks are left to the drop of `locks`; their empty files stay, since removing them would race with a waiter.
+        // Dropping `locks` releases them. The empty lock files stay, since removing them would race
+        // with a waiting process.
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -135,7 +140,7 @@ impl FeatureStore {
         }
     }
 
-    /// Takes the lock of a file that is to be made.
+    /// Takes the lock of a file to be computed.
     fn locked<E>(
         &self,
         place: &Place<'_>,
@@ -148,7 +153,7 @@ impl FeatureStore {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 if !std::mem::replace(waited, true) {
-                    notice("another process computes these features; waiting for it");
+                    notice("another process is computing these features; waiting for it");
                 }
                 lock.lock().map_err(unusable(&path))?;
             }
@@ -157,7 +162,7 @@ impl FeatureStore {
         Ok(lock)
     }
 
-    /// Removes what a process that was killed left behind; called with the lock held.
+    /// Removes the temporary files of a killed process; called with the lock held.
     fn remove_parts(&self, digest: &str) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
@@ -171,7 +176,7 @@ impl FeatureStore {
 }
 
 impl Place<'_> {
-    /// What the store has; a damaged file is as good as none.
+    /// The stored features, if any; a damaged file counts as missing.
     fn stored(&self, notice: &dyn Fn(&str)) -> Option<(Features, Origin)> {
         if !self.path.exists() {
             return None;
@@ -180,7 +185,7 @@ impl Place<'_> {
             Ok(features) => Some((features, Origin::Stored)),
             Err(why) => {
                 notice(&format!(
-                    "features {} are damaged: {why}; computing them again",
+                    "feature file {} is damaged: {why}; recomputing it",
                     self.path.display()
                 ));
                 None
@@ -189,7 +194,7 @@ impl Place<'_> {
     }
 }
 
-/// For `map_err`: the store cannot be used at that path.
+/// For `map_err`: the error that the store cannot use this path.
 fn unusable<E>(path: &Path) -> impl FnOnce(io::Error) -> FeatureError<E> {
     let path = path.to_owned();
     move |source| FeatureError::Store { path, source }
@@ -223,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Another output of the same backbone, of which it is not known how wide it is.
+    /// Another output of the same backbone, whose width is not known in advance.
     fn tokens() -> FeatureKey {
         FeatureKey {
             width: None,
@@ -244,7 +249,7 @@ mod tests {
         Block { width, values }
     }
 
-    /// What is there, what was computed together, and what was noticed.
+    /// The features, the outputs that were computed, and the notices.
     fn open_all(
         store: &FeatureStore,
         keys: &[FeatureKey],
@@ -278,21 +283,21 @@ mod tests {
     }
 
     #[test]
-    fn the_embedding_keeps_the_digest_that_it_had_before_there_were_other_outputs() {
+    fn the_digest_of_the_embedding_never_changes() {
         const JSON: &str = r#"{"fingerprint":"f","plugin_hash":"p","device_kind":"cpu","dtype":"f32","image":{"height":8,"width":8,"resize":"stretch","filter":"bicubic"},"split_hash":"s","stamp":"t","rows":3,"width":2}"#;
         assert_eq!(key().digest(), blake3::hash(JSON.as_bytes()).to_hex()[..32]);
         assert_ne!(key().digest(), tokens().digest());
     }
 
     #[test]
-    fn features_are_computed_once_and_kept() {
+    fn features_are_computed_once_and_stored() {
         let folder = tempfile::tempdir().unwrap();
         let store = FeatureStore::new(folder.path().join("features"));
         let (features, origin, _) = open(&store, &key());
         assert_eq!((features.data(), origin), (&ROWS[..], Origin::Computed));
         let (features, origin, _) = open(&store, &key());
         assert_eq!((features.data(), origin), (&ROWS[..], Origin::Stored));
-        // Consecutive rows are the map itself, others are gathered.
+        // Consecutive rows point into the map, others are gathered.
         let tensor = features.tensor(&[1, 2]);
         assert_eq!(
             tensor.view().as_slice::<f32>().unwrap().as_ptr(),
@@ -310,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_computed_together_and_kept_apart() {
+    fn outputs_are_computed_together_and_stored_separately() {
         let folder = tempfile::tempdir().unwrap();
         let store = FeatureStore::new(folder.path());
         let both = [key(), tokens()];
@@ -325,14 +330,14 @@ mod tests {
         let (again, computed, _) = open_all(&store, &both);
         assert_eq!(computed, [""; 0]);
         assert_eq!(contents(&again), contents(&found));
-        // One that is missing is computed alone, whichever it is.
+        // If only one is missing, only that one is computed.
         for missing in &both {
             fs::remove_file(file_of(folder.path(), missing)).unwrap();
             let (found, computed, _) = open_all(&store, &both);
             assert_eq!(computed, [missing.output.as_str()]);
             assert_eq!(contents(&found), contents(&again));
         }
-        // So is one that is damaged, here beyond what its key says of it.
+        // The same goes for a damaged one.
         let path = file_of(folder.path(), &tokens());
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 4]).unwrap();
@@ -340,28 +345,28 @@ mod tests {
         assert_eq!(computed, ["tokens"]);
         assert_eq!(contents(&found), contents(&again));
         let said = format!(
-            "features {} are damaged: it should hold 36 bytes of data, but holds 32; computing them again",
+            "feature file {} is damaged: it should have 36 bytes of data, but has 32; recomputing it",
             path.display()
         );
         assert_eq!(notices, [said]);
     }
 
     #[test]
-    fn a_damaged_file_is_noticed_and_computed_again() {
+    fn a_damaged_file_is_noticed_and_recomputed() {
         type Damage = fn(&mut Vec<u8>);
         let damages: [(Damage, &str); 4] = [
             (
                 |bytes| *bytes.last_mut().unwrap() ^= 1,
-                "its data do not have the hash that its header states",
+                "its data does not match the hash in its header",
             ),
             (
                 |bytes| bytes.truncate(bytes.len() - 4),
-                "it should hold 24 bytes of data, but holds 20",
+                "it should have 24 bytes of data, but has 20",
             ),
-            (|bytes| bytes.truncate(100), "its header is cut short"),
+            (|bytes| bytes.truncate(100), "its header is truncated"),
             (
                 |bytes| bytes[..8].copy_from_slice(b"garbage!"),
-                "it does not begin as a feature file",
+                "it does not begin like a feature file",
             ),
         ];
         for (damage, why) in damages {
@@ -377,7 +382,7 @@ mod tests {
             assert_eq!(
                 notices,
                 [format!(
-                    "features {} are damaged: {why}; computing them again",
+                    "feature file {} is damaged: {why}; recomputing it",
                     path.display()
                 )]
             );
@@ -403,11 +408,11 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_want_the_same_one_computes() {
+    fn concurrent_requests_compute_each_file_once() {
         let folder = tempfile::tempdir().unwrap();
         let store = FeatureStore::new(folder.path());
         let computed = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        // Some want both outputs, some one, in either order.
+        // Some need both outputs, some only one, in either order.
         let wanted = [
             vec![key(), tokens()],
             vec![tokens(), key()],

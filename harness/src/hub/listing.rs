@@ -1,4 +1,4 @@
-//! What the hub says that a model has, and what of it a backbone reads.
+//! The files of a model on the hub, and those that a backbone reads.
 
 use serde::Deserialize;
 
@@ -12,18 +12,18 @@ pub(super) struct Listing {
     files: Vec<RepoFile>,
 }
 
-/// A file of it.
+/// A file of a model.
 #[derive(Debug, Clone, Deserialize)]
 pub struct RepoFile {
     /// Its path in the model's repository.
     #[serde(rename = "rfilename")]
     pub name: String,
-    /// Its bytes; a mirror may not say.
+    /// Its size in bytes; a mirror may not report it.
     pub size: Option<u64>,
-    /// git's own id of it.
+    /// Its git blob id.
     #[serde(rename = "blobId")]
     id: Option<String>,
-    /// For a large file.
+    /// Only for a large file.
     lfs: Option<Lfs>,
 }
 
@@ -33,7 +33,7 @@ struct Lfs {
 }
 
 impl RepoFile {
-    /// What the cache calls its content.
+    /// The name of its content in the cache.
     pub(super) fn blob(&self) -> Option<&str> {
         let name = self.sha256().or(self.id.as_deref())?;
         let plain = name.chars().all(|c| c.is_ascii_hexdigit());
@@ -56,12 +56,13 @@ const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
 
 impl Listing {
-    /// The files that the backbones `clip` and `vit` read: configuration, tokenizer, preprocessing, and weights as safetensors; small
-    /// files first. A model that has its weights in transformers' layout and in OpenCLIP's is taken in the first.
+    /// The files that the backbones `clip` and `vit` read: configuration, tokenizer, preprocessing,
+    /// and weights as safetensors; small files first. If a model has weights in both transformers'
+    /// and OpenCLIP's layout, transformers' is used.
     ///
     /// # Errors
     ///
-    /// What it has not.
+    /// What is missing.
     pub(super) fn wanted(&self) -> Result<Vec<RepoFile>, String> {
         let has = |name: &str| self.files.iter().any(|file| file.name == name);
         let shard = |name: &str| name.starts_with("model-") && name.ends_with(".safetensors");
@@ -94,13 +95,13 @@ impl Listing {
             .find(|file| !file.name.contains('/') && file.name.ends_with(".bin"));
         match pickled {
             Some(pickled) => format!(
-                "has weights as {} alone; pickled weights run code when they are opened and are not read: where its discussions offer \
-                 a conversion to safetensors, take that one (`--revision refs/pr/N`), or save it as safetensors yourself and name the \
-                 folder as `path`",
+                "has only pickled weights ({}), which clbench does not read because opening them runs code; use a conversion to \
+                 safetensors from the model's discussions (`--revision refs/pr/N`), or save it as safetensors yourself and set \
+                 `path` to the folder",
                 pickled.name
             ),
             None => format!(
-                "is no model that is read: it has neither `{CONFIG}` with `{WEIGHTS}` nor `{OPEN_CLIP_CONFIG}` with `{OPEN_CLIP_WEIGHTS}`"
+                "is not a supported model: it has neither `{CONFIG}` with `{WEIGHTS}` nor `{OPEN_CLIP_CONFIG}` with `{OPEN_CLIP_WEIGHTS}`"
             ),
         }
     }
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_model_come_the_files_that_are_read_and_no_others() {
+    fn only_the_files_that_are_read_are_fetched() {
         let openai = [
             ".gitattributes",
             "README.md",
@@ -187,7 +188,10 @@ mod tests {
     #[test]
     fn a_model_without_safetensors_is_refused() {
         let lacks = |names: &[&str]| listing(names).wanted().unwrap_err();
-        assert!(lacks(&["config.json", "pytorch_model.bin"]).contains("pytorch_model.bin alone"));
+        assert!(
+            lacks(&["config.json", "pytorch_model.bin"])
+                .contains("only pickled weights (pytorch_model.bin)")
+        );
         assert!(lacks(&["README.md"]).contains("neither `config.json`"));
     }
 }

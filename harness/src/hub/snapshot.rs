@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// The files of a model at a commit, of which some may be there.
+/// The files of a model at a commit, some of which may be in the cache.
 pub(super) struct Snapshot {
     repository: Repository,
     commit: String,
@@ -36,7 +36,8 @@ impl Snapshot {
         Some(self.repository.blobs().join(file.blob()?))
     }
 
-    /// Whether a file is there, be it as another commit's.
+    /// Whether a file is complete in the cache, possibly as part of another commit, which is then
+    /// linked.
     pub(super) fn has(&self, file: &RepoFile) -> Result<bool, HubError> {
         let whole = |path: &Path| {
             let found = fs::metadata(path).ok()?;
@@ -61,8 +62,8 @@ impl Snapshot {
         Ok(true)
     }
 
-    /// Takes away what is in a transfer's way: a link to a content that is not whole, and a part
-    /// that has too much.
+    /// Removes what would block a transfer: a link to incomplete content, and a partial file that
+    /// is too long.
     pub(super) fn clear_the_way(&self, file: &RepoFile) -> Result<(), HubError> {
         let remove = |path: &Path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
@@ -76,16 +77,16 @@ impl Snapshot {
         }
     }
 
-    /// Takes away what the transfer of a file leaves beside it.
+    /// Removes the temporary files of a transfer.
     pub(super) fn tidy(&self, file: &RepoFile) {
-        // What cannot be removed does no harm.
+        // Files that cannot be removed do no harm.
         let _ = fs::remove_file(self.repository.reference(&self.commit));
         if let Some(blob) = self.blob(file) {
             let _ = fs::remove_file(blob.with_extension("lock"));
         }
     }
 
-    /// Compares a file with what the hub says of it: its size and, for a large one, its SHA-256.
+    /// Compares a file with the hub's listing: its size and, for a large file, its SHA-256.
     pub(super) fn check(&self, file: &RepoFile) -> Result<(), String> {
         let path = self.folder.join(&file.name);
         let read = || {
@@ -99,15 +100,19 @@ impl Snapshot {
         };
         let (len, hash) = read().map_err(|error| error.to_string())?;
         if let Some(size) = file.size.filter(|size| *size != len) {
-            return Err(format!("{len} bytes, not {size}"));
+            return Err(format!("{len} bytes instead of {size}"));
         }
         match file.sha256().filter(|sha256| *sha256 != hash) {
-            Some(sha256) => Err(format!("SHA-256 {}…, not {}…", &hash[..12], &sha256[..12])),
+            Some(sha256) => Err(format!(
+                "SHA-256 {}… instead of {}…",
+                &hash[..12],
+                &sha256[..12]
+            )),
             None => Ok(()),
         }
     }
 
-    /// Takes a file away, content and link.
+    /// Removes a file, both content and link.
     pub(super) fn forget(&self, file: &RepoFile) {
         let link = self.folder.join(&file.name);
         for path in fs::canonicalize(&link).into_iter().chain([link]) {
@@ -115,7 +120,7 @@ impl Snapshot {
         }
     }
 
-    /// Lets a revision's name point to the commit.
+    /// Makes a revision's name point to the commit.
     pub(super) fn name(&self, revision: &Revision) -> Result<(), HubError> {
         if revision.as_str() == self.commit {
             return Ok(());

@@ -1,13 +1,13 @@
-//! Which metric ranks strategies, and which metrics tables show.
+//! The metric that ranks strategies, and the metrics that tables show.
 
 use super::MetricError;
 use crate::results::RunFile;
 use harness_abi::MetricInfo;
 
-/// The metric that strategies are ranked by if a scenario does not say: final average accuracy.
+/// The metric that ranks strategies if a scenario sets none: final average accuracy.
 pub const DEFAULT_RANK_BY: &str = "faa";
 
-/// The metrics that tables show if a scenario does not say.
+/// The metrics that tables show if a scenario sets none.
 pub const DEFAULT_COLUMNS: [&str; 5] = [
     "faa",
     "average-incremental-accuracy",
@@ -19,15 +19,15 @@ pub const DEFAULT_COLUMNS: [&str; 5] = [
 /// A choice among the metrics of a leaderboard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// The metric that ranks; otherwise [`DEFAULT_RANK_BY`], if it is there.
+    /// The metric that ranks; by default [`DEFAULT_RANK_BY`], if available.
     pub rank_by: Option<String>,
-    /// The metrics to show; if empty those of [`DEFAULT_COLUMNS`] that are there, and all if none
-    /// of these is.
+    /// The metrics to show. If empty, those of [`DEFAULT_COLUMNS`] that are available, or all if
+    /// none of them is.
     pub columns: Vec<String>,
 }
 
 impl Choice {
-    /// That of the scenario of a run. Writing a default down is no other choice.
+    /// The choice of a run's scenario. Spelling out the default is the same as choosing nothing.
     pub fn of(run: &RunFile) -> Choice {
         let rank_by = run.rank_by.clone();
         let columns = run.columns.clone().unwrap_or_default();
@@ -40,11 +40,12 @@ impl Choice {
         }
     }
 
-    /// The index of the metric that ranks; `None` if none was chosen and the default is not there.
+    /// The index of the metric that ranks; `None` if none was chosen and the default is not
+    /// available.
     ///
     /// # Errors
     ///
-    /// If no metric has the chosen name.
+    /// If the chosen metric is unknown.
     pub fn rank_by(&self, metrics: &[MetricInfo]) -> Result<Option<usize>, MetricError> {
         match &self.rank_by {
             Some(name) => find(metrics, name).map(Some),
@@ -56,7 +57,7 @@ impl Choice {
     ///
     /// # Errors
     ///
-    /// If no metric has a chosen name.
+    /// If a chosen metric is unknown.
     pub fn columns(&self, metrics: &[MetricInfo]) -> Result<Vec<usize>, MetricError> {
         if !self.columns.is_empty() {
             let names = self.columns.iter();
@@ -80,7 +81,7 @@ fn position(metrics: &[MetricInfo], name: &str) -> Option<usize> {
 fn find(metrics: &[MetricInfo], name: &str) -> Result<usize, MetricError> {
     position(metrics, name).ok_or_else(|| {
         let names = || metrics.iter().map(|metric| metric.name.as_str());
-        // Not `suggest`: metrics are called by the beginning of their names, `forgetting` for
+        // Not `suggest`: people write the beginning of a metric's name, such as `forgetting` for
         // `forgetting-seen`.
         let similarity = |known: &&str| strsim::jaro_winkler(name, known);
         let nearest = names().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
@@ -101,13 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_give_way_to_a_choice_and_to_what_is_there() {
+    fn defaults_apply_unless_chosen_or_unavailable() {
         let metrics = metrics();
         let infos = metrics.infos();
         let default = Choice::default();
         assert_eq!(default.rank_by(infos), Ok(Some(0)));
         assert_eq!(default.columns(infos), Ok(vec![0, 1, 2]));
-        // Metrics of somebody else's, none of them a default.
+        // Third-party metrics, none of them a default.
         let others: Vec<MetricInfo> = ["one", "two"]
             .map(|name| MetricInfo {
                 name: name.into(),
@@ -125,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_metric_is_answered_with_the_nearest() {
+    fn the_message_about_an_unknown_metric_suggests_the_nearest() {
         let chosen = Choice {
             rank_by: None,
             columns: vec!["forgeting".into()],
         };
         assert_eq!(
             chosen.columns(metrics().infos()).unwrap_err().to_string(),
-            "no metric is called `forgeting`; did you mean `forgetting-seen`?\nthis leaderboard has: faa, ci-transfer, forgetting-seen"
+            "unknown metric `forgeting`; did you mean `forgetting-seen`?\navailable metrics: faa, ci-transfer, forgetting-seen"
         );
     }
 }

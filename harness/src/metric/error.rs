@@ -11,7 +11,7 @@ pub enum MetricError {
         reason: String,
     },
     #[error(
-        "no metric is called `{name}`{}\nthis leaderboard has: {known}",
+        "unknown metric `{name}`{}\navailable metrics: {known}",
         hint(suggestion)
     )]
     Unknown {

@@ -1,4 +1,4 @@
-//! Computing metrics, wherever they come from.
+//! Computes metrics, independently of where they come from.
 
 use super::MetricError;
 use crate::results::CellRecord;
@@ -9,7 +9,8 @@ pub trait MetricSet {
     /// The metrics, in the order of their values.
     fn infos(&self) -> &[MetricInfo];
 
-    /// A value for each of them, in that order; `None` if the record lacks what the metric needs.
+    /// The value of each metric, in the same order; `None` if the record lacks what the metric
+    /// needs.
     ///
     /// # Errors
     ///
@@ -21,7 +22,7 @@ pub trait MetricSet {
 ///
 /// # Errors
 ///
-/// If a metric cannot be computed, or gives a value that is not a finite number.
+/// If a metric cannot be computed, or returns a value that is not finite.
 pub fn evaluate(
     records: &[CellRecord],
     metrics: &dyn MetricSet,
@@ -46,13 +47,17 @@ pub fn evaluate(
                 .compute(record)
                 .map_err(|reason| failure(names(), reason))?;
             if values.len() != infos.len() {
-                let reason = format!("{} values for {} metrics", values.len(), infos.len());
+                let reason = format!(
+                    "expected one value per metric ({}), but got {}",
+                    infos.len(),
+                    values.len()
+                );
                 return Err(failure(names(), reason));
             }
             for (info, value) in infos.iter().zip(&values) {
                 if let Some(value) = value.filter(|value| !value.is_finite()) {
                     let reason = format!(
-                        "{value} is not a number; a value that is not defined must be absent"
+                        "its value is {value}; a metric must return nothing where it is undefined"
                     );
                     return Err(failure(info.name.clone(), reason));
                 }
@@ -69,7 +74,7 @@ mod tests {
     use crate::results::fixture::record;
 
     #[test]
-    fn a_metric_that_gives_nan_is_an_error_that_names_the_cell() {
+    fn the_message_about_a_nan_names_the_metric_and_the_cell() {
         struct Broken(Vec<MetricInfo>);
         impl MetricSet for Broken {
             fn infos(&self) -> &[MetricInfo] {
@@ -84,7 +89,7 @@ mod tests {
             evaluate(&[record("digits", "a", 1, [80, 80])], &broken)
                 .unwrap_err()
                 .to_string(),
-            "metric `faa` of cell `digits-a-s1-0123456789ab`: NaN is not a number; a value that is not defined must be absent"
+            "metric `faa` of cell `digits-a-s1-0123456789ab`: its value is NaN; a metric must return nothing where it is undefined"
         );
     }
 }

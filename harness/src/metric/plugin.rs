@@ -1,4 +1,4 @@
-//! Metrics of plugins, as functions of cell records.
+//! Metrics from plugins, as functions of cell records.
 
 use super::{DEFAULT_RANK_BY, MetricSet};
 use crate::error::Error;
@@ -16,11 +16,12 @@ pub struct PluginMetrics {
 }
 
 impl PluginMetrics {
-    /// The files that offer the metrics of these names; with no names, of all that were found.
+    /// The files that offer the metrics with these names; without names, those of all metrics
+    /// found.
     ///
     /// # Errors
     ///
-    /// If nobody, or two files, offer one; if there is none at all.
+    /// If a metric is offered by no file or by two, or no metrics were found.
     pub fn find(
         registry: &Registry,
         names: Option<&[String]>,
@@ -33,7 +34,7 @@ impl PluginMetrics {
                 .collect(),
         };
         if names.is_empty() {
-            // The same words as for any other name that nobody offers.
+            // For the same message as about any other name that no plugin offers.
             registry.find(Kind::Metric, DEFAULT_RANK_BY, None)?;
         }
         names
@@ -45,7 +46,7 @@ impl PluginMetrics {
             .collect()
     }
 
-    /// Loads metrics, in that order.
+    /// Loads metrics, in the given order.
     ///
     /// # Errors
     ///
@@ -85,7 +86,7 @@ impl MetricSet for PluginMetrics {
     }
 }
 
-/// Row-major, −1 where there is no entry.
+/// Row-major, with −1 for absent entries.
 fn counts(matrices: &AccuracyMatrices, candidates: Matrix) -> Vec<i64> {
     let entry = |after, on| {
         let count = matrices.correct(candidates, after, on);

@@ -1,8 +1,8 @@
-//! What a strategy has to cover for a place among the others.
+//! What a strategy must cover to be ranked.
 
 use crate::id::Seed;
 
-/// The domains and seeds that were to be run: a strategy that lacks one has no overall mean and no
+/// The planned domains and seeds. A strategy that lacks one of them has no overall mean and no
 /// rank.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {

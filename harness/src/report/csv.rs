@@ -1,8 +1,9 @@
 //! The CSV files of a run; the page `columns.md` of the manual explains every column.
 //!
-//! Rows come in the order of the records. Measured values have six decimals and seconds three,
-//! always, so equal inputs give equal bytes; what is missing is an empty field. A column is a name
-//! and the function that gives its value in a row; every row begins with what made its numbers.
+//! Rows are in the order of the records. Measured values always have six decimals and seconds
+//! three, so equal inputs give equal bytes; a missing value is an empty field. A column is a name
+//! and a function that returns its value in a row; every row begins with the identity of its
+//! numbers.
 
 mod accuracy;
 mod costs;
@@ -19,7 +20,7 @@ use crate::results::{CellRecord, RunFolder};
 
 pub(super) use leaderboard::leaderboard;
 
-/// A file: its name, and what it holds.
+/// A file: its name and its content.
 type Table = (&'static str, fn(&Content<'_>) -> String);
 
 /// All files.
@@ -32,7 +33,7 @@ const TABLES: &[Table] = &[
     ("leaderboard", |content| leaderboard(content.leaderboard)),
 ];
 
-/// What the files are made of.
+/// The data that the files are made from.
 struct Content<'a> {
     records: &'a [CellRecord],
     metrics: &'a [MetricInfo],
@@ -41,12 +42,12 @@ struct Content<'a> {
     leaderboard: &'a Leaderboard,
 }
 
-/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv` and `leaderboard.csv` into a run folder, each
-/// of them whole or not at all, and gives the leaderboard.
+/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv` and `leaderboard.csv` to a run folder, each
+/// atomically, and returns the leaderboard.
 ///
 /// # Errors
 ///
-/// What keeps the leaderboard from being built, or a file from being written.
+/// If the leaderboard cannot be built, or a file cannot be written.
 pub fn write_tables(
     folder: &RunFolder,
     records: &[CellRecord],
@@ -92,7 +93,7 @@ mod tests {
         reader.records().map(|row| line(row.unwrap())).collect()
     }
 
-    /// The columns that are a file's own.
+    /// The columns that only this file has.
     pub(super) fn own_columns(csv: &str) -> String {
         let header = csv.lines().next().unwrap();
         let origin = origin().map(|(name, _)| name).join(",");
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_begins_with_what_made_it() {
+    fn every_row_begins_with_its_identity() {
         let csv = files(&cells()[..1]).remove(0).1;
         let mut lines = csv.lines();
         let header = lines.next().unwrap();
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_records_give_equal_bytes_in_all_files_whatever_they_cost() {
+    fn equal_records_give_equal_bytes_in_all_files_except_costs() {
         let mut again = cells();
         for record in &mut again {
             record.costs.wall_seconds.learn *= 3.0;

@@ -1,4 +1,4 @@
-//! What can go wrong between the cells' records and the tables.
+//! What can go wrong while tables are made.
 
 use crate::id::Seed;
 use crate::metric::MetricError;
@@ -15,13 +15,13 @@ pub enum ReportError {
         source: std::io::Error,
     },
     #[error(
-        "cell `{id}` is there twice with different results, though nothing that moves its numbers differs\na strategy's result does not \
-         depend on its seed alone; delete one of the two records, or find out why they differ"
+        "two records of cell `{id}` have different results, although nothing that affects them differs\nthe strategy depends on more \
+         than its seed; find out why, or delete one of the records"
     )]
     Ambiguous { id: String },
     #[error(
-        "cells `{first}` and `{second}` of scenario `{scenario}` share domain, split and seed {seed}, but not the class order\nthe \
-         scenario's class order was changed between two runs; delete the older records"
+        "cells `{first}` and `{second}` of scenario `{scenario}` have the same domain, split and seed {seed}, but different class \
+         orders\nthe scenario's class order was changed between two runs; delete the older records"
     )]
     ClassOrder {
         first: String,

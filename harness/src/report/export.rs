@@ -1,4 +1,4 @@
-//! The forms in which a leaderboard is written: one file each, and one line in [`EXPORTS`].
+//! The formats in which a leaderboard is written: one file each, and one line in [`EXPORTS`].
 
 mod csv;
 #[cfg(test)]
@@ -10,7 +10,7 @@ mod terminal;
 
 pub use form::Export;
 
-/// All of them; the first is the default.
+/// All formats; the first is the default.
 pub const EXPORTS: &[&dyn Export] = &[
     &terminal::Terminal,
     &csv::Csv,
@@ -18,10 +18,10 @@ pub const EXPORTS: &[&dyn Export] = &[
     &latex::Latex,
 ];
 
-/// The one for a terminal.
+/// The format for a terminal.
 pub const TERMINAL: &dyn Export = EXPORTS[0];
 
-/// The one of this name.
+/// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Export> {
     EXPORTS.iter().copied().find(|export| export.name() == name)
 }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_name_of_its_own() {
+    fn names_are_unique() {
         for export in EXPORTS {
             assert_eq!(by_name(export.name()).unwrap().summary(), export.summary());
         }

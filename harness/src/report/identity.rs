@@ -1,16 +1,15 @@
-//! What made a number: every row of every CSV begins with it.
+//! The identity of a number: what it was computed from. Every row of every CSV begins with it.
 
 use crate::results::{CellBackbone, CellRecord};
 use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use serde::Serialize;
 
-/// Split, class order, weights and plugin files behind one cell, or behind a row that sums up
-/// several.
+/// Split, class order, weights and plugin files of one cell, or of a row that summarises several.
 ///
-/// Where the cells of a row differ in a hash, as class orders do when they follow the seed, the row
-/// has `combined:` and a hash of theirs. Where they differ in a name or version, it has them all,
-/// joined by `+`.
+/// If the cells of a row differ in a hash, as class orders do when they follow the seed, the row
+/// has `combined:` and a hash of their hashes. If they differ in a name or version, it has all of
+/// them, joined by `+`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The scenario's name.
@@ -35,13 +34,13 @@ pub struct Identity {
     pub plugin_version: String,
     /// Hash of its file.
     pub plugin_hash: String,
-    /// Hash of everything else that moves the numbers: parameters, backbones, threads, device,
-    /// dtype, augmentation.
+    /// Hash of everything else that affects the numbers: parameters, backbones, threads, device,
+    /// data type, augmentation.
     pub settings: String,
 }
 
 impl Identity {
-    /// Of one cell or of several, in the order of their seeds.
+    /// The identity of one cell or of several, in the order of their seeds.
     pub fn of(cells: &[&CellRecord]) -> Self {
         let per_backbone = |field: fn(&CellBackbone) -> &str| {
             move |record: &CellRecord| -> String {
@@ -68,10 +67,10 @@ impl Identity {
     }
 }
 
-/// Twelve hex digits for all that moves a cell's numbers apart from domain and seed.
+/// Twelve hex digits that cover everything that affects a cell's numbers except domain and seed.
 ///
-/// What a strategy merely declares (what it keeps, its number of parameters) follows from it and is
-/// left out.
+/// What a strategy declares (what it keeps, its number of parameters) follows from that and is left
+/// out.
 pub(super) fn settings(record: &CellRecord) -> String {
     #[derive(Serialize)]
     struct Settings<'a> {

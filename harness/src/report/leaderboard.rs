@@ -1,4 +1,4 @@
-//! The leaderboard: means over seeds and domains, and who stands where.
+//! The leaderboard: means over seeds and domains, and ranks.
 
 use super::ReportError;
 use super::coverage::Coverage;
@@ -9,24 +9,25 @@ use super::standing::Section;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::CellRecord;
 
-/// All strategies against each other, per domain and over domains.
+/// A comparison of all strategies, per domain and over domains.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leaderboard {
     /// The metrics, in the order of [`Entry::scores`](super::Entry::scores).
     pub metrics: Vec<MetricInfo>,
     /// The indices of the metrics that tables show.
     pub columns: Vec<usize>,
-    /// The domains in the order of the records, then the means over domains.
+    /// The domains in the order of the records, followed by the means over domains.
     pub sections: Vec<Section>,
 }
 
 impl Leaderboard {
-    /// Computes the metrics of every record and sums them up. Without a coverage, what the records
-    /// of a scenario cover together is taken for it.
+    /// Computes the metrics of every record and aggregates them. By default, the coverage is what
+    /// the records of a scenario cover together.
     ///
     /// # Errors
     ///
-    /// If a metric cannot be computed, a chosen one is not there, or records contradict each other.
+    /// If a metric cannot be computed, a chosen metric is unknown, or records contradict each
+    /// other.
     pub fn build(
         records: &[CellRecord],
         metrics: &dyn MetricSet,
@@ -37,7 +38,7 @@ impl Leaderboard {
         Self::of_values(records, metrics.infos(), &values, choice, coverage)
     }
 
-    /// The same of values that are there.
+    /// The same, from values that are already computed.
     pub(super) fn of_values(
         records: &[CellRecord],
         metrics: &[MetricInfo],
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn equals_share_a_rank_and_upper_bounds_have_none() {
+    fn equal_means_share_a_rank_and_joint_runs_have_none() {
         let board = build(&[
             record("digits", "d", 1, [10, 10]),
             record("digits", "b", 1, [70, 80]),
@@ -111,13 +112,13 @@ mod tests {
             blind("digits", "c", 1, [80, 70]),
             record("digits", "a", 1, [80, 90]),
         ]);
-        use Standing::{Ranked, UpperBound};
+        use Standing::{Ranked, Reference};
         assert_eq!(
             standings(&board.sections[0]),
             [
                 ("d", Ranked(4), Some(10.0)),
                 ("b", Ranked(2), Some(75.0)),
-                ("joint", UpperBound, Some(99.0)),
+                ("joint", Reference, Some(99.0)),
                 ("c", Ranked(2), Some(75.0)),
                 ("a", Ranked(1), Some(85.0)),
             ]
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn overall_takes_each_seeds_mean_over_domains_first() {
+    fn overall_averages_each_seed_over_domains_first() {
         let board = build(&[
             record("near", "a", 1, [80, 80]),
             record("near", "a", 2, [90, 90]),
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_lacks_a_seed_or_a_domain_has_no_overall_mean_and_no_rank() {
+    fn a_strategy_that_lacks_a_seed_or_a_domain_has_no_overall_mean_and_no_rank() {
         let records = [
             record("near", "a", 1, [80, 80]),
             record("near", "a", 2, [80, 80]),
@@ -178,7 +179,7 @@ mod tests {
                 ("c", lacks("lacks seed 1 of near"), None),
             ]
         );
-        // What was planned and failed everywhere is lacking too.
+        // A planned domain or seed that failed everywhere counts as lacking too.
         let coverage = Coverage {
             domains: ["near", "far", "lost"].map(String::from).to_vec(),
             seeds: vec![Seed(1), Seed(2), Seed(3)],
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn another_split_is_another_section() {
+    fn a_different_split_gets_a_separate_section() {
         let mut limited = record("digits", "b", 1, [99, 99]);
         limited.cell.stream.domains[0].split_hash = "small-split".into();
         limited.cell.stream.limit = NonZeroUsize::new(5);
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn two_scenarios_meet_where_they_learned_the_same_stream() {
+    fn two_scenarios_share_a_section_if_they_learned_the_same_stream() {
         let other = |mut record: CellRecord, order: &str| {
             record.cell.scenario = "other".into();
             record.stream.class_order_digest = order.into();
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_are_another_row() {
+    fn different_settings_get_a_separate_row() {
         let mut longer = record("digits", "a", 2, [90, 90]);
         longer.cell.strategy.parameters = serde_json::json!({"epochs": 50});
         let board = build(&[record("digits", "a", 1, [80, 80]), longer]);
@@ -257,15 +258,15 @@ mod tests {
         };
         assert_eq!(
             message(&record("digits", "a", 1, [81, 80])),
-            "cell `digits-a-s1-0123456789ab` is there twice with different results, though nothing that moves its numbers differs\n\
-             a strategy's result does not depend on its seed alone; delete one of the two records, or find out why they differ"
+            "two records of cell `digits-a-s1-0123456789ab` have different results, although nothing that affects them differs\n\
+             the strategy depends on more than its seed; find out why, or delete one of the records"
         );
         let mut reversed = record("digits", "b", 1, [80, 80]);
         reversed.stream.class_order_digest = "reversed".into();
         assert_eq!(
             message(&reversed),
-            "cells `digits-a-s1-0123456789ab` and `digits-b-s1-0123456789ab` of scenario `quick` share domain, split and seed 1, but not \
-             the class order\nthe scenario's class order was changed between two runs; delete the older records"
+            "cells `digits-a-s1-0123456789ab` and `digits-b-s1-0123456789ab` of scenario `quick` have the same domain, split and seed 1, \
+             but different class orders\nthe scenario's class order was changed between two runs; delete the older records"
         );
     }
 

@@ -1,8 +1,8 @@
-//! How tables write what a cell holds.
+//! How tables write numbers and lists.
 
 use harness_abi::Keeps;
 
-/// With so many decimals, and no sign before a zero: −0.0 and a rounded −1e-9 print as 0.
+/// A number with `count` decimals, and no sign before a zero: −0.0 and a rounded −1e-9 print as 0.
 pub(super) fn decimals(number: f64, count: usize) -> String {
     let text = format!("{number:.count$}");
     match text.strip_prefix('-') {
@@ -11,7 +11,7 @@ pub(super) fn decimals(number: f64, count: usize) -> String {
     }
 }
 
-/// `nothing` for nothing: it is known, not missing.
+/// What a strategy keeps. An empty list prints as `nothing`, since it is known, not missing.
 pub(super) fn keeps(kept: &[Keeps]) -> String {
     match kept {
         [] => "nothing".to_owned(),

@@ -1,12 +1,12 @@
-//! Who stands where: ranks and best values.
+//! Ranks and best values.
 
 use super::standing::{Entry, Score, Section, Standing};
 use crate::metric::MetricInfo;
 
 /// Ranks the competitors by the metric with this index, and marks the best values among them.
 ///
-/// Values that print the same in the CSV are equal: the order in which a mean was summed must not
-/// decide a rank.
+/// Values that print the same in the CSV count as equal: the order of summation must not decide a
+/// rank.
 pub(super) fn judged(
     mut section: Section,
     metrics: &[MetricInfo],
@@ -49,7 +49,7 @@ pub(super) fn judged(
     section
 }
 
-/// The mean in millionths, larger for better.
+/// The mean in millionths, negated if lower is better.
 fn key(score: &Score, metric: &MetricInfo) -> Option<i64> {
     match score {
         Score::Measured { summary, .. } => {

@@ -1,5 +1,5 @@
-//! The rows of a leaderboard: cells of one strategy that differ in their seeds alone, and their
-//! sums over seeds and domains.
+//! The rows of a leaderboard: cells of one strategy that differ only in their seeds, and their
+//! means over seeds and domains.
 
 use super::ReportError;
 use super::coverage::Coverage;
@@ -15,7 +15,7 @@ use crate::stream::Augmentation;
 use harness_abi::Matrix;
 use std::collections::BTreeMap;
 
-/// The cells of one strategy row in one place, all made with the same settings.
+/// The cells of one strategy row in one place, all with the same settings.
 pub(super) struct Row<'a> {
     unit: usize,
     name: &'a str,
@@ -24,7 +24,7 @@ pub(super) struct Row<'a> {
     cells: BTreeMap<Seed, usize>,
 }
 
-/// What a leaderboard is made of: records, and the values of these metrics for each of them.
+/// The data that a leaderboard is made from: records, and the values of the metrics for each.
 pub(super) struct Source<'a> {
     pub(super) records: &'a [CellRecord],
     pub(super) metrics: &'a [MetricInfo],
@@ -99,7 +99,7 @@ impl<'a> Source<'a> {
         let section = |(covered, members): (Vec<usize>, Vec<usize>)| {
             let first = |place: usize| &self.first(&places[place][0]).cell.stream;
             let domains: Vec<String> = covered.iter().map(|&p| first(p).name.clone()).collect();
-            // The first row of each strategy stands for all that it has in these places.
+            // The first row of each strategy represents all of its rows in these places.
             let mut heads: Vec<&Row<'a>> = Vec::new();
             for row in covered.iter().flat_map(|&place| &places[place]) {
                 if members.contains(&row.unit) && !heads.iter().any(|head| same_row(head, row)) {
@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
         groups.into_iter().map(section).collect()
     }
 
-    /// `found` has, for each domain, the strategy's rows there: one, if all is well.
+    /// `found` has the strategy's rows on each domain, which should be one.
     fn overall_entry(
         &self,
         label: String,
@@ -240,7 +240,7 @@ impl<'a> Source<'a> {
             trials: strategy.trials,
             seeds,
             standing: match lacking {
-                _ if strategy.regime == Regime::Joint => Standing::UpperBound,
+                _ if strategy.regime == Regime::Joint => Standing::Reference,
                 Some(lacking) => Standing::Incomplete(lacking),
                 None => Standing::Unranked,
             },
@@ -258,7 +258,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Whether two rows are one line of the scenario, whatever the settings.
+/// Whether two rows are the same line of the scenario, ignoring settings.
 fn same_row(one: &Row<'_>, other: &Row<'_>) -> bool {
     (one.unit, one.name, &one.backbones) == (other.unit, other.name, &other.backbones)
 }
@@ -274,8 +274,8 @@ fn lacking_seeds(row: &Row<'_>, coverage: &Coverage) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("lacks seed{plural} {}", lacking.join(", ")))
 }
 
-/// The strategy's row; with backbone, scenario and settings only where others of that name differ
-/// in them.
+/// The name of the strategy's row, with backbone, scenario and settings only if rows of the same
+/// name differ in them.
 fn label<'r, 'a: 'r>(
     row: &Row<'a>,
     rows: impl IntoIterator<Item = &'r Row<'a>>,

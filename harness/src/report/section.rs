@@ -1,4 +1,4 @@
-//! Which cells are comparable: the sections of a leaderboard.
+//! The sections of a leaderboard, which contain comparable cells.
 //!
 //! Cells share a section if they learned the same tasks of the same split in the same class order.
 //! A class order may follow the seed, so it is compared seed by seed.
@@ -9,10 +9,10 @@ use crate::id::Seed;
 use crate::results::CellRecord;
 use std::collections::BTreeMap;
 
-/// The cells that one run has made: of one scenario, under the same `--limit` and `--validation`.
+/// The cells of one run: one scenario with the same `--limit` and `--validation`.
 pub(super) struct Unit<'a> {
     pub(super) scenario: &'a str,
-    /// The domains and seeds that a strategy needs for a place among the others.
+    /// The domains and seeds that a strategy needs to be ranked.
     pub(super) coverage: Coverage,
     members: Vec<usize>,
 }
@@ -23,8 +23,8 @@ pub(super) struct Place {
     pub(super) members: Vec<(usize, usize)>,
 }
 
-/// Sorts records into units, and these into places. Unless it is given, a unit's coverage is what
-/// its records cover together.
+/// Groups records into units, and these into places. By default, a unit's coverage is what its
+/// records cover together.
 pub(super) fn sort<'a>(
     records: &'a [CellRecord],
     coverage: Option<&Coverage>,
@@ -89,7 +89,7 @@ pub(super) fn sort<'a>(
 /// Domain, split hash, task sizes.
 type Base<'a> = (&'a str, &'a str, &'a [u32]);
 
-/// The members by base, in the order in which bases first occur.
+/// The members by base, in order of first occurrence.
 fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, Vec<usize>)> {
     let mut groups: Vec<(Base<'a>, Vec<usize>)> = Vec::new();
     for &member in members {
@@ -104,7 +104,7 @@ fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, V
     groups
 }
 
-/// Each seed's class order; within one scenario there can be only one.
+/// Each seed's class order; a scenario can only have one per seed.
 fn class_orders(
     records: &[CellRecord],
     members: &[usize],

@@ -1,5 +1,4 @@
-//! What a leaderboard says: sections of entries that can be compared, each entry with a place and
-//! scores.
+//! The content of a leaderboard: sections of comparable entries, each with a standing and scores.
 
 use super::identity::Identity;
 use super::statistics::Summary;
@@ -15,9 +14,9 @@ use std::num::NonZeroUsize;
 pub struct Section {
     /// What the numbers are about.
     pub scope: Scope,
-    /// Samples per class, where `--limit` was given.
+    /// Samples per class, if `--limit` was given.
     pub limit: Option<NonZeroUsize>,
-    /// The part of the training data that was tested on, where `--validation` was given.
+    /// The part of the training data used for testing, if `--validation` was given.
     pub validation: Option<f64>,
     /// One per strategy, in the order of the records.
     pub entries: Vec<Entry>,
@@ -35,7 +34,7 @@ pub enum Scope {
         /// Number of tasks.
         tasks: usize,
     },
-    /// The mean over domains, of each seed first.
+    /// The mean over domains, taken for each seed first.
     Overall {
         /// Their names.
         domains: Vec<String>,
@@ -55,24 +54,23 @@ impl Scope {
 /// One strategy in a section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The strategy's row, and what tells it from others of that name in the section.
+    /// The strategy's row, with whatever distinguishes it from others of that name in the section.
     pub label: String,
-    /// What made the numbers.
+    /// What the numbers were computed from.
     pub identity: Identity,
-    /// Sequential, or the joint upper bound.
+    /// Sequential or joint.
     pub regime: Regime,
-    /// What became of the images that it was trained on, where something did; one per way that its
-    /// cells have.
+    /// The augmentations of its training images, without duplicates; empty if there was none.
     pub augmentations: Vec<Augmentation>,
     /// What it keeps of past data.
     pub keeps: Vec<Keeps>,
-    /// How it departs from the method as published.
+    /// How it differs from the published method.
     pub adaptation: Option<String>,
     /// Whether it can score classes that it has not learned yet.
     pub scores_unseen: bool,
     /// Whether its prediction for an image depends on the batch.
     pub batch_dependent: bool,
-    /// The most that any of its cells has.
+    /// Number of trainable parameters: the maximum over its cells.
     pub trainable_parameters: u64,
     /// Where its parameters come from.
     pub provenance: Option<Provenance>,
@@ -80,20 +78,20 @@ pub struct Entry {
     pub trials: Option<u32>,
     /// The seeds that it was run with.
     pub seeds: Vec<Seed>,
-    /// Its place.
+    /// Its rank, or why it has none.
     pub standing: Standing,
     /// One per metric.
     pub scores: Vec<Score>,
 }
 
-/// An entry's place among the others.
+/// An entry's rank, or why it has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// From 1; equals share a rank, and the next one counts them.
+    /// From 1. Equal entries share a rank, and the next rank counts all of them.
     Ranked(u32),
-    /// A joint run: no competitor.
-    UpperBound,
-    /// It lacks something that the others have.
+    /// A joint run: a reference, not a competitor.
+    Reference,
+    /// It lacks a domain or a seed.
     Incomplete(String),
     /// The metric that ranks has no value.
     Unranked,
@@ -102,23 +100,23 @@ pub enum Standing {
 /// An entry's result in one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Score {
-    /// Over the entry's seeds.
+    /// A value over the entry's seeds.
     Measured {
         /// Mean and spread.
         summary: Summary,
         /// Whether no competitor of the section is better.
         best: bool,
     },
-    /// There is none.
+    /// No value.
     Absent(Absence),
 }
 
 /// Why there is no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absence {
-    /// A joint run learns once: nothing is yet to come, nothing can be forgotten.
+    /// A joint run learns everything at once, so it has no future tasks and cannot forget.
     Joint,
-    /// The metric needs predictions among classes that the strategy has not seen.
+    /// The metric needs predictions over classes that the strategy has not seen.
     CannotScoreUnseen,
     /// The accuracy matrix lacks an entry that the metric needs.
     Undefined,

@@ -1,22 +1,22 @@
-//! Mean, spread and confidence over a handful of seeds.
+//! Mean, standard deviation and confidence interval over a few seeds.
 
 use std::f64::consts::FRAC_PI_2;
 
-/// What a few values, one per seed, say about their mean.
+/// Summary statistics of a few values, one per seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// How many values.
+    /// Number of values.
     pub n: u64,
     /// Their mean.
     pub mean: f64,
     /// Sample standard deviation, with n − 1 in the denominator; absent for one value.
     pub std: Option<f64>,
-    /// Student's t 95 % confidence interval of the mean, (low, high); absent for one value.
+    /// 95 % confidence interval of the mean by Student's t, (low, high); absent for one value.
     pub ci95: Option<(f64, f64)>,
 }
 
 impl Summary {
-    /// `None` for no values.
+    /// The summary of `values`; `None` if there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
         if values.is_empty() {
             return None;
@@ -40,11 +40,11 @@ impl Summary {
     }
 }
 
-/// The t for which a Student-t variable of `df` ≥ 1 degrees of freedom lies in [−t, t] with
+/// The t for which a Student-t variable with `df` ≥ 1 degrees of freedom is in [−t, t] with
 /// probability 0.95.
 ///
-/// Bisection on the angle θ = atan(t/√df), in which the probability is a finite sum for every whole
-/// `df`.
+/// Bisection on the angle θ = atan(t/√df), in which the probability is a finite sum for every
+/// integer `df`.
 fn t_quantile_95(df: u64) -> f64 {
     let (mut low, mut high) = (0.0, FRAC_PI_2);
     // 60 halvings of π/2 are below the spacing of doubles around any θ that occurs here.
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn students_t_is_that_of_the_printed_tables() {
-        // Two-sided 95 %, as any table has them, to nine digits.
+    fn students_t_matches_printed_tables() {
+        // Two-sided 95 %, to nine decimals.
         for (df, t) in [
             (1, 12.706204736),
             (2, 4.302652730),

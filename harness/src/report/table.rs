@@ -1,8 +1,8 @@
-//! A table for people, before it takes the form of a terminal, Markdown or LaTeX.
+//! A table for people, before it is written for a terminal, in Markdown or in LaTeX.
 //!
-//! One table per section: a line per strategy, best first; a column per chosen metric. Upper bounds
-//! stand below, unranked. What is absent is a dash with a note that says why; nothing in a table is
-//! left to be guessed.
+//! One table per section: a line per strategy, best first, and a column per chosen metric. Joint
+//! runs come last, unranked: they are a reference. An absent value is a dash with a note that says
+//! why.
 
 use super::leaderboard::Leaderboard;
 use super::number::{decimals, joined, keeps};
@@ -11,17 +11,17 @@ use crate::id::Seed;
 use crate::metric::MetricInfo;
 use crate::stream::Augmentation;
 
-/// The mean over one domain is that domain again.
+/// Whether a section repeats another: the mean over one domain equals that domain.
 fn repeats(section: &Section) -> bool {
     matches!(&section.scope, Scope::Overall { domains } if domains.len() == 1)
 }
 
-/// The content of a table, format aside.
+/// The content of a table, independent of the format.
 pub(super) struct Table {
     pub(super) title: String,
     pub(super) columns: Vec<Column>,
     pub(super) competitors: Vec<Line>,
-    pub(super) upper_bounds: Vec<Line>,
+    pub(super) references: Vec<Line>,
     /// Numbered from 1.
     pub(super) notes: Vec<String>,
     pub(super) footer: Vec<String>,
@@ -36,7 +36,7 @@ pub(super) struct Column {
 pub(super) struct Line {
     pub(super) rank: Option<u32>,
     pub(super) strategy: String,
-    /// Numbers of notes on the strategy as a whole.
+    /// Numbers of the notes on the strategy as a whole.
     pub(super) notes: Vec<usize>,
     pub(super) keeps: String,
     pub(super) cells: Vec<Field>,
@@ -48,7 +48,7 @@ pub(super) enum Field {
         std: Option<String>,
         best: bool,
     },
-    /// With the number of the note that says why.
+    /// The number of the note that says why.
     Absent(usize),
 }
 
@@ -66,24 +66,24 @@ impl Table {
         let columns = &leaderboard.columns;
         let mut notes = Notes::default();
         let mut entries: Vec<&Entry> = section.entries.iter().collect();
-        // Stable: equals stay in the order of the scenario.
+        // Stable: equal entries stay in the order of the scenario.
         entries.sort_by_key(|entry| match entry.standing {
             Standing::Ranked(rank) => (0, rank),
             Standing::Unranked => (1, 0),
             Standing::Incomplete(_) => (2, 0),
-            Standing::UpperBound => (3, 0),
+            Standing::Reference => (3, 0),
         });
         let alike = augmentations(section);
-        let (mut competitors, mut upper_bounds) = (Vec::new(), Vec::new());
+        let (mut competitors, mut references) = (Vec::new(), Vec::new());
         for entry in entries {
             let mut line = Line::of(entry, columns, &mut notes);
             if alike.is_none() && !entry.augmentations.is_empty() {
                 let trained_on = joined(&entry.augmentations, ", ");
                 line.notes
-                    .push(notes.number(&format!("trained on images after {trained_on}")));
+                    .push(notes.number(&format!("trained with {trained_on}")));
             }
             match entry.standing {
-                Standing::UpperBound => upper_bounds.push(line),
+                Standing::Reference => references.push(line),
                 _ => competitors.push(line),
             }
         }
@@ -99,7 +99,7 @@ impl Table {
                 .map(|&index| column(&leaderboard.metrics[index]))
                 .collect(),
             competitors,
-            upper_bounds,
+            references,
             notes: notes.0,
             footer: footer(section),
         }
@@ -113,10 +113,10 @@ impl Line {
         match &entry.standing {
             Standing::Ranked(number) => rank = Some(*number),
             Standing::Incomplete(lacking) => own.push(notes.number(lacking)),
-            Standing::UpperBound | Standing::Unranked => {}
+            Standing::Reference | Standing::Unranked => {}
         }
         if entry.batch_dependent {
-            own.push(notes.number("its prediction for an image depends on the batch"));
+            own.push(notes.number("predictions depend on the batch"));
         }
         if let Some(adaptation) = &entry.adaptation {
             own.push(notes.number(&format!("an adaptation: {adaptation}")));
@@ -139,7 +139,7 @@ impl Line {
     }
 }
 
-/// Each note once, numbered in the order of first use.
+/// The distinct notes, numbered in order of first use.
 #[derive(Default)]
 struct Notes(Vec<String>);
 
@@ -157,7 +157,7 @@ impl Notes {
     }
 }
 
-/// The domain; with its split where another section has a domain of that name.
+/// The domain's name, with its split if another section has a domain of the same name.
 fn title(leaderboard: &Leaderboard, section: &Section) -> String {
     match &section.scope {
         Scope::Overall { domains } => {
@@ -202,11 +202,11 @@ fn footer(section: &Section) -> Vec<String> {
             short(split_hash)
         ),
         Scope::Overall { .. } if spread.is_empty() => seeds,
-        Scope::Overall { .. } => format!("{seeds}, each seed's mean over domains first"),
+        Scope::Overall { .. } => format!("{seeds} of each seed's mean over domains"),
     }];
     if let Some(augmentations @ [_, ..]) = augmentations(section) {
         lines.push(format!(
-            "images that are trained on: {}; cached features are of the plain ones",
+            "training images: {}; cached features: plain images",
             joined(augmentations, ", ")
         ));
     }
@@ -217,21 +217,21 @@ fn footer(section: &Section) -> Vec<String> {
     }
     if let Some(validation) = section.validation {
         lines.push(format!(
-            "--validation {validation}: tested on that part of the training data; not comparable with test results"
+            "--validation {validation}: tested on this part of the training data; not comparable with test results"
         ));
     }
     lines
 }
 
-/// What became of the images that were trained on, if it is the same for all entries; entries of
-/// several scenarios may differ in it.
+/// The augmentation of training images, if it is the same for all entries; entries of different
+/// scenarios may differ.
 fn augmentations(section: &Section) -> Option<&[Augmentation]> {
     let mut all = section.entries.iter().map(|entry| &entry.augmentations[..]);
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
 }
 
-/// Enough of a hash to tell two apart.
+/// The first digits of a hash, enough to distinguish two.
 fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }

@@ -1,4 +1,4 @@
-//! JSON with one way to write it: keys sorted, no spaces.
+//! Canonical JSON: keys sorted, no spaces.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,7 +1,8 @@
-//! A cell: one stream, one strategy, one seed. The unit that is run, resumed and sent elsewhere.
+//! A cell: one stream, one strategy, one seed. The unit that is run, resumed and sent to other
+//! machines.
 //!
-//! It says what is computed, and nothing about where files lie on one machine, so records can carry
-//! it anywhere. Where a machine keeps the files is said by the plan, beside it.
+//! It says what is computed, but not where a machine's files are, so records are portable. The plan
+//! adds the paths.
 
 use super::canonical::canonical;
 use crate::id::Seed;
@@ -12,48 +13,45 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 
-/// The first word of what an id is a hash of. It changes only if equal content is to get another
-/// id.
+/// Part of the content that an id hashes. Changed only to give equal content a new id.
 const ID_FORMAT: u32 = 1;
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
-    /// `<stream>-<strategy>-s<seed>-<12 hex>`: the hash is of all that moves the cell's numbers.
+    /// `<stream>-<strategy>-s<seed>-<12 hex>`: the hash covers what affects the cell's numbers.
     pub id: String,
     /// The scenario's name.
     pub scenario: String,
     /// What is learned.
     pub stream: CellStream,
-    /// On which frozen models, in the strategy's order; empty for a strategy that uses none.
+    /// The frozen models, in the strategy's order; empty for a strategy that uses none.
     pub backbones: Vec<CellBackbone>,
     /// How it is learned.
     pub strategy: CellStrategy,
-    /// Decides the class order, where that follows the seed, and all random numbers of the
-    /// strategy.
+    /// Decides the class order, if that follows the seed, and all random numbers of the strategy.
     pub seed: Seed,
-    /// Threads of one operation.
+    /// Threads per operation.
     pub threads: u32,
-    /// Where to compute: `cpu`, `cuda:0`, …
+    /// The device to compute on: `cpu`, `cuda:0`, …
     pub device: String,
 }
 
-/// What a cell learns: domains, cut into tasks.
+/// What a cell learns: domains, divided into tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellStream {
-    /// Its name in the scenario; that of its domain.
+    /// Its name in the scenario, which is that of its domain.
     pub name: String,
-    /// What it is cut from. Scenarios can name one domain; the format has room for more.
+    /// Its domains. Scenarios can only name one; the format allows more.
     pub domains: Vec<CellDomain>,
-    /// How it is cut.
+    /// How it is divided into tasks.
     pub spec: StreamSpec,
     /// Samples per class, if `--limit` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
-    /// The part of the training data that stands in for the test split, if `--validation` was
-    /// given.
+    /// The part of the training data that replaces the test split, if `--validation` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
 }
@@ -67,7 +65,7 @@ pub struct CellDomain {
     /// Hash of the ordered list of (relative name, class, train or test): the same on every
     /// machine.
     pub split_hash: String,
-    /// The sentences that turn its class names into text.
+    /// The prompt templates that turn its class names into text.
     pub templates: Vec<String>,
 }
 
@@ -86,7 +84,7 @@ pub struct CellBackbone {
     pub parameters: Value,
     /// Hash of its weights and preprocessing.
     pub fingerprint: String,
-    /// The number type that it computes in, such as `f32`.
+    /// The data type that it computes in, such as `f32`.
     pub dtype: String,
 }
 
@@ -94,24 +92,24 @@ pub struct CellBackbone {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellStrategy {
-    /// The row of the scenario and of the leaderboard.
+    /// The name of its row in the scenario and the leaderboard.
     pub row: String,
-    /// What tables call the row, if not by its name. Scenarios cannot say this yet.
+    /// What tables call the row, if not by its name. Scenarios cannot set this yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Its name in the plugin; several rows may use one strategy with other parameters.
+    /// Its name in the plugin; several rows may use one strategy with different parameters.
     #[serde(rename = "use")]
     pub use_: String,
     /// The plugin that it comes from.
     pub plugin: PluginId,
     /// Task after task, or all at once.
     pub regime: Regime,
-    /// The parameters that the scenario gives it; the plugin's defaults stand for all others.
+    /// The parameters that the scenario sets; all others have the plugin's defaults.
     pub parameters: Value,
     /// Where the parameters come from, if the scenario says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
-    /// How many settings were tried, if they were tuned.
+    /// How many settings were tried, if the parameters were tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<u32>,
 }
@@ -121,15 +119,15 @@ impl CellStream {
     ///
     /// # Panics
     ///
-    /// If it has none, which neither a plan nor a record that was read has.
+    /// If it has none, which cannot be in a plan or a record that was read.
     pub fn domain(&self) -> &CellDomain {
         &self.domains[0]
     }
 }
 
 impl Cell {
-    /// The id that belongs to the cell's content. Not in it: the plugin's file (a record that
-    /// another file made is stale, not another cell), what tables call the row, metrics.
+    /// The id that matches the cell's content. It does not depend on the plugin's file (a record
+    /// made by a different file is stale, not another cell), the label in tables, or metrics.
     pub fn proper_id(&self) -> String {
         let backbones: Vec<_> = self
             .backbones
@@ -171,7 +169,7 @@ impl Cell {
         )
     }
 
-    /// For people: stream, strategy, seed.
+    /// A readable title: stream, strategy, seed.
     pub fn title(&self) -> String {
         format!(
             "{} · {} · seed {}",
@@ -179,21 +177,21 @@ impl Cell {
         )
     }
 
-    /// The number type that it computes in: its first backbone's.
+    /// The data type that it computes in, which is that of its first backbone.
     pub fn dtype(&self) -> &str {
         self.backbones
             .first()
             .map_or("f32", |backbone| &backbone.dtype)
     }
 
-    /// The plugin files that make its numbers: the backbones', then the strategy's.
+    /// The plugin files that compute it: the backbones', then the strategy's.
     pub fn plugins(&self) -> impl Iterator<Item = &PluginId> {
         let backbones = self.backbones.iter().map(|backbone| &backbone.plugin);
         backbones.chain([&self.strategy.plugin])
     }
 }
 
-/// A name as part of a file's name.
+/// A name in a form that file names can contain.
 fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars() {
@@ -202,7 +200,7 @@ fn slug(name: &str) -> String {
         } else if !slug.ends_with('-') {
             slug.push('-');
         }
-        // Longer names are told apart by the hash.
+        // The hash distinguishes longer names.
         if slug.len() == 60 {
             break;
         }
@@ -217,7 +215,7 @@ mod tests {
     use crate::stream::{Augmentation, Tasks};
 
     #[test]
-    fn the_id_follows_what_moves_the_numbers_and_nothing_else() {
+    fn the_id_depends_only_on_what_affects_the_numbers() {
         let mut cell = record("digits", "linear[lr=0.1, \"é\"]", 1992, [90, 70]).cell;
         cell.id = cell.proper_id();
         assert!(

@@ -13,12 +13,12 @@ pub enum ResultsError {
         source: std::io::Error,
     },
     #[error(
-        "cell record `{}` is damaged: {reason}\ndelete the file and run the scenario again: only this cell is computed anew",
+        "cell record `{}` is damaged: {reason}\ndelete the file and run the scenario again; only this cell is recomputed",
         path.display()
     )]
     Damaged { path: PathBuf, reason: String },
     #[error(
-        "cell record `{}` has format {found}, and this clbench reads format {supported}: run the scenario again to replace it, or \
+        "cell record `{}` has format {found}, but this clbench reads format {supported}; run the scenario again to replace it, or \
          read it with the clbench that wrote it",
         path.display()
     )]
@@ -33,7 +33,7 @@ pub enum ResultsError {
         error: serde_json::Error,
     },
     #[error(
-        "`{}` holds no cell records: expected `cells/<id>.json` in it\nname a folder that `clbench run` has written, such as \
+        "no cell records found in `{}` (expected `cells/<id>.json`)\nname a folder that `clbench run` wrote, such as \
          `results/runs/<scenario>`",
         dir.display()
     )]
@@ -41,7 +41,7 @@ pub enum ResultsError {
 }
 
 impl ResultsError {
-    /// For `map_err`: `path` cannot be written.
+    /// For `map_err`: the error that `path` cannot be written.
     pub(super) fn unwritten(path: &Path) -> impl FnOnce(std::io::Error) -> ResultsError {
         let path = path.to_owned();
         move |source| ResultsError::Io {

@@ -8,11 +8,11 @@ use crate::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
 use harness_abi::{Declaration, Keeps};
 use std::collections::BTreeMap;
 
-/// A cell of two tasks with 100 test samples each: 95 % right after the first task, `last` per task
-/// after the second.
+/// A cell of two tasks with 100 test samples each: 95 % correct after the first task, `last` per
+/// task after the second.
 ///
-/// The strategy scores unseen classes: 20 % before the first task, 30 % on the second before it is
-/// learned.
+/// The strategy scores unseen classes: 20 % before the first task, 30 % on the second task before
+/// it is learned.
 pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
     let [a, b] = last;
     let plugin = |name: &str| PluginId {
@@ -103,7 +103,7 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
     }
 }
 
-/// As [`record`], of a strategy that cannot score unseen classes and keeps statistics.
+/// Like [`record`], for a strategy that cannot score unseen classes and keeps statistics.
 pub(crate) fn blind(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
     let [a, b] = last;
     let mut record = record(domain, row, seed, last);
@@ -118,7 +118,7 @@ pub(crate) fn blind(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellR
     record
 }
 
-/// As [`record`], of a joint run.
+/// Like [`record`], for a joint run.
 pub(crate) fn joint(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
     let [a, b] = last;
     let mut record = record(domain, row, seed, last);

@@ -1,12 +1,12 @@
-//! A run folder: where everything that a run leaves behind lies.
+//! A run folder: the place of everything that a run writes.
 //!
 //! ```text
 //! run.json                        what the run consists of
 //! plan.jsonl                      its cells, as `clbench plan --json` prints them
-//! features.log, report.log        what the processes that are no cell's printed
+//! features.log, report.log        output of the processes that compute features and tables
 //! cells/<id>.json                 the record of a cell
-//! cells/<id>.log                  what the cell's process printed
-//! cells/<id>.predictions.csv      its predictions, if they are kept
+//! cells/<id>.log                  output of the cell's process
+//! cells/<id>.predictions.csv      its predictions, if they are saved
 //! accuracy.csv, metrics.csv, …    the tables
 //! ```
 
@@ -26,16 +26,16 @@ impl RunFolder {
         RunFolder(path.into())
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Makes the folder, and that of its cells.
+    /// Creates the folder, and that of its cells.
     ///
     /// # Errors
     ///
-    /// If the system does not let us.
+    /// If they cannot be created.
     pub fn create(&self) -> Result<(), ResultsError> {
         let cells = self.cells();
         fs::create_dir_all(&cells).map_err(ResultsError::unwritten(&cells))
@@ -51,22 +51,22 @@ impl RunFolder {
         self.of_cell(id, "json")
     }
 
-    /// What that cell's process printed.
+    /// The log of the cell with this id.
     pub fn log(&self, id: &str) -> PathBuf {
         self.of_cell(id, "log")
     }
 
-    /// That cell's predictions, if they are kept.
+    /// The predictions of the cell with this id, if they are saved.
     pub fn predictions(&self, id: &str) -> PathBuf {
         self.of_cell(id, "predictions.csv")
     }
 
-    /// What the processes printed that computed features.
+    /// The log of the processes that compute features.
     pub fn features_log(&self) -> PathBuf {
         self.0.join("features.log")
     }
 
-    /// What the process printed that made the tables.
+    /// The log of the process that makes the tables.
     pub fn report_log(&self) -> PathBuf {
         self.0.join("report.log")
     }
@@ -76,11 +76,11 @@ impl RunFolder {
         self.0.join(name).with_extension("csv")
     }
 
-    /// What the folder's run consists of; `None` if no run has said so.
+    /// The folder's `run.json`, if it exists.
     ///
     /// # Errors
     ///
-    /// If `run.json` is there and cannot be read.
+    /// If it exists and cannot be read.
     pub fn run_file(&self) -> Result<Option<RunFile>, ResultsError> {
         let path = self.run_json();
         match fs::read(&path) {
@@ -97,7 +97,7 @@ impl RunFolder {
         }
     }
 
-    /// Leaves what the run consists of, and its cells: a line for each in `plan.jsonl`.
+    /// Writes `run.json`, and the run's cells to `plan.jsonl`, one per line.
     ///
     /// # Errors
     ///
@@ -113,11 +113,11 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The record of the cell with this id; `None` if it has left none.
+    /// Reads the record of the cell with this id, if it exists.
     ///
     /// # Errors
     ///
-    /// If it is there and cannot be read.
+    /// If it exists and cannot be read.
     pub fn read_record(&self, id: &str) -> Result<Option<CellRecord>, ResultsError> {
         let path = self.record(id);
         match path.exists() {

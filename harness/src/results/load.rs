@@ -1,4 +1,4 @@
-//! From run folders to records.
+//! Loads the records of run folders.
 
 use super::{CellRecord, ResultsError, RunFolder};
 use std::collections::HashMap;
@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::thread::{self, ScopedJoinHandle};
 use std::{fs, io, panic};
 
-/// The records of run folders, folder after folder.
+/// The records of run folders, folder by folder.
 ///
-/// A folder's `run.json` says which cells are its results, and their order; records that an earlier
-/// version of the scenario has left beside them are not read. Without it all records of the folder
-/// come, by scenario, stream, strategy row, backbones and seed. A record that is there twice (the
-/// same cell, gathered from two folders) is taken once.
+/// A folder's `run.json` lists its cells in order; records that an earlier version of the scenario
+/// left there are not read. Without `run.json`, all records of the folder are read, ordered by
+/// scenario, stream, strategy row, backbones and seed. If two folders have the same record of a
+/// cell, it is returned once.
 ///
 /// # Errors
 ///
-/// If a folder has no record, or one of them cannot be read.
+/// If a folder has no records, or a record cannot be read.
 pub fn load(folders: &[RunFolder]) -> Result<Vec<CellRecord>, ResultsError> {
     let mut records: Vec<CellRecord> = Vec::new();
     let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
@@ -32,12 +32,13 @@ pub fn load(folders: &[RunFolder]) -> Result<Vec<CellRecord>, ResultsError> {
 }
 
 impl RunFolder {
-    /// The records of the folder's cells, in the order of its `run.json`; see [`load`]. A cell that
-    /// has failed, or has not been run yet, has none.
+    /// The records of the folder's cells, in the order of its `run.json`; see [`load`]. Cells that
+    /// failed, or have not been run yet, have none.
     ///
     /// # Errors
     ///
-    /// [`ResultsError::NoCells`] if there is none at all; otherwise if one cannot be read.
+    /// [`ResultsError::NoCells`] if the folder has no records, or another error if one cannot be
+    /// read.
     pub fn records(&self) -> Result<Vec<CellRecord>, ResultsError> {
         let run = self.run_file()?;
         let paths: Vec<PathBuf> = match &run {
@@ -57,8 +58,7 @@ impl RunFolder {
         Ok(records)
     }
 
-    /// The record files that are there. Temporary files of cells that are being written end
-    /// otherwise.
+    /// The existing record files. Temporary files have another extension.
     fn record_paths(&self) -> Result<Vec<PathBuf>, ResultsError> {
         let cells = self.cells();
         let unreadable = |source: io::Error| match source.kind() {
@@ -87,8 +87,8 @@ impl RunFolder {
     }
 }
 
-/// Reads records on several threads. The first error in the order of the paths is reported, however
-/// the threads run.
+/// Reads records on several threads. The reported error is always the first in the order of the
+/// paths.
 fn read_all(paths: &[PathBuf]) -> Result<Vec<CellRecord>, ResultsError> {
     let threads = thread::available_parallelism().map_or(1, |n| n.get().min(8));
     let chunk = paths.len().div_ceil(threads).max(1);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_gathered_and_a_cell_in_both_is_taken_once() {
+    fn folders_are_joined_and_a_cell_in_both_is_returned_once() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let shared = record("digits", "ncm", 2, [90, 70]);
         let mut elsewhere = shared.clone();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn run_json_says_which_cells_are_results_and_in_which_order() {
+    fn run_json_lists_the_cells_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::new(dir.path());
         let [a, b, failed] = ["b", "a", "failed"].map(|row| record("digits", row, 1, [90, 70]));
@@ -189,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_cells_is_an_error_that_says_what_to_name() {
+    fn a_folder_without_cells_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let message = load(&[RunFolder::new(dir.path())]).unwrap_err().to_string();
         assert_eq!(
             message,
             format!(
-                "`{}` holds no cell records: expected `cells/<id>.json` in it\nname a folder that `clbench run` has written, such as \
+                "no cell records found in `{}` (expected `cells/<id>.json`)\nname a folder that `clbench run` wrote, such as \
                  `results/runs/<scenario>`",
                 dir.path().display()
             )

@@ -2,19 +2,18 @@
 //! task.
 //!
 //! After each task t, and before the first one (row 0), every test image is predicted once. One
-//! prediction gives three accuracies, which differ in the classes that the image may be taken for,
-//! its candidates ([`Matrix`]): the field's class-incremental accuracy picks among what was *seen*,
-//! CI-Transfer among *all* classes of the stream, task-incremental numbers among the *task*'s own.
-//! Entries are counts, never only percentages, with the upper triangle (tasks yet to come)
-//! included. An entry that cannot be had (a strategy that cannot score unseen classes, a row that
-//! was not evaluated) is absent, never 0.
+//! prediction gives three accuracies, which differ in the candidate classes ([`Matrix`]):
+//! class-incremental accuracy considers the classes *seen* so far, CI-Transfer *all* classes of the
+//! stream, and task-incremental accuracy only the *task*'s own classes. Entries are counts, not
+//! percentages, and include the upper triangle (future tasks). A missing entry (the strategy cannot
+//! score unseen classes, or the row was not evaluated) is absent, never 0.
 
 use crate::id::TaskId;
 use harness_abi::Matrix;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A row of an accuracy matrix: after how many tasks it was measured, 0 being before the first.
+/// A row of an accuracy matrix: the number of tasks learned before the evaluation.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -25,12 +24,12 @@ impl AfterTask {
     /// Row 0: before the first task.
     pub const START: Self = Self(0);
 
-    /// Whether `task` has been learned by then.
+    /// Whether `task` had been learned by then.
     pub fn has_seen(self, task: TaskId) -> bool {
         task.0 <= self.0
     }
 
-    /// As an index into a list of rows.
+    /// The index into a list of rows.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -48,7 +47,7 @@ impl fmt::Display for AfterTask {
     }
 }
 
-/// Why the counts of a file cannot be accuracy matrices.
+/// Why the counts in a file are not valid accuracy matrices.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("accuracy matrix: {0}")]
 pub struct MatrixError(String);
@@ -82,7 +81,7 @@ pub struct AccuracyMatrices {
     task: AccuracyMatrix,
 }
 
-/// The matrices as a file holds them, before their shapes are checked against each other.
+/// The matrices as written in a file, before their shapes are checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AsWritten {
@@ -102,7 +101,7 @@ impl TryFrom<AsWritten> for AccuracyMatrices {
             let rows = matrix.correct.len();
             if rows != tasks + 1 || matrix.correct.iter().any(|row| row.len() != tasks) {
                 return Err(MatrixError(format!(
-                    "`{name}` is not {} rows of {tasks} entries, as `n` asks for",
+                    "`{name}` must have {} rows of {tasks} entries to match `n`",
                     tasks + 1
                 )));
             }
@@ -110,7 +109,7 @@ impl TryFrom<AsWritten> for AccuracyMatrices {
                 for (j, (&correct, &n)) in row.iter().zip(&n).enumerate() {
                     if let Some(correct) = correct.filter(|&correct| correct > n || n == 0) {
                         return Err(MatrixError(format!(
-                            "`{name}` has {correct} correct of {n} after task {t} on task {}",
+                            "`{name}` counts {correct} correct of {n} after task {t} on task {}",
                             j + 1
                         )));
                     }
@@ -122,7 +121,7 @@ impl TryFrom<AsWritten> for AccuracyMatrices {
 }
 
 impl AccuracyMatrices {
-    /// Matrices without any entry, for tasks with these numbers of test samples.
+    /// Empty matrices for tasks with these numbers of test samples.
     pub fn new(n: Vec<u64>) -> Self {
         let empty = AccuracyMatrix::empty(n.len());
         Self {
@@ -133,23 +132,22 @@ impl AccuracyMatrices {
         }
     }
 
-    /// The tasks, 1..=T: the columns.
+    /// The columns: tasks 1..=T.
     pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator + use<> {
         (0..self.n.len() as u32).map(|index| TaskId(index + 1))
     }
 
-    /// Before the first task and after each: the rows.
+    /// The rows: before the first task and after each.
     pub fn rows(&self) -> impl Iterator<Item = AfterTask> + use<> {
         (0..=self.n.len() as u32).map(AfterTask)
     }
 
-    /// The test samples of a task; `None` for a task that the stream does not have.
+    /// The number of a task's test samples; `None` if the stream does not have the task.
     pub fn n(&self, on: TaskId) -> Option<u64> {
         self.n.get(on.index()).copied()
     }
 
-    /// How many of a task's test samples were predicted correctly; `None` where that was not
-    /// measured.
+    /// How many of a task's test samples were predicted correctly; `None` if not measured.
     pub fn correct(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> Option<u64> {
         self.matrix(candidates).get(after, on)
     }
@@ -160,12 +158,12 @@ impl AccuracyMatrices {
         Some(100.0 * correct as f64 / self.n(on)? as f64)
     }
 
-    /// Sets an entry: so many of the task's test samples were predicted correctly, or that was not
-    /// measured.
+    /// Sets an entry: how many of the task's test samples were predicted correctly, or `None` if
+    /// not measured.
     ///
     /// # Panics
     ///
-    /// If there is no such entry, or the task has fewer test samples.
+    /// If the entry does not exist, or `correct` is greater than the number of test samples.
     pub fn set(&mut self, candidates: Matrix, after: AfterTask, on: TaskId, correct: Option<u64>) {
         let n = self.n[on.index()];
         assert!(correct.is_none_or(|correct| correct <= n));
@@ -198,11 +196,12 @@ mod tests {
                 .to_string()
         };
         let ragged = r#"{"n":[1],"seen":[[null],[1]],"all":[[null]],"task":[[null],[null]]}"#;
-        assert!(read(ragged).starts_with("accuracy matrix: `all` is not 2 rows of 1 entries"));
+        assert!(read(ragged).starts_with("accuracy matrix: `all` must have 2 rows of 1 entries"));
         let more = r#"{"n":[1],"seen":[[null],[2]],"all":[[null],[1]],"task":[[null],[null]]}"#;
         assert!(
-            read(more)
-                .starts_with("accuracy matrix: `seen` has 2 correct of 1 after task 1 on task 1")
+            read(more).starts_with(
+                "accuracy matrix: `seen` counts 2 correct of 1 after task 1 on task 1"
+            )
         );
     }
 }

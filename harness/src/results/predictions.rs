@@ -1,4 +1,4 @@
-//! The predictions of a cell, if `--save-predictions` keeps them.
+//! The predictions of a cell, saved with `--save-predictions`.
 
 use super::{AfterTask, ResultsError};
 use crate::atomic::PendingFile;
@@ -6,8 +6,8 @@ use crate::id::ClassId;
 use std::path::{Path, PathBuf};
 use std::{io, iter};
 
-/// Writes a CSV of row, sample, class and the logits over the classes in the order in which they
-/// are learned.
+/// Writes a CSV file with the row of the matrix, the sample, its class, and the logits of the
+/// classes in stream order.
 #[derive(Debug)]
 pub struct PredictionWriter {
     csv: csv::Writer<PendingFile>,
@@ -16,7 +16,7 @@ pub struct PredictionWriter {
 }
 
 impl PredictionWriter {
-    /// A file that will be at `path`, for a stream of so many classes.
+    /// Creates a file that will appear at `path`, for a stream with this number of classes.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl PredictionWriter {
         Ok(writer)
     }
 
-    /// Writes a prediction. Classes that the strategy cannot score yet have no logit.
+    /// Writes a prediction. Classes that the strategy cannot score yet have empty logits.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl PredictionWriter {
         self.record(fields.into_iter().chain(logits).chain(missing))
     }
 
-    /// Puts the file at its place.
+    /// Completes the file and moves it to its path.
     ///
     /// # Errors
     ///

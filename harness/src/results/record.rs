@@ -1,12 +1,12 @@
-//! The cell record: all that one cell leaves behind, in one file.
+//! The cell record: all results of one cell, in one file.
 //!
-//! It holds the cell as it was planned, what its stream turned out to be, what the strategy
-//! declared, the accuracy matrices as counts, and the costs. Metrics are not in it; they are
-//! computed from it, so a new metric needs no new run. Tables are made of records alone.
+//! It holds the cell as planned, its stream as found, the strategy's declaration, the accuracy
+//! matrices as counts, and the costs. Metrics are not part of it; they are computed from it, so a
+//! new metric needs no new run. Tables are made only from records.
 //!
-//! What a cell may have left out is an optional field, and an absent one is not written. The fields
-//! that nothing writes yet ([`CellRecord::checksum`], …) are part of the format, so that they need
-//! no other.
+//! Optional fields are not written if absent. Some fields are not written yet
+//! ([`CellRecord::checksum`], …); they are part of the format so that adding them later needs no
+//! new format.
 
 use super::{AccuracyMatrices, Cell, ResultsError};
 use crate::atomic;
@@ -19,7 +19,7 @@ use std::path::Path;
 /// The record format that this clbench writes and reads.
 pub const RECORD_FORMAT: u32 = 2;
 
-/// What one cell has left behind.
+/// The results of one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellRecord {
@@ -30,37 +30,37 @@ pub struct CellRecord {
     pub checksum: Option<String>,
     /// What was run, as planned.
     pub cell: Cell,
-    /// What its stream turned out to be.
+    /// Its stream, as found.
     pub stream: LearnedStream,
-    /// What the strategy says of itself.
+    /// What the strategy declares about itself.
     pub declaration: Declaration,
-    /// Versions of what computed it besides the plugins, by name, such as an interpreter's. Not
-    /// written yet.
+    /// Versions of the software besides plugins that computed it, such as an interpreter, by name.
+    /// Not written yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
-    /// What was predicted, counted.
+    /// The counts of correct predictions.
     pub matrices: AccuracyMatrices,
-    /// The same by class. Not written yet.
+    /// The same per class. Not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<ClassCounts>,
-    /// Values that the strategy reported while it learned. Not written yet.
+    /// Values that the strategy reported while learning. Not written yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scalars: Vec<Scalar>,
-    /// What it cost; the only part in which two equal runs differ.
+    /// Its costs; the only part in which two equal runs differ.
     pub costs: Costs,
 }
 
-/// A cell's stream, as cut from the domains that were found.
+/// A cell's stream, as found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnedStream {
-    /// What was found of each of the stream's domains, in their order.
+    /// The stream's domains, in order.
     pub domains: Vec<LearnedDomain>,
     /// Hash of the class order.
     pub class_order_digest: String,
     /// Class names in the order in which they are learned.
     pub classes: Vec<String>,
-    /// The domain of each class, by its place in the stream; left out if there is only one. Not
+    /// The domain of each class, as an index; omitted if the stream has only one domain. Not
     /// written yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_domains: Vec<u32>,
@@ -68,21 +68,21 @@ pub struct LearnedStream {
     pub task_sizes: Vec<u32>,
 }
 
-/// A domain as it was found.
+/// A domain, as found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnedDomain {
     /// Hash of the images' bytes. Not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_digest: Option<String>,
-    /// Training samples.
+    /// Number of training samples.
     pub n_train: u64,
-    /// Test samples.
+    /// Number of test samples.
     pub n_test: u64,
 }
 
-/// Correct predictions by class: rows t = 0..=T, a column for each class in the order in which they
-/// are learned; absent entries as in [`AccuracyMatrices`].
+/// Correct predictions per class: rows t = 0..=T, one column per class in stream order; absent
+/// entries as in [`AccuracyMatrices`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassCounts {
@@ -96,39 +96,38 @@ pub struct ClassCounts {
     pub task: Vec<Vec<Option<u64>>>,
 }
 
-/// A value that a strategy reported while it learned.
+/// A value that a strategy reported while learning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scalar {
-    /// What it is, in the strategy's words.
+    /// Its name, as chosen by the strategy.
     pub name: String,
     /// The task that was being learned.
     pub task: TaskId,
-    /// The step, as the strategy counts them.
+    /// The step, as counted by the strategy.
     pub step: u64,
     /// The value.
     pub value: f64,
 }
 
-/// What a cell cost.
+/// The costs of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Costs {
     /// Wall-clock time.
     pub wall_seconds: WallSeconds,
-    /// The most memory that the cell's process held at a time; absent where the system does not
-    /// tell.
+    /// The peak memory of the cell's process; absent if the system does not report it.
     pub peak_memory_bytes: Option<u64>,
     /// Steps of the strategy's optimisers over all tasks.
     pub optimiser_steps: u64,
     /// Size of the strategy's state after the last task.
     pub state_bytes: u64,
-    /// What checkpoints cost. Not written yet.
+    /// The costs of checkpoints. Not written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<CheckpointCosts>,
 }
 
-/// What a cell's checkpoints cost.
+/// The costs of a cell's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckpointCosts {
@@ -146,7 +145,7 @@ pub struct CheckpointCosts {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WallSeconds {
-    /// Opening frozen features, or computing them, or waiting for another cell that does.
+    /// Opening frozen features, computing them, or waiting for another process that does.
     pub features: f64,
     /// In the strategy's `learn`, over all tasks.
     pub learn: f64,
@@ -161,7 +160,7 @@ impl CellRecord {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, has another format, or does not fit together.
+    /// If it cannot be read, has a different format, or is inconsistent.
     pub fn read(path: &Path) -> Result<Self, ResultsError> {
         let text = std::fs::read(path).map_err(|source| ResultsError::Io {
             action: "read",
@@ -173,8 +172,8 @@ impl CellRecord {
             reason,
         };
         let record: Self = serde_json::from_slice(&text).map_err(|error| {
-            // Another format has other fields; say so rather than name the first one that is
-            // unknown.
+            // Another format has other fields; report the format rather than the first unknown
+            // field.
             match stated_format(&text).filter(|&found| found != u64::from(RECORD_FORMAT)) {
                 Some(found) => ResultsError::Format {
                     path: path.to_owned(),
@@ -192,12 +191,15 @@ impl CellRecord {
             });
         }
         if path.file_stem() != Some(record.cell.id.as_ref()) {
-            return Err(damaged(format!("it holds cell `{}`", record.cell.id)));
+            return Err(damaged(format!(
+                "it is the record of cell `{}`",
+                record.cell.id
+            )));
         }
         let (planned, found) = (&record.cell.stream.domains, &record.stream.domains);
         if planned.is_empty() || planned.len() != found.len() {
             return Err(damaged(format!(
-                "{} domains were planned, {} found",
+                "number of domains: {} planned, {} found",
                 planned.len(),
                 found.len()
             )));
@@ -206,13 +208,13 @@ impl CellRecord {
         let columns = record.matrices.tasks().len();
         if tasks != columns {
             return Err(damaged(format!(
-                "the stream has {tasks} tasks, the accuracy matrices {columns}"
+                "the stream has {tasks} tasks, but the accuracy matrices have {columns}"
             )));
         }
         Ok(record)
     }
 
-    /// Writes the record so that it is there whole or not at all.
+    /// Writes the record atomically.
     ///
     /// # Errors
     ///
@@ -223,7 +225,7 @@ impl CellRecord {
         atomic::write(path, &text).map_err(ResultsError::unwritten(path))
     }
 
-    /// Whether the two say the same, what it cost aside.
+    /// Whether the two records are equal except for their costs.
     pub fn same_result(&self, other: &Self) -> bool {
         let costs = other.costs.clone();
         *other
@@ -234,7 +236,7 @@ impl CellRecord {
     }
 }
 
-/// The format that a record states, whatever else is in it.
+/// The `format` field of a record, whatever else is in it.
 fn stated_format(text: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Stated {
@@ -253,7 +255,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_record_comes_back_as_it_was_written() {
+    fn a_record_round_trips() {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::new(dir.path());
         let mut record = record("digits", "ncm", 1992, [90, 70]);
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_record_is_named_with_what_to_do() {
+    fn messages_about_damaged_records_say_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         let message = |name: &str, text: &str| {
             let path = dir.path().join(name);
@@ -310,23 +312,23 @@ mod tests {
         assert_eq!(
             message("cut.json", &text[..40]),
             "cell record `cells/cut.json` is damaged: EOF while parsing a string at line 1 column 40\n\
-             delete the file and run the scenario again: only this cell is computed anew"
+             delete the file and run the scenario again; only this cell is recomputed"
         );
         assert_eq!(
             message("renamed.json", &text),
-            "cell record `cells/renamed.json` is damaged: it holds cell `digits-ncm-s1992-0123456789ab`\n\
-             delete the file and run the scenario again: only this cell is computed anew"
+            "cell record `cells/renamed.json` is damaged: it is the record of cell `digits-ncm-s1992-0123456789ab`\n\
+             delete the file and run the scenario again; only this cell is recomputed"
         );
         assert_eq!(
             message("old.json", r#"{"format":1,"what":"ever"}"#),
-            "cell record `cells/old.json` has format 1, and this clbench reads format 2: run the scenario again to replace it, \
+            "cell record `cells/old.json` has format 1, but this clbench reads format 2; run the scenario again to replace it, \
              or read it with the clbench that wrote it"
         );
         let mut homeless = serde_json::to_value(&good).unwrap();
         homeless["stream"]["domains"] = json!([]);
         assert!(
             message("digits-ncm-s1992-0123456789ab.json", &homeless.to_string())
-                .contains("is damaged: 1 domains were planned, 0 found")
+                .contains("is damaged: number of domains: 1 planned, 0 found")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `run.json`: what the run that a folder belongs to consists of.
+//! `run.json`: what the run in a folder consists of.
 
 use crate::id::Seed;
 use crate::plugin::PluginRef;
@@ -22,12 +22,12 @@ pub struct RunFile {
     pub seeds: Vec<Seed>,
     /// The strategies' rows.
     pub strategies: Vec<String>,
-    /// The metrics to compute, by name, and who offers each.
+    /// The metrics to compute, by name, and the plugin of each.
     pub metrics: Vec<(String, PluginRef)>,
-    /// The metric that strategies are ranked by, if the scenario says so.
+    /// The metric that ranks strategies, if the scenario sets it.
     #[serde(default)]
     pub rank_by: Option<String>,
-    /// The metrics that tables show, if the scenario says so.
+    /// The metrics that tables show, if the scenario sets them.
     #[serde(default)]
     pub columns: Option<Vec<String>>,
     /// The cells' ids, in the order of the tables.

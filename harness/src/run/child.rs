@@ -1,4 +1,4 @@
-//! Processes of our own program.
+//! Child processes that run this same program.
 
 use super::{Event, Interrupt};
 use crate::error::Error;
@@ -16,22 +16,23 @@ pub struct Child<'a> {
     pub args: &'a [&'a str],
     /// Further arguments that are paths.
     pub paths: &'a [&'a Path],
-    /// What it reads.
+    /// Its standard input.
     pub input: &'a str,
     /// How many threads libraries may use in it.
     pub threads: u32,
-    /// Where what it prints goes: plugins may print, and their words are no part of ours.
+    /// The log for its output: plugins may print, and that must not mix with our own output.
     pub log: File,
 }
 
 impl Child<'_> {
-    /// Starts the process, hears its events, and waits for its end.
+    /// Starts the process, passes its events to `hear`, and waits until it ends.
     ///
     /// # Errors
     ///
-    /// What the process reported before it ended, or how it ended if it could not.
+    /// The error that the process reported, or how it ended if it reported none.
     pub fn run(self, interrupt: &Interrupt, hear: &mut dyn FnMut(Event)) -> Result<(), Error> {
-        let internal = |error: std::io::Error| Error::Internal(format!("a child process: {error}"));
+        let internal =
+            |error: std::io::Error| Error::Internal(format!("cannot run a child process: {error}"));
         let threads = self.threads.to_string();
         let mut command = Command::new(env::current_exe().map_err(internal)?);
         command
@@ -50,7 +51,7 @@ impl Child<'_> {
         let stdout = process.stdout.take().expect("piped");
         let (mut fault, mut done, mut stage) = (None, false, None);
         thread::scope(|scope| {
-            // A process that ends before it has read everything says why by its events.
+            // A process that ends before it has read everything says why with its events.
             scope.spawn(move || {
                 let _ = stdin.write_all(self.input.as_bytes());
             });
@@ -62,7 +63,7 @@ impl Child<'_> {
                         stage = event.stage().or(stage.take());
                         hear(event);
                     }
-                    // Not ours: printed past the redirection. It belongs to the log, and is no event.
+                    // Not an event: a plugin bypassed the redirection of standard output.
                     Err(_) => {}
                 }
             }
@@ -70,7 +71,8 @@ impl Child<'_> {
         let status = process.wait().map_err(internal)?;
         match fault {
             Some(fault) => Err(fault.into()),
-            // The status alone says little: a plugin can end its process with 0 halfway, or crash it on the way out.
+            // The exit status is not enough: a plugin can exit with 0 halfway, or crash the process
+            // at exit.
             None if done => Ok(()),
             None if interrupt.requested() => Err(Error::Interrupted),
             None => Err(Error::Child {
@@ -84,13 +86,15 @@ impl Child<'_> {
     }
 }
 
-/// How a process ended that could not say so itself: only a plugin's code can do that.
+/// How a process ended without reporting it, which only a plugin's code can cause.
 fn ending(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
-        (Some(9), _) => "its process was killed (signal 9), perhaps for want of memory".into(),
-        (Some(signal), _) => format!("a plugin crashed its process (signal {signal})"),
+        (Some(9), _) => {
+            "the process was killed (signal 9), perhaps because it ran out of memory".into()
+        }
+        (Some(signal), _) => format!("a plugin crashed the process (signal {signal})"),
         (None, code) => format!(
-            "a plugin ended its process (exit status {})",
+            "a plugin ended the process (exit status {})",
             code.unwrap_or_default()
         ),
     }

@@ -1,4 +1,5 @@
-//! A backbone's outputs on a domain, from the store or computed now: its embeddings, and the others that a strategy reads.
+//! A backbone's outputs on a domain, read from the store or computed: its embeddings, and the other
+//! outputs that a strategy reads.
 
 use super::{Event, Events, Interrupt};
 use crate::domain::image::prefetch::{self, prefetch};
@@ -13,39 +14,40 @@ use harness_abi::{BackboneHandle, Tensor};
 use std::collections::BTreeMap;
 use std::io;
 
-/// A backbone with its features of one domain: a row per sample, train before test.
+/// A backbone with its features of one domain: one row per sample, train before test.
 #[derive(Debug)]
 pub struct Embedded {
     /// The backbone.
     pub handle: BackboneHandle,
     /// Its embeddings.
     pub features: Features,
-    /// Its other outputs that are kept, by name.
+    /// Its other outputs that strategies read, by name.
     pub outputs: BTreeMap<String, Features>,
 }
 
-/// What embedding needs, the same for every backbone.
+/// The inputs of embedding that are the same for every backbone.
 #[derive(Debug, Clone, Copy)]
 pub struct Embedder<'a> {
     /// The domain.
     pub domain: &'a Domain,
     /// Its name in the scenario.
     pub domain_name: &'a str,
-    /// Where features are kept.
+    /// Where features are stored.
     pub store: &'a FeatureStore,
-    /// Who hears of it.
+    /// Where progress and warnings are sent.
     pub events: &'a Events,
     /// Whether to stop.
     pub interrupt: &'a Interrupt,
 }
 
 impl Embedder<'_> {
-    /// Opens or computes the embeddings of all samples, and these other outputs. What is missing of them is computed in
-    /// one pass over the images.
+    /// Opens or computes the embeddings of all samples, and the given other outputs. Missing ones
+    /// are computed in one pass over the images.
     ///
     /// # Errors
     ///
-    /// If the store cannot be used, an image cannot be read, or the backbone fails or gives numbers that are none.
+    /// If the store cannot be used, an image cannot be read, or the backbone fails or returns
+    /// infinite or NaN values.
     pub fn embed(
         &self,
         backbone: &CellBackbone,
@@ -88,7 +90,7 @@ impl Embedder<'_> {
         let failed = plugin.failed(Kind::Backbone, &backbone.use_);
         let compute = |missing: &[&FeatureKey],
                        push: &mut dyn FnMut(&[Block]) -> io::Result<()>| {
-            // The backbone says how wide an output is with its first batch, and must keep to it.
+            // The first batch tells the width of an output; later batches must have the same.
             let mut widths: Vec<_> = missing.iter().map(|key| key.width).collect();
             let mut done = 0;
             let batch_size = info.image_batch.max(1) as usize;
@@ -105,8 +107,9 @@ impl Embedder<'_> {
                     let blocks = self
                         .blocks(&handle, missing, &widths, batch, &images)
                         .map_err(|error| Error::from(failed(error)))?;
-                    push(&blocks)
-                        .map_err(|error| Error::Internal(format!("writing features: {error}")))?;
+                    push(&blocks).map_err(|error| {
+                        Error::Internal(format!("cannot write features: {error}"))
+                    })?;
                     widths = blocks.iter().map(|block| Some(block.width)).collect();
                     done += batch.len();
                     self.events.send(&Event::Progress {
@@ -129,7 +132,7 @@ impl Embedder<'_> {
         })
     }
 
-    /// The rows of a batch, of each output in its turn.
+    /// The rows of a batch, for each output.
     fn blocks(
         &self,
         handle: &BackboneHandle,
@@ -142,8 +145,8 @@ impl Embedder<'_> {
             let (what, view) = (named(&key.output), tensor.view());
             if view.shape().len() != 2 {
                 return Err(harness_abi::Error::unsupported(format!(
-                    "{what} of {} images has shape {:?}; only an output with one row per image, [images, width], can be kept \
-                     for a strategy to read",
+                    "{what} of {} images has shape {:?}; strategies can only read outputs with one row per image, \
+                     [images, width]",
                     batch.len(),
                     view.shape()
                 )));
@@ -157,7 +160,7 @@ impl Embedder<'_> {
                 Some(at) => {
                     let (split, index) = batch[at / width];
                     Err(harness_abi::Error::failed(format!(
-                        "{what} of `{}` has a number that is infinite or not a number",
+                        "{what} of `{}` contains an infinite or NaN value",
                         self.domain.samples(split)[index].name
                     )))
                 }
@@ -171,13 +174,14 @@ impl Embedder<'_> {
     }
 }
 
-/// Outputs of a batch of images, in one pass through the model; the embedding, where it is among them, is the first.
+/// Outputs of a batch of images, in one pass through the model. The embedding comes first if it is
+/// among them.
 fn encoded(
     handle: &BackboneHandle,
     images: &Tensor,
     names: &[&str],
 ) -> harness_abi::Result<Vec<Tensor>> {
-    // Every backbone has an embedding, but not every one names it among the outputs of `forward`.
+    // Every backbone has an embedding, but not every one lists it among the outputs of `forward`.
     let in_forward = handle.info().outputs.iter().any(|name| name == EMBEDDING);
     let (apart, names) = match names {
         [EMBEDDING, rest @ ..] if rest.is_empty() || !in_forward => (true, rest),
@@ -197,15 +201,15 @@ fn encoded(
     Ok(tensors)
 }
 
-/// An output, as messages name it.
+/// The name of an output in messages.
 fn named(output: &str) -> String {
     match output {
         EMBEDDING => "the embedding".to_owned(),
-        _ => format!("the output `{output}`"),
+        _ => format!("output `{output}`"),
     }
 }
 
-/// Some images as a backbone takes them: u8 `[batch, 3, height, width]`. They are decoded on all cores.
+/// Some images as input for a backbone: u8 `[batch, 3, height, width]`, decoded on all cores.
 pub(super) fn images(
     domain: &Domain,
     domain_name: &str,
@@ -216,7 +220,7 @@ pub(super) fn images(
     image_batch(spec, prefetch::all(samples.len(), pixels)?)
 }
 
-/// One image as a backbone takes it: u8 `[3, height, width]`.
+/// One image as input for a backbone: u8 `[3, height, width]`.
 fn pixels(
     domain: &Domain,
     domain_name: &str,

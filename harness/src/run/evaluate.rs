@@ -13,11 +13,12 @@ use harness_abi::Class;
 use harness_abi::foreign::ForeignStrategy;
 use harness_random::shuffled;
 
-/// Images of all tasks are mixed, in this seed's order: a batch says nothing about its images' task.
+/// Images of all tasks are shuffled with this seed, so a batch reveals nothing about the tasks of
+/// its images.
 const ORDER_SEED: u64 = 0;
 const BATCH: usize = 256;
 
-/// What evaluation needs, the same for every row.
+/// The inputs of evaluation that are the same for every row.
 pub(super) struct Evaluation<'a> {
     pub domain: &'a Domain,
     pub domain_name: &'a str,
@@ -31,7 +32,7 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// Predicts and counts a row; writes the predictions down if wanted.
+    /// Predicts and counts a row, and saves the predictions if there is a writer.
     pub(super) fn row(
         &self,
         strategy: &mut ForeignStrategy,

@@ -1,7 +1,8 @@
-//! What a process of ours tells its parent: JSON lines on what was its standard output.
+//! What a child process tells its parent: JSON lines on its original standard output.
 //!
-//! Plugins may print. So before any plugin is loaded, the process keeps a private copy of its standard output for the
-//! events and points standard output at standard error, which the parent has pointed at a log.
+//! Plugins may print. So before any plugin is loaded, the process keeps a private copy of its
+//! standard output for the events, and redirects standard output to standard error, which the
+//! parent has redirected to a log.
 
 use crate::error::Error;
 use crate::exit_code::ExitCode;
@@ -16,36 +17,36 @@ use std::sync::Mutex;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// What is being done now, such as `features` or `checking linear`.
+    /// What the process is doing now, such as `checking strategy …`.
     Stage(String),
     /// A task of the stream begins.
     Task {
-        /// Which one, from 1.
+        /// The task, from 1.
         task: u32,
-        /// Of how many.
+        /// The number of tasks.
         of: u32,
     },
-    /// How far a phase of it is.
+    /// The progress of a phase of the stage or task.
     Progress {
         /// The phase, such as `epoch`.
         phase: String,
-        /// Done.
+        /// How many units are done.
         done: u64,
-        /// Of how many.
+        /// How many units there are.
         total: u64,
     },
     /// Something that the user should know.
     Warning(String),
-    /// The answer of a process that was asked something.
+    /// The answer to a request.
     Answer(serde_json::Value),
-    /// What was to be done is done and written; the process may end as it likes.
+    /// All work is done and written; how the process ends no longer matters.
     Done,
-    /// The end, with an error.
+    /// The work failed.
     Failed(Fault),
 }
 
 impl Event {
-    /// What is being done from now on, if that is what it says.
+    /// The new stage, if this event begins one.
     pub(super) fn stage(&self) -> Option<String> {
         match self {
             Event::Stage(what) => Some(what.clone()),
@@ -62,7 +63,8 @@ pub struct Fault {
     pub code: u8,
     /// The error's text.
     pub message: String,
-    /// The parameter at fault: whose, its path (empty for the parameters as a whole), and the message alone.
+    /// The parameter at fault: the kind of plugin object, the parameter's path (empty for the
+    /// parameters as a whole), and the message without context.
     #[serde(default)]
     pub parameter: Option<(Kind, String, String)>,
     /// A panic's backtrace, for the log.
@@ -106,11 +108,11 @@ impl From<Fault> for Error {
 pub struct Events(Mutex<Option<File>>);
 
 impl Events {
-    /// Keeps standard output for events, and points it at standard error from now on.
+    /// Keeps standard output for events, and redirects it to standard error from now on.
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// If the file descriptors cannot be duplicated.
     pub fn on_stdout() -> io::Result<Events> {
         let events = rustix::io::dup(rustix::stdio::stdout())?;
         rustix::io::fcntl_setfd(&events, rustix::io::FdFlags::CLOEXEC)?;
@@ -118,12 +120,12 @@ impl Events {
         Ok(Events(Mutex::new(Some(File::from(events)))))
     }
 
-    /// Events that nobody hears.
+    /// Events that are discarded.
     pub fn unheard() -> Events {
         Events(Mutex::new(None))
     }
 
-    /// Tells. A parent that is gone is no reason to stop: the record is what counts.
+    /// Sends an event. If the parent is gone, work goes on: the record is what counts.
     pub fn send(&self, event: &Event) {
         let mut line = serde_json::to_vec(event).expect("plain data");
         line.push(b'\n');
@@ -134,7 +136,7 @@ impl Events {
         }
     }
 
-    /// Tells what is being done.
+    /// Sends what the process is doing now.
     pub fn stage(&self, what: impl Into<String>) {
         self.send(&Event::Stage(what.into()));
     }

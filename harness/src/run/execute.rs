@@ -1,4 +1,4 @@
-//! Carrying a plan out: what is missing, each cell in a process of its own, several at a time.
+//! Executes a plan: runs the missing cells, each in its own process, several at a time.
 
 use super::child::Child;
 use super::show::Show;
@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// Runs the cells of a plan that the run folder lacks, up to `at_a_time` at once.
+/// Runs the cells of a plan that are missing from the run folder, up to `at_a_time` at once.
 ///
 /// # Errors
 ///
 /// [`Error::Cells`] if some cells failed (each has been shown), [`Error::Interrupted`] after
-/// Ctrl-C, or what keeps the run from starting.
+/// Ctrl-C, or the error that prevented the run from starting.
 pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
@@ -56,24 +56,26 @@ pub fn execute(
     Ok(())
 }
 
-/// What of a cell is in the run folder.
+/// The state of a cell in the run folder.
 enum Found {
     Done,
     Missing,
     Stale(&'static str),
 }
 
-/// Whether a cell's record is there, whole, and made by the same plugin files.
+/// Whether a cell's record exists, is intact, and was made by the same plugin files.
 fn found(folder: &RunFolder, job: &Job) -> Found {
     let cell = &job.cell;
     let record = match folder.read_record(&cell.id) {
         Ok(Some(record)) => record,
         Ok(None) => return Found::Missing,
-        Err(ResultsError::Format { .. }) => return Found::Stale("its record has another format"),
+        Err(ResultsError::Format { .. }) => {
+            return Found::Stale("its record has a different format");
+        }
         Err(_) => return Found::Stale("its record is damaged"),
     };
     if !cell.plugins().eq(record.cell.plugins()) {
-        return Found::Stale("its record was made by another plugin file");
+        return Found::Stale("its record was made by a different plugin file");
     }
     if job.save_predictions && !folder.predictions(&cell.id).exists() {
         return Found::Stale("its predictions were not saved");
@@ -81,9 +83,9 @@ fn found(folder: &RunFolder, job: &Job) -> Found {
     Found::Done
 }
 
-/// Computes every set of features that the cells need, before the first of them; all outputs that
-/// cells read of a backbone on a domain in one go. What is printed meanwhile is in the run folder's
-/// `features.log`.
+/// Computes every set of features that the cells need, before the first cell. All outputs that
+/// cells read of a backbone on a domain are computed in one pass. Output of the plugins goes to
+/// `features.log` in the run folder.
 fn compute_features(
     missing: &[&Planned],
     folder: &RunFolder,
@@ -129,7 +131,7 @@ fn compute_features(
     Ok(())
 }
 
-/// The outputs that cells read beside the embedding, by domain and backbone.
+/// The outputs that cells read in addition to the embedding, by domain and backbone.
 struct Wanted<'a>(HashMap<FeatureSet<'a>, Vec<String>>);
 
 /// A split, a plugin file and a model's fingerprint.
@@ -160,7 +162,7 @@ impl<'a> Wanted<'a> {
         ]
     }
 
-    /// Those of a cell's backbones, whoever reads them.
+    /// The outputs of a cell's backbones that any cell reads.
     fn of(&self, cell: &'a Cell) -> Vec<Vec<String>> {
         let backbones = cell.backbones.iter();
         backbones
@@ -182,7 +184,7 @@ fn feature_title(request: &FeatureRequest) -> String {
     format!("{} · features of {}", cell.stream.name, names.join(", "))
 }
 
-/// Runs cells, several at a time; gives the number that failed.
+/// Runs cells, several at a time, and returns the number of failed ones.
 fn run_cells(
     missing: &[&Job],
     folder: &RunFolder,

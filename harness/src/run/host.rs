@@ -1,4 +1,4 @@
-//! The host's services to plugins, in the process of a cell.
+//! The host's services for plugins, in the process of a cell.
 
 use super::{Event, Events, Interrupt};
 use harness_abi::host::HostService;
@@ -6,10 +6,11 @@ use harness_abi::{Host, Level};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A plugin may report its progress a thousand times a second; nobody can read that.
+/// Minimum time between progress events: a plugin may report a thousand times a second.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A host whose plugins are heard by the parent (progress, warnings) and by the log (everything else).
+/// A host that passes progress and warnings from plugins to the parent, and logs everything but
+/// progress.
 pub(super) fn host(events: Arc<Events>, interrupt: Interrupt) -> Host {
     Host::serving(Arc::new(CellHost {
         events,

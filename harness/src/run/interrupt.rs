@@ -1,5 +1,5 @@
-//! Ctrl-C: a wish that work notices between two steps, so that nothing is left half-written. The first one is passed on
-//! to the processes that were started; the second one ends them.
+//! Ctrl-C sets a flag that is checked between two steps, so nothing is left half-written. The first
+//! one is passed on to the child processes; the second one kills them.
 
 use crate::error::Error;
 use rustix::process::{Pid, Signal, kill_process};
@@ -7,34 +7,34 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Whether an end is wanted. Clones share one wish.
+/// Whether the user asked to stop. Clones share the same flag.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<Wish>);
+pub struct Interrupt(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Wish {
+struct Shared {
     requests: AtomicU32,
     children: Mutex<HashSet<u32>>,
 }
 
-/// A process that was started, until this is dropped.
+/// Registers a child process until dropped.
 pub(super) struct Running(Interrupt, u32);
 
 impl Interrupt {
-    /// From now on, Ctrl-C (and a request to terminate) sets the wish instead of ending the process.
+    /// From now on, Ctrl-C (and SIGTERM) sets the flag instead of ending the process.
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// If the signal handler cannot be installed.
     pub fn on_ctrl_c() -> Result<Interrupt, Error> {
         let interrupt = Interrupt::default();
-        let wish = interrupt.clone();
-        ctrlc::set_handler(move || wish.request())
+        let shared = interrupt.clone();
+        ctrlc::set_handler(move || shared.request())
             .map_err(|error| Error::Internal(error.to_string()))?;
         Ok(interrupt)
     }
 
-    /// Sets the wish, here and in the processes that were started.
+    /// Sets the flag, here and in the child processes.
     pub fn request(&self) {
         let before = self.0.requests.fetch_add(1, Ordering::SeqCst);
         let signal = if before == 0 {
@@ -48,16 +48,16 @@ impl Interrupt {
         }
     }
 
-    /// Whether it is set.
+    /// Whether the flag is set.
     pub fn requested(&self) -> bool {
         self.0.requests.load(Ordering::SeqCst) > 0
     }
 
-    /// For `?` between two steps.
+    /// For use with `?` between two steps.
     ///
     /// # Errors
     ///
-    /// [`Error::Interrupted`] if it is set.
+    /// [`Error::Interrupted`] if the flag is set.
     pub fn check(&self) -> Result<(), Error> {
         if self.requested() {
             Err(Error::Interrupted)
@@ -68,7 +68,7 @@ impl Interrupt {
 
     pub(super) fn started(&self, process: u32) -> Running {
         self.lock().insert(process);
-        // A wish of the moment between its start and this has passed it by.
+        // A request between the start of the process and this line did not reach it.
         if self.requested() {
             send(process, Signal::INT);
         }
@@ -101,7 +101,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn a_process_that_was_being_started_is_told_too() {
+    fn a_process_that_is_just_starting_is_interrupted_too() {
         let interrupt = Interrupt::default();
         let mut process = Command::new("sleep").arg("60").spawn().unwrap();
         interrupt.request();

@@ -1,5 +1,5 @@
-//! A job: a cell, and where this machine keeps what it needs. As a line of JSON (`clbench plan
-//! --json`) it is all that a process needs to run the cell.
+//! A job: a cell, and the paths of its files on this machine. As a line of JSON (`clbench plan
+//! --json`), it is all that a process needs to run the cell.
 
 use crate::domain::{Domain, Source};
 use crate::error::Error;
@@ -23,15 +23,15 @@ pub struct Job {
     pub cell: Cell,
     /// Where the files are.
     pub paths: Paths,
-    /// Whether every prediction is kept.
+    /// Whether to save every prediction.
     pub save_predictions: bool,
 }
 
-/// Where a machine keeps what a cell needs.
+/// The paths of a cell's files on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paths {
-    /// The scenario's folder: relative paths among a backbone's parameters start here.
+    /// The scenario's folder: relative paths in a backbone's parameters start here.
     pub folder: PathBuf,
     /// The images of the stream's domains, in their order.
     pub sources: Vec<Source>,
@@ -46,14 +46,15 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// If it is not a job of this format, or the cell's id is not that of its content.
+    /// If it is not a job of this format, or the cell's id does not match its content.
     pub fn parse(line: &str) -> Result<Job, Error> {
-        let unusable = |why: String| Error::Usage(format!("not a cell of `plan --json`: {why}"));
+        let unusable =
+            |why: String| Error::Usage(format!("not a line of `clbench plan --json`: {why}"));
         let value: Value =
             serde_json::from_str(line).map_err(|error| unusable(error.to_string()))?;
         if value["format"] != json!(JOB_FORMAT) {
             return Err(unusable(format!(
-                "its format is {}, this clbench reads {JOB_FORMAT}",
+                "its format is {}, but this clbench reads format {JOB_FORMAT}; plan again",
                 value["format"]
             )));
         }
@@ -63,12 +64,13 @@ impl Job {
         let [backbones, files] = [cell.backbones.len(), paths.backbones.len()];
         if domains == 0 || domains != sources || backbones != files {
             return Err(unusable(format!(
-                "it has {domains} domains and {sources} sources, {backbones} backbones and {files} of their plugin files"
+                "it must have as many domains as sources, but has {domains} and {sources}, and as many backbones as \
+                 their plugin files, but has {backbones} and {files}"
             )));
         }
         if cell.id != cell.proper_id() {
             return Err(unusable(format!(
-                "its id {} does not belong to its content, whose id is {}",
+                "its id {} does not match its content, whose id is {}; plan again instead of editing lines",
                 cell.id,
                 cell.proper_id()
             )));
@@ -76,13 +78,13 @@ impl Job {
         Ok(job)
     }
 
-    /// The job as a line, without its end.
+    /// The job as a line, without the newline.
     pub fn line(&self) -> String {
         serde_json::to_string(self).expect("plain data")
     }
 
-    /// Opens the domain, cut as `--limit` and `--validation` say. It must still be what the plan
-    /// was made for.
+    /// Opens the domain, restricted by `--limit` and `--validation`. It must not have changed since
+    /// the plan was made.
     ///
     /// # Errors
     ///
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_comes_back_and_a_changed_one_is_refused() {
+    fn a_line_round_trips_and_an_edited_one_is_refused() {
         let line = job().line();
         assert_eq!(Job::parse(&line).unwrap(), job());
         let refused = |from: &str, to: &str| {
@@ -155,17 +157,15 @@ mod tests {
             Job::parse(&changed).unwrap_err().to_string()
         };
         let message = refused("\"seed\":1992", "\"seed\":7");
-        assert!(
-            message.contains("does not belong to its content"),
-            "{message}"
-        );
+        assert!(message.contains("does not match its content"), "{message}");
         assert_eq!(
             refused("{\"format\":2", "{\"format\":1"),
-            "not a cell of `plan --json`: its format is 1, this clbench reads 2"
+            "not a line of `clbench plan --json`: its format is 1, but this clbench reads format 2; plan again"
         );
         assert_eq!(
             refused("[\"/p/libpixels.so\"]", "[]"),
-            "not a cell of `plan --json`: it has 1 domains and 1 sources, 1 backbones and 0 of their plugin files"
+            "not a line of `clbench plan --json`: it must have as many domains as sources, but has 1 and 1, and as many \
+             backbones as their plugin files, but has 1 and 0"
         );
     }
 }

@@ -1,5 +1,6 @@
-//! What a cell names, opened in the cell's process: its domain, its plugins, its backbones. Each must still be what the run
-//! was planned with. Then, once it is known which outputs of the backbones are wanted, their features.
+//! Opens a cell's domain, plugins and backbones in the cell's process. None may have changed since
+//! the run was planned. Then, once the strategy has said which outputs of the backbones it reads,
+//! opens their features.
 
 use super::host::host;
 use super::{Embedded, Embedder, Events, Interrupt, Job};
@@ -13,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Features to have in the store: those of a cell's backbones on its domain.
+/// A request for the features of a cell's backbones on its domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureRequest {
     /// The cell.
     pub job: Job,
-    /// For each of its backbones, the outputs that are wanted beside the embedding: by this cell, or by others that share
-    /// domain and backbone.
+    /// For each of its backbones, the outputs to compute in addition to the embedding: those that
+    /// this cell reads, and those that others with the same domain and backbone read.
     pub outputs: Vec<Vec<String>>,
 }
 
@@ -33,11 +34,11 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the domain and makes the backbones.
+    /// Opens the domain and creates the backbones.
     ///
     /// # Errors
     ///
-    /// If any of them cannot be had, or has changed since the run was planned.
+    /// If any of them cannot be opened, or has changed since the run was planned.
     pub fn open(job: &Job, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
         let domain = job.open_domain()?;
         let cell = &job.cell;
@@ -52,7 +53,7 @@ impl Opened {
         for (index, backbone) in cell.backbones.iter().enumerate() {
             let plugin = job.backbone_plugin(index);
             events.stage(format!(
-                "making backbone `{}` of plugin {}",
+                "creating backbone `{}` of plugin {}",
                 backbone.name,
                 plugin.file.display()
             ));
@@ -75,11 +76,12 @@ impl Opened {
         })
     }
 
-    /// Opens or computes the features of each backbone: its embeddings, and these other outputs.
+    /// Opens or computes the features of each backbone: its embeddings, and the given other
+    /// outputs.
     ///
     /// # Errors
     ///
-    /// If they cannot be had.
+    /// If they cannot be opened or computed.
     pub fn embed(
         &self,
         job: &Job,
@@ -115,7 +117,7 @@ impl Opened {
 pub(super) struct Plugins(HashMap<String, Arc<Loaded>>);
 
 impl Plugins {
-    /// Loads a file, which must still be the one that was planned with.
+    /// Loads a file, which must not have changed since the run was planned.
     pub(super) fn load(&mut self, plugin: &PluginRef) -> Result<Arc<Loaded>, Error> {
         let PluginRef { file, id } = plugin;
         if let Some(loaded) = self.0.get(&id.hash) {

@@ -1,14 +1,16 @@
-//! Which outputs of its backbones are kept for a strategy: those that its declaration says it reads.
+//! The outputs of its backbones that are stored for a strategy: those that its declaration says it
+//! reads.
 //!
-//! A declaration names outputs, not backbones, so each is kept of every backbone of the strategy that has it. One that none
-//! of them has is a mistake of the scenario, told before anything is computed.
+//! A declaration names outputs, not backbones, so each output is stored for every backbone of the
+//! strategy that has it. If none of them has it, the scenario is wrong, which is reported before
+//! anything is computed.
 
 use crate::error::Error;
 use crate::features::EMBEDDING;
 use harness_abi::backbone::BackboneInfo;
 
-/// For each of a strategy's backbones (its name in the scenario, and what it is), the outputs to keep of it beside its
-/// embedding, in the order of the declaration.
+/// For each of a strategy's backbones (its name in the scenario, and its info), the outputs to
+/// store in addition to the embedding, in the order of the declaration.
 ///
 /// # Errors
 ///
@@ -53,7 +55,7 @@ fn lacking(row: &str, read: &str, backbones: &[(&str, &BackboneInfo)]) -> Error 
     Error::Protocol {
         strategy: row.to_owned(),
         what: format!(
-            "it reads the output `{read}`, but {offers}; name a backbone that offers `{read}`"
+            "it reads output `{read}`, but {offers}; use a backbone that offers `{read}`"
         ),
     }
 }
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn each_backbone_that_has_an_output_keeps_it_once() {
+    fn an_output_is_stored_once_for_each_backbone_that_has_it() {
         let (clip, vit) = (
             info(&["embedding", "class_token"]),
             info(&["class_token", "tokens"]),
@@ -113,22 +115,22 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_no_backbone_has_is_named_with_what_there_is() {
+    fn the_message_about_a_missing_output_lists_those_on_offer() {
         let (pixels, clip) = (info(&[]), info(&["embedding", "class_token", "tokens"]));
         let message = |backbones: &[_]| read(&["queries"], backbones).unwrap_err();
         assert_eq!(
             message(&[("pixels", &pixels)]),
-            "strategy `l2p`: it reads the output `queries`, but backbone `pixels` offers `embedding`; name a backbone that \
+            "strategy `l2p`: it reads output `queries`, but backbone `pixels` offers `embedding`; use a backbone that \
              offers `queries`"
         );
         assert_eq!(
             message(&[("clip", &clip), ("pixels", &pixels)]),
-            "strategy `l2p`: it reads the output `queries`, but backbone `clip` offers `embedding`, `class_token`, `tokens`; \
-             backbone `pixels` offers `embedding`; name a backbone that offers `queries`"
+            "strategy `l2p`: it reads output `queries`, but backbone `clip` offers `embedding`, `class_token`, `tokens`; \
+             backbone `pixels` offers `embedding`; use a backbone that offers `queries`"
         );
         assert_eq!(
             message(&[]),
-            "strategy `l2p`: it reads the output `queries`, but it has no backbone; name a backbone that offers `queries`"
+            "strategy `l2p`: it reads output `queries`, but it has no backbone; use a backbone that offers `queries`"
         );
     }
 }

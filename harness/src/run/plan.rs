@@ -24,22 +24,23 @@ pub struct Plan {
     pub cells: Vec<Planned>,
 }
 
-/// A job, and what its run begins with.
+/// A job, and the outputs that its strategy reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// The cell and where its files are.
     pub job: Job,
-    /// For each of its backbones, the outputs that its strategy reads beside the embedding. They are not the cell's own:
-    /// its process asks the strategy again.
+    /// For each of its backbones, the outputs that its strategy reads in addition to the embedding.
+    /// They are not part of the cell: its process asks the strategy again.
     pub outputs: Vec<Vec<String>>,
 }
 
 impl Plan {
-    /// Plans a scenario: opens its domains, finds its plugins, and has the plugins check their parameters.
+    /// Plans a scenario: opens its domains, finds its plugins, and lets the plugins check their
+    /// parameters.
     ///
     /// # Errors
     ///
-    /// What any of that reports.
+    /// If a domain, a plugin or a parameter is invalid.
     pub fn make(
         scenario: &Scenario,
         registry: &Registry,
@@ -126,7 +127,7 @@ impl Plan {
     }
 }
 
-/// The scenario's folder, from the root: a cell may run elsewhere.
+/// The scenario's folder as an absolute path: a cell may run in another working directory.
 fn folder(scenario: &Scenario) -> PathBuf {
     let folder = match scenario.file.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -146,8 +147,8 @@ fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
     }
 }
 
-/// What is to be checked; and for each domain, which of the request's strategies each row is on it. Rows that meet as many
-/// tasks and classes on two domains are checked once.
+/// What to check; and for each domain, the index of each row's check among the request's
+/// strategies. A row that has the same number of tasks and classes on two domains is checked once.
 fn request(
     scenario: &Scenario,
     registry: &Registry,
@@ -214,13 +215,15 @@ fn request(
     Ok((request, checks))
 }
 
-/// What the backbones are, and for each checked strategy and each of its backbones, the outputs that it reads.
+/// The backbones' infos, and for each checked strategy and each of its backbones, the outputs that
+/// it reads.
 type Found = (Vec<BackboneInfo>, Vec<Vec<Vec<String>>>);
 
-/// Has a process check the plugins' parameters.
+/// Checks the plugins' parameters in a child process.
 fn checked(scenario: &Scenario, request: &Request, interrupt: &Interrupt) -> Result<Found, Error> {
-    let internal = |error: std::io::Error| Error::Internal(format!("a child's log: {error}"));
-    // Of interest only if something goes wrong.
+    let internal =
+        |error: std::io::Error| Error::Internal(format!("the log of a child process: {error}"));
+    // Shown only if something goes wrong.
     let mut log = tempfile::tempfile().map_err(internal)?;
     let input = serde_json::to_string(request).expect("plain data");
     let mut answer = None;
@@ -239,7 +242,7 @@ fn checked(scenario: &Scenario, request: &Request, interrupt: &Interrupt) -> Res
     let error = match (ended, answer) {
         (Ok(()), Some(Answer::Good { backbones, outputs })) => return Ok((backbones, outputs)),
         (Ok(()), Some(Answer::Bad { name, fault })) => at_its_key(scenario, &name, fault),
-        (Ok(()), None) => Error::Internal("the check gave no answer".into()),
+        (Ok(()), None) => Error::Internal("the check returned no answer".into()),
         (Err(error), _) => error,
     };
     log.rewind().map_err(internal)?;
@@ -247,7 +250,7 @@ fn checked(scenario: &Scenario, request: &Request, interrupt: &Interrupt) -> Res
     Err(error)
 }
 
-/// A fault of a parameter, at the place in the scenario where the parameter is written.
+/// The error about a parameter, at its place in the scenario.
 fn at_its_key(scenario: &Scenario, name: &str, fault: Fault) -> Error {
     let Some((kind, path, message)) = &fault.parameter else {
         return fault.into();

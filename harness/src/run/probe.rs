@@ -1,5 +1,6 @@
-//! The check before the first cell: every backbone is made, every strategy's own check is run and the strategy made, in a
-//! process of their own. So a wrong parameter ends a run at once, and a plugin that crashes takes nothing with it.
+//! The check before the first cell: a separate process creates every backbone, runs every
+//! strategy's own check, and creates the strategy. So a wrong parameter ends a run at once, and a
+//! plugin that crashes does no harm.
 
 use super::host::host;
 use super::opened::Plugins;
@@ -18,19 +19,19 @@ use std::sync::Arc;
 /// What to check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Where to compute.
+    /// The device to compute on.
     pub device: String,
-    /// Threads of one operation.
+    /// Threads per operation.
     pub threads: u32,
     /// The scenario's folder.
     pub folder: PathBuf,
-    /// Backbones to make.
+    /// Backbones to create.
     pub backbones: Vec<BackboneCheck>,
     /// Strategies to check.
     pub strategies: Vec<StrategyCheck>,
 }
 
-/// A backbone to make.
+/// A backbone to create.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackboneCheck {
     /// Its name in the scenario.
@@ -46,7 +47,7 @@ pub struct BackboneCheck {
 /// A strategy to check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StrategyCheck {
-    /// Its row.
+    /// The name of its row.
     pub row: String,
     /// Its name in the plugin.
     pub use_: String,
@@ -56,34 +57,35 @@ pub struct StrategyCheck {
     pub parameters: Value,
     /// Its backbones, as indices into the request's.
     pub backbones: Vec<usize>,
-    /// How many tasks it will meet.
+    /// How many tasks it will learn.
     pub tasks: u32,
     /// How many classes the stream has.
     pub classes: u32,
-    /// The seed that it is made with.
+    /// The seed that it is created with.
     pub seed: u64,
 }
 
-/// What came of it.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
-    /// All is well.
+    /// Everything is valid.
     Good {
-        /// What the backbones are, in the request's order.
+        /// The backbones' infos, in the request's order.
         backbones: Vec<BackboneInfo>,
-        /// For each strategy, and each of its backbones, the outputs that it reads beside the embedding.
+        /// For each strategy, and each of its backbones, the outputs that it reads in addition to
+        /// the embedding.
         outputs: Vec<Vec<Vec<String>>>,
     },
-    /// Something is not.
+    /// Something is wrong.
     Bad {
-        /// The name in the scenario of the backbone or the row of the strategy at fault.
+        /// The name in the scenario of the backbone or of the strategy's row at fault.
         name: String,
         /// What is wrong.
         fault: Fault,
     },
 }
 
-/// Checks; to be called in a process of its own.
+/// Checks a request. Call this in a separate process.
 pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> Answer {
     let host: Host = host(events.clone(), interrupt.clone());
     let mut plugins = Plugins::default();
@@ -153,7 +155,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
     }
 }
 
-/// For a plugin that ends the process, it is the last that is heard: it names the file.
+/// The stage. If a plugin crashes the process, it is the last event, so it names the file.
 fn stage(kind: &str, name: &str, plugin: &PluginRef) -> String {
     format!(
         "checking {kind} `{name}` of plugin {}",

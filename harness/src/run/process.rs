@@ -16,11 +16,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Runs a cell and writes its record, and its predictions if they are kept, into the run folder.
+/// Runs a cell and writes its record, and its predictions if they are saved, to the run folder.
 ///
 /// # Errors
 ///
-/// What any of its parts reports.
+/// If the domain, a plugin or the features cannot be opened, the strategy fails, or a file cannot
+/// be written.
 pub fn run_cell(
     job: &Job,
     folder: &RunFolder,
@@ -76,14 +77,15 @@ pub fn run_cell(
         state_bytes: outcome.state_bytes,
         checkpoints: None,
     };
-    // Written and said now, while the plugins' objects are alive: whatever their ends may bring, the cell is done.
+    // Written and reported before the plugins' objects are dropped: even if that crashes, the cell
+    // is done.
     record(cell, &opened.domain, &stream, &protocol, outcome, costs)
         .write_atomic(&folder.record(&cell.id))?;
     events.send(&Event::Done);
     Ok(())
 }
 
-/// All that a cell leaves behind.
+/// The record of a cell.
 fn record(
     cell: &Cell,
     domain: &Domain,
@@ -119,7 +121,7 @@ fn record(
     }
 }
 
-/// The most memory that this process held at a time, where Linux tells.
+/// The peak memory of this process, if Linux reports it.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

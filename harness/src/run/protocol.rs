@@ -1,4 +1,5 @@
-//! The protocol of a cell: teach, take the state, forget the rest, predict; task after task.
+//! The protocol of a cell, for every task: learn, save the state, drop everything else, restore,
+//! predict.
 
 use super::evaluate::Evaluation;
 use super::opened::Opened;
@@ -25,7 +26,7 @@ pub(super) struct Protocol<'a> {
     plugin: &'a Loaded,
     host: Host,
     interrupt: &'a Interrupt,
-    /// What the strategy says of itself.
+    /// What the strategy declares about itself.
     pub declaration: Declaration,
     /// The classes, in the order in which they are learned.
     pub classes: Vec<Class>,
@@ -33,7 +34,7 @@ pub(super) struct Protocol<'a> {
     pub task_sizes: Vec<u32>,
 }
 
-/// What came of it.
+/// The outcome of a cell.
 pub(super) struct Outcome {
     pub matrices: AccuracyMatrices,
     pub learn_seconds: f64,
@@ -81,7 +82,7 @@ impl<'a> Protocol<'a> {
         }
     }
 
-    /// Runs it; predictions are written down if they are kept.
+    /// Runs it, and saves the predictions if there is a writer.
     pub(super) fn run(
         &self,
         events: &Events,
@@ -107,7 +108,7 @@ impl<'a> Protocol<'a> {
             state_bytes: 0,
         };
         let mut strategy = self.created()?;
-        // `before` is the hash of the strategy's state.
+        // `before` is the hash of the strategy's state before the evaluation.
         let mut evaluate = |strategy: &mut ForeignStrategy,
                             before: blake3::Hash,
                             after: AfterTask,
@@ -117,7 +118,7 @@ impl<'a> Protocol<'a> {
             evaluation.row(strategy, after, &mut outcome.matrices, predictions.as_mut())?;
             if self.state_of(strategy)?.1 != before {
                 return Err(self.breach(format!(
-                    "predicting after task {after} changed its state; prediction must leave it as it is"
+                    "prediction after task {after} changed its state; `predict` must not change the state"
                 )));
             }
             outcome.evaluate_seconds += clock.elapsed().as_secs_f64();
@@ -139,13 +140,13 @@ impl<'a> Protocol<'a> {
             outcome.optimiser_steps += self.learn(&mut strategy, id, classes.clone())?;
             let (state, hash) = self.state_of(&strategy)?;
             outcome.state_bytes = state.size();
-            // What it remembers is in its state, or it is gone.
+            // Whatever is not in the state is forgotten.
             drop(strategy);
             strategy = self.created()?;
             strategy.restore(state).map_err(self.failed())?;
             if self.state_of(&strategy)?.1 != hash {
                 return Err(self.breach(format!(
-                    "after task {id} its state is another once it was restored; `restore` must bring back all of `state`"
+                    "its state after task {id} changed when it was restored; `restore` must reproduce all of `state`"
                 )));
             }
             outcome.learn_seconds += clock.elapsed().as_secs_f64();
@@ -157,8 +158,8 @@ impl<'a> Protocol<'a> {
         Ok(outcome)
     }
 
-    /// The classes of every `learn`, and the row that is evaluated after it. Joint: one `learn` on everything, evaluated
-    /// as if it were the last task of the stream.
+    /// The classes of every `learn`, and the row that is evaluated after it. A joint run has one
+    /// `learn` on everything, evaluated like the last task of the stream.
     fn steps(&self) -> Vec<(Range<usize>, AfterTask)> {
         match self.cell.strategy.regime {
             Regime::Sequential => self
@@ -248,7 +249,8 @@ impl<'a> Protocol<'a> {
     }
 }
 
-/// Has a cell's strategy check its parameters on what was opened, and say what it will do.
+/// Lets a cell's strategy check its parameters against what was opened, and returns its
+/// declaration.
 pub(super) fn declared(
     cell: &Cell,
     opened: &Opened,
@@ -265,7 +267,7 @@ pub(super) fn declared(
     Ok(plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?)
 }
 
-/// How many tasks a strategy meets.
+/// How many tasks a strategy learns.
 pub(super) fn learned_tasks(regime: Regime, stream: &Stream) -> u32 {
     match regime {
         Regime::Sequential => stream.n_tasks() as u32,

@@ -1,5 +1,5 @@
-//! The samples that a strategy is lent: of one task, or of one prediction batch. Nothing else can be reached through
-//! them.
+//! The samples that a strategy can access: those of one task, or of one prediction batch, and no
+//! others.
 
 use super::Embedded;
 use super::embed;
@@ -19,7 +19,7 @@ pub(super) struct LentSamples<'a> {
     pub split: Split,
     /// Indices into the split.
     pub indices: &'a [usize],
-    /// What becomes of images that are trained on.
+    /// How training images are augmented.
     pub augmentation: Augmentation,
     /// The cell's seed, for augmentation.
     pub seed: u64,
@@ -29,7 +29,7 @@ impl LentSamples<'_> {
     fn backbone(&self, backbone: usize) -> Result<&Embedded> {
         self.embedded.get(backbone).ok_or_else(|| {
             Error::failed(format!(
-                "backbone {backbone} was asked for, but the strategy has {}",
+                "backbone {backbone} does not exist; number of the strategy's backbones: {}",
                 self.embedded.len()
             ))
         })
@@ -40,7 +40,7 @@ impl LentSamples<'_> {
             .map(|&row| {
                 self.indices.get(row as usize).copied().ok_or_else(|| {
                     Error::failed(format!(
-                        "row {row} was asked for, but there are {}",
+                        "row {row} does not exist; number of rows: {}",
                         self.indices.len()
                     ))
                 })

@@ -1,8 +1,8 @@
-//! From logits to counts: which of a row's test images are predicted correctly, among which
+//! From logits to counts: how many of a row's test images are predicted correctly among which
 //! candidates.
 //!
-//! A [`Scorer`] masks the columns of the logits, so no strategy has a say in it; a [`Tally`] counts
-//! one row of the [`AccuracyMatrices`].
+//! A [`Scorer`] masks the columns of the logits itself, so no strategy can influence that; a
+//! [`Tally`] counts one row of the [`AccuracyMatrices`].
 
 use crate::id::{ClassId, TaskId};
 use crate::results::{AccuracyMatrices, AfterTask};
@@ -24,7 +24,8 @@ pub enum ScoreError {
         after: AfterTask,
     },
     #[error(
-        "the prediction for test sample {sample} has {found} logits, but {expected} classes are to be scored after task {after}"
+        "the prediction for test sample {sample} after task {after} must have {expected} logits, one per class, but has \
+         {found}"
     )]
     Width {
         sample: String,
@@ -32,7 +33,9 @@ pub enum ScoreError {
         found: usize,
         after: AfterTask,
     },
-    #[error("test sample {sample} is of class {class}, but the stream has {classes} classes")]
+    #[error(
+        "test sample {sample} has class {class}, but the stream has {classes} classes (from 0)"
+    )]
     Class {
         sample: String,
         class: ClassId,
@@ -47,17 +50,17 @@ pub enum ScoreError {
     },
 }
 
-/// Which class belongs to which task, and what the strategy can score: enough to judge predictions.
+/// Which class belongs to which task, and which classes the strategy can score.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scorer {
-    /// The class ids of each task; they follow each other, since classes are numbered in stream
+    /// The class ids of each task; they are consecutive, since classes are numbered in stream
     /// order.
     tasks: Vec<Range<usize>>,
     scores_unseen: bool,
 }
 
 impl Scorer {
-    /// For a stream whose tasks have these numbers of classes.
+    /// A scorer for a stream whose tasks have these numbers of classes.
     pub fn new(task_sizes: &[u32], scores_unseen: bool) -> Self {
         let mut start = 0;
         let tasks = task_sizes.iter().map(|&size| {
@@ -71,8 +74,8 @@ impl Scorer {
         }
     }
 
-    /// How many classes a prediction has logits for, in stream order: all, or the seen ones if the
-    /// strategy cannot score others.
+    /// How many logits a prediction has, in stream order: one per class, or one per seen class if
+    /// the strategy cannot score unseen ones.
     pub fn width(&self, after: AfterTask) -> u32 {
         let tasks = if self.scores_unseen {
             self.tasks.len()
@@ -82,7 +85,7 @@ impl Scorer {
         self.classes_until(tasks) as u32
     }
 
-    /// An empty row, to be filled with one prediction after the other.
+    /// An empty row, to be filled with predictions.
     pub fn row(&self, after: AfterTask) -> Tally<'_> {
         Tally {
             scorer: self,
@@ -99,7 +102,7 @@ impl Scorer {
     }
 }
 
-/// One row of the matrices while it is being counted.
+/// One row of the matrices while predictions are counted.
 #[derive(Debug, Clone)]
 pub struct Tally<'a> {
     scorer: &'a Scorer,
@@ -116,11 +119,15 @@ struct Column {
 }
 
 impl Tally<'_> {
-    /// Counts one test image: its logits over [`Scorer::width`] classes in stream order, and the
-    /// class that it is of.
+    /// Counts one test image, given its logits for [`Scorer::width`] classes in stream order and
+    /// its true class.
     ///
-    /// The highest logit wins, and of equal ones the lowest class. −∞ stands for a class that is
-    /// ruled out; NaN is an error, which names `sample`.
+    /// The highest logit wins; ties go to the lowest class. −∞ excludes a class.
+    ///
+    /// # Errors
+    ///
+    /// If a logit is NaN, the number of logits is wrong, or `truth` is not a class of the stream.
+    /// Messages name `sample`.
     pub fn add(
         &mut self,
         sample: impl fmt::Display,
@@ -164,22 +171,21 @@ impl Tally<'_> {
         Ok(())
     }
 
-    /// Sets the row's entries. Each of its columns must hold every test sample of its task, once.
+    /// Sets the row's entries. Each test sample of each task must have been counted once.
     ///
     /// # Errors
     ///
-    /// If a task's test samples were not all scored, or some of them twice.
+    /// If the number of counted samples of a task is wrong.
     ///
     /// # Panics
     ///
-    /// If the matrices are those of another stream.
+    /// If the matrices belong to another stream.
     pub fn write_to(&self, matrices: &mut AccuracyMatrices) -> Result<(), ScoreError> {
         let after = self.after;
         assert_eq!(matrices.tasks().len(), self.columns.len());
         for (task, column) in matrices.tasks().zip(&self.columns) {
             let expected = matrices.n(task).unwrap_or_default();
-            // Tasks yet to come are scored only by strategies that can, so the others may leave
-            // them out.
+            // Strategies that cannot score unseen classes may leave out future tasks.
             if self.measures(task) && column.n != expected {
                 return Err(ScoreError::Count {
                     task,
@@ -203,7 +209,7 @@ impl Tally<'_> {
         Ok(())
     }
 
-    /// Whether this row's entry for the task can be had.
+    /// Whether this row has an entry for the task.
     fn has(&self, candidates: Matrix, on: TaskId) -> bool {
         match candidates {
             Matrix::Seen => self.after.has_seen(on),
@@ -219,7 +225,7 @@ impl Tally<'_> {
     }
 }
 
-/// Whether `truth` is the first of the highest logits among the candidates. No logit is NaN.
+/// Whether `truth` has the first of the highest logits among the candidates. No logit may be NaN.
 fn wins(logits: &[f32], candidates: Range<usize>, truth: usize) -> bool {
     if !candidates.contains(&truth) || candidates.end > logits.len() {
         return false;
@@ -235,7 +241,7 @@ mod tests {
 
     const INF: f32 = f32::INFINITY;
 
-    /// The three matrices' rows after one image of `truth`, of a stream of tasks {0, 1}, {2, 3}.
+    /// The entry in the three matrices after one image of `truth`, with tasks {0, 1} and {2, 3}.
     fn judge(after: u32, logits: &[f32], truth: u32) -> [Option<u64>; 3] {
         let scorer = Scorer::new(&[2, 2], true);
         let mut tally = scorer.row(AfterTask(after));
@@ -249,8 +255,8 @@ mod tests {
     }
 
     #[test]
-    fn candidates_decide_what_an_image_is_taken_for() {
-        // A class of a later task wins over all: right among the seen ones and within the task.
+    fn candidates_decide_which_class_is_predicted() {
+        // A class of a later task wins over all: correct among the seen ones and within the task.
         assert_eq!(
             judge(1, &[1.0, 3.0, 9.0, 0.0], 1),
             [Some(1), Some(0), Some(1)]
@@ -309,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_scored_is_named() {
+    fn messages_name_the_sample() {
         let scorer = Scorer::new(&[2, 1], true);
         let mut tally = scorer.row(AfterTask(1));
         assert_eq!(
@@ -322,13 +328,13 @@ mod tests {
         );
         assert_eq!(
             tally.add(3, &[0.0], ClassId(0)).unwrap_err().to_string(),
-            "the prediction for test sample 3 has 1 logits, but 3 classes are to be scored after task 1"
+            "the prediction for test sample 3 after task 1 must have 3 logits, one per class, but has 1"
         );
         assert_eq!(
             tally.add(3, &[0.0; 3], ClassId(3)).unwrap_err().to_string(),
-            "test sample 3 is of class 3, but the stream has 3 classes"
+            "test sample 3 has class 3, but the stream has 3 classes (from 0)"
         );
-        // A sample that was not scored must not pass as a wrong one.
+        // A sample that was not scored must not count as a wrong prediction.
         tally.add(3, &[0.0; 3], ClassId(0)).unwrap();
         assert_eq!(
             tally

@@ -1,4 +1,4 @@
-//! What the user sees of a run: bars on a terminal, plain lines elsewhere. All of it on standard error.
+//! The progress display of a run, on standard error: bars on a terminal, plain lines elsewhere.
 
 use super::Event;
 use crate::results::Cell;
@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// The parts that a process's bar is divided into.
+/// The length of a process's bar.
 const PARTS: f64 = 1000.0;
 
 /// The display of a run.
@@ -15,12 +15,13 @@ pub(super) struct Show {
     total: usize,
 }
 
-/// The line of one process: its bar moves with its tasks and, within a task, with whatever the plugin counts.
+/// The line of one process. Its bar shows the tasks and, within a task, the progress that the
+/// plugin reports.
 pub(super) struct Line {
     bar: Option<ProgressBar>,
     title: String,
     stage: String,
-    /// Which task of how many.
+    /// The current task and the number of tasks.
     task: Option<(u32, u32)>,
 }
 
@@ -38,20 +39,20 @@ impl Show {
         Show { bars, total }
     }
 
-    /// So many cells need not be run.
+    /// Shows that this many cells already have results.
     pub(super) fn already(&self, done: usize) {
         if let Some((_, cells)) = &self.bars {
             cells.set_position(done as u64);
         }
         if done > 0 {
             self.say(&format!(
-                "{done} of {} cells have their results already",
+                "{done} of {} cells already have results",
                 self.total
             ));
         }
     }
 
-    /// A process begins.
+    /// Adds the line of a process.
     pub(super) fn begin(&self, title: String) -> Line {
         let bar = self.bars.as_ref().map(|(bars, cells)| {
             let style = ProgressStyle::with_template("{spinner} {bar:20} {wide_msg}")
@@ -70,7 +71,7 @@ impl Show {
         }
     }
 
-    /// Says something between the bars.
+    /// Prints a line above the bars.
     pub(super) fn say(&self, line: &str) {
         match &self.bars {
             Some((bars, _)) => drop(bars.println(line)),
@@ -78,7 +79,7 @@ impl Show {
         }
     }
 
-    /// A cell has ended; it is the `done`th.
+    /// Shows that a cell has ended, as the `done`th.
     pub(super) fn ended(&self, done: usize, cell: &Cell, how: &str) {
         if let Some((_, cells)) = &self.bars {
             cells.set_position(done as u64);
@@ -93,7 +94,7 @@ impl Show {
 }
 
 impl Line {
-    /// Shows what a process tells.
+    /// Shows an event of the process.
     pub(super) fn hear(&mut self, show: &Show, event: &Event) {
         if let Some(stage) = event.stage() {
             self.stage = stage;
@@ -116,7 +117,7 @@ impl Line {
         }
     }
 
-    /// `part` is how much of the task is done, or of the stage where there is no task.
+    /// `part` is the completed fraction of the task, or of the stage if there is no task.
     fn show(&self, text: &str, part: f64) {
         let Some(bar) = &self.bar else { return };
         let part = match self.task {
@@ -124,7 +125,7 @@ impl Line {
             None => part,
         };
         bar.set_position((part * PARTS) as u64);
-        // In one piece, which is cut off where a narrow terminal ends.
+        // A single message, so that a narrow terminal truncates it as a whole.
         bar.set_message(format!("{}  {text}", self.title));
     }
 }

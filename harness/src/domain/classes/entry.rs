@@ -1,4 +1,4 @@
-//! A reference list of classes as it is written: in the scenario, or in a file of its own.
+//! A reference list of classes as written in the scenario or in a separate file.
 
 use crate::domain::error::DomainError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -17,7 +17,7 @@ use std::path::Path;
 pub struct ClassEntry {
     /// The class's name.
     pub name: String,
-    /// What the source calls it, if that is not its name.
+    /// What the source calls it, if not by its name.
     pub key: Option<ClassKey>,
 }
 
@@ -49,8 +49,11 @@ impl fmt::Display for ClassKey {
     }
 }
 
-/// Checks that every class has a name of its own and, if any, a key of its own; else what is wrong,
-/// and with which entry.
+/// Checks that every class has a unique name and that keys are unique.
+///
+/// # Errors
+///
+/// The index of the first bad entry, and what is wrong with it.
 pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
     let mut names = HashMap::new();
     let mut keys = HashMap::new();
@@ -62,7 +65,7 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
             let (name, first, second) = (&entry.name, first + 1, at + 1);
             return Err((
                 at,
-                format!("two classes are called `{name}`, the {first}. and the {second}."),
+                format!("classes {first} and {second} are both named `{name}`"),
             ));
         }
         if let Some(key) = entry.key.as_ref().map(ClassKey::to_string)
@@ -71,11 +74,11 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
             let (first, name) = (&entries[first].name, &entry.name);
             return Err((
                 at,
-                format!("the classes `{first}` and `{name}` have one key, `{key}`"),
+                format!("classes `{first}` and `{name}` share the key `{key}`"),
             ));
         }
     }
-    // A source or a split list may use either, so they must not be taken for each other.
+    // A source or a split list may use either, so a name must not be another class's key.
     for (at, entry) in entries.iter().enumerate() {
         let other = keys.get(&entry.name).filter(|&&other| other != at);
         if let Some(other) = other.map(|&other| &entries[other])
@@ -84,20 +87,24 @@ pub fn check(entries: &[ClassEntry]) -> Result<(), (usize, String)> {
             let (name, other) = (&entry.name, &other.name);
             return Err((
                 at,
-                format!("`{name}` is a class's name, and the key of the class `{other}`"),
+                format!("`{name}` is both a class name and the key of class `{other}`"),
             ));
         }
     }
     Ok(())
 }
 
-/// Reads a reference list from a file: YAML or JSON, a list of names or of `{name, key}`; or text,
-/// one name a line.
+/// Reads a reference list from a file: YAML or JSON with a list of names or of `{name, key}`, or
+/// text with one name per line.
+///
+/// # Errors
+///
+/// If the file cannot be read, or is not a valid list of classes.
 pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
     let bad = |problem: String| DomainError::Format {
         place: path.display().to_string(),
         problem,
-        fix: "give a list of class names, or of `{name: …, key: …}`".to_owned(),
+        fix: "write a list of class names, or of `{name: …, key: …}` entries".to_owned(),
     };
     let text = fs::read_to_string(path).map_err(|cause| DomainError::Unreadable {
         path: path.to_owned(),
@@ -117,7 +124,7 @@ pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
             .collect(),
         _ => {
             return Err(bad(
-                "neither .yaml, .json nor .txt, so its form is unknown".to_owned()
+                "unknown file type (expected .yaml, .json or .txt)".to_owned()
             ));
         }
     };
@@ -127,12 +134,12 @@ pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
     check(&entries).map_err(|(_, problem)| DomainError::Format {
         place: path.display().to_string(),
         problem,
-        fix: "give each class a name and a key of its own".to_owned(),
+        fix: "give each class a unique name and key".to_owned(),
     })?;
     Ok(entries)
 }
 
-/// In the short form, where it has one.
+/// In the short form, if it has no key.
 impl Serialize for ClassEntry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(key) = &self.key else {
@@ -160,9 +167,7 @@ impl<'de> Deserialize<'de> for ClassEntry {
             type Value = ClassEntry;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "a class name (text; numbers and `yes` in quotes) or `{name: …, key: …}`",
-                )
+                f.write_str("a class name (text; quote numbers and `yes`) or `{name: …, key: …}`")
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<ClassEntry, E> {
@@ -199,7 +204,7 @@ impl<'de> Deserialize<'de> for ClassKey {
             type Value = ClassKey;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("what the copy calls the class: text or a whole number")
+                f.write_str("the source's name for the class: text or a whole number")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ClassKey, E> {
@@ -222,7 +227,7 @@ impl JsonSchema for ClassEntry {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A class: its name, or name and key.",
+            "description": "A class: its name, or its name and key.",
             "oneOf": [
                 {"type": "string", "minLength": 1},
                 {
@@ -246,7 +251,7 @@ impl JsonSchema for ClassKey {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "What the source calls a class: a folder's name, a label that is text, or a number.",
+            "description": "What the source calls a class: a folder name, a text label or a number.",
             "oneOf": [{"type": "string"}, {"type": "integer", "minimum": 0}],
         })
     }

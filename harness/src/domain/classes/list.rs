@@ -1,4 +1,4 @@
-//! The classes of a domain by label, and how tags are looked up among them.
+//! The classes of a domain by label, and the look-up of tags among them.
 
 use super::entry::{ClassEntry, ClassKey};
 use super::tag::Tag;
@@ -19,12 +19,12 @@ pub(crate) struct ClassList {
     by_name: HashMap<String, Label>,
     by_text: HashMap<String, Label>,
     by_number: HashMap<u64, Label>,
-    /// Whether bare numbers are places in the list.
+    /// Whether bare numbers are indices into the list.
     by_place: bool,
 }
 
 impl ClassList {
-    /// A reference list, whose entries [`check`](super::entry::check) has found to be in order.
+    /// A reference list whose entries passed [`check`](super::entry::check).
     pub(crate) fn new(entries: &[ClassEntry]) -> Self {
         let mut list = Self {
             names: entries.iter().map(|entry| entry.name.clone()).collect(),
@@ -51,10 +51,10 @@ impl ClassList {
         list
     }
 
-    /// The list that a domain without a reference list has: by number where classes have numbers,
-    /// else in natural order.
+    /// The list of a domain without a reference list: by number if classes have numbers, else in
+    /// natural order.
     ///
-    /// `declared` are the classes that the source says there are, `used` those of its samples.
+    /// `declared` are the classes that the source declares, `used` those of its samples.
     pub(crate) fn derived(
         source: &Path,
         declared: Option<&[Tag]>,
@@ -82,22 +82,26 @@ impl ClassList {
                 && let Some(other) = numbers.insert(text, tag.number)
             {
                 let call = |number: Option<u64>| {
-                    number.map_or("a class without number".to_owned(), |n| n.to_string())
+                    number.map_or("a class without a number".to_owned(), |n| n.to_string())
                 };
                 let (one, other) = (call(other), call(tag.number));
-                return Err(bad(format!("have `{text}` twice (for {one} and {other})")));
+                return Err(bad(format!(
+                    "class name `{text}` is used twice (for {one} and {other})"
+                )));
             }
         }
         for pair in tags.windows(2) {
             if pair[0].number.is_some() && pair[0].number == pair[1].number {
                 let number = pair[0].number.unwrap_or_default();
                 let (one, other) = (&pair[0], &pair[1]);
-                return Err(bad(format!("call {number} both `{one}` and `{other}`")));
+                return Err(bad(format!(
+                    "class {number} has two names, `{one}` and `{other}`"
+                )));
             }
         }
         let texts = tags.iter().filter(|tag| tag.text.is_some()).count();
         if texts == 0 {
-            // Bare numbers count from 0, so one that is missing is a class without samples.
+            // Bare numbers count from 0, so a gap is a class without samples.
             let gap = (0..).zip(&tags).find(|(n, tag)| tag.number != Some(*n));
             if let Some((number, _)) = gap {
                 return Err(DomainError::ClassWithoutSamples {
@@ -109,7 +113,7 @@ impl ClassList {
         } else if texts < tags.len() {
             let bare = tags.iter().find(|tag| tag.text.is_none());
             let bare = bare.map(Tag::to_string).unwrap_or_default();
-            return Err(bad(format!("lack one for label {bare}")));
+            return Err(bad(format!("label {bare} has no class name")));
         }
         let entries: Vec<ClassEntry> = (tags.into_iter())
             .map(|tag| ClassEntry {
@@ -124,7 +128,7 @@ impl ClassList {
         &self.names
     }
 
-    /// Whether bare numbers are places in the list: no class has a number for a key.
+    /// Whether bare numbers are indices into the list: no class has a number as its key.
     pub(crate) fn by_place(&self) -> bool {
         self.by_place
     }
@@ -133,11 +137,11 @@ impl ClassList {
         self.names
     }
 
-    /// The class that a tag means.
+    /// The class that a tag refers to.
     pub(crate) fn find(&self, tag: &Tag) -> Option<Label> {
         let by_number = |number: u64| self.by_number.get(&number).copied();
         match (&tag.text, tag.number) {
-            // A key counts for more than a name; a folder called `7` has the key 7.
+            // Keys take precedence over names; a folder called `7` has the key 7.
             (Some(text), number) => number
                 .or_else(|| text.parse().ok())
                 .filter(|_| !self.by_text.contains_key(text))
@@ -154,19 +158,19 @@ impl ClassList {
         }
     }
 
-    /// The class whose key or name is this text; [`check`](super::entry::check) has seen to it that
-    /// no name is another class's key.
+    /// The class whose key or name is this text. [`check`](super::entry::check) ensures that no
+    /// name is another class's key.
     pub(crate) fn find_text(&self, text: &str) -> Option<Label> {
         let found = self.by_text.get(text).or_else(|| self.by_name.get(text));
         found.copied()
     }
 
-    /// All words that mean a class.
+    /// All keys and names.
     fn words(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().chain(&self.names).map(String::as_str)
     }
 
-    /// What to do about a tag that means none of the classes.
+    /// The error about a tag that matches no class.
     pub(crate) fn unknown(&self, place: String, tag: &Tag) -> DomainError {
         if tag.text.is_none() && self.by_place {
             let (label, classes) = (tag.to_string(), self.names.len());
@@ -180,7 +184,7 @@ impl ClassList {
         let class = tag.to_string();
         let hint = match closest(&class, self.words()) {
             Some(word) => format!("; did you mean `{word}`?"),
-            // The whole list would be no help.
+            // Printing a long list would not help.
             None if self.keys.len() > 20 => String::new(),
             None => hint(&class, self.keys.iter().map(String::as_str)),
         };

@@ -1,10 +1,10 @@
-//! A class as a source or a split list speaks of it, before it is looked up.
+//! A class as a source or a split list refers to it, before it is looked up.
 
 use super::entry::ClassKey;
 use std::collections::HashSet;
 use std::fmt;
 
-/// A class as a source or a split list speaks of it: by its text, its number, or both.
+/// A class as a source or a split list refers to it: by text, by number, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Tag {
     pub(crate) text: Option<String>,
@@ -33,7 +33,7 @@ impl Tag {
         }
     }
 
-    /// What a text file says: a number if it is one.
+    /// A tag from a text file: a number if it parses as one.
     pub(crate) fn parse(text: &str) -> Self {
         match text.parse() {
             Ok(number) => Self::number(number),
@@ -41,7 +41,7 @@ impl Tag {
         }
     }
 
-    /// Whether `key` means this class.
+    /// Whether `key` refers to this class.
     pub(crate) fn is(&self, key: &ClassKey) -> bool {
         match (key, &self.text, self.number) {
             (ClassKey::Text(key), Some(text), _) => key == text,
@@ -72,7 +72,7 @@ impl From<ClassKey> for Tag {
     }
 }
 
-/// Tags as they occur, each once.
+/// The distinct tags, in order of first occurrence.
 pub(crate) fn distinct<'a>(tags: impl Iterator<Item = &'a Tag>) -> impl Iterator<Item = &'a Tag> {
     let mut seen = HashSet::new();
     tags.filter(move |&tag| seen.insert(tag))

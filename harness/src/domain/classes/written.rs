@@ -12,14 +12,15 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Classes {
-    /// A file that holds it.
+    /// A file that contains it.
     File(PathBuf),
     /// The list itself.
     Listed(Vec<ClassEntry>),
 }
 
-/// Classes, as the source or the split list calls them, whose images are no part of the domain, as
-/// in `[NV]`. What is not in `classes` must be named here; nothing is left out silently.
+/// Classes to leave out of the domain, as the source or the split list calls them, for example
+/// `[NV]`. Every class of the source that is not in `classes` must be listed here; nothing is left
+/// out silently.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
@@ -30,7 +31,7 @@ impl Classes {
     ///
     /// # Errors
     ///
-    /// If it stands in a file that cannot be used.
+    /// If it is in a file that cannot be used.
     pub fn entries(&self) -> Result<Cow<'_, [ClassEntry]>, DomainError> {
         match self {
             Self::Listed(entries) => Ok(entries.into()),
@@ -48,7 +49,7 @@ impl KeyValue for Classes {
         check_entries(&names, "list the names, or remove the key")?;
         entry::check(entries).map_err(|(at, problem)| KeyError {
             key: format!("[{at}]"),
-            problem: format!("{problem}; give each class a name and a key of its own"),
+            problem: format!("{problem}; give each class a unique name and key"),
         })
     }
 
@@ -72,7 +73,7 @@ impl KeyValue for LeaveOut {
 }
 
 forms!(
-    Classes, "a list of classes, or a file that holds it",
+    Classes, "a list of classes, or a file that contains it",
     text: Classes::File, list: Classes::Listed
 );
 
@@ -83,13 +84,13 @@ impl JsonSchema for Classes {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         path_or(
-            "The reference list of classes, in the order of their labels: label numbers and class \
-             names come from it alone. Either the list itself, or a file that holds it (YAML, JSON, \
-             or text with a name a line). An entry is a name, or `{name: ladybug, key: n02165456}` \
-             if the source calls the class something else. Numbers that have no names are places in \
-             the list, from 0, unless keys are numbers. Every class of the domain must be in the \
-             list, and every class of the list in the domain. Default: as the source or the split \
-             list numbers its classes, else in natural order.",
+            "The reference list of classes, in label order: label numbers and class names come only \
+             from it. Either the list itself, or a file that contains it (YAML, JSON, or text with \
+             one name per line). An entry is a name, or `{name: ladybug, key: n02165456}` if the \
+             source calls the class something else. A bare number in the source is an index into the \
+             list, from 0, unless keys are numbers. Every class of the domain must be in the list, \
+             and every class in the list must have images. Default: the numbers that the source or \
+             the split list gives its classes, else natural order.",
             vec![generator.subschema_for::<Vec<ClassEntry>>()],
         )
     }

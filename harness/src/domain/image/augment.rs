@@ -1,5 +1,5 @@
-//! Training augmentation: a random resized crop and a horizontal flip, as torchvision's
-//! `RandomResizedCrop` (scale 0.08–1, ratio 3/4–4/3) and `RandomHorizontalFlip` (one in two),
+//! Training augmentation: a random resized crop and a horizontal flip, as in torchvision's
+//! `RandomResizedCrop` (scale 0.08–1, ratio 3/4–4/3) and `RandomHorizontalFlip` (probability 0.5),
 //! seeded per sample and draw.
 
 use super::prepare::prepare;
@@ -11,18 +11,18 @@ const SCALE: (f64, f64) = (0.08, 1.0);
 const RATIO: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
 const ATTEMPTS: u32 = 10;
 
-/// What decides an augmentation: equal keys, equal pictures.
+/// What decides an augmentation: equal keys give equal pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AugmentKey {
     /// The cell's seed.
     pub seed: u64,
     /// The sample's index into its split.
     pub sample: u64,
-    /// The strategy's own count, an epoch for example.
+    /// A counter of the strategy's, such as the epoch.
     pub draw: u64,
 }
 
-/// The pixels of a random part of `image`, as `spec` wants them, plane after plane: `[3, height,
+/// The pixels of a random part of `image`, prepared for `spec`, plane after plane: `[3, height,
 /// width]`.
 pub fn augment(image: &RgbImage, spec: &ImageInfo, key: AugmentKey) -> Vec<u8> {
     let mut random = Random::new(key);
@@ -67,7 +67,7 @@ impl Random {
                 return (left, top, part_w, part_h);
             }
         }
-        // The largest part in the middle whose ratio is allowed.
+        // The largest centred part whose ratio is allowed.
         let ratio = (w / h).clamp(RATIO.0, RATIO.1);
         let part_w = w.min((h * ratio).round_ties_even()).max(1.0) as u32;
         let part_h = h.min((w / ratio).round_ties_even()).max(1.0) as u32;
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_lie_inside_and_have_the_sizes_of_torchvision() {
+    fn parts_are_inside_the_image_and_have_torchvisions_sizes() {
         let mut areas = Vec::new();
         for sample in 0..2000 {
             let (x, y, w, h) = Random::new(AugmentKey { sample, ..KEY }).part(64, 48);
@@ -118,17 +118,17 @@ mod tests {
             assert!((0.70..1.43).contains(&ratio), "{w}×{h}");
             areas.push(f64::from(w * h) / (64.0 * 48.0));
         }
-        // torchvision's mean over 200,000 draws on an image of this size is 0.439: large parts of
-        // an unfitting ratio are drawn again.
+        // torchvision's mean over 200,000 draws on an image of this size is 0.439: large parts
+        // whose ratio does not fit are drawn again.
         let mean = areas.iter().sum::<f64>() / areas.len() as f64;
         assert!((0.43..0.46).contains(&mean), "mean area {mean}");
-        // Too long for any allowed ratio at full height: the middle.
+        // Too long for any allowed ratio at full height: the centre.
         let (x, y, w, h) = Random::new(KEY).part(1000, 1);
         assert_eq!((y, w, h), (0, 1, 1));
         assert!(x < 1000);
     }
 
-    /// What a key draws, first of all: these numbers must not move.
+    /// The first numbers that a key draws. They must never change.
     #[test]
     fn draws_of_keys() {
         let key = |seed, sample, draw| AugmentKey { seed, sample, draw };

@@ -1,24 +1,23 @@
 //! One image file: its header, which is checked when a domain is opened, and its pixels.
 //!
 //! On opening, the first kilobytes are read: an empty file, a text file with the wrong name or a
-//! cut header ends the run there. What lies behind the header is checked when the image is decoded.
-//! Whether a file is PNG or JPEG is decided by its content, as the two names are often confused.
+//! truncated header ends the run there. The rest of the file is checked when the image is decoded.
+//! The content decides whether a file is PNG or JPEG, as extensions are often wrong.
 //!
 //! # Pixels
 //!
-//! Whatever a file holds becomes red, green and blue, as Pillow's `convert("RGB")` has it: grey is
-//! spread over the three, a palette is looked up, transparency is dropped (what is transparent
-//! shows its colour), CMYK is inverted as Adobe's programs write it, and an orientation noted in
-//! the file's metadata is not applied. Of 16 bits the upper eight are kept, except where grey is
-//! all there is: that is cut off at 255, so that an image which uses the full range turns white. It
-//! is Pillow's doing, and so what published numbers were measured on; whoever has such images
-//! scales them to 8 bits first.
+//! Every image becomes red, green and blue, as in Pillow's `convert("RGB")`: grey is copied to the
+//! three channels, a palette is looked up, transparency is dropped (a transparent pixel shows its
+//! colour), CMYK is inverted as Adobe's programs write it, and an orientation in the file's
+//! metadata is not applied. The upper eight of 16 bits are kept, except in grey images: their
+//! values are clipped at 255, so an image that uses the full range turns white. Pillow does this,
+//! so published numbers were measured on such images; scale them to 8 bits first to avoid it.
 //!
-//! PNG images are Pillow's to the bit. JPEG leaves rounding to the decoder: beside libjpeg's,
-//! values differ by 1 at most where colours are stored at full size and the quality is usual. Where
-//! colours are stored at half size, as in most photographs, they differ by 3 at most and less than
-//! 0.5 on average, in the last row and column, whose neighbours outside the image libjpeg does not
-//! look at, by up to 9, and in images of a few pixels by more.
+//! PNG images equal Pillow's bit for bit. JPEG leaves rounding to the decoder. Compared with
+//! libjpeg, values differ by at most 1 at usual quality if colours are stored at full size. If
+//! colours are stored at half size, as in most photographs, they differ by at most 3 and by less
+//! than 0.5 on average; by up to 9 in the last row and column, where libjpeg does not look at
+//! neighbours outside the image; and by more in images of a few pixels.
 
 use crate::domain::error::DomainError;
 use image::{
@@ -28,13 +27,13 @@ use std::fs::{self, File, Metadata};
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-/// Headers are nearly always this short; where one is not, the file is read whole.
+/// Headers are nearly always this short; if one is longer, the whole file is read.
 const HEADER_BYTES: u64 = 4096;
 
-/// The colour type of a PNG whose pixels are grey and nothing else.
+/// The colour type of a PNG whose pixels are only grey.
 const PNG_GREY: u8 = 0;
 
-/// Reads no more than it takes to know that the file begins as an image does.
+/// Reads only as much as is needed to know that the file begins like an image.
 pub(crate) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
     let unreadable = |cause| unreadable(path, cause);
     let mut file = File::open(path).map_err(unreadable)?;
@@ -59,19 +58,19 @@ pub(crate) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
     decode_bytes(path, &bytes)
 }
 
-/// The image in these bytes, at its own size. `path` is how messages call it: a file, or a part of
+/// The image in these bytes, at its own size. Messages call it `path`, which is a file or a part of
 /// one.
 pub(crate) fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
     let image =
         image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
-    // The JPEG decoder fills what is missing of a file with grey, which is for viewers.
+    // The JPEG decoder fills missing data with grey, which suits viewers only.
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, "the file ends inside the image"));
     }
     Ok(match image {
         DynamicImage::ImageLuma16(image) => rgb(&image, |Luma([grey])| [cut_off(grey); 3]),
-        // Grey with one value that counts as transparent: no channel in the file, but one here.
+        // Grey with one value that counts as transparent: the file has no alpha channel, this has.
         DynamicImage::ImageLumaA16(image) if png_colour_type(bytes) == Some(PNG_GREY) => {
             rgb(&image, |LumaA([grey, _])| [cut_off(grey); 3])
         }
@@ -101,7 +100,7 @@ fn cut_off(value: u16) -> u8 {
 
 /// A PNG's colour type: what its pixels are made of.
 fn png_colour_type(bytes: &[u8]) -> Option<u8> {
-    // Behind the signature, the length and name of the header, two sides and the depth.
+    // After the signature, the length and name of the header, width, height and bit depth.
     const AT: usize = 8 + 8 + 4 + 4 + 1;
     bytes.get(AT).copied()
 }
@@ -127,16 +126,16 @@ fn check_size(path: &Path, bytes: &[u8], format: ImageFormat) -> Result<(), Doma
         .map_err(|cause| damaged(path, cause))
 }
 
-/// Whether a JPEG file goes on to its end-of-image marker. What follows the marker, such as a
-/// phone's video, is no part of the image.
+/// Whether a JPEG file reaches its end-of-image marker. Anything after the marker, such as a
+/// phone's video, is not part of the image.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     const END_OF_IMAGE: u8 = 0xd9;
     const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
-    // Behind the start-of-image marker.
+    // After the start-of-image marker.
     let mut at = 2;
     loop {
         // To the next marker. Inside a scan, 0xff 0x00 is a byte of the data and 0xff 0xff is
-        // filling.
+        // padding.
         let marker = loop {
             let Some(skip) = bytes
                 .get(at..)
@@ -156,8 +155,8 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         if marker == END_OF_IMAGE {
             return true;
         }
-        // A segment, whose length counts its own two bytes; behind that of a scan come the scan's
-        // data.
+        // A segment, whose length includes its own two bytes; a scan's segment is followed by the
+        // scan's data.
         let Some(&[high, low]) = bytes.get(at..at + 2) else {
             return false;
         };
@@ -173,7 +172,7 @@ fn unreadable(path: &Path, cause: std::io::Error) -> DomainError {
 }
 
 fn damaged(path: &Path, cause: impl ToString) -> DomainError {
-    // Some decoders' words end in a line break.
+    // Some decoders' messages end in a line break.
     let cause = cause.to_string();
     DomainError::DamagedImage {
         path: path.to_owned(),

@@ -1,32 +1,32 @@
-//! Work on images, done on all cores before the results are asked for, in order and in bounded
+//! Prefetching: works on images on all cores before the results are needed, in order and in bounded
 //! memory.
 //!
-//! Decoding and resizing a photograph takes longer than a GPU takes to encode it, and as long as a
-//! core of a CPU takes with a small model. So threads decode the next images while a backbone
-//! encodes the present ones. They take the images in turns, worker *w* of *n* the images *w*, *w* +
-//! *n*, …, each into a queue of its own; whoever reads the queues in the same turns gets every
-//! result in the order of the images, with nothing to sort and nothing to agree on.
+//! Decoding and resizing a photograph takes longer than a GPU needs to encode it, and about as long
+//! as a CPU core needs with a small model. So threads decode the next images while a backbone
+//! encodes the current ones. Worker *w* of *n* takes the images *w*, *w* + *n*, …, and puts the
+//! results in its own queue. Reading the queues in turn gives every result in the order of the
+//! images, with nothing to sort or synchronise.
 //!
-//! A full queue makes its worker wait. So no more results lie ready than were asked for, and one
-//! more is in the hands of each worker: with images prepared for a backbone, two batches of pixels,
-//! and for every core one file and its image at full size.
+//! A full queue makes its worker wait, so at most `ready` results wait, plus one in each worker.
+//! With images prepared for a backbone, that is two batches of pixels, and for every core one file
+//! and its image at full size.
 //!
-//! How many threads there are moves no number: each image is worked on alone, as it would be
-//! without them. They are as many as the machine has cores for this process, whatever `threads`
-//! says in a scenario, which is about the numerics of models. Cells that run side by side and train
-//! on images share these cores; features are computed before them, one set at a time.
+//! The number of threads does not change any result, since every image is processed independently.
+//! There are as many as cores available to this process. The scenario's `threads` does not matter
+//! here: it is about the numerics of models. Cells that run in parallel and train on images share
+//! these cores; features are computed before them, one set at a time.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-/// Fewer items than this for each worker are not worth starting one.
+/// With fewer items than this, a worker is not worth starting.
 const ITEMS_PER_WORKER: usize = 8;
 
 type Done<T> = Result<T, Box<dyn Any + Send>>;
 
-/// The results of [`prefetch`], in order. Dropping it ends the work.
+/// The results of [`prefetch`], in order. Dropping it stops the work.
 #[derive(Debug)]
 pub struct Prefetched<T> {
     /// One for each worker.
@@ -35,10 +35,10 @@ pub struct Prefetched<T> {
     items: usize,
 }
 
-/// Does `work` on items 0 to `items`, on all cores, while `take` takes the results; no more than
-/// `ready` of them wait to be taken. When `take` returns, what has not been begun is not done.
+/// Does `work` on items 0 to `items`, on all cores, while `take` takes the results; at most `ready`
+/// of them wait to be taken. When `take` returns, no further items are started.
 ///
-/// A panic in `work` is one in `take`, when it comes to that item.
+/// A panic in `work` is raised again in `take` when it reaches that item.
 pub fn prefetch<T: Send, R>(
     items: usize,
     ready: usize,
@@ -48,12 +48,11 @@ pub fn prefetch<T: Send, R>(
     with_workers(workers(items), items, ready, work, take)
 }
 
-/// Does `work` on items 0 to `items`, on all cores, and gives the results in order; after an error,
-/// the first one.
+/// Does `work` on items 0 to `items`, on all cores, and returns the results in order.
 ///
 /// # Errors
 ///
-/// What `work` reports of the first item of which it reports one.
+/// The error of the first item for which `work` fails.
 pub fn all<T: Send, E: Send>(
     items: usize,
     work: impl Fn(usize) -> Result<T, E> + Sync,
@@ -79,14 +78,14 @@ fn with_workers<T: Send, R>(
     thread::scope(|scope| {
         let work = &work;
         let queue = |worker: usize| {
-            // Rounded down, so that all of them together hold no more; one without room hands each
-            // result over directly.
+            // Rounded down, so that all queues together hold at most `ready`. A queue without room
+            // hands over each result directly.
             let (queue, taken) = sync_channel(ready / workers);
             scope.spawn(move || {
                 for item in (worker..items).step_by(workers) {
                     let done = catch_unwind(AssertUnwindSafe(|| work(item)));
                     if queue.send(done).is_err() {
-                        // Nobody takes them any more.
+                        // The receiver is gone.
                         break;
                     }
                 }
@@ -139,7 +138,7 @@ mod tests {
     }
 
     impl Meeting {
-        /// Whether another worker came before a long time was over.
+        /// Whether another worker arrived within the timeout.
         fn wait(&self) -> bool {
             let mut arrived = self.arrived.lock().unwrap();
             *arrived += 1;
@@ -151,10 +150,9 @@ mod tests {
         }
     }
 
-    /// Items 0 and 1 can only be finished while both are being worked on, so work on one after the
-    /// other fails.
+    /// Items 0 and 1 can only finish while both are being worked on, so sequential work fails.
     #[test]
-    fn items_are_worked_on_at_the_same_time() {
+    fn items_are_worked_on_in_parallel() {
         let meeting = Meeting::default();
         let work = |item| item > 1 || meeting.wait();
         let met: Vec<bool> = with_workers(2, 4, 2, work, Iterator::collect);
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn results_come_in_order_whoever_is_done_first() {
+    fn results_come_in_order() {
         for workers in [1, 3, 8] {
             for ready in [0, 2, 100] {
                 let slow = |item: usize| {
@@ -178,9 +176,9 @@ mod tests {
         assert_eq!(all(50, |item| Ok::<_, ()>(2 * item)).unwrap()[49], 98);
     }
 
-    /// What was begun and not yet taken is what waits and what each worker has in hand.
+    /// Items that were started and not yet taken are those in the queues and one in each worker.
     #[test]
-    fn work_waits_for_who_takes_it() {
+    fn work_waits_until_results_are_taken() {
         let begun = AtomicUsize::new(0);
         let work = |_| begun.fetch_add(1, Ordering::SeqCst);
         with_workers(3, 300, 6, work, |results| {

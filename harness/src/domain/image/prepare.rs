@@ -1,33 +1,33 @@
 //! From a decoded image to the pixels that a backbone reads.
 //!
-//! A backbone says once what size it reads and how images get there ([`ImageInfo`]); all images of
-//! a run then go through [`prepare`]. Values stay bytes: scaling to 0…1 and a model's mean and
-//! deviation are the backbone's own business, so that a cached image serves every backbone of one
-//! size.
+//! A backbone declares once which size it reads and how images get there ([`ImageInfo`]); all
+//! images of a run then go through [`prepare`]. Values stay bytes: the backbone itself scales them
+//! to 0…1 and applies its mean and standard deviation, so that a cached image serves every backbone
+//! of the same size.
 //!
-//! # Whose rounding
+//! # Which rounding
 //!
 //! That of torchvision on a Pillow image, `Resize(n, BICUBIC)` and `CenterCrop(n)`, which OpenAI's
 //! CLIP, CoOp, OpenCLIP and timm use, and so most published numbers. transformers'
-//! `CLIPImageProcessor` resizes to the same sizes (the longer side is cut off to a whole number)
-//! and then differs in two things. It cuts at half of what is too much, rounded down, where
-//! torchvision rounds to the nearest even number: of 3, 7, 11, … pixels too many one less is cut
-//! off at the left or the top. And where it runs on torchvision's tensors, its default since
-//! version 5, their bicubic filter rounds otherwise than Pillow's.
+//! `CLIPImageProcessor` resizes to the same sizes (the longer side is rounded down) and then
+//! differs in two ways. It crops at half of the surplus, rounded down, where torchvision rounds to
+//! the nearest even number: with a surplus of 3, 7, 11, … pixels, it crops one pixel less at the
+//! left or the top. And if it runs on torchvision's tensors, its default since version 5, their
+//! bicubic filter rounds differently from Pillow's.
 //!
 //! Images are converted to RGB before they are resized, as transformers does. OpenAI's transform
-//! converts afterwards, which is the same for RGB and grey; but an image with a palette, or of
-//! black and white alone, is then resized to the nearest pixel, one with transparency in
-//! premultiplied colours, and one of CMYK in its inks.
+//! converts afterwards, which is the same for RGB and grey. But an image with a palette, or of only
+//! black and white, is then resized to the nearest pixel, one with transparency in premultiplied
+//! colours, and one in CMYK in its inks.
 
 use super::resample::{self, Part};
 use harness_abi::backbone::{ImageInfo, Resize};
 use image::RgbImage;
 use image::imageops;
 
-/// The pixels of `image` as `spec` wants them, plane after plane: `[3, height, width]`.
+/// The pixels of `image`, prepared for `spec`, plane after plane: `[3, height, width]`.
 ///
-/// An image that need not be resized comes through bit for bit, or its middle does.
+/// An image that needs no resizing keeps its exact pixels, and is only cropped if it is too large.
 pub fn prepare(image: &RgbImage, spec: &ImageInfo) -> Vec<u8> {
     let (width, height) = (spec.width, spec.height);
     let from = image.dimensions();
@@ -49,12 +49,12 @@ pub fn prepare(image: &RgbImage, spec: &ImageInfo) -> Vec<u8> {
     planes(&resample::resize(image, to, spec.filter, part))
 }
 
-/// The size to which an image is resized to cover a target: one side fits, the other is cut off to
-/// a whole number.
+/// The size to which an image is resized to cover a target: one side fits, the other is rounded
+/// down.
 fn covering((width, height): (u32, u32), (to_width, to_height): (u32, u32)) -> (u32, u32) {
     let [w, h, to_w, to_h] = [width, height, to_width, to_height].map(u64::from);
     let whole = |side: u64| u32::try_from(side).expect("a side of less than 2^32 pixels");
-    // The side with the larger factor decides; compared without division.
+    // The side with the larger factor decides. The comparison avoids a division.
     if to_w * h >= to_h * w {
         (to_width, whole((h * to_w / w).max(to_h)))
     } else {
@@ -62,7 +62,7 @@ fn covering((width, height): (u32, u32), (to_width, to_height): (u32, u32)) -> (
     }
 }
 
-/// Half of what is too much, rounded to the nearest even number: Python's `round(surplus / 2)`.
+/// Half of the surplus, rounded to the nearest even number: Python's `round(surplus / 2)`.
 fn middle(surplus: u32) -> u32 {
     let half = surplus / 2;
     half + (surplus % 2) * (half % 2)
@@ -93,7 +93,7 @@ mod tests {
         }
     }
 
-    /// Another value for every pixel and channel.
+    /// A different value for every pixel and channel.
     fn pattern(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
             let value = |channel: u32| ((x * 37 + y * 59 + x * y * 11 + channel * 83) % 256) as u8;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_of_the_right_size_comes_through_bit_for_bit() {
+    fn an_image_of_the_right_size_keeps_its_exact_pixels() {
         for resize in [Resize::Stretch, Resize::ShortestEdge] {
             let image = RgbImage::from_raw(2, 1, vec![1, 2, 3, 250, 251, 252]).unwrap();
             let pixels = prepare(&image, &spec(1, 2, resize, Filter::Bicubic));
@@ -111,19 +111,19 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_is_cut_from_an_image_of_the_same_height() {
-        // 7 wide, 2 high, to 2×2: no resizing, 5 columns too many, round(2.5) = 2 of them on the
-        // left.
+    fn an_image_of_the_same_height_is_cropped_to_its_centre() {
+        // 7 wide, 2 high, to 2×2: no resizing, a surplus of 5 columns, round(2.5) = 2 of them on
+        // the left.
         let image = pattern(7, 2);
         let pixels = prepare(&image, &spec(2, 2, Resize::ShortestEdge, Filter::Bicubic));
         let expected = planes(&imageops::crop_imm(&image, 2, 0, 2, 2).to_image());
         assert_eq!(pixels, expected);
     }
 
-    /// 64×48 becomes ⌊64 · 36 / 48⌋ = 48 by 36, of which a square of 32 is cut at (8, 2); 32×32
-    /// becomes 36×36, although it has the wanted size already.
+    /// 64×48 becomes ⌊64 · 36 / 48⌋ = 48 by 36, from which a square of 32 is cropped at (8, 2);
+    /// 32×32 becomes 36×36, although it already has the right size.
     #[test]
-    fn the_middle_is_cut_from_an_image_that_was_scaled_farther_than_need_be() {
+    fn an_image_scaled_to_a_larger_edge_is_cropped_to_its_centre() {
         let cropped = |edge| spec(32, 32, Resize::ShortestEdgeThenCrop(edge), Filter::Bicubic);
         for (from, to, at) in [((64, 48), (48, 36), (8, 2)), ((32, 32), (36, 36), (2, 2))] {
             let image = pattern(from.0, from.1);
@@ -136,7 +136,7 @@ mod tests {
             let expected = planes(&resample::resize(&image, to, Filter::Bicubic, part));
             assert_eq!(prepare(&image, &cropped(36)), expected, "{from:?}");
         }
-        // An edge of the wanted size, or a shorter one, is no way farther.
+        // An edge of the target size or less changes nothing.
         let image = pattern(50, 41);
         let plain = prepare(&image, &spec(32, 32, Resize::ShortestEdge, Filter::Bicubic));
         for edge in [32, 20] {

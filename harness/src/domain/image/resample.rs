@@ -1,16 +1,16 @@
-//! Resizing as Pillow does it, to the bit.
+//! Resizing that matches Pillow bit for bit.
 //!
 //! Published numbers of vision-language models were measured on images that Pillow resized. It
-//! works in two passes, first along rows and then along columns, with weights in fixed point and a
-//! rounding to bytes between the passes, which cuts off what a cubic filter overshoots. Resizers
-//! that keep floating point between the passes differ from it by several grey levels at edges, so
-//! the arithmetic of Pillow's `Resample.c` is followed here step by step.
+//! works in two passes, first along rows and then along columns, with fixed-point weights, and
+//! rounds to bytes between the passes, which clips the overshoot of a cubic filter. Resizers that
+//! keep floating point between the passes differ from it by several grey levels at edges, so this
+//! follows the arithmetic of Pillow's `Resample.c` step by step.
 
 use harness_abi::backbone::Filter;
 use image::RgbImage;
 use std::ops::Range;
 
-/// Bits behind the point of a weight: 32 less 8 for the byte and 2 for the overshoot.
+/// Fractional bits of a weight: 32 minus 8 for the byte and 2 for the overshoot.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
 /// A part of an image, in pixels.
@@ -22,9 +22,9 @@ pub(crate) struct Part {
     pub(crate) height: u32,
 }
 
-/// A part of the image at another size: `Image.resize((width, height), filter)` of Pillow, of which
-/// that part is cut out. What lies outside the part is not computed, so that a strip a thousand
-/// times as long as it is high costs no more than a square.
+/// A part of a resized image: Pillow's `Image.resize((width, height), filter)`, cropped to `part`.
+/// Nothing outside the part is computed, so a strip a thousand times as long as it is high costs no
+/// more than a square.
 pub(crate) fn resize(
     image: &RgbImage,
     (width, height): (u32, u32),
@@ -46,7 +46,7 @@ pub(crate) fn resize(
     let rows = part.top..part.top + part.height;
     let columns = (image.width() != width).then(|| kernel.windows(image.width(), width, columns));
     let rows = (image.height() != height).then(|| kernel.windows(image.height(), height, rows));
-    // The rows of the image that something is made of.
+    // The rows of the image that are used.
     let (first, end) = match &rows {
         Some(windows) => (windows[0].first, windows[windows.len() - 1].end()),
         None => (part.top, part.top + part.height),
@@ -88,13 +88,13 @@ fn rgb(part: Part, bytes: Vec<u8>) -> RgbImage {
     RgbImage::from_raw(part.width, part.height, bytes).expect("three bytes for each pixel")
 }
 
-/// A filter: its weights by distance, none beyond `support`.
+/// A filter: its weight by distance, zero beyond `support`.
 struct Kernel {
     support: f64,
     weight: fn(f64) -> f64,
 }
 
-/// The weights of the pixels that make up one pixel of the result, from `first` on.
+/// The weights of the pixels that make up one pixel of the result, starting at pixel `first`.
 struct Window {
     first: u32,
     weights: Vec<i32>,
@@ -127,16 +127,16 @@ impl Kernel {
     }
 }
 
-/// Half of the last digit that is kept, so that cutting off rounds.
+/// Half of the last bit that is kept, so that truncation rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
 impl Window {
-    /// The pixel behind the last one.
+    /// One past the last pixel.
     fn end(&self) -> u32 {
         self.first + self.weights.len() as u32
     }
 
-    /// The pixel that the window makes of a row.
+    /// The pixel that the window computes from a row.
     fn pixel(&self, row: &[[u8; 3]]) -> [u8; 3] {
         let mut sums = [HALF; 3];
         for (pixel, weight) in row[self.first as usize..].iter().zip(&self.weights) {
@@ -147,7 +147,7 @@ impl Window {
         sums.map(rounded)
     }
 
-    /// The sums of the row that the window makes of rows, of which the first is its own first one.
+    /// The sums of the row that the window computes from `rows`, which begin at its first row.
     fn row(&self, rows: &[u8], sums: &mut [i32]) {
         sums.fill(HALF);
         for (row, weight) in rows.chunks_exact(sums.len()).zip(&self.weights) {
@@ -193,8 +193,8 @@ fn nearest(image: &RgbImage, (width, height): (u32, u32), part: Part) -> RgbImag
     })
 }
 
-/// Steps are added up, as Pillow adds them: where a centre falls between two pixels, rounding
-/// decides which one it is.
+/// Steps are added up, as in Pillow: if a centre falls between two pixels, rounding decides which
+/// one is taken.
 fn nearest_pixels(from: u32, to: u32, end: u32) -> Vec<u32> {
     let step = f64::from(from) / f64::from(to);
     let centres = std::iter::successors(Some(step * 0.5), |centre| Some(centre + step));
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use image::{Rgb, imageops};
 
-    /// Another value for every pixel and channel, with hard edges.
+    /// A different value for every pixel and channel, with hard edges.
     fn pattern(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
             let value = |channel: u32| ((x * 37 + y * 59 + x * y * 11 + channel * 83) % 256) as u8;
@@ -247,7 +247,7 @@ mod tests {
             };
             let resized = resize(&image, (width, height), filter, whole);
             assert_eq!(resized.as_raw(), &expected, "{}", fields[..5].join(" "));
-            // A part is that part of the whole.
+            // A part equals that part of the whole.
             let part = Part {
                 left: width / 3,
                 top: height / 4,

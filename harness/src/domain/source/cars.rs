@@ -1,9 +1,9 @@
-//! Stanford Cars as published: the folders `cars_train` and `cars_test`, and MATLAB files that
-//! label what is in them.
+//! Stanford Cars as published: the folders `cars_train` and `cars_test`, and MATLAB files with
+//! their labels.
 //!
-//! `devkit/cars_meta.mat` names the classes, `devkit/cars_train_annos.mat` and
-//! `cars_test_annos_withlabels.mat` (in `devkit` or beside it, as it was published apart) give
-//! every file its class, counted from 1.
+//! `devkit/cars_meta.mat` names the classes. `devkit/cars_train_annos.mat` and
+//! `cars_test_annos_withlabels.mat` (in `devkit` or next to it, as it was published separately)
+//! give every file its class, counted from 1.
 
 mod mat;
 
@@ -32,8 +32,8 @@ const TEST_LABELS: &str = "cars_test_annos_withlabels.mat";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cars {
-    /// The folder of `cars_train`, `cars_test` and `devkit`, relative to the scenario's file; `~`
-    /// is your home.
+    /// The folder with `cars_train`, `cars_test` and `devkit`, relative to the scenario file; `~`
+    /// is your home directory.
     pub(crate) path: Folder,
     pub(crate) split: Option<SplitList>,
     pub(crate) classes: Option<Classes>,
@@ -42,7 +42,7 @@ pub struct Cars {
 
 impl SourceKind for Cars {
     const NAME: &'static str = "cars";
-    const SUMMARY: &'static str = "Cars-196 with its .mat annotations; `path`";
+    const SUMMARY: &'static str = "Stanford Cars (Cars-196) with its .mat annotations; `path`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
         values!(self: path, split, classes, leave_out)
@@ -76,9 +76,10 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
     let Some(test) = test.into_iter().find(|path| path.exists()) else {
         return Err(DomainError::Format {
             place: devkit.join(TEST_LABELS).display().to_string(),
-            problem: "this file is missing; cars_test_annos.mat, which comes with the images, has no labels"
-                .to_owned(),
-            fix: "put it there".to_owned(),
+            problem:
+                "file not found (cars_test_annos.mat, which comes with the images, has no labels)"
+                    .to_owned(),
+            fix: "download it and put it there".to_owned(),
         });
     };
     let annotations = [
@@ -129,11 +130,16 @@ fn load(path: &Path, stamp: &mut StampBuilder) -> Result<Mat, DomainError> {
 fn class_names(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<String>, DomainError> {
     let mat = load(path, stamp)?;
     let Some(Value::Cells(cells)) = mat.variable("class_names") else {
-        return Err(bad(path, "there is no cell array `class_names`".to_owned()));
+        return Err(bad(path, "cell array `class_names` not found".to_owned()));
     };
     let names = cells.iter().map(|cell| cell.text().map(String::from));
     let names: Option<Vec<String>> = names.collect();
-    names.ok_or_else(|| bad(path, "`class_names` holds what is not text".to_owned()))
+    names.ok_or_else(|| {
+        bad(
+            path,
+            "`class_names` has entries that are not text".to_owned(),
+        )
+    })
 }
 
 /// `annotations`, an array of structs with `fname` and `class`: file and class, from 1.
@@ -144,10 +150,7 @@ fn annotated(
 ) -> Result<Vec<(String, usize)>, DomainError> {
     let mat = load(path, stamp)?;
     let Some(Value::Structs(annotations)) = mat.variable("annotations") else {
-        return Err(bad(
-            path,
-            "there is no struct array `annotations`".to_owned(),
-        ));
+        return Err(bad(path, "struct array `annotations` not found".to_owned()));
     };
     let [file, class] = ["fname", "class"].map(|field| annotations.field(field));
     let (Some(file), Some(class)) = (file, class) else {
@@ -162,11 +165,11 @@ fn annotated(
             .ok_or_else(|| at("`fname` is not text".to_owned()))?;
         let class = element[class]
             .number()
-            .ok_or_else(|| at(format!("`class` of `{file}` is no number")))?;
+            .ok_or_else(|| at(format!("`class` of `{file}` is not a number")))?;
         if class.fract() != 0.0 || class < 1.0 || class > names.len() as f64 {
             let classes = names.len();
             return Err(at(format!(
-                "`{file}` has the class {class}, but there are {classes} (1 to {classes})"
+                "class {class} of `{file}` is out of range (1 to {classes})"
             )));
         }
         found.push((file.to_owned(), class as usize));

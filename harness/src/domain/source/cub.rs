@@ -1,5 +1,5 @@
 //! CUB-200-2011 as published: the folder `images`, and four text files that number, label and split
-//! what is in it.
+//! the images.
 //!
 //! `images.txt` (`1 001.Black_footed_Albatross/Black_Footed_Albatross_0046_18.jpg`),
 //! `image_class_labels.txt` (`1 1`), `train_test_split.txt` (`1 0`; 1 is train) and `classes.txt`
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cub {
-    /// The folder of `images.txt`, relative to the scenario's file; `~` is your home.
+    /// The folder with `images.txt`, relative to the scenario file; `~` is your home directory.
     pub(crate) path: Folder,
     pub(crate) split: Option<SplitList>,
     pub(crate) classes: Option<Classes>,
@@ -36,7 +36,7 @@ pub struct Cub {
 
 impl SourceKind for Cub {
     const NAME: &'static str = "cub";
-    const SUMMARY: &'static str = "the folder of CUB-200-2011; `path`";
+    const SUMMARY: &'static str = "CUB-200-2011 as published; `path`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
         values!(self: path, split, classes, leave_out)
@@ -72,7 +72,7 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
         if let Some((line, id, _)) =
             (other.lines.iter()).find(|(_, id, _)| !images.by_id.contains_key(id))
         {
-            let problem = format!("there is no image {id} in {}", images.path.display());
+            let problem = format!("image {id} is not in {}", images.path.display());
             return Err(other.bad(*line, problem));
         }
     }
@@ -87,7 +87,7 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
             "1" => Split::Train,
             "0" => Split::Test,
             other => {
-                let problem = format!("`{other}` is neither 1 (train) nor 0 (test)");
+                let problem = format!("invalid split `{other}`: must be 1 (train) or 0 (test)");
                 return Err(splits.bad(split_line, problem));
             }
         };
@@ -108,7 +108,7 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
     })
 }
 
-/// A class is known by its name; its number, from 1, orders the classes.
+/// A class is identified by its name; its number, from 1, orders the classes.
 fn tag(number: &str, name: &str) -> Tag {
     Tag {
         text: Some(name.to_owned()),
@@ -116,12 +116,12 @@ fn tag(number: &str, name: &str) -> Tag {
     }
 }
 
-/// A text file of lines `<number> <what it says>`.
+/// A text file of lines `<number> <value>`.
 struct Numbered {
     path: PathBuf,
-    /// Line, number, what it says.
+    /// Line, number, value.
     lines: Vec<(usize, String, String)>,
-    /// By number: index into `lines`.
+    /// Index into `lines`, by number.
     by_id: HashMap<String, usize>,
 }
 
@@ -139,14 +139,14 @@ impl Numbered {
                 continue;
             }
             let Some((id, said)) = line.split_once(' ') else {
-                let problem = format!("`{line}` is not a number and what belongs to it");
+                let problem = format!("`{line}` is not a number followed by a value");
                 return Err(file.bad(number, problem));
             };
             if id.parse::<u32>().is_err() {
-                return Err(file.bad(number, format!("`{id}` is no number")));
+                return Err(file.bad(number, format!("`{id}` is not a number")));
             }
             if file.by_id.insert(id.to_owned(), file.lines.len()).is_some() {
-                return Err(file.bad(number, format!("the number {id} comes a second time")));
+                return Err(file.bad(number, format!("number {id} is listed twice")));
             }
             file.lines
                 .push((number, id.to_owned(), said.trim().to_owned()));
@@ -154,8 +154,8 @@ impl Numbered {
         Ok(file)
     }
 
-    /// What the file says of a number, and in which line; `asked` is the file and the line that
-    /// speak of the number.
+    /// The value of a number, and its line; `asked` and `line` are the file and the line that
+    /// refer to the number.
     fn of(&self, id: &str, asked: &Numbered, line: usize) -> Result<(usize, &str), DomainError> {
         match self.by_id.get(id) {
             Some(&at) => {
@@ -163,7 +163,7 @@ impl Numbered {
                 Ok((*line, said))
             }
             None => {
-                let problem = format!("{} says nothing of {id}", self.path.display());
+                let problem = format!("{} has no entry {id}", self.path.display());
                 Err(asked.bad(line, problem))
             }
         }

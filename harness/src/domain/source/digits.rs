@@ -1,6 +1,5 @@
-//! The handwritten digits that are part of the program: 1,797 real images of 8×8 pixels
-//! (`digits/README.md` has source, licence and split). They make a first run need nothing but this
-//! binary.
+//! The handwritten digits that are built into the program: 1,797 real images of 8×8 pixels
+//! (`digits/README.md` has source, licence and split). With them, a first run needs no download.
 
 use super::kind::{SourceKind, values};
 use crate::domain::contents::{Contents, ImageStore};
@@ -19,7 +18,7 @@ use std::path::Path;
 
 /// One line per image: its 64 pixels row by row, from 0 (paper) to 16 (ink), then the digit.
 const DATA: &[u8] = include_bytes!("digits/digits.csv.gz");
-/// The lines of the data, counted from 0, that are the test split.
+/// The lines of the data, counted from 0, that form the test split.
 const TEST: &str = include_str!("digits/test.txt");
 
 const CLASSES: [&str; 10] = [
@@ -29,14 +28,14 @@ const SIDE: u32 = 8;
 const PIXELS: usize = (SIDE * SIDE) as usize;
 const MAX_VALUE: u32 = 16;
 
-/// The 1,797 handwritten digits that ship with the program.
+/// The 1,797 handwritten digits that are built into the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Digits {}
 
 impl SourceKind for Digits {
     const NAME: &'static str = "digits";
-    const SUMMARY: &'static str = "1,797 handwritten digits, 8×8, that are part of the program";
+    const SUMMARY: &'static str = "1,797 handwritten digits, 8×8, built into the program";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
         values!(self: )
@@ -52,7 +51,7 @@ impl SourceKind for Digits {
 }
 
 struct Images {
-    /// One byte a pixel, image after image.
+    /// One byte per pixel, image after image.
     grey: Vec<u8>,
 }
 
@@ -87,8 +86,8 @@ impl ImageStore for Images {
     }
 }
 
-/// Pixels and labels. The data is compiled in, so a mistake in it is one of the program, which the
-/// tests would show.
+/// Pixels and labels. The data is compiled in, so a mistake in it is a bug that the tests would
+/// find.
 fn parse() -> (Vec<u8>, Vec<Label>) {
     let mut text = String::new();
     GzDecoder::new(DATA)
@@ -108,7 +107,7 @@ fn parse() -> (Vec<u8>, Vec<Label>) {
     (grey, labels)
 }
 
-/// 0 to 16 spread over 0 to 255, to the nearest number, halves up.
+/// Scales 0–16 to 0–255, to the nearest number, halves up.
 fn grey_level(value: u32) -> u8 {
     let level = (value * 255 + MAX_VALUE / 2) / MAX_VALUE;
     u8::try_from(level).expect("a pixel is 16 at most")
@@ -127,14 +126,14 @@ mod tests {
     use crate::domain::stratified;
 
     #[test]
-    fn all_of_the_digits_are_here() {
+    fn the_digits_are_complete() {
         let contents = contents();
         assert_eq!((contents.train.len(), contents.test.len()), (1198, 599));
         let mut counts = [0; 10];
         for sample in contents.train.iter().chain(&contents.test) {
             counts[sample.label.index()] += 1;
         }
-        // As the collection's own documentation counts its test set.
+        // As counted in the collection's own documentation.
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
         let mut names: Vec<_> = contents.train.iter().map(|s| s.name.as_str()).collect();
         names.extend(contents.test.iter().map(|s| s.name.as_str()));
@@ -165,7 +164,7 @@ mod tests {
 
     /// The committed list is what its README says: a third of each class, drawn with seed 0.
     #[test]
-    fn the_split_can_be_drawn_again() {
+    fn the_split_is_reproducible() {
         let (_, labels) = parse();
         let drawn = stratified::draw(&labels, CLASSES.len(), 1.0 / 3.0, 0).unwrap();
         let drawn: HashSet<usize> = drawn

@@ -1,4 +1,4 @@
-//! Images in any folders: a split list says which of them belong to the domain.
+//! Images in any folders; a split list says which of them belong to the domain.
 
 use super::image_files;
 use super::kind::{SourceKind, values};
@@ -12,11 +12,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// PNG and JPEG files in any folders, all of which `split` lists.
+/// PNG and JPEG files in any folders; `split` lists the ones to use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileList {
-    /// The folder that file names start from, relative to the scenario's file; `~` is your home.
+    /// The folder that file names in the list are relative to; itself relative to the scenario
+    /// file. `~` is your home directory.
     pub(crate) path: Folder,
     pub(crate) split: SplitList,
     pub(crate) classes: Option<Classes>,
@@ -25,10 +26,11 @@ pub struct FileList {
 
 impl SourceKind for FileList {
     const NAME: &'static str = "file-list";
-    const SUMMARY: &'static str = "PNG and JPEG files in any folders, and a `split` that says all of them: JSON, YAML or CSV; `path`";
+    const SUMMARY: &'static str =
+        "PNG and JPEG files in any folders, listed in a JSON, YAML or CSV file; `path`, `split`";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "split",
-        "the list of the images, as in `split: lists/split.json`",
+        "the list of images, as in `split: lists/split.json`",
     )];
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {

@@ -1,7 +1,7 @@
 //! IDX files, the format of MNIST and its successors: a magic number, the sizes, then the bytes.
 //!
-//! Files may be plain or gzipped, which their first bytes tell and their names do not. Both splits
-//! are held in memory as they were packed: the 70,000 images of Fashion-MNIST are 55 MB.
+//! Files may be plain or gzipped; their first bytes decide, not their names. Both splits are held
+//! in memory, one byte per pixel: the 70,000 images of Fashion-MNIST take 55 MB.
 
 use super::kind::{SourceKind, values};
 use crate::domain::classes::list::ClassList;
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 const IMAGES: u32 = 0x0000_0803;
 /// Magic number of a file of labels: unsigned bytes in one dimension.
 const LABELS: u32 = 0x0000_0801;
-/// The names that MNIST gave its files: train images, train labels, test images, test labels.
+/// MNIST's file names: train images, train labels, test images, test labels.
 const FILE_NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -39,14 +39,15 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Idx {
-    /// The folder of the four files, relative to the scenario's file; `~` is your home.
+    /// The folder with the four files, relative to the scenario file; `~` is your home directory.
     pub(crate) path: Folder,
     pub(crate) classes: Option<Classes>,
 }
 
 impl SourceKind for Idx {
     const NAME: &'static str = "idx";
-    const SUMMARY: &'static str = "a folder with the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`";
+    const SUMMARY: &'static str =
+        "the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
         values!(self: path, classes)
@@ -71,8 +72,7 @@ struct IdxFiles {
 }
 
 impl IdxFiles {
-    /// The four files of a folder under the names that MNIST gave them, each as it is or, if that
-    /// is missing, with `.gz` after it.
+    /// The four files of a folder under MNIST's names, each without or, failing that, with `.gz`.
     fn in_folder(folder: &Path) -> Result<Self, DomainError> {
         if !folder.is_dir() {
             return Err(DomainError::NoFolder {
@@ -95,11 +95,11 @@ fn plain_or_gzipped(folder: &Path, name: &str) -> Result<PathBuf, DomainError> {
         .map(|name| folder.join(name))
         .find(|path| path.exists())
         .ok_or_else(|| {
-            let problem = format!("holds neither {name} nor {name}.gz");
+            let problem = format!("neither {name} nor {name}.gz found");
             bad(
                 folder,
                 problem,
-                "an IDX domain needs both images and both labels",
+                "an IDX domain needs the images and labels of both splits",
             )
         })
 }
@@ -196,11 +196,11 @@ impl Pixels {
         let [n, height, width] = header(path, &bytes, IMAGES, "IDX images")?;
         let header = format!("{n} images of {height}×{width}");
         if n == 0 || height == 0 || width == 0 {
-            let problem = format!("its header ({header}) announces no pixel at all");
-            return Err(bad(path, problem, "give a file with images"));
+            let problem = format!("its header ({header}) declares no pixels");
+            return Err(bad(path, problem, "use a file with images"));
         }
         let pixels = u64::from(height) * u64::from(width);
-        // Sizes beyond all files saturate, and are then found to be cut short.
+        // Impossibly large sizes saturate, and the file is then reported as truncated.
         let wanted = u64::from(n)
             .saturating_mul(pixels)
             .saturating_add(Self::HEADER as u64);
@@ -235,7 +235,7 @@ fn read_labels(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainE
     Ok(bytes)
 }
 
-/// Checks the magic number and reads the sizes behind it.
+/// Checks the magic number and reads the sizes after it.
 fn header<const SIZES: usize>(
     path: &Path,
     bytes: &[u8],
@@ -254,7 +254,7 @@ fn header<const SIZES: usize>(
         let known = known_magic(found);
         let problem =
             format!("begins with {found:#010x}{known}, but {wanted} begin with {magic:#010x}");
-        return Err(bad(path, problem, "give the right file"));
+        return Err(bad(path, problem, "use the right file"));
     }
     let mut sizes = [0; SIZES];
     for size in &mut sizes {
@@ -272,20 +272,20 @@ fn check_length(path: &Path, bytes: &[u8], header: &str, wanted: u64) -> Result<
     }
 }
 
-/// The error about a file that is shorter or longer than its header says.
+/// The error about a file that is shorter or longer than its header declares.
 fn wrong_length(path: &Path, header: &str, wanted: u64, found: u64) -> DomainError {
     let short = found < wanted;
     let how = if short {
-        "it is cut short"
+        "it is truncated"
     } else {
-        "something follows the data"
+        "there is extra data at the end"
     };
     let problem =
-        format!("its header ({header}) asks for {wanted} bytes, but it has {found}: {how}");
+        format!("its header ({header}) requires {wanted} bytes, but it has {found}: {how}");
     bad(path, problem, "copy it again")
 }
 
-/// What a wrong magic number gives away.
+/// What a wrong magic number reveals about the file.
 fn known_magic(magic: u32) -> &'static str {
     match magic {
         IMAGES => " (IDX images)",
@@ -307,8 +307,8 @@ fn check_counts(
     }
     let (images, labels) = (images.n, labels.len());
     let images_path = images_path.display();
-    let problem = format!("{labels} labels for the {images} images of {images_path}");
-    Err(bad(labels_path, problem, "give files that belong together"))
+    let problem = format!("{labels} labels, but {images_path} has {images} images");
+    Err(bad(labels_path, problem, "use files that belong together"))
 }
 
 fn checked(path: &Path, entries: &[ClassEntry]) -> Result<ClassList, DomainError> {
@@ -319,17 +319,17 @@ fn checked(path: &Path, entries: &[ClassEntry]) -> Result<ClassList, DomainError
         })
     };
     if entries.is_empty() {
-        return bad("are an empty list".to_owned());
+        return bad("the list of class names is empty".to_owned());
     }
     for (at, ClassEntry { name, .. }) in entries.iter().enumerate() {
         if entries[..at].iter().any(|other| other.name == *name) {
-            return bad(format!("have `{name}` twice"));
+            return bad(format!("class name `{name}` is used twice"));
         }
     }
     Ok(ClassList::new(entries))
 }
 
-/// The classes of a file of labels. Every label has a class, and every class has a label.
+/// The classes of a file of labels. Every label must have a class, and every class a label.
 fn looked_up(
     split: Split,
     path: &Path,
@@ -373,7 +373,7 @@ fn read_unpacked(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, Domai
     };
     let mut file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    // Where the file lies is no part of the stamp: moved files are the same files.
+    // The path is not part of the stamp: moved files are the same files.
     stamp.file("", &metadata);
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(unreadable)?;

@@ -1,4 +1,4 @@
-//! Images that are files of their own, in any folders below one.
+//! Images in separate files, in any folders below a root folder.
 
 use super::images::{SourceImage, SourceImages, SourceStore};
 use crate::domain::classes::tag::Tag;
@@ -17,8 +17,8 @@ pub(crate) struct ImageFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Every PNG and JPEG file below `root`, in natural order; `in_classes` says that each folder is
-/// named after its class. What else lies there is no matter: a list says which files count.
+/// Every PNG and JPEG file below `root`, in natural order; with `in_classes`, each folder is named
+/// after its class. Other files are ignored, since a list says which files count.
 pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, DomainError> {
     let names = below(root, &has_image_ending)?;
     let images = (names.iter())
@@ -96,8 +96,8 @@ pub(crate) fn below(
     Ok(found)
 }
 
-/// What lies in a folder, in natural order, less what file managers leave behind. Links count as
-/// what they lead to.
+/// The entries of a folder, in natural order, without the files that file managers create. Links
+/// count as their targets.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, FileType)>, DomainError> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
@@ -116,7 +116,7 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, FileType)>, DomainEr
     Ok(entries)
 }
 
-/// Whether a file is called as PNG and JPEG files are.
+/// Whether a file has the extension of a PNG or JPEG file.
 pub(crate) fn has_image_ending(name: &str) -> bool {
     without_image_ending(name).is_some()
 }

@@ -1,12 +1,12 @@
-//! Image folders: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…`, the form that every
+//! Image folders: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…`, the layout that every
 //! framework reads.
 //!
-//! Classes and files stand in natural order (`2` before `100`), and both splits have the same
-//! classes. Whatever lies in `train` and `test` has to be part of the domain; only names that begin
-//! with a dot and `Thumbs.db`, which file managers leave behind, are passed over. What lies beside
-//! `train` and `test` is no part of the domain.
+//! Classes and files are in natural order (`2` before `100`), and both splits have the same
+//! classes. Everything in `train` and `test` must be part of the domain, except `Thumbs.db` and
+//! names that begin with a dot, which file managers create. Anything next to `train` and `test` is
+//! ignored.
 //!
-//! On opening, each file's header is checked; the rest of it when its image is decoded.
+//! Opening checks each file's header; decoding checks the rest.
 
 use super::image_files::{self, ImageFiles, entries, has_image_ending};
 use super::images::{SourceImage, SourceImages};
@@ -25,12 +25,13 @@ use serde::{Deserialize, Serialize};
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
 
-/// A folder `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`; with a `split`, images in any
-/// folders, each called as its class.
+/// A folder with `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`; with a `split`, images in
+/// any folders that are named after their classes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
-    /// The folder of `train` and `test`, relative to the scenario's file; `~` is your home.
+    /// The folder with `train` and `test`, relative to the scenario file; `~` is your home
+    /// directory.
     pub(crate) path: Folder,
     pub(crate) split: Option<SplitList>,
     pub(crate) classes: Option<Classes>,
@@ -38,7 +39,7 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// The image folder at this path, as it is.
+    /// The image folder at this path, with no other keys.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: Folder(path.into()),
@@ -51,7 +52,7 @@ impl ImageFolder {
 
 impl SourceKind for ImageFolder {
     const NAME: &'static str = "image-folder";
-    const SUMMARY: &'static str = "a folder with train/<class>/*.png|jpg and test/<class>/*.png|jpg; `path`, or any folders and a `split`";
+    const SUMMARY: &'static str = "train/<class>/*.png|jpg and test/<class>/*.png|jpg, or <class>/*.png|jpg with a `split`; `path`";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "path",
         "the folder of the images, as in `path: data/flowers`",
@@ -147,7 +148,7 @@ fn class_folders(folder: &Path) -> Result<Vec<String>, DomainError> {
             return Err(DomainError::Stray {
                 path: folder.join(name),
                 found: "a file",
-                wanted: "the folders of the classes",
+                wanted: "class folders",
             });
         }
         classes.push(name);
@@ -170,9 +171,9 @@ fn image_files(folder: &Path) -> Result<Vec<String>, DomainError> {
                 found: if kind.is_dir() {
                     "a folder"
                 } else {
-                    "neither .png nor .jpg"
+                    "a file that is neither .png nor .jpg"
                 },
-                wanted: "the images of a class",
+                wanted: "a class's images",
             });
         }
         files.push(name);
@@ -180,7 +181,7 @@ fn image_files(folder: &Path) -> Result<Vec<String>, DomainError> {
     Ok(files)
 }
 
-/// What lies in a folder that has to be there.
+/// The entries of a folder that must exist.
 fn listed(folder: &Path) -> Result<Vec<(String, FileType)>, DomainError> {
     if folder.is_dir() {
         return entries(folder);

@@ -1,7 +1,8 @@
-//! The images of a source: each under its portable name, with what the source itself says of it.
+//! The images of a source: each with its portable name and the class and split that the source
+//! gives it.
 //!
-//! What a source says (class, split) is all there is to a domain without a split list; with one it
-//! serves as a check. A store decodes the images on demand; nothing here holds them in memory.
+//! Without a split list, the source's class and split define the domain; with one, they are only
+//! checked against it. A store decodes the images on demand; nothing here holds them in memory.
 
 use crate::domain::classes::tag::Tag;
 use crate::domain::contents::ImageStore;
@@ -12,11 +13,11 @@ use std::path::PathBuf;
 
 /// All images of a source.
 pub(crate) struct SourceImages {
-    /// What a message about the source as a whole names.
+    /// The path to name in messages about the whole source.
     pub(crate) path: PathBuf,
     /// In the source's own order.
     pub(crate) images: Vec<SourceImage>,
-    /// The classes that the source says there are, with or without samples.
+    /// The classes that the source declares, with or without samples.
     pub(crate) declared: Option<Vec<Tag>>,
     /// Decodes them, by index into `images`.
     pub(crate) store: Box<dyn SourceStore>,
@@ -35,12 +36,13 @@ pub(crate) struct SourceImage {
     pub(crate) split: Option<Split>,
 }
 
-/// Where a source keeps its images.
+/// The images of a source, and where they are.
 pub(crate) trait SourceStore: ImageStore {
     /// Where the image with this number is, for a message.
     fn place(&self, number: usize) -> String;
 
-    /// Looks at what can be looked at without decoding, and notes the file if the image is one.
+    /// Checks what can be checked without decoding, and adds the file to the stamp if the image has
+    /// its own.
     fn check(
         &self,
         number: usize,

@@ -1,10 +1,10 @@
-//! ISIC-2018 task 3 and HAM10000: a folder of images, and tables that label them by image id, the
-//! file's name without ending.
+//! ISIC-2018 task 3 and HAM10000: a folder of images, and tables that label them by image id, which
+//! is the file name without its extension.
 //!
 //! A table is either ISIC's ground truth (a column `image` and one column per class, one of which
-//! is 1.0) or HAM10000's metadata (columns `image_id` and `dx`). Unless the scenario names them,
-//! they are looked for under their published names. Images that no table speaks of, such as masks,
-//! are no part of the domain.
+//! is 1.0) or HAM10000's metadata (columns `image_id` and `dx`). Unless the scenario names the
+//! tables, they are found by their published names. Images that are in no table, such as masks, are
+//! not part of the domain.
 
 use super::image_files::{self, ImageFiles, has_image_ending};
 use super::images::{SourceImage, SourceImages};
@@ -33,7 +33,7 @@ const METADATA: [&str; 3] = [
     "HAM10000_metadata.tab",
 ];
 
-/// What a table says of an image.
+/// A row of a table: the label of an image.
 struct Labelled {
     id: String,
     class: String,
@@ -44,7 +44,7 @@ struct Labelled {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Isic {
-    /// The folder of the images, relative to the scenario's file; `~` is your home.
+    /// The folder with the images, relative to the scenario file; `~` is your home directory.
     pub(crate) path: Folder,
     pub(crate) labels: Option<LabelTables>,
     pub(crate) split: Option<SplitList>,
@@ -56,15 +56,16 @@ pub struct Isic {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum LabelTables {
-    /// One table; a split list says which images are train and which test.
+    /// One table; a split list says which images are train and which are test.
     One(PathBuf),
-    /// Each split's own.
+    /// One table per split.
     PerSplit(FilePerSplit),
 }
 
 impl SourceKind for Isic {
     const NAME: &'static str = "isic";
-    const SUMMARY: &'static str = "ISIC 2018 or HAM10000, a folder and a CSV; `path`";
+    const SUMMARY: &'static str =
+        "ISIC-2018 (task 3) or HAM10000, images and CSV tables; `path`, `labels`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
         values!(self: path, labels, split, classes, leave_out)
@@ -106,9 +107,9 @@ impl JsonSchema for LabelTables {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         path_or(
-            "The tables of labels, relative to the scenario's file: one, as HAM10000's metadata, or \
-             `{train: …, test: …}` as ISIC-2018's ground truth; default: those below `path` under \
-             their published names.",
+            "The tables of labels, relative to the scenario file: one table, such as HAM10000's \
+             metadata, or `{train: …, test: …}` for ISIC-2018's ground truth. Default: the tables \
+             below `path` with their published names.",
             vec![generator.subschema_for::<FilePerSplit>()],
         )
     }
@@ -152,20 +153,18 @@ fn images(root: &Path, labels: Option<&LabelTables>) -> Result<SourceImages, Dom
                 Some([only]) => *only,
                 Some([one, other, ..]) => {
                     let (one, other) = (&names[*one], &names[*other]);
-                    let problem =
-                        format!("the image `{id}` is there twice, as `{one}` and `{other}`");
-                    return Err(bad(problem, "remove one of the two"));
+                    let problem = format!("image `{id}` exists twice, as `{one}` and `{other}`");
+                    return Err(bad(problem, "remove one of them"));
                 }
                 _ => {
-                    let problem = format!("there is no image `{id}` below {}", root.display());
+                    let problem = format!("image `{id}` not found below {}", root.display());
                     return Err(bad(problem, "copy it again"));
                 }
             };
             if let Some((other, line)) = seen.insert(id.clone(), (path.clone(), line)) {
                 let other = other.display();
-                let problem =
-                    format!("the image `{id}` has a label already, in {other}: line {line}");
-                return Err(bad(problem, "give it one label"));
+                let problem = format!("image `{id}` already has a label, in {other}: line {line}");
+                return Err(bad(problem, "keep one of them"));
             }
             paths.push(root.join(&names[at]));
             images.push(SourceImage {
@@ -184,7 +183,7 @@ fn images(root: &Path, labels: Option<&LabelTables>) -> Result<SourceImages, Dom
     })
 }
 
-/// The tables below the folder, by their published names.
+/// The tables below the folder, found by their published names.
 fn published(root: &Path) -> Result<Vec<(Option<Split>, PathBuf)>, DomainError> {
     let known = |name: &str| name == TRAIN || name == TEST || METADATA.contains(&name);
     let found = image_files::below(root, &known)?;
@@ -207,10 +206,10 @@ fn published(root: &Path) -> Result<Vec<(Option<Split>, PathBuf)>, DomainError> 
         _ => {
             let list: Vec<&str> = found.iter().map(String::as_str).collect();
             let problem = if list.is_empty() {
-                format!("neither {TRAIN} nor {} is there", METADATA[0])
+                format!("neither {TRAIN} nor {} found", METADATA[0])
             } else {
                 format!(
-                    "which table has the labels is not clear: {}",
+                    "cannot tell which table has the labels: {}",
                     crate::suggest::list(list)
                 )
             };
@@ -238,7 +237,7 @@ fn read(
             let class = row.field(dx).to_owned();
             if class.is_empty() {
                 let problem = format!("`{}` has no label (`dx`)", row.field(id));
-                return Err(table.bad(row, problem, "give it one"));
+                return Err(table.bad(row, problem, "add its label"));
             }
             if !classes.contains(&class) {
                 classes.push(class.clone());
@@ -262,14 +261,17 @@ fn read(
                 Ok(0.0) => {}
                 _ => {
                     let (field, column) = (row.field(class), &table.columns[class]);
-                    let problem = format!("`{name}` has `{field}` in the column `{column}`");
+                    let problem = format!("`{name}` has `{field}` in column `{column}`");
                     return Err(table.bad(row, problem, "write 1.0 or 0.0"));
                 }
             }
         }
         let [class] = marked[..] else {
-            let problem = format!("`{name}` has {} classes marked with 1.0", marked.len());
-            return Err(table.bad(row, problem, "mark one"));
+            let problem = format!(
+                "`{name}` must have exactly one class marked with 1.0, but has {}",
+                marked.len()
+            );
+            return Err(table.bad(row, problem, "fix the row"));
         };
         rows.push(Labelled {
             id: name,

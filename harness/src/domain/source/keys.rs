@@ -6,12 +6,12 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 /// The keys that a struct is deserialized from, in the order of its fields.
 pub(crate) fn keys<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
     let mut keys: &[&str] = &[];
-    // It ends in an error, as there is nothing to deserialize from.
+    // This always fails, as there is nothing to deserialize from.
     let _ = T::deserialize(Probe(&mut keys));
     keys
 }
 
-/// A deserializer that only notes which keys it is asked for.
+/// A deserializer that only records which keys it is asked for.
 struct Probe<'a>(&'a mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Probe<'_> {
@@ -28,7 +28,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {
-        Err(Error::custom("only the keys are asked for"))
+        Err(Error::custom("only the keys are recorded"))
     }
 
     serde::forward_to_deserialize_any! {

@@ -1,10 +1,9 @@
 //! Parquet files as Hugging Face writes them: a struct column of images (`bytes`, and the `path`
-//! that they came from) and a column of labels, whose names, if they have any, are in the file's
-//! own metadata.
+//! that they came from) and a column of labels, whose names, if any, are in the file's metadata.
 //!
-//! Labels and paths are read when the source is opened; image bytes stay in the file. A parquet
-//! file has no place for one value: it is read by pages of many. So a block of neighbouring rows is
-//! read at a time, and the few blocks used last are kept, in bounded memory: going through a source
+//! Labels and paths are read when the source is opened; image bytes stay in the file. Single values
+//! of a parquet file cannot be addressed, only pages of many. So a block of neighbouring rows is
+//! read at a time, and the most recent blocks are kept, in bounded memory: iterating over a source
 //! in order reads it once.
 
 mod file;
@@ -31,12 +30,12 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many blocks are kept.
+/// How many blocks are kept in memory.
 const BLOCKS: usize = 4;
 
-/// Parquet files as Hugging Face writes them: a struct column `image` with `bytes` and `path`, a
-/// column `label` of numbers or text; class names from the file's metadata. Files are train or test
-/// by name (`train-00000-of-00002.parquet`).
+/// Parquet files as Hugging Face writes them: a struct column `image` with `bytes` and `path`, and
+/// a column `label` of numbers or text, with class names from the file's metadata. File names tell
+/// train from test (`train-00000-of-00002.parquet`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parquet {
@@ -47,7 +46,7 @@ pub struct Parquet {
     pub(crate) leave_out: Option<LeaveOut>,
 }
 
-/// What columns are called.
+/// The names of the columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Columns {
@@ -94,12 +93,12 @@ struct ParquetImages {
     blocks: Mutex<VecDeque<(BlockKey, Arc<Images>)>>,
 }
 
-/// What is kept of an open file.
+/// What is kept of a file after opening.
 struct ParquetFile {
     path: PathBuf,
     /// The leaf column of the image bytes.
     bytes: usize,
-    /// Rows of the file, cut into blocks: row group, rows within the group.
+    /// The rows of the file, cut into blocks: row group, rows within the group.
     blocks: Vec<Block>,
 }
 
@@ -130,11 +129,8 @@ fn images(shards: &Shards, columns: &Columns, listed: bool) -> Result<SourceImag
             (None, Some(classes)) => declared = Some((shard.path.clone(), classes)),
             (Some((first, known)), Some(classes)) if *known != classes => {
                 return Err(file.bad(
-                    format!(
-                        "its class names are others than those of {}",
-                        first.display()
-                    ),
-                    "give files of one data set",
+                    format!("its class names differ from those of {}", first.display()),
+                    "use files of one data set",
                 ));
             }
             _ => {}
@@ -198,7 +194,7 @@ impl Rows {
 }
 
 impl ParquetImages {
-    /// The block that holds a row, and the row's place in it.
+    /// The block that contains a row, and the row's index in it.
     fn block(&self, file: u32, row: usize) -> Result<(Arc<Images>, usize), DomainError> {
         let ParquetFile {
             path,
@@ -208,7 +204,7 @@ impl ParquetImages {
         let number = blocks.partition_point(|block| block.first <= row) - 1;
         let block = &blocks[number];
         let within = row - block.first;
-        // Whoever waits here mostly waits for the block that is being read.
+        // A thread that waits here usually waits for the block that is being read.
         let mut kept = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (file, number);
         if let Some(at) = kept.iter().position(|(known, _)| *known == key) {
@@ -243,9 +239,9 @@ impl ImageStore for ParquetImages {
             Some(bytes) => decode::decode_bytes(Path::new(&self.place(number)), bytes),
             None => Err(DomainError::Format {
                 place: self.place(number),
-                problem: "the row has no image bytes (its image may lie outside the file)"
+                problem: "the row has no image bytes (the image may be outside the file)"
                     .to_owned(),
-                fix: "give files with the images in them".to_owned(),
+                fix: "use files that contain the images".to_owned(),
             }),
         }
     }
@@ -264,7 +260,7 @@ impl SourceStore for ParquetImages {
         _image: &SourceImage,
         _stamp: &mut StampBuilder,
     ) -> Result<(), DomainError> {
-        // What the shard says of itself has been read, and the shard noted, when the source was
+        // The shard's footer was read, and the shard added to the stamp, when the source was
         // opened.
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The procedural pictures of the crate `harness-pictures`: each is drawn anew whenever it is asked
-//! for, which takes less time than to read a file.
+//! The procedural pictures of the crate `harness-pictures`: each is drawn whenever it is needed,
+//! which is faster than reading a file.
 
 use super::kind::{SourceKind, values};
 use crate::domain::contents::{Contents, ImageStore};
@@ -16,7 +16,7 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Procedural pictures of 32×32 pixels in one of several styles, with 40 classes each, such as `red
+/// Procedural pictures of 32×32 pixels in one of several styles, each with 40 classes, such as `red
 /// striped star`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +28,7 @@ pub struct Pictures {
 
 impl SourceKind for Pictures {
     const NAME: &'static str = "pictures";
-    const SUMMARY: &'static str = "procedural pictures, 32×32, 40 classes; `style`: plain, faded, recoloured, sketch or negative";
+    const SUMMARY: &'static str = "procedural pictures, 32×32, 40 classes; `style`: plain, faded, recoloured, sketch, negative";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "style",
         "`style:` and one of `plain`, `faded`, `recoloured`, `sketch`, `negative`",
@@ -49,7 +49,7 @@ impl SourceKind for Pictures {
 
 impl KeyValue for Style {}
 
-/// The schema of a [`Style`], whose crate knows none.
+/// The schema of a [`Style`], whose crate does not depend on schemars.
 struct Styles;
 
 impl JsonSchema for Styles {
@@ -61,7 +61,7 @@ impl JsonSchema for Styles {
         let styles = Style::ALL
             .map(|style| json!({"const": style.name(), "description": style.description()}));
         json_schema!({
-            "description": "How procedural pictures look, from near to far from what the small CLIP was trained on.",
+            "description": "How procedural pictures look. The styles differ in how far they are from what the small CLIP was trained on.",
             "oneOf": styles,
         })
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn every_style_is_a_domain_of_its_own() {
+    fn every_style_is_a_different_domain() {
         let domains = Style::ALL.map(domain);
         for domain in &domains {
             assert_eq!(domain.classes().len(), 40);
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_sample_has_the_picture_of_its_name_and_class() {
         let domain = domain(Style::Sketch);
-        // Of the second class the fourth of 25.
+        // The fourth of 25 of the second class.
         let index = 25 + 3;
         let sample = &domain.samples(Split::Test)[index];
         assert_eq!(sample.label, Label(1));

@@ -1,10 +1,10 @@
-//! Finding the files of a source that is cut into shards, and the split that each belongs to.
+//! Finds the shards of a source, and the split that each belongs to.
 //!
-//! Where the scenario does not say so itself, the split is the word `train` or `test` in the
-//! shard's name (`train-00000-of-00002.parquet`, `cars-test-000001.tar`) or, failing that, in its
-//! folder's (`train/0.tar`). Shards of a validation part are passed over, as under a list without
-//! `val: train`; a shard that tells neither is an error, and so is a shard that its siblings'
-//! `-of-` counts and that is not there.
+//! Unless the scenario names them per split, the split is the word `train` or `test` in the shard's
+//! name (`train-00000-of-00002.parquet`, `cars-test-000001.tar`) or, failing that, in its folder's
+//! name (`train/0.tar`). Validation shards are ignored, as with a list without `val: train`. A
+//! shard whose name tells no split is an error, and so is a missing shard that its siblings'
+//! `-of-` counts.
 
 use super::image_files::below;
 use crate::domain::error::DomainError;
@@ -17,14 +17,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The files of a source that is cut into shards. Each path may be a pattern with `*`, `?` and
+/// The files of a source that consists of shards. Each path may be a pattern with `*`, `?` and
 /// `[…]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Shards {
-    /// A folder, a file or a pattern; the files' names tell the splits.
+    /// A folder, a file or a pattern; file names tell the splits.
     Under(PathBuf),
-    /// Each split's own.
+    /// Files per split.
     PerSplit(FilesPerSplit),
 }
 
@@ -32,9 +32,9 @@ pub enum Shards {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilesPerSplit {
-    /// Those of the train split: a file, a pattern, or a list of these.
+    /// The files of the train split: a file, a pattern, or a list of these.
     pub train: Files,
-    /// Those of the test split: a file, a pattern, or a list of these.
+    /// The files of the test split: a file, a pattern, or a list of these.
     pub test: Files,
 }
 
@@ -44,7 +44,7 @@ pub struct FilesPerSplit {
 pub struct Files(pub Vec<PathBuf>);
 
 impl Shards {
-    /// The folder of the first files, as far as its path is no pattern.
+    /// The part of the first path that is not a pattern.
     pub(crate) fn root(&self) -> &Path {
         let path = match self {
             Shards::Under(path) => path,
@@ -57,7 +57,7 @@ impl Shards {
         path.ancestors().find(plain).unwrap_or(path)
     }
 
-    /// What messages about the whole source name.
+    /// The path to name in messages about the whole source.
     pub(crate) fn named(&self, found: &[Shard]) -> PathBuf {
         match self {
             Shards::Under(path) => path.clone(),
@@ -107,9 +107,9 @@ impl JsonSchema for Shards {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         path_or(
-            "Where the images are, relative to the scenario's file; `~` is your home. A folder, a \
-             file, a pattern such as `data/*.parquet`, or the files of each split, as in `{train: \
-             data/train-*.parquet, test: data/test-*.parquet}`.",
+            "Where the images are, relative to the scenario file; `~` is your home directory. A \
+             folder, a file, a pattern such as `data/*.parquet`, or the files of each split, as in \
+             `{train: data/train-*.parquet, test: data/test-*.parquet}`.",
             vec![generator.subschema_for::<FilesPerSplit>()],
         )
     }
@@ -131,11 +131,11 @@ impl JsonSchema for Files {
 /// One file of a source.
 pub(crate) struct Shard {
     pub(crate) path: PathBuf,
-    /// Its split, if that can be told.
+    /// Its split, if known.
     pub(crate) split: Option<Split>,
 }
 
-/// What a shard's name says of its split.
+/// What a shard's name says about its split.
 enum Word {
     Split(Split),
     Validation,
@@ -143,7 +143,7 @@ enum Word {
 }
 
 /// The shards in order: those of the train split in natural order, then those of the test split,
-/// then, under a list, all others.
+/// then, with a list, all others.
 pub(crate) fn find(shards: &Shards, ending: &str, listed: bool) -> Result<Vec<Shard>, DomainError> {
     let found = match shards {
         Shards::PerSplit(FilesPerSplit { train, test }) => {
@@ -174,8 +174,7 @@ pub(crate) fn find(shards: &Shards, ending: &str, listed: bool) -> Result<Vec<Sh
                         return Err(DomainError::Format {
                             place: file.display().to_string(),
                             problem: "its name does not say whether it is train or test".to_owned(),
-                            fix: "write `path: {train: …, test: …}`, or lay a list over the copy with \
-                                   `split:`"
+                            fix: "write `path: {train: …, test: …}`, or add a split list with `split:`"
                                 .to_owned(),
                         });
                     }
@@ -196,14 +195,14 @@ pub(crate) fn find(shards: &Shards, ending: &str, listed: bool) -> Result<Vec<Sh
             return Err(DomainError::Format {
                 place: shard.path.display().to_string(),
                 problem: "the domain's `path` names this file twice".to_owned(),
-                fix: "name it for one split".to_owned(),
+                fix: "keep it in one split".to_owned(),
             });
         }
     }
     Ok(found)
 }
 
-/// The files that a path means: all of a folder, those that match a pattern, or the file itself.
+/// The files that a path refers to: all in a folder, those that match a pattern, or the file.
 fn matching(path: &Path, ending: &str) -> Result<Vec<PathBuf>, DomainError> {
     let bad = |problem: String, fix: String| DomainError::Format {
         place: path.display().to_string(),
@@ -212,7 +211,7 @@ fn matching(path: &Path, ending: &str) -> Result<Vec<PathBuf>, DomainError> {
     };
     let none = || {
         let (problem, fix) = (
-            format!("no .{ending} file is there"),
+            format!("no .{ending} files found"),
             "check the domain's `path`",
         );
         Err(bad(problem, fix.to_owned()))
@@ -248,7 +247,7 @@ fn matching(path: &Path, ending: &str) -> Result<Vec<PathBuf>, DomainError> {
         return none();
     }
     let pattern = glob::glob(text).map_err(|error| {
-        let fix = "mend the pattern: `*` and `?` stand for anything, `[` is written `[[]`";
+        let fix = "fix the pattern: `*` and `?` are wildcards, a literal `[` is written `[[]`";
         bad(error.to_string(), fix.to_owned())
     })?;
     let mut paths = Vec::new();
@@ -272,16 +271,16 @@ fn matching(path: &Path, ending: &str) -> Result<Vec<PathBuf>, DomainError> {
     Ok(paths)
 }
 
-/// The error about a shard that is packed as a whole.
+/// The error about a gzipped shard.
 pub(crate) fn packed_file(path: &Path) -> DomainError {
     DomainError::Format {
         place: path.display().to_string(),
-        problem: "this file is gzipped, so no image in it can be reached by itself".to_owned(),
-        fix: "unpack it (`gunzip`); the images in it are packed already".to_owned(),
+        problem: "the file is gzipped, so its images cannot be read individually".to_owned(),
+        fix: "unpack it with `gunzip` (the images are compressed already)".to_owned(),
     }
 }
 
-/// Of shards called `…-00000-of-00002.…` all are there.
+/// Checks that no shard named `…-00000-of-00002.…` is missing.
 fn check_complete(folder: &Path, names: &[String]) -> Result<(), DomainError> {
     let mut sets: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
     for name in names {
@@ -311,10 +310,7 @@ fn check_complete(folder: &Path, names: &[String]) -> Result<(), DomainError> {
             let name = format!("{prefix}-{number:0width$}-of-{of}.{ending}");
             return Err(DomainError::Format {
                 place: folder.join(name).display().to_string(),
-                problem: format!(
-                    "this shard is missing: of {count} there are {}",
-                    there.len()
-                ),
+                problem: format!("shard not found (found {} of {count})", there.len()),
                 fix: "copy it again".to_owned(),
             });
         }
@@ -322,7 +318,7 @@ fn check_complete(folder: &Path, names: &[String]) -> Result<(), DomainError> {
     Ok(())
 }
 
-/// The split that a shard's name tells, else that its nearest folder does.
+/// The split in a shard's name, else in the name of its nearest folder.
 fn word(relative: &Path) -> Word {
     for component in relative.components().rev() {
         let text = component.as_os_str().to_string_lossy().to_lowercase();
@@ -380,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_split_is_in_the_name_or_in_the_folder() {
+    fn the_split_is_in_the_file_name_or_the_folder_name() {
         let folder = folder(&[
             "a/test/10.tar",
             "a/test/9.tar",
@@ -397,12 +393,12 @@ mod tests {
         assert_eq!(found(&folder, "a/te*/*.tar", false).unwrap().len(), 2);
         assert_eq!(
             found(&folder, "b*.tar", false).unwrap_err(),
-            "DIR/b*.tar: no .tar file is there; check the domain's `path`"
+            "DIR/b*.tar: no .tar files found; check the domain's `path`"
         );
     }
 
     #[test]
-    fn a_shard_that_its_siblings_count_must_be_there() {
+    fn a_missing_shard_is_an_error() {
         let names = [
             "train-00000-of-00003.tar",
             "train-00002-of-00003.tar",
@@ -410,12 +406,12 @@ mod tests {
         ];
         assert_eq!(
             found(&folder(&names), "", false).unwrap_err(),
-            "DIR/train-00001-of-00003.tar: this shard is missing: of 3 there are 2; copy it again"
+            "DIR/train-00001-of-00003.tar: shard not found (found 2 of 3); copy it again"
         );
     }
 
     #[test]
-    fn a_shard_of_no_split_needs_a_list() {
+    fn a_shard_without_a_split_needs_a_list() {
         let folder = folder(&["00000.tar"]);
         assert_eq!(found(&folder, "", true).unwrap(), ["- 00000.tar"]);
         assert!(found(&folder, "", false).unwrap_err().starts_with(

@@ -5,7 +5,7 @@ use crate::domain::written::Folder;
 use harness_pictures::Style;
 
 #[test]
-fn travels_as_json() {
+fn a_source_round_trips_as_json() {
     let folder = || Folder("/d".into());
     let entry = |name: &str, key| ClassEntry {
         name: name.to_owned(),

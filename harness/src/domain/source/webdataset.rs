@@ -1,8 +1,8 @@
-//! Tar shards as webdataset writes them: members that share a key are one sample, `KEY.jpg` with
+//! Tar shards as webdataset writes them: members with the same key are one sample, `KEY.jpg` with
 //! `KEY.cls`.
 //!
 //! The label is in `KEY.cls`, else in the `label` field of `KEY.json`, else in `KEY.txt`. The
-//! shards are gone through once, header by header; where each image begins is remembered, and it is
+//! shards are scanned once, header by header, and the offset of each image is kept; the image is
 //! read from there when it is decoded.
 
 use super::image_files::has_image_ending;
@@ -30,11 +30,11 @@ use std::path::{Path, PathBuf};
 /// A tar archive ends with two blocks of zeros.
 const END: u64 = 2 * 512;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// No label is longer.
+/// No label is longer than this.
 const LONGEST_LABEL: u64 = 1 << 20;
 
-/// Tar files as webdataset writes them: `KEY.jpg` with `KEY.cls`, `KEY.json` (its field `label`) or
-/// `KEY.txt`. Files are train or test by name (`train-000000.tar`, `train/0.tar`). Not gzipped.
+/// Tar files as webdataset writes them, not gzipped: `KEY.jpg` with `KEY.cls`, `KEY.json` (field
+/// `label`) or `KEY.txt`. File names tell train from test (`train-000000.tar`, `train/0.tar`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Webdataset {
@@ -45,7 +45,7 @@ pub struct Webdataset {
     pub(crate) leave_out: Option<LeaveOut>,
 }
 
-/// What the fields of the `.json` members are called.
+/// The names of the fields in the `.json` members.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fields {
@@ -58,7 +58,7 @@ impl KeyValue for Fields {}
 impl SourceKind for Webdataset {
     const NAME: &'static str = "webdataset";
     const SUMMARY: &'static str =
-        "tar shards of images with .cls, .json or .txt beside them; `path`";
+        "tar shards of images with .cls, .json or .txt labels; `path`, `columns`";
 
     fn values(&mut self) -> Vec<(&'static str, &mut dyn KeyValue)> {
         values!(self: path, columns, split, classes, leave_out)
@@ -96,7 +96,7 @@ struct Member {
     length: u64,
 }
 
-/// What a shard has under one key.
+/// The members of a shard with the same key.
 #[derive(Default)]
 struct Parts {
     image: Option<Member>,
@@ -119,8 +119,7 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
             let Some(member) = parts.image else {
                 return Err(DomainError::Format {
                     place: format!("{}: {key}", shard.path.display()),
-                    problem: "there is a label under this key but no image (.jpg, .jpeg or .png)"
-                        .to_owned(),
+                    problem: "this key has a label but no image (.jpg, .jpeg or .png)".to_owned(),
                     fix: "add the image, or remove the label".to_owned(),
                 });
             };
@@ -171,13 +170,13 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
         let (start, length) = (entry.raw_file_position(), entry.size());
         let name = entry.path_bytes().into_owned();
         let name = String::from_utf8(name).map_err(|_| {
-            damaged("a member's name is not valid UTF-8, so it has no portable form".to_owned())
+            damaged("a member's name is not valid UTF-8, so it is not portable".to_owned())
         })?;
         let name = name.trim_start_matches("./").to_owned();
         if start.saturating_add(length) > size {
             let there = size.saturating_sub(start);
             return Err(damaged(format!(
-                "the archive is cut short inside `{name}`, of whose {length} bytes {there} are there"
+                "the archive is truncated inside `{name}`, which has {there} of {length} bytes"
             )));
         }
         end = start + length.div_ceil(512) * 512;
@@ -203,8 +202,8 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
                 if let Some(other) = &parts.image {
                     return Err(DomainError::Format {
                         place: place(),
-                        problem: format!("a second image under one key, after `{}`", other.name),
-                        fix: "give each image a key of its own".to_owned(),
+                        problem: format!("second image with the same key, after `{}`", other.name),
+                        fix: "give each image a unique key".to_owned(),
                     });
                 }
                 parts.image = Some(Member {
@@ -215,7 +214,7 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
                 });
                 continue;
             }
-            // What else samples carry is no part of a labelled image.
+            // Other members of a sample are ignored.
             _ => continue,
         };
         let mut text = String::new();
@@ -229,7 +228,7 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
             1 => json_label(&text, field).map_err(|problem| DomainError::Format {
                 place: place(),
                 problem,
-                fix: "give a whole number or text".to_owned(),
+                fix: "write a whole number or text".to_owned(),
             })?,
             _ => Some(Tag::parse(text.trim())),
         };
@@ -237,7 +236,7 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
     }
     if end.saturating_add(END) > size {
         return Err(damaged(
-            "the archive is cut short: the mark of its end is missing".to_owned(),
+            "the archive is truncated: its end marker is missing".to_owned(),
         ));
     }
     Ok(samples)
@@ -246,13 +245,13 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
 /// The label in a `.json` member, if it has one.
 fn json_label(text: &str, field: &str) -> Result<Option<Tag>, String> {
     let json: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("this is not valid JSON: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("invalid JSON: {error}"))?;
     match &json[field] {
         serde_json::Value::Null => Ok(None),
         serde_json::Value::String(text) => Ok(Some(Tag::text(text))),
         other => match other.as_u64() {
             Some(number) => Ok(Some(Tag::number(number))),
-            None => Err(format!("the field `{field}` holds {other}")),
+            None => Err(format!("field `{field}` is {other}")),
         },
     }
 }
@@ -283,7 +282,7 @@ impl SourceStore for TarImages {
         _image: &SourceImage,
         _stamp: &mut StampBuilder,
     ) -> Result<(), DomainError> {
-        // The shard was gone through, and noted, when the source was opened.
+        // The shard was scanned, and added to the stamp, when the source was opened.
         Ok(())
     }
 }

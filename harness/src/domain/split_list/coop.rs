@@ -1,5 +1,5 @@
-//! JSON as CoOp's `split_zhou_*.json`: `{"train": [[file, label, class name], …], "val": […],
-//! "test": […]}`.
+//! JSON in the format of CoOp's `split_zhou_*.json`: `{"train": [[file, label, class name], …],
+//! "val": […], "test": […]}`.
 
 use super::entry::{At, Entry, ListFile};
 use super::form::ValidationPart;
@@ -8,7 +8,7 @@ use crate::domain::error::DomainError;
 use crate::domain::sample::Split;
 use serde::Deserialize;
 
-/// Its parts.
+/// The content of such a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Zhou {
@@ -18,7 +18,7 @@ struct Zhou {
     test: Vec<(String, u64, String)>,
 }
 
-/// The entries of a file that holds both splits.
+/// The entries of a file with both splits.
 pub(crate) fn read(
     file: &ListFile,
     bytes: &[u8],
@@ -26,10 +26,7 @@ pub(crate) fn read(
 ) -> Result<Vec<Entry>, DomainError> {
     let zhou: Zhou = serde_json::from_slice(bytes).map_err(|error| {
         let form = r#"{"train": [[file, label, class name], …], "test": […]}"#;
-        file.bad(
-            error.to_string(),
-            &format!("give a list of the form {form}"),
-        )
+        file.bad(error.to_string(), &format!("write the list as {form}"))
     })?;
     let parts = [
         ("train", zhou.train, Some(Split::Train)),

@@ -1,6 +1,6 @@
-//! CSV with the columns `file`, `class` and `split`: a class is a name or a number; without the
-//! column `class` the source's own labels hold. In a file for each split the column `split` is left
-//! out.
+//! CSV with the columns `file`, `class` and `split`. A class is a name or a number; without the
+//! column `class`, the source's own labels apply. With one file per split, the column `split` is
+//! left out.
 
 use super::entry::{At, Entry, ListFile};
 use super::form::ValidationPart;
@@ -10,7 +10,7 @@ use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::table::{Row, Table};
 
-/// The entries of a table of both splits.
+/// The entries of a table with both splits.
 pub(crate) fn read(
     file: &ListFile,
     val: ValidationPart,
@@ -23,11 +23,11 @@ pub(crate) fn read(
         "test" => Ok(Some(Split::Test)),
         "val" | "valid" | "validation" => Ok(val.split()),
         other => {
-            let problem = format!("the split is `{other}`");
+            let problem = format!("unknown split `{other}`");
             Err(table.bad(row, problem, "write `train`, `val` or `test`"))
         }
     })?;
-    // Train before test, as the samples of a domain stand.
+    // Train before test, as in the samples of a domain.
     entries.sort_by_key(|entry| entry.split == Split::Test);
     Ok(entries)
 }
@@ -55,7 +55,7 @@ fn entries(
         let tag = class.map(|class| row.field(class));
         if tag == Some("") {
             let problem = format!("`{}` has no class", row.field(file));
-            return Err(table.bad(row, problem, "write one, or remove the column `class`"));
+            return Err(table.bad(row, problem, "add its class, or remove the column `class`"));
         }
         let at = At::Line(row.line);
         entries.push(list.entry(row.field(file), tag.map(Tag::parse), split, at));

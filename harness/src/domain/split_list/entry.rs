@@ -1,4 +1,4 @@
-//! One image of a split list, as read.
+//! One entry of a split list.
 
 use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
@@ -18,17 +18,17 @@ pub(crate) struct Entry {
     at: At,
 }
 
-/// Where in its file an entry stands.
+/// The position of an entry in its file.
 pub(crate) enum At {
     /// Index into a part of CoOp's JSON.
     Part(&'static str, usize),
     /// Index into `data`.
     Data(usize),
-    /// Line of a table.
+    /// Line number in a table.
     Line(u64),
 }
 
-/// A file of a list, while its entries are read.
+/// A file of a split list, while its entries are read.
 pub(crate) struct ListFile {
     path: Arc<Path>,
 }
@@ -42,7 +42,7 @@ impl ListFile {
         &self.path
     }
 
-    /// What the file's name ends in.
+    /// The file's extension, in lower case.
     pub(crate) fn ending(&self) -> String {
         let ending = self.path.extension().unwrap_or_default();
         ending.to_string_lossy().to_lowercase()
@@ -67,15 +67,15 @@ impl ListFile {
         }
     }
 
-    /// The error about a file whose ending is that of no list.
+    /// The error about a file whose extension is not that of a split list.
     pub(crate) fn unknown(&self) -> DomainError {
-        let problem = "the form of this list is unknown".to_owned();
-        self.bad(problem, "give .json, .yaml or .csv")
+        let problem = "unknown format of split list".to_owned();
+        self.bad(problem, "use .json, .yaml or .csv")
     }
 }
 
 impl Entry {
-    /// Where the entry stands, for a message.
+    /// Where the entry is, for a message.
     pub(crate) fn place(&self) -> String {
         let file = self.file.display();
         match self.at {
@@ -86,7 +86,7 @@ impl Entry {
     }
 }
 
-/// A name as every system writes it.
+/// The portable form of a name.
 pub(crate) fn portable(name: &str) -> String {
     let parts = name.split(['/', '\\']);
     let parts: Vec<&str> = parts

@@ -8,35 +8,35 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// A list of which images belong to the domain.
+/// A list of the images that belong to the domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SplitList {
     /// A single file: CoOp's JSON, or a CSV table with a column `split`.
     One(SplitFile),
-    /// A file for each split: `data` and `targets` in YAML or JSON, or a CSV table.
+    /// One file per split: `data` and `targets` in YAML or JSON, or a CSV table.
     PerSplit(FilePerSplit),
 }
 
-/// A list of both splits.
+/// A list with both splits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SplitFile {
-    /// The file, relative to the scenario's.
+    /// The file, relative to the scenario file.
     pub file: PathBuf,
-    /// What becomes of the list's validation part: `unused` (default), or `train` to learn from it
-    /// too.
+    /// What to do with the list's validation part: `unused` (default), or `train` to add it to the
+    /// train split.
     pub val: Option<ValidationPart>,
 }
 
-/// What becomes of the validation part of a list.
+/// What to do with the validation part of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidationPart {
-    /// It is not used.
+    /// Do not use it.
     #[default]
     Unused,
-    /// It is added to the train split, after it.
+    /// Append it to the train split.
     Train,
 }
 
@@ -64,7 +64,7 @@ forms!(
     text: |file| SplitList::One(SplitFile { file, val: None }), mapping: Mapping::list
 );
 
-/// The two mappings that a split list may be. Which one it is shows when its keys are known.
+/// Either of the two mappings that a split list may be; its keys tell which.
 struct Mapping(SplitList);
 
 impl Mapping {
@@ -99,8 +99,8 @@ impl<'de> Deserialize<'de> for Mapping {
                 test: Some(test),
             } => Ok(Self(SplitList::PerSplit(FilePerSplit { train, test }))),
             _ => Err(de::Error::custom(
-                "a list is one file, `{file: split.json, val: unused}`, or one for each split, \
-                 `{train: train.yaml, test: test.yaml}`",
+                "a split list is one file, `{file: split.json, val: unused}`, or one file per \
+                 split, `{train: train.yaml, test: test.yaml}`",
             )),
         }
     }
@@ -113,12 +113,12 @@ impl JsonSchema for SplitList {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         path_or(
-            "A list of which images belong to the domain, with which class, in which split. Images \
-             are found by file name, so that one published split serves every copy of them. It is \
-             CoOp's `split_zhou_*.json`; a CSV table with the columns `file`, `class` (a name or a \
-             number; optional) and `split`; or a file for each split, `{train: a.yaml, test: \
-             b.yaml}`, with `data:` and `targets:` as CODA-Prompt's for ImageNet-R. Without it the \
-             source itself says which images are train and which test.",
+            "A list of the images that belong to the domain, with their class and split. Images \
+             are found by file name, so one published split works for every layout of the same \
+             images. Formats: CoOp's `split_zhou_*.json`; a CSV table with the columns `file`, \
+             `class` (a name or a number; optional) and `split`; or one file per split, `{train: \
+             a.yaml, test: b.yaml}`, with `data:` and `targets:` as in CODA-Prompt's lists for \
+             ImageNet-R. Default: the source itself says which images are train and which are test.",
             vec![
                 generator.subschema_for::<SplitFile>(),
                 generator.subschema_for::<FilePerSplit>(),

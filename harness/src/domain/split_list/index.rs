@@ -1,4 +1,4 @@
-//! Finding a listed image among those of a source by its name.
+//! Finds a listed image in a source by its name.
 
 use super::entry::portable;
 use crate::domain::source::image_files::without_image_ending;
@@ -39,7 +39,7 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Finds a listed image: `full` is its name, `name` that without the folders that all names
+    /// Finds a listed image: `full` is its name, `name` the same without the folders that all names
     /// have in common.
     pub(crate) fn find(&self, full: &str, name: &str) -> Found {
         match self.whole.get(full).map(Vec::as_slice) {
@@ -76,7 +76,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// An image that someone who looks for `name` may mean, in words.
+    /// The name of an image that `name` may be meant to refer to.
     pub(crate) fn nearest(&self, name: &str) -> Option<String> {
         let stem = |name: &str| {
             without_image_ending(last(name))
@@ -93,13 +93,13 @@ fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// Whether `name` is `end`, or ends in it behind a `/`.
+/// Whether `name` is `end`, or ends in it after a `/`.
 fn ends_in(name: &str, end: &str) -> bool {
     name.strip_suffix(end)
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
-/// How many parts two names have in common at their ends.
+/// How many trailing parts two names have in common.
 fn agreeing(a: &str, b: &str) -> usize {
     let pairs = a.rsplit('/').zip(b.rsplit('/'));
     pairs.take_while(|(a, b)| a == b).count()

@@ -1,4 +1,4 @@
-//! A split list as read, whatever its form.
+//! A split list as read, in any format.
 
 use super::entry::{Entry, ListFile};
 use super::form::{SplitFile, SplitList, ValidationPart};
@@ -11,10 +11,10 @@ use crate::domain::written::FilePerSplit;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A list in its own order: the train split (and after it the validation part, if it is used), then
+/// A list in its own order: the train split (followed by the validation part, if it is used), then
 /// the test split.
 pub(crate) struct Listing {
-    /// The file that messages about the list as a whole name.
+    /// The file to name in messages about the whole list.
     pub(crate) file: PathBuf,
     pub(crate) entries: Vec<Entry>,
 }
@@ -34,7 +34,7 @@ impl Listing {
         if let Some(entry) = entries.iter().find(|entry| entry.name.is_empty()) {
             return Err(DomainError::Format {
                 place: entry.place(),
-                problem: "this names no file".to_owned(),
+                problem: "the file name is empty".to_owned(),
                 fix: "write the image's file name".to_owned(),
             });
         }
@@ -43,7 +43,7 @@ impl Listing {
     }
 }
 
-/// A file that holds both splits.
+/// Reads a file with both splits.
 fn read_both(
     path: &Path,
     val: ValidationPart,
@@ -54,14 +54,14 @@ fn read_both(
         "json" => coop::read(&file, &read(path, stamp)?, val),
         "csv" => csv::read(&file, val, stamp),
         "yaml" | "yml" => Err(file.bad(
-            "a YAML list holds one split".to_owned(),
-            "write `split: {train: …, test: …}` with a file for each",
+            "a YAML split list holds only one split".to_owned(),
+            "write `split: {train: …, test: …}` with one file for each",
         )),
         _ => Err(file.unknown()),
     }
 }
 
-/// A file that holds one split.
+/// Reads a file with one split.
 fn read_split(
     path: &Path,
     split: Split,

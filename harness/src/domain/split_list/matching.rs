@@ -1,16 +1,14 @@
-//! From the images of a source to samples: with a split list, each listed image is found among
-//! them.
+//! Turns the images of a source into samples; with a split list, finds each listed image.
 //!
-//! A listed image is found by its name. Images are kept in other folders than those of the list's
-//! author, so the folders in which all names of a list begin say nothing, and a name is also found
-//! where one of the two, the list's or the source's, is the end of the other:
-//! `data/imagenet-r/n01443537/a.jpg` is `n01443537/a.jpg`, and in a parquet file it is `a.jpg`. The
-//! image that agrees in most folders is taken; two that agree equally are an error. A name never
-//! stands for an image in *another* folder: a missing image is an error. A name without `.jpg` or
-//! `.png` stands for either.
+//! A listed image is found by its name. The list's author kept the images in other folders, so the
+//! folders that all names of a list begin with are ignored, and names also match if one of the two,
+//! the list's or the source's, is the end of the other: `data/imagenet-r/n01443537/a.jpg` matches
+//! `n01443537/a.jpg`, and in a parquet file `a.jpg`. The image that agrees in most folders is
+//! taken; two that agree equally are an error. A name never matches an image in a *different*
+//! folder: a missing image is an error. A name without `.jpg` or `.png` matches either.
 //!
-//! The samples have the names of the list, less the folders that all have in common, so that one
-//! list gives one split hash with every copy of the images.
+//! The samples have the names of the list, without the folders that all have in common, so one list
+//! gives the same split hash for every layout of the images.
 
 use super::entry::{Entry, portable};
 use super::form::SplitList;
@@ -29,8 +27,7 @@ use crate::id::Label;
 use std::collections::HashMap;
 use std::mem;
 
-/// The contents of a source whose images have been found, with all that the scenario says about
-/// them.
+/// The contents of a source whose images are known, after applying the scenario's keys.
 pub(crate) fn contents(
     mut source: SourceImages,
     split: Option<&SplitList>,
@@ -49,11 +46,11 @@ pub(crate) fn contents(
         Some(listing) => matched(listing, &source, reference.as_ref())?,
         None => as_it_is(&source)?,
     };
-    // What says which class an image has, for messages about classes.
+    // The file that assigns classes, for messages about classes.
     let path = (listing.as_ref())
         .map_or(&source.path, |listing| &listing.file)
         .as_path();
-    // A source's own classes count without samples too: a shard may be missing.
+    // A source's declared classes count even without samples: a shard may be missing.
     let declared = source.declared.as_deref().filter(|_| listing.is_none());
     let left_out = |tag: &Tag| leave_out.iter().any(|key| tag.is(key));
     for key in leave_out {
@@ -132,7 +129,7 @@ pub(crate) fn contents(
     })
 }
 
-/// A sample whose class is not looked up yet.
+/// A sample before its class is looked up.
 struct Draft {
     name: String,
     tag: Tag,
@@ -143,7 +140,7 @@ struct Draft {
     entry: Option<usize>,
 }
 
-/// All images of a source that itself says what they are.
+/// All images of a source that has its own splits and classes.
 fn as_it_is(source: &SourceImages) -> Result<Vec<Draft>, DomainError> {
     let mut drafts = Vec::with_capacity(source.images.len());
     for (number, image) in source.images.iter().enumerate() {
@@ -247,8 +244,8 @@ fn matched(
     }
 }
 
-/// If the reference list knows both words for an image's class, the split list's and the source's,
-/// they must mean the same class.
+/// If the reference list knows both names of an image's class, the split list's and the source's,
+/// they must be the same class.
 fn check_agreement(
     entry: &Entry,
     tag: &Tag,
@@ -277,7 +274,7 @@ fn check_agreement(
     .into())
 }
 
-/// The length of the folders that all names begin in.
+/// The length of the folder prefix that all names share.
 fn common_folders(entries: &[Entry]) -> usize {
     let folders = |entry: &Entry| entry.name.rfind('/').map_or(0, |at| at + 1);
     let Some(first) = entries.first() else {
@@ -293,7 +290,7 @@ fn common_folders(entries: &[Entry]) -> usize {
     common.len()
 }
 
-/// A source's own names may come twice, in two shards: the second is `name#2`.
+/// A source's own names may occur twice, in two shards: the second becomes `name#2`.
 fn unique(name: String, uses: &mut HashMap<String, u32>) -> String {
     let uses = uses.entry(name.clone()).or_insert(0);
     *uses += 1;

@@ -1,5 +1,5 @@
-//! YAML (or JSON) as CODA-Prompt's lists for ImageNet-R, a file for each split: `data:` with the
-//! files and `targets:` with their classes.
+//! YAML (or JSON) in the format of CODA-Prompt's lists for ImageNet-R, one file per split: `data:`
+//! with the files and `targets:` with their classes.
 
 use super::entry::{At, Entry, ListFile};
 use crate::domain::classes::ClassKey;
@@ -15,9 +15,9 @@ struct DataTargets {
     targets: Vec<ClassKey>,
 }
 
-const FORM: &str = "give `data:` (the files) and `targets:` (their classes)";
+const FORM: &str = "write `data:` (the files) and `targets:` (their classes)";
 
-/// The entries of a YAML file that holds one split.
+/// The entries of a YAML file with one split.
 pub(crate) fn read_yaml(
     file: &ListFile,
     bytes: &[u8],
@@ -27,7 +27,7 @@ pub(crate) fn read_yaml(
     entries(file, pairs, split)
 }
 
-/// The entries of a JSON file that holds one split.
+/// The entries of a JSON file with one split.
 pub(crate) fn read_json(
     file: &ListFile,
     bytes: &[u8],
@@ -41,7 +41,9 @@ fn entries(file: &ListFile, pairs: DataTargets, split: Split) -> Result<Vec<Entr
     let DataTargets { data, targets } = pairs;
     if data.len() != targets.len() {
         let (data, targets) = (data.len(), targets.len());
-        let problem = format!("{data} files in `data`, {targets} classes in `targets`");
+        let problem = format!(
+            "`data` and `targets` must have the same length, but have {data} and {targets} entries"
+        );
         return Err(file.bad(problem, "copy the list again"));
     }
     let pairs = data.iter().zip(targets).enumerate();

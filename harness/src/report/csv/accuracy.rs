@@ -1,4 +1,4 @@
-//! `accuracy.csv`: one row for each entry of a cell's accuracy matrices.
+//! `accuracy.csv`: one row per entry of a cell's accuracy matrices.
 
 use super::file::{Column, File, Origin, text, value};
 use crate::id::TaskId;
@@ -59,7 +59,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn every_entry_is_there_and_a_missing_one_is_empty() {
+    fn every_entry_has_a_row_and_absent_ones_are_empty() {
         let csv = accuracy(&[blind("digits", "ncm", 1, [80, 70])]);
         let own = own_columns(&csv);
         expect!["seed,after_task,on_task,n,seen_correct,seen_accuracy,all_correct,all_accuracy,task_correct,task_accuracy"]

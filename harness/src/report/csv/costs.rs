@@ -55,7 +55,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn there_is_a_row_per_cell() {
+    fn every_cell_has_a_row() {
         let csv = costs(&[record("digits", "head", 1, [50, 90])]);
         let own = own_columns(&csv);
         expect!["seed,threads,device,dtype,features_seconds,learn_seconds,evaluate_seconds,total_seconds,peak_memory_bytes,optimiser_steps,trainable_parameters,state_bytes"]

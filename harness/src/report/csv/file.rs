@@ -1,4 +1,4 @@
-//! A CSV file in memory: columns that are functions of a row, and those that every file begins
+//! A CSV file in memory: columns that are functions of a row, after those that every file begins
 //! with.
 
 use crate::report::identity::Identity;
@@ -8,7 +8,7 @@ use crate::results::CellRecord;
 /// A column: its name, and its value in a row.
 pub(super) type Column<R> = (&'static str, fn(&R) -> String);
 
-/// The columns that every file begins with: what made a row's numbers, and on which domain.
+/// The columns that every file begins with: the identity of a row's numbers, and its domain.
 pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 13] {
     [
         ("scenario", |(identity, _)| identity.scenario.clone()),
@@ -35,11 +35,11 @@ pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 13] {
     ]
 }
 
-/// The values of the columns that every file begins with, the same for many rows.
+/// The values of the columns that every file begins with; the same for many rows.
 pub(super) struct Origin([String; 13]);
 
 impl Origin {
-    /// Of rows about one cell.
+    /// The values for rows about one cell.
     pub(super) fn of(record: &CellRecord) -> Self {
         Self::new(&Identity::of(&[record]), &record.cell.stream.name)
     }
@@ -56,7 +56,7 @@ pub(super) struct File<R> {
 }
 
 impl<R> File<R> {
-    /// With these columns after those of the origin.
+    /// A file with these columns after those of the origin.
     pub(super) fn new(columns: impl IntoIterator<Item = Column<R>>) -> Self {
         let columns: Vec<Column<R>> = columns.into_iter().collect();
         let mut writer = ::csv::Writer::from_writer(Vec::new());
@@ -84,12 +84,12 @@ fn write(writer: &mut ::csv::Writer<Vec<u8>>, fields: impl Iterator<Item = impl 
         .expect("memory takes rows of equal length");
 }
 
-/// A measured value, or nothing.
+/// A measured value, or an empty field.
 pub(super) fn value(number: Option<f64>) -> String {
     number.map_or_else(String::new, |number| decimals(number, 6))
 }
 
-/// What is there, or nothing.
+/// Text, or an empty field.
 pub(super) fn text(item: Option<impl ToString>) -> String {
     item.map_or_else(String::new, |item| item.to_string())
 }

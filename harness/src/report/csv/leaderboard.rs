@@ -36,11 +36,11 @@ impl Row<'_> {
         }
     }
 
-    /// Why there is no value, or no rank.
+    /// Why the value or the rank is missing.
     fn note(&self) -> String {
         match (self.score, &self.entry.standing) {
             (Score::Absent(absence), _) => absence.to_string(),
-            (_, Standing::UpperBound) => "upper bound, unranked".to_owned(),
+            (_, Standing::Reference) => "joint training, unranked: a reference".to_owned(),
             (_, Standing::Incomplete(lacking)) => lacking.clone(),
             (_, Standing::Ranked(_) | Standing::Unranked) => String::new(),
         }
@@ -116,7 +116,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn it_sums_up_seeds_and_says_why_a_field_is_empty() {
+    fn it_summarises_seeds_and_explains_empty_fields() {
         let csv = leaderboard(&board(&cells()));
         expect!["limit,validation,tasks,regime,augmentation,keeps,adaptation,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
             .assert_eq(&own_columns(&csv));
@@ -142,7 +142,7 @@ mod tests {
             digits,ncm,sequential,statistics,1 2,faa,2,81.000000,1.414214,68.293795,93.706205,1,
             digits,ncm,sequential,statistics,1 2,ci-transfer,,,,,,1,cannot score unseen classes
             digits,ncm,sequential,statistics,1 2,forgetting-seen,2,13.000000,2.828427,-12.412409,38.412409,1,
-            digits,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,upper bound, unranked
+            digits,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,joint training, unranked: a reference
             digits,joint,joint,images,1 2,ci-transfer,,,,,,,not defined for a joint run
             digits,joint,joint,images,1 2,forgetting-seen,,,,,,,not defined for a joint run
             overall,head,sequential,nothing,1 2,faa,2,72.500000,3.535534,40.734488,104.265512,2,
@@ -151,14 +151,14 @@ mod tests {
             overall,ncm,sequential,statistics,1 2,faa,2,81.000000,1.414214,68.293795,93.706205,1,
             overall,ncm,sequential,statistics,1 2,ci-transfer,,,,,,1,cannot score unseen classes
             overall,ncm,sequential,statistics,1 2,forgetting-seen,2,13.000000,2.828427,-12.412409,38.412409,1,
-            overall,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,upper bound, unranked
+            overall,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,joint training, unranked: a reference
             overall,joint,joint,images,1 2,ci-transfer,,,,,,,not defined for a joint run
             overall,joint,joint,images,1 2,forgetting-seen,,,,,,,not defined for a joint run
         "#]].assert_eq(&columns(&csv, &shown));
     }
 
     #[test]
-    fn a_row_says_what_made_it_even_where_its_cells_differ() {
+    fn a_row_has_an_identity_even_if_its_cells_differ() {
         let csv = leaderboard(&board(&cells()[..2]));
         let shown = [
             "domain",

@@ -53,7 +53,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn there_is_a_row_per_cell_and_metric() {
+    fn every_cell_and_metric_has_a_row() {
         let records = [blind("digits", "ncm", 1, [80, 70])];
         let set = metric_set();
         let csv = metrics(&records, set.infos(), &evaluate(&records, &set).unwrap());

@@ -1,4 +1,4 @@
-//! All metrics, one row per domain, strategy and metric.
+//! CSV with all metrics, one row per domain, strategy and metric.
 
 use super::form::Export;
 use crate::report::csv;
@@ -13,7 +13,7 @@ impl Export for Csv {
     }
 
     fn summary(&self) -> &'static str {
-        "All metrics, one row per domain, strategy and metric, as in `leaderboard.csv`"
+        "CSV with all metrics, one row per domain, strategy and metric, as in `leaderboard.csv`"
     }
 
     fn write(&self, leaderboard: &Leaderboard) -> String {

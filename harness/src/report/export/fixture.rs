@@ -1,4 +1,4 @@
-//! A leaderboard for the tests of every form.
+//! A leaderboard for the tests of every format.
 
 use super::form::Export;
 use crate::metric::Choice;
@@ -8,7 +8,7 @@ use crate::results::CellRecord;
 use crate::results::fixture::{blind, joint, record};
 
 /// Two domains, two seeds: a head that forgets, a strategy that cannot score unseen classes, a
-/// joint run, one without seed 2.
+/// joint run, and one that lacks seed 2.
 fn cells() -> Vec<CellRecord> {
     let mut cells = Vec::new();
     for (domain, offset) in [("digits", 0), ("far_away", 20)] {
@@ -25,12 +25,12 @@ fn cells() -> Vec<CellRecord> {
     cells
 }
 
-/// What a form makes of them.
+/// The example records in a format.
 pub(super) fn example(export: &dyn Export, columns: &[&str]) -> String {
     written(export, &cells(), columns)
 }
 
-/// What a form makes of records, with these metrics as columns.
+/// Records in a format, with these metrics as columns.
 pub(super) fn written(export: &dyn Export, records: &[CellRecord], columns: &[&str]) -> String {
     let choice = Choice {
         rank_by: None,

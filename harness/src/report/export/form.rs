@@ -1,15 +1,15 @@
-//! What a form is, and what the forms for people have in common.
+//! The trait of formats, and what the formats for people have in common.
 
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Column, Table};
 use std::fmt;
 
-/// A form in which a leaderboard is written.
+/// A format in which a leaderboard is written.
 pub trait Export: fmt::Debug + Sync {
-    /// What `--format` calls it.
+    /// Its name for `--format`.
     fn name(&self) -> &'static str;
 
-    /// What it is for, as `--help` says it.
+    /// Its description in `--help`.
     fn summary(&self) -> &'static str;
 
     /// Writes a leaderboard.
@@ -22,7 +22,7 @@ pub(super) fn tables(leaderboard: &Leaderboard, write: impl Fn(&Table) -> String
     tables.join("\n")
 }
 
-/// How a form spells what all tables have.
+/// How a format writes what all tables have in common.
 pub(super) struct Spelling {
     pub(super) higher_is_better: &'static str,
     pub(super) lower_is_better: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct Spelling {
 }
 
 impl Spelling {
-    /// A metric's unit, and which way is up.
+    /// A metric's unit, and whether higher or lower is better.
     pub(super) fn unit(&self, column: &Column) -> String {
         let arrow = match column.higher_is_better {
             true => self.higher_is_better,
@@ -54,7 +54,7 @@ impl Spelling {
     }
 }
 
-/// A rank, or nothing.
+/// A rank, or an empty text.
 pub(super) fn rank(rank: Option<u32>) -> String {
     rank.map_or_else(String::new, |rank| rank.to_string())
 }

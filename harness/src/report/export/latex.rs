@@ -1,4 +1,4 @@
-//! The table of a paper; needs the package `booktabs`.
+//! LaTeX tables for papers, using the package `booktabs`.
 
 use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
@@ -20,7 +20,7 @@ impl Export for Latex {
     }
 
     fn summary(&self) -> &'static str {
-        "For a paper, with booktabs"
+        "LaTeX table for a paper, using booktabs"
     }
 
     fn write(&self, leaderboard: &Leaderboard) -> String {
@@ -42,11 +42,11 @@ fn write(table: &Table) -> String {
     for line in &table.competitors {
         text += &row(line);
     }
-    if !table.upper_bounds.is_empty() {
+    if !table.references.is_empty() {
         text += &format!(
-            "\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{upper bound, unranked}}}} \\\\\n"
+            "\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{joint training, unranked: a reference}}}} \\\\\n"
         );
-        for line in &table.upper_bounds {
+        for line in &table.references {
             text += &row(line);
         }
     }
@@ -105,7 +105,7 @@ fn escaped(text: &str) -> String {
             _ => out.push(character),
         }
     }
-    // Two hyphens would be set as a dash.
+    // LaTeX would set two hyphens as a dash.
     out.replace("--", "-{}-")
 }
 
@@ -117,7 +117,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn a_table_for_each_section() {
+    fn every_section_has_a_table() {
         expect![[r#"
             \begin{table}
             \centering
@@ -130,7 +130,7 @@ mod tests {
             2 & head\textsuperscript{2,3} & nothing & 70.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
              & half\textsuperscript{4} & nothing & 99.00 & 30.00 \\
             \midrule
-            \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
+            \multicolumn{5}{l}{\emph{joint training, unranked: a reference}} \\
              & joint & images & 96.50 $\pm$ 0.00 & --\textsuperscript{5} \\
             \bottomrule
             \end{tabular}
@@ -138,7 +138,7 @@ mod tests {
             \footnotesize
             Bold: best.
             \textsuperscript{1}~cannot score unseen classes.
-            \textsuperscript{2}~its prediction for an image depends on the batch.
+            \textsuperscript{2}~predictions depend on the batch.
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2.
             \textsuperscript{5}~not defined for a joint run.
@@ -156,7 +156,7 @@ mod tests {
             2 & head\textsuperscript{2,3} & nothing & 60.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
              & half\textsuperscript{4} & nothing & 99.00 & 30.00 \\
             \midrule
-            \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
+            \multicolumn{5}{l}{\emph{joint training, unranked: a reference}} \\
              & joint & images & 86.50 $\pm$ 0.00 & --\textsuperscript{5} \\
             \bottomrule
             \end{tabular}
@@ -164,7 +164,7 @@ mod tests {
             \footnotesize
             Bold: best.
             \textsuperscript{1}~cannot score unseen classes.
-            \textsuperscript{2}~its prediction for an image depends on the batch.
+            \textsuperscript{2}~predictions depend on the batch.
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2.
             \textsuperscript{5}~not defined for a joint run.
@@ -182,7 +182,7 @@ mod tests {
             2 & head\textsuperscript{2,3} & nothing & 65.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
              & half\textsuperscript{4} & nothing & --\textsuperscript{4} & --\textsuperscript{4} \\
             \midrule
-            \multicolumn{5}{l}{\emph{upper bound, unranked}} \\
+            \multicolumn{5}{l}{\emph{joint training, unranked: a reference}} \\
              & joint & images & 91.50 $\pm$ 0.00 & --\textsuperscript{5} \\
             \bottomrule
             \end{tabular}
@@ -190,11 +190,11 @@ mod tests {
             \footnotesize
             Bold: best.
             \textsuperscript{1}~cannot score unseen classes.
-            \textsuperscript{2}~its prediction for an image depends on the batch.
+            \textsuperscript{2}~predictions depend on the batch.
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2 of digits.
             \textsuperscript{5}~not defined for a joint run.
-            seeds 1, 2; mean $\pm$ standard deviation over seeds, each seed's mean over domains first.
+            seeds 1, 2; mean $\pm$ standard deviation over seeds of each seed's mean over domains.
             \end{table}
         "#]].assert_eq(&example(&Latex, &["faa", "ci-transfer"]));
     }

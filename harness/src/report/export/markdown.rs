@@ -1,4 +1,4 @@
-//! The table of a README.
+//! Markdown tables for READMEs.
 
 use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
@@ -20,7 +20,7 @@ impl Export for Markdown {
     }
 
     fn summary(&self) -> &'static str {
-        "For a README"
+        "Markdown table for a README"
     }
 
     fn write(&self, leaderboard: &Leaderboard) -> String {
@@ -39,11 +39,11 @@ fn write(table: &Table) -> String {
     for line in &table.competitors {
         text += &row(line);
     }
-    if !table.upper_bounds.is_empty() {
-        text += "| | *upper bound, unranked* | |";
+    if !table.references.is_empty() {
+        text += "| | *joint training, unranked: a reference* | |";
         text += &" |".repeat(table.columns.len());
         text.push('\n');
-        for line in &table.upper_bounds {
+        for line in &table.references {
             text += &row(line);
         }
     }
@@ -53,7 +53,7 @@ fn write(table: &Table) -> String {
     }
     text += ".\n";
     for line in &table.footer {
-        // A line break, where another line comes before.
+        // A line break after the previous line.
         text.insert_str(text.len() - 1, "  ");
         text += &format!("{}\n", escaped(line));
     }
@@ -101,7 +101,7 @@ mod tests {
     use expect_test::expect;
 
     #[test]
-    fn a_table_for_each_section() {
+    fn every_section_has_a_table() {
         expect![[r#"
             **digits**
 
@@ -110,10 +110,10 @@ mod tests {
             | 1 | ncm | statistics | **80.75 ± 0.35** | – (1) |
             | 2 | head (2) (3) | nothing | 70.75 ± 0.35 | **30.00 ± 0.00** |
             |  | half (4) | nothing | 99.00 | 30.00 |
-            | | *upper bound, unranked* | | | |
+            | | *joint training, unranked: a reference* | | | |
             |  | joint | images | 96.50 ± 0.00 | – (5) |
 
-            **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
+            **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
             2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
 
             **far\_away**
@@ -123,10 +123,10 @@ mod tests {
             | 1 | ncm | statistics | **70.75 ± 0.35** | – (1) |
             | 2 | head (2) (3) | nothing | 60.75 ± 0.35 | **30.00 ± 0.00** |
             |  | half (4) | nothing | 99.00 | 30.00 |
-            | | *upper bound, unranked* | | | |
+            | | *joint training, unranked: a reference* | | | |
             |  | joint | images | 86.50 ± 0.00 | – (5) |
 
-            **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
+            **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
             2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far\_away-spl
 
             **overall: mean over digits, far\_away**
@@ -136,11 +136,11 @@ mod tests {
             | 1 | ncm | statistics | **75.75 ± 0.35** | – (1) |
             | 2 | head (2) (3) | nothing | 65.75 ± 0.35 | **30.00 ± 0.00** |
             |  | half (4) | nothing | – (4) | – (4) |
-            | | *upper bound, unranked* | | | |
+            | | *joint training, unranked: a reference* | | | |
             |  | joint | images | 91.50 ± 0.00 | – (5) |
 
-            **Bold**: best; (1) cannot score unseen classes; (2) its prediction for an image depends on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2 of digits; (5) not defined for a joint run.  
-            seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
+            **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2 of digits; (5) not defined for a joint run.  
+            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over domains
         "#]].assert_eq(&example(&Markdown, &["faa", "ci-transfer"]));
     }
 

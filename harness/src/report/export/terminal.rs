@@ -1,4 +1,4 @@
-//! The table of a terminal.
+//! Tables for terminals.
 
 use super::form::{Export, Spelling, rank, tables};
 use crate::report::leaderboard::Leaderboard;
@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Row, TableStyle}
 /// Wide enough for six columns of numbers, narrow enough for half a screen.
 const WIDTH: u16 = 120;
 
-/// Stands for a rule until the widths are known; no cell begins with it.
+/// Placeholder for a rule until the widths are known; no cell contains it.
 const RULE: &str = "\u{2500}\u{2500}rule";
 
 const SPELLING: Spelling = Spelling {
@@ -27,7 +27,7 @@ impl Export for Terminal {
     }
 
     fn summary(&self) -> &'static str {
-        "For a terminal, at most 120 columns wide"
+        "Plain table for a terminal, at most 120 columns wide"
     }
 
     fn write(&self, leaderboard: &Leaderboard) -> String {
@@ -47,14 +47,14 @@ fn write(table: &Table) -> String {
     for line in &table.competitors {
         grid.add_row(row(line));
     }
-    if !table.upper_bounds.is_empty() {
+    if !table.references.is_empty() {
         grid.add_row(["", RULE]);
-        for line in &table.upper_bounds {
+        for line in &table.references {
             grid.add_row(row(line));
         }
     }
     for (index, column) in grid.column_iter_mut().enumerate() {
-        // Together with the blank where a vertical line would be: two between columns.
+        // With the blank in place of a vertical line, that makes two between columns.
         column.set_padding((0, 1));
         if !(1..3).contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -78,8 +78,8 @@ fn write(table: &Table) -> String {
         }
         text.push('\n');
     }
-    if !table.upper_bounds.is_empty() {
-        text += "below the rule: upper bound, unranked\n";
+    if !table.references.is_empty() {
+        text += "below the rule: joint training, unranked: a reference\n";
     }
     text += "* best\n";
     for (index, note) in table.notes.iter().enumerate() {
@@ -91,7 +91,7 @@ fn write(table: &Table) -> String {
     text
 }
 
-/// The names stand on the line above the units; a long one begins further up.
+/// Names are on the line above the units; a long name starts further up.
 fn headers(columns: &[Column]) -> Vec<String> {
     let names: Vec<Vec<String>> = columns
         .iter()
@@ -106,7 +106,7 @@ fn headers(columns: &[Column]) -> Vec<String> {
     fixed.into_iter().chain(metrics).collect()
 }
 
-/// A name in lines no longer than a column of numbers is wide, broken behind hyphens.
+/// A name in lines that are no wider than a column of numbers, broken after hyphens.
 fn broken(name: &str) -> Vec<String> {
     const LONGEST: usize = 15;
     let mut lines: Vec<String> = Vec::new();
@@ -152,7 +152,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     #[test]
-    fn a_table_for_each_section() {
+    fn every_section_has_a_table() {
         expect![[r#"
             digits
             #  strategy      keeps                  faa     ci-transfer  forgetting-seen
@@ -163,10 +163,10 @@ mod tests {
                half [4]      nothing              99.00           30.00            -4.00
             ─────────────────────────────────────────────────────────────────────────────
                joint         images        96.50 ± 0.00           – [5]            – [5]
-            below the rule: upper bound, unranked
+            below the rule: joint training, unranked: a reference
             * best
             [1] cannot score unseen classes
-            [2] its prediction for an image depends on the batch
+            [2] predictions depend on the batch
             [3] an adaptation: on another encoder
             [4] lacks seed 2
             [5] not defined for a joint run
@@ -181,10 +181,10 @@ mod tests {
                half [4]      nothing              99.00           30.00            -4.00
             ─────────────────────────────────────────────────────────────────────────────
                joint         images        86.50 ± 0.00           – [5]            – [5]
-            below the rule: upper bound, unranked
+            below the rule: joint training, unranked: a reference
             * best
             [1] cannot score unseen classes
-            [2] its prediction for an image depends on the batch
+            [2] predictions depend on the batch
             [3] an adaptation: on another encoder
             [4] lacks seed 2
             [5] not defined for a joint run
@@ -199,14 +199,14 @@ mod tests {
                half [4]      nothing              – [4]           – [4]            – [4]
             ─────────────────────────────────────────────────────────────────────────────
                joint         images        91.50 ± 0.00           – [5]            – [5]
-            below the rule: upper bound, unranked
+            below the rule: joint training, unranked: a reference
             * best
             [1] cannot score unseen classes
-            [2] its prediction for an image depends on the batch
+            [2] predictions depend on the batch
             [3] an adaptation: on another encoder
             [4] lacks seed 2 of digits
             [5] not defined for a joint run
-            seeds 1, 2; mean ± standard deviation over seeds, each seed's mean over domains first
+            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over domains
         "#]]
         .assert_eq(&example(&Terminal, &[]));
     }
@@ -225,12 +225,12 @@ mod tests {
             * best
             2 tasks; seed 1; split digits-split
             --limit 20: at most 20 samples per class; not comparable with full runs
-            --validation 0.2: tested on that part of the training data; not comparable with test results
+            --validation 0.2: tested on this part of the training data; not comparable with test results
         "#]].assert_eq(&written(&Terminal, &[cell], &[]));
     }
 
     #[test]
-    fn augmentation_stands_under_the_table_or_where_rows_differ_beside_them() {
+    fn augmentation_is_below_the_table_or_in_notes_if_rows_differ() {
         let plain = record("digits", "head", 1, [50, 90]);
         let mut augmented = record("digits", "l2p", 1, [60, 90]);
         augmented.cell.stream.spec.augmentation = Augmentation::RandomResizedCropAndFlip;
@@ -248,8 +248,9 @@ mod tests {
             2  head      nothing    70.00
             * best
             2 tasks; seed 1; split digits-split
-            images that are trained on: random-resized-crop-and-flip; cached features are of the plain ones
-        "#]].assert_eq(&faa(&[head.clone(), augmented.clone()]));
+            training images: random-resized-crop-and-flip; cached features: plain images
+        "#]]
+        .assert_eq(&faa(&[head.clone(), augmented.clone()]));
         expect![[r#"
             digits
             #  strategy              keeps        faa
@@ -259,7 +260,7 @@ mod tests {
             2  head (quick)          nothing    70.00
             2  head (augmented) [1]  nothing    70.00
             * best
-            [1] trained on images after random-resized-crop-and-flip
+            [1] trained with random-resized-crop-and-flip
             2 tasks; seed 1; split digits-split
         "#]]
         .assert_eq(&faa(&[plain, head, augmented]));

@@ -358,7 +358,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, classes: [a, {name: b, key: a}]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes[0]: `a` is a class's name, and the key of the class `b`; give each class a name and a key of its own
+            scenarios/test.yaml:6: domains.digits.classes[0]: `a` is both a class name and the key of class `b`; give each class a unique name and key
                 6 |   digits: {source: cub, path: x, classes: [a, {name: b, key: a}]}
                   |                                            ^
         "#]],
@@ -430,7 +430,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, split: {train: a.yaml}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: a list is one file, `{file: split.json, val: unused}`, or one for each split, `{train: train.yaml, test: test.yaml}`
+            scenarios/test.yaml:6: domains.digits.split: a split list is one file, `{file: split.json, val: unused}`, or one file per split, `{train: train.yaml, test: test.yaml}`
                 6 |   digits: {source: cub, path: x, split: {train: a.yaml}}
                   |                                  ^^^^^
         "#]],
@@ -466,7 +466,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, classes: [a, 3]",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes[1]: expected a class name (text; numbers and `yes` in quotes) or `{name: …, key: …}`, found the whole number 3
+            scenarios/test.yaml:6: domains.digits.classes[1]: expected a class name (text; quote numbers and `yes`) or `{name: …, key: …}`, found the whole number 3
                 6 |   digits: {source: cub, path: x, classes: [a, 3]}
                   |                                               ^
         "#]],
@@ -493,7 +493,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, classes: 3",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.classes: expected a list of classes, or a file that holds it, found the whole number 3
+            scenarios/test.yaml:6: domains.digits.classes: expected a list of classes, or a file that contains it, found the whole number 3
                 6 |   digits: {source: cub, path: x, classes: 3}
                   |                                  ^^^^^^^
         "#]],

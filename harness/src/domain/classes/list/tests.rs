@@ -17,7 +17,7 @@ fn found(entries: &[ClassEntry], tag: &Tag) -> Option<u32> {
 }
 
 #[test]
-fn words_are_looked_up_and_bare_numbers_are_places() {
+fn names_are_looked_up_and_bare_numbers_are_indices() {
     let list = [
         entry("ladybug", text("n02165456")),
         entry("jeep", None),
@@ -29,13 +29,13 @@ fn words_are_looked_up_and_bare_numbers_are_places() {
     assert_eq!(found(&list, &Tag::text("jeep")), Some(1));
     assert_eq!(found(&list, &Tag::number(1)), Some(1));
     assert_eq!(found(&list, &Tag::number(3)), None);
-    // A word counts for more than the number that the source gives it.
+    // A name takes precedence over the number that the source gives it.
     assert_eq!(found(&list, &Tag::numbered(0, "jeep")), Some(1));
     assert_eq!(found(&list, &Tag::numbered(0, "car")), None);
 }
 
 #[test]
-fn number_keys_replace_places() {
+fn number_keys_replace_indices() {
     let list = [
         entry("ladybug", ClassKey::Number(1)),
         entry("jeep", ClassKey::Number(0)),
@@ -69,11 +69,11 @@ fn without_a_list_numbers_order_names() {
     for (tags, message) in [
         (
             vec![tag(3, "crane"), tag(7, "crane")],
-            "SOURCE: class names have `crane` twice (for 3 and 7); give one name per class, each of its own",
+            "SOURCE: class name `crane` is used twice (for 3 and 7); give every class one unique name",
         ),
         (
             vec![tag(3, "crane"), tag(3, "kite")],
-            "SOURCE: class names call 3 both `crane` and `kite`; give one name per class, each of its own",
+            "SOURCE: class 3 has two names, `crane` and `kite`; give every class one unique name",
         ),
         (
             [0, 2].map(Tag::number).to_vec(),
@@ -81,7 +81,7 @@ fn without_a_list_numbers_order_names() {
         ),
         (
             vec![Tag::number(0), Tag::text("a")],
-            "SOURCE: class names lack one for label 0; give one name per class, each of its own",
+            "SOURCE: label 0 has no class name; give every class one unique name",
         ),
     ] {
         assert_eq!(derived(&tags), Err(message.to_owned()));
@@ -89,30 +89,24 @@ fn without_a_list_numbers_order_names() {
 }
 
 #[test]
-fn two_classes_of_one_name_or_key_are_refused() {
+fn duplicate_names_and_keys_are_refused() {
     let message = |entries: &[ClassEntry]| check(entries).unwrap_err();
     assert_eq!(
         message(&[
             entry("crane", text("bird")),
             entry("crane", text("machine"))
         ]),
-        (
-            1,
-            "two classes are called `crane`, the 1. and the 2.".to_owned()
-        )
+        (1, "classes 1 and 2 are both named `crane`".to_owned())
     );
     assert_eq!(
         message(&[entry("crane", None), entry("bird", text("crane"))]),
         (
             0,
-            "`crane` is a class's name, and the key of the class `bird`".to_owned()
+            "`crane` is both a class name and the key of class `bird`".to_owned()
         )
     );
     assert_eq!(
         message(&[entry("crane", text("c")), entry("bird", text("c"))]),
-        (
-            1,
-            "the classes `crane` and `bird` have one key, `c`".to_owned()
-        )
+        (1, "classes `crane` and `bird` share the key `c`".to_owned())
     );
 }

@@ -1,19 +1,19 @@
-//! The part of MATLAB's version 5 files that annotations are written in: texts, numbers, cell
-//! arrays and arrays of structs, plain or deflated.
+//! The part of MATLAB's version 5 format that annotations use: text, numbers, cell arrays and
+//! struct arrays, plain or deflated.
 //!
-//! A file is a header of 128 bytes and then elements: a type, a length, that many bytes, filled up
-//! to a multiple of eight. An array is an element of elements (flags, dimensions, name, content),
-//! and so are the elements of cells and structs. Every length is checked against what is there, so
-//! a file that is cut short is an error and nothing else. ("MAT-File Format", The MathWorks, level
-//! 5.)
+//! A file is a header of 128 bytes followed by elements: a type, a length, and that many bytes,
+//! padded to a multiple of eight. An array is an element of elements (flags, dimensions, name,
+//! content), and so are the elements of cells and structs. Every length is checked against the
+//! bytes that are left, so a truncated file is an error, never a panic. ("MAT-File Format", The
+//! MathWorks, level 5.)
 
 use flate2::read::ZlibDecoder;
 use std::io::Read;
 
 const HEADER: usize = 128;
-/// Cells in cells in cells: deeper than any annotation, less deep than the stack.
+/// Maximum nesting of cells: deeper than any annotation, shallow enough for the stack.
 const DEEPEST: usize = 16;
-/// No file of annotations comes near this once it is unpacked.
+/// Maximum unpacked size; no file of annotations comes near it.
 const LARGEST: u64 = 1 << 30;
 
 /// The types of elements.
@@ -47,13 +47,13 @@ mod class {
 /// The variables of a file.
 pub(super) struct Mat(Vec<(String, Value)>);
 
-/// The value of a variable, in MATLAB's order of elements (columns first).
+/// The value of a variable, in MATLAB's column-major order.
 pub(super) enum Value {
     Text(String),
     Numbers(Vec<f64>),
     Cells(Vec<Value>),
     Structs(Structs),
-    /// Sparse arrays, objects and functions, which no annotation is made of.
+    /// Sparse arrays, objects and functions, which annotations do not use.
     Other,
 }
 
@@ -65,18 +65,18 @@ pub(super) struct Structs {
 }
 
 impl Mat {
-    /// Reads a file; else what is wrong with it.
+    /// Reads a file. The error says what is wrong with it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         if bytes.starts_with(b"MATLAB 7.3") || bytes.get(1..4) == Some(b"HDF") {
             return Err(
-                "this is a MATLAB 7.3 (HDF5) file, and those that were published are of version 5"
+                "this is a MATLAB 7.3 (HDF5) file, but the published files are version 5"
                     .to_owned(),
             );
         }
         let order = match bytes.get(HEADER - 2..HEADER) {
             Some(b"IM") => Order::Little,
             Some(b"MI") => Order::Big,
-            _ => return Err("no MATLAB file of version 5".to_owned()),
+            _ => return Err("not a MATLAB file of version 5".to_owned()),
         };
         let mut variables = Vec::new();
         let mut rest = Bytes {
@@ -117,7 +117,7 @@ impl Value {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            // One text alone in a cell.
+            // A single text in a cell.
             Self::Cells(cells) => match &cells[..] {
                 [only] => only.text(),
                 _ => None,
@@ -150,7 +150,7 @@ enum Order {
     Big,
 }
 
-/// Bytes not yet read, and the order in which they make numbers.
+/// Bytes not yet read, and their byte order.
 #[derive(Clone, Copy)]
 struct Bytes<'a> {
     bytes: &'a [u8],
@@ -160,7 +160,7 @@ struct Bytes<'a> {
 impl<'a> Bytes<'a> {
     fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
         let (taken, rest) =
-            (self.bytes.split_at_checked(n)).ok_or_else(|| "the file is cut short".to_owned())?;
+            (self.bytes.split_at_checked(n)).ok_or_else(|| "the file is truncated".to_owned())?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -188,7 +188,7 @@ impl<'a> Bytes<'a> {
         let length = self.word()? as usize;
         let bytes = self.take(length)?;
         if word != element::COMPRESSED {
-            // The last filling of a file may be left out.
+            // The padding at the end of a file may be missing.
             let filling = (length.next_multiple_of(8) - length).min(self.bytes.len());
             self.take(filling)?;
         }
@@ -202,7 +202,7 @@ impl<'a> Bytes<'a> {
             return Ok((String::new(), Value::Numbers(Vec::new())));
         }
         if depth > DEEPEST {
-            return Err(format!("arrays lie more than {DEEPEST} deep in each other"));
+            return Err(format!("arrays are nested more than {DEEPEST} deep"));
         }
         let flags = self.element()?.1.word()?;
         let dimensions = self.numbers()?;
@@ -222,7 +222,7 @@ impl<'a> Bytes<'a> {
                 let names = self.element()?.1.bytes;
                 let fields: Vec<String> = (names.chunks(length.max(1))).map(until_zero).collect();
                 let mut elements = Vec::new();
-                // Without fields an element takes no bytes, and any count would do.
+                // Without fields, an element takes no bytes, and the count could be anything.
                 for _ in 0..if fields.is_empty() { 0 } else { count } {
                     let values = fields.iter().map(|_| self.nested(depth));
                     elements.push(values.collect::<Result<_, _>>()?);
@@ -239,7 +239,7 @@ impl<'a> Bytes<'a> {
     fn nested(&mut self, depth: usize) -> Result<Value, String> {
         match self.element()? {
             (element::MATRIX, content) => Ok(content.array(depth + 1)?.1),
-            (kind, _) => Err(format!("an element of type {kind} where an array is due")),
+            (kind, _) => Err(format!("element of type {kind} where an array is expected")),
         }
     }
 
@@ -273,7 +273,7 @@ impl<'a> Bytes<'a> {
             element::DOUBLE => read!(f64),
             element::INT64 => read!(i64),
             element::UINT64 => read!(u64),
-            _ => Err(format!("an element of type {kind} where numbers are due")),
+            _ => Err(format!("element of type {kind} where numbers are expected")),
         }
     }
 
@@ -284,7 +284,7 @@ impl<'a> Bytes<'a> {
         if kind == element::UTF8 {
             *self = ahead;
             return String::from_utf8(content.bytes.to_vec())
-                .map_err(|_| "a text that is not UTF-8".to_owned());
+                .map_err(|_| "text that is not valid UTF-8".to_owned());
         }
         let units: Vec<u32> = match kind {
             element::UTF16 | element::UTF32 => {
@@ -301,7 +301,7 @@ impl<'a> Bytes<'a> {
             }
             _ => self.numbers()?.into_iter().map(|n| n as u32).collect(),
         };
-        let bad = || "a text with a character that does not exist".to_owned();
+        let bad = || "text with an invalid character".to_owned();
         if kind == element::UTF32 {
             let characters = units
                 .into_iter()

@@ -140,8 +140,8 @@ fn class_names_are_given_by_label() {
     let message = |names: &[&str]| message_of(&folder, open_named(folder.path(), Some(names)));
     assert_eq!(
         message(&["boot"]),
-        "DIR/train-labels-idx1-ubyte: label 1 at index 1, but there are 1 classes (0 to 0); name all classes, or mend \
-         the label"
+        "DIR/train-labels-idx1-ubyte: label 1 at index 1 is out of range: labels must be 0 to 0 (number of classes: 1); \
+         list every class, or fix the label"
     );
     assert_eq!(
         message(&["boot", "coat", "shirt"]),
@@ -149,22 +149,22 @@ fn class_names_are_given_by_label() {
     );
     assert_eq!(
         message(&["boot", "boot"]),
-        "DIR/train-labels-idx1-ubyte: class names have `boot` twice; give one name per class, each of its own"
+        "DIR/train-labels-idx1-ubyte: class name `boot` is used twice; give every class one unique name"
     );
     assert_eq!(
         message(&[]),
-        "DIR/train-labels-idx1-ubyte: class names are an empty list; give one name per class, each of its own"
+        "DIR/train-labels-idx1-ubyte: the list of class names is empty; give every class one unique name"
     );
 }
 
 #[test]
-fn a_missing_file_is_named_in_both_forms() {
+fn the_message_about_a_missing_file_names_both_forms() {
     let folder = small();
     fs::remove_file(folder.path().join(TEST_LABELS)).unwrap();
     assert_eq!(
         message_of(&folder, open(&folder)),
-        "DIR: holds neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz; an IDX domain needs both images and \
-         both labels"
+        "DIR: neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz found; an IDX domain needs the images and \
+         labels of both splits"
     );
 }
 
@@ -173,38 +173,38 @@ fn a_wrong_magic_number_says_what_the_file_is_instead() {
     assert_eq!(
         message(TRAIN_IMAGES, &idx(0x801, &[3], &[0, 1, 1])),
         "DIR/train-images-idx3-ubyte: begins with 0x00000801 (IDX labels), but IDX images begin with \
-         0x00000803; give the right file"
+         0x00000803; use the right file"
     );
     assert_eq!(
         message(TRAIN_LABELS, b"<!DOCTYPE html>"),
-        "DIR/train-labels-idx1-ubyte: begins with 0x3c21444f, but IDX labels begin with 0x00000801; give the \
+        "DIR/train-labels-idx1-ubyte: begins with 0x3c21444f, but IDX labels begin with 0x00000801; use the \
          right file"
     );
 }
 
 #[test]
-fn a_length_that_the_header_does_not_announce_is_refused() {
+fn a_file_of_the_wrong_length_is_refused() {
     let file = idx(0x803, &[3, 2, 3], &[0; 18]);
     assert_eq!(
         message(TRAIN_IMAGES, &file[..33]),
-        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) asks for 34 bytes, but it has 33: it is cut short; \
+        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has 33: it is truncated; \
          copy it again"
     );
     assert_eq!(
         message(TRAIN_IMAGES, &[&file[..], &[0]].concat()),
-        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) asks for 34 bytes, but it has 35: something follows \
-         the data; copy it again"
+        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has 35: there is extra data \
+         at the end; copy it again"
     );
     assert_eq!(
         message(TRAIN_IMAGES, &file[..6]),
-        "DIR/train-images-idx3-ubyte: its header (IDX images) asks for 16 bytes, but it has 6: it is cut \
-         short; copy it again"
+        "DIR/train-images-idx3-ubyte: its header (IDX images) requires 16 bytes, but it has 6: it is \
+         truncated; copy it again"
     );
-    // Sizes whose product no machine can hold.
-    assert!(message(TRAIN_IMAGES, &idx(0x803, &[u32::MAX; 3], &[])).contains("it is cut short"),);
+    // Sizes whose product overflows.
+    assert!(message(TRAIN_IMAGES, &idx(0x803, &[u32::MAX; 3], &[])).contains("it is truncated"),);
     assert_eq!(
         message(TRAIN_IMAGES, &idx(0x803, &[0, 28, 28], &[])),
-        "DIR/train-images-idx3-ubyte: its header (0 images of 28×28) announces no pixel at all; give a file with images"
+        "DIR/train-images-idx3-ubyte: its header (0 images of 28×28) declares no pixels; use a file with images"
     );
     assert_eq!(
         message(TRAIN_IMAGES, &[]),
@@ -222,7 +222,7 @@ fn a_length_that_the_header_does_not_announce_is_refused() {
 fn labels_and_images_belong_together() {
     assert_eq!(
         message(TRAIN_LABELS, &idx(0x801, &[2], &[0, 1])),
-        "DIR/train-labels-idx1-ubyte: 2 labels for the 3 images of DIR/train-images-idx3-ubyte; give files that belong \
+        "DIR/train-labels-idx1-ubyte: 2 labels, but DIR/train-images-idx3-ubyte has 3 images; use files that belong \
          together"
     );
     assert_eq!(
@@ -235,14 +235,14 @@ fn labels_and_images_belong_together() {
     );
 }
 
-/// The real thing, as Debian's package `dataset-fashion-mnist` installs it.
+/// The real data, as Debian's package `dataset-fashion-mnist` installs it.
 #[test]
 fn fashion_mnist_opens_whole() {
     let folder = Path::new("/usr/share/datasets/fashion-mnist");
     if !folder.is_dir() {
         let missing = "the Debian package dataset-fashion-mnist is not installed";
         assert!(std::env::var_os("CI").is_none(), "{missing}");
-        // Straight to stderr, since the test harness swallows what `eprintln!` prints.
+        // Directly to stderr, since the test harness captures what `eprintln!` prints.
         writeln!(std::io::stderr(), "SKIPPED {missing}").unwrap();
         return;
     }
@@ -258,8 +258,7 @@ fn fashion_mnist_opens_whole() {
             assert_eq!(domain.samples(split).iter().filter(of_class).count(), n);
         }
     }
-    // The first training sample is an ankle boot, the first test sample too; last images are within
-    // reach.
+    // The first sample of each split is an ankle boot; the last images can be read.
     assert_eq!(domain.samples(Split::Train)[0].label, Label(9));
     assert_eq!(domain.samples(Split::Test)[0].label, Label(9));
     assert_eq!(

@@ -44,7 +44,7 @@ fn names(domain: &Domain, split: Split) -> Vec<&str> {
 }
 
 #[test]
-fn classes_and_files_stand_in_natural_order() {
+fn classes_and_files_are_in_natural_order() {
     let folder = small();
     fs::write(folder.path().join("train/.DS_Store"), "x").unwrap();
     fs::write(folder.path().join("train/2/Thumbs.db"), "x").unwrap();
@@ -73,8 +73,8 @@ fn classes_and_files_stand_in_natural_order() {
     assert_eq!((summary.n_train, summary.n_test), (4, 2));
 }
 
-/// Of the folder of [`small`], fixed for good: results of all machines and versions are told apart
-/// by it.
+/// The split hash of [`small`]. It must never change: results of all machines and versions are
+/// identified by such hashes.
 const SPLIT_HASH: &str = "a541cf66c91e705bc0dd65cddac9e2dbb5389de1cbd635f77ccd8df4121bac5a";
 
 #[test]
@@ -117,17 +117,16 @@ fn grey_and_transparent_images_become_rgb() {
 }
 
 #[test]
-fn missing_halves_are_named() {
+fn missing_split_folders_are_named() {
     let folder = TempDir::new().unwrap();
-    let missing =
-        "not a folder; an image folder holds its images as train/<class>/ and test/<class>/";
+    let missing = "folder not found; an image folder needs train/<class>/ and test/<class>/";
     assert_eq!(message(&folder), format!("DIR/train: {missing}"));
     fs::create_dir_all(folder.path().join("train/a")).unwrap();
     assert_eq!(message(&folder), format!("DIR/test: {missing}"));
     fs::create_dir(folder.path().join("test")).unwrap();
     assert_eq!(
         message(&folder),
-        "DIR/test: holds no class folder; put each class's images into a folder named after it"
+        "DIR/test: no class folders found; put each class's images in a folder named after the class"
     );
 }
 
@@ -138,13 +137,13 @@ fn a_class_has_samples_in_both_splits() {
     assert_eq!(
         message(&folder),
         "DIR/train/7: class `7` has test samples but no train samples; add this folder with images, or remove the \
-         class from the other split"
+         class from the test split"
     );
     fs::rename(folder.path().join("test/7"), folder.path().join("train/7")).unwrap();
     assert_eq!(
         message(&folder),
         "DIR/test/7: class `7` has train samples but no test samples; add this folder with images, or remove the \
-         class from the other split"
+         class from the train split"
     );
     fs::create_dir(folder.path().join("test/7")).unwrap();
     assert_eq!(
@@ -165,25 +164,26 @@ fn nothing_is_skipped() {
     };
     assert_eq!(
         stray("train/notes.txt"),
-        "DIR/train/notes.txt: a file, where the folders of the classes are expected; move it elsewhere"
+        "DIR/train/notes.txt: found a file where only class folders are expected; move it elsewhere"
     );
     assert_eq!(
         stray("test/2/picture.gif"),
-        "DIR/test/2/picture.gif: neither .png nor .jpg, where the images of a class are expected; move it elsewhere"
+        "DIR/test/2/picture.gif: found a file that is neither .png nor .jpg where only a class's images are expected; \
+         move it elsewhere"
     );
     assert_eq!(
         stray("test/2/text.png"),
-        "DIR/test/2/text.png: no PNG or JPEG image, whatever its name says; copy it again, convert it, or delete it"
+        "DIR/test/2/text.png: not a PNG or JPEG image, despite its name; copy it again, convert it, or delete it"
     );
     fs::create_dir(folder.path().join("test/2/more.png")).unwrap();
     assert_eq!(
         message(&folder),
-        "DIR/test/2/more.png: a folder, where the images of a class are expected; move it elsewhere"
+        "DIR/test/2/more.png: found a folder where only a class's images are expected; move it elsewhere"
     );
 }
 
 #[test]
-fn an_empty_file_or_a_cut_header_is_found_on_opening() {
+fn an_empty_file_or_a_truncated_header_is_found_on_opening() {
     let folder = small();
     let path = folder.path().join("test/2/1.png");
     let whole = fs::read(&path).unwrap();
@@ -204,7 +204,7 @@ fn an_empty_file_or_a_cut_header_is_found_on_opening() {
     );
 }
 
-/// Noise, so that the files are longer than what is read of them on opening.
+/// Noise, so that the files are longer than the part that is read on opening.
 fn noise() -> RgbImage {
     RgbImage::from_fn(96, 96, |x, y| {
         let hash = (x * 7919 + y * 104_729).wrapping_mul(2_654_435_761);
@@ -213,7 +213,7 @@ fn noise() -> RgbImage {
 }
 
 #[test]
-fn damage_behind_the_header_is_found_on_decoding() {
+fn damage_after_the_header_is_found_on_decoding() {
     for (format, file) in [(ImageFormat::Png, "1.png"), (ImageFormat::Jpeg, "2.jpeg")] {
         let folder = small();
         let path = folder.path().join("test/2").join(file);
@@ -229,7 +229,7 @@ fn damage_behind_the_header_is_found_on_decoding() {
             open(folder.path()).unwrap().image(Split::Test, at)
         };
         assert_eq!(decode(&whole).unwrap().dimensions(), (96, 96));
-        let trailed = [&whole[..], b"something behind\xff\xda"].concat();
+        let trailed = [&whole[..], b"trailing data\xff\xda"].concat();
         assert!(decode(&trailed).is_ok(), "{file}");
         for length in [whole.len() / 2, whole.len() - 14] {
             let message = decode(&whole[..length]).unwrap_err().to_string();
@@ -248,7 +248,7 @@ fn a_header_may_be_longer_than_what_is_read_first() {
     let path = folder.path().join("train/2/long.jpg");
     noise().save(&path).unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    // A comment of 60,000 bytes behind the start-of-image marker.
+    // A comment of 60,000 bytes after the start-of-image marker.
     let mut comment = vec![0xff, 0xfe, 0xea, 0x60];
     comment.resize(2 + 60_000, b' ');
     bytes.splice(2..2, comment);

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-/// A block has no more rows than hold this many bytes of images, on average.
+/// A block has at most as many rows as contain this many bytes of images on average.
 const BLOCK_BYTES: i64 = 16 << 20;
 
 /// A parquet file with its footer read.
@@ -23,17 +23,17 @@ pub(crate) struct Opened<'a> {
     reader: SerializedFileReader<File>,
 }
 
-/// All of a file but its images.
+/// Everything in a file except the images.
 pub(crate) struct Content {
     /// The leaf column of the image bytes.
     pub(crate) bytes: usize,
     pub(crate) paths: Vec<Option<String>>,
     pub(crate) labels: Vec<Option<Label>>,
-    /// The class names that the file's metadata gives the numbers of its label column.
+    /// The class names that the file's metadata has for the numbers in its label column.
     pub(crate) classes: Option<Vec<String>>,
 }
 
-/// A label as it is in the file.
+/// A label as written in the file.
 pub(crate) enum Label {
     Text(String),
     Number(i64),
@@ -49,10 +49,7 @@ impl<'a> Opened<'a> {
         }
         let reader = SerializedFileReader::new(file).map_err(|error| DomainError::Format {
             place: path.display().to_string(),
-            problem: format!(
-                "no parquet file, or one that is cut short ({})",
-                said(&error)
-            ),
+            problem: format!("not a parquet file, or truncated ({})", said(&error)),
             fix: "copy it again".to_owned(),
         })?;
         Ok(Self { path, reader })
@@ -79,7 +76,7 @@ impl<'a> Opened<'a> {
         self.reader.metadata().file_metadata().schema_descr()
     }
 
-    /// The leaf column with this path, if it has one value a row.
+    /// The leaf column with this path, if it has one value per row.
     fn leaf(&self, path: &[&str]) -> Option<(usize, Physical)> {
         let mut columns = self.schema().columns().iter().enumerate();
         let (leaf, column) = columns.find(|(_, column)| column.path().parts() == path)?;
@@ -90,23 +87,23 @@ impl<'a> Opened<'a> {
         let fields = self.schema().root_schema().get_fields();
         if fields.iter().any(|field| field.name() == name) {
             let holds = match key {
-                "image" => "neither images (a struct with `bytes`) nor the bytes of images",
+                "image" => "neither images (a struct with `bytes`) nor image bytes",
                 _ => "neither whole numbers nor text",
             };
-            let problem = format!("the column `{name}` holds {holds}");
+            let problem = format!("column `{name}` contains {holds}");
             return self.bad(
                 problem,
-                &format!("name another one, as in `columns: {{{key}: …}}`"),
+                &format!("name another column with `columns: {{{key}: …}}`"),
             );
         }
         let hint = hint(name, fields.iter().map(|field| field.name()));
         self.bad(
-            format!("there is no column `{name}`"),
-            &format!("name it with `columns: {{{key}: …}}`{hint}"),
+            format!("column `{name}` not found"),
+            &format!("name the right column with `columns: {{{key}: …}}`{hint}"),
         )
     }
 
-    /// All but the images, which are in the column `image`, with the labels in the column `label`.
+    /// Everything except the images, with `image` and `label` as the names of the columns.
     pub(crate) fn content(&self, image: &str, label: &str) -> Result<Content, DomainError> {
         let (bytes, paths) = match (self.leaf(&[image, "bytes"]), self.leaf(&[image])) {
             (Some((leaf, Physical::BYTE_ARRAY)), _) => (leaf, self.leaf(&[image, "path"])),
@@ -139,7 +136,7 @@ impl<'a> Opened<'a> {
         };
         for (column, length) in [("image paths", paths.len()), ("labels", labels.len())] {
             if length != rows {
-                let problem = format!("{length} {column} for {rows} rows");
+                let problem = format!("the file has {rows} rows but {length} {column}");
                 return Err(self.bad(problem, "copy it again"));
             }
         }
@@ -171,13 +168,13 @@ impl<'a> Opened<'a> {
                 problem: match names {
                     Some(names) => {
                         format!(
-                            "the label {label} is none of the file's {} classes",
+                            "label {label} is not one of the file's {} classes",
                             names.len()
                         )
                     }
-                    None => format!("the label {label} is no class"),
+                    None => format!("label {label} is not a class"),
                 },
-                fix: "give files whose every row has a label".to_owned(),
+                fix: "use files in which every row has a label".to_owned(),
             }),
         }
     }
@@ -208,7 +205,7 @@ impl<'a> Opened<'a> {
         blocks
     }
 
-    /// The values of a leaf column, `None` where there is none.
+    /// The values of a leaf column, `None` if a row has no value.
     fn column<T: DataType>(&self, leaf: usize) -> Result<Vec<Option<T::T>>, ParquetError> {
         let mut values = Vec::new();
         for group in 0..self.reader.num_row_groups() {
@@ -228,7 +225,7 @@ impl<'a> Opened<'a> {
             let text = value.map(|value| String::from_utf8(value.data().to_vec()));
             texts.push(text.transpose().map_err(|_| DomainError::Format {
                 place: format!("{}: row {row}", self.path.display()),
-                problem: format!("the {what} holds what is not UTF-8 text"),
+                problem: format!("the {what} contains text that is not UTF-8"),
                 fix: "name another column".to_owned(),
             })?);
         }
@@ -251,7 +248,7 @@ impl<'a> Opened<'a> {
             .collect()
     }
 
-    /// The image bytes of a block, copied out of the pages that they share.
+    /// The image bytes of a block, copied out of their shared pages.
     pub(crate) fn images(
         &self,
         leaf: usize,
@@ -264,7 +261,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// Some rows of a row group's column, `None` where there is no value.
+/// Some rows of a row group's column, `None` if a row has no value.
 fn some_rows<T: DataType>(
     group: &dyn RowGroupReader,
     leaf: usize,
@@ -280,8 +277,8 @@ fn some_rows<T: DataType>(
         let message = format!("the row group ends after {there} rows");
         return Err(ParquetError::EOF(message));
     }
-    // A row has a value if nothing on the way down to the leaf is null: the column itself, and
-    // each struct that it is nested in.
+    // A row has a value if nothing on the path to the leaf is null: neither the column itself nor
+    // any struct that it is nested in.
     let defined = group.metadata().column(leaf).column_descr().max_def_level();
     if defined == 0 {
         // Nothing can be null, so no levels are written.
@@ -298,19 +295,19 @@ fn some_rows<T: DataType>(
     Ok(levels.into_iter().map(value).collect())
 }
 
-/// What the library says, in one line.
+/// The library's message, in one line.
 pub(crate) fn said(error: &ParquetError) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Neighbouring rows that are read at a time.
+/// Neighbouring rows that are read together.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
-    /// The first row, counted from the file's first.
+    /// The first row, counted from the start of the file.
     pub(crate) first: usize,
     group: usize,
-    /// Counted from the group's first.
+    /// Counted from the start of the group.
     pub(crate) rows: Range<usize>,
 }
 

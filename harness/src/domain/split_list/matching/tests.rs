@@ -71,14 +71,14 @@ fn matches(
         .map_err(|error| error.to_string().replace(&root, ""))
 }
 
-/// The numbers of the images that a list means.
+/// The numbers of the images that a list refers to.
 fn meant(list: &[&str], names: &[&str]) -> Vec<usize> {
     let found = matches(list, &source(names), None).unwrap();
     found.into_iter().map(|(_, image)| image).collect()
 }
 
 #[test]
-fn copies_in_other_folders_are_the_same_copy() {
+fn one_list_matches_the_images_in_any_folders() {
     let list = [
         "data/r/n01/a.jpg,x",
         "data/r/n02/b.jpg,y",
@@ -120,32 +120,32 @@ fn the_image_that_agrees_in_most_folders_is_taken() {
 }
 
 #[test]
-fn what_is_missing_is_missing_and_what_is_ambiguous_is_an_error() {
+fn missing_and_ambiguous_images_are_errors() {
     let message = |list: &[&str], names: &[&str]| matches(list, &source(names), None).unwrap_err();
     // Never the image of another folder.
     assert_eq!(
         message(&["n01/1.jpg,x", "n02/1.jpg,y"], &["n01/1.jpg", "n03/1.jpg"]),
-        "l.csv: line 3: there is no image `n02/1.jpg` below SOURCE (there is `n01/1.jpg`); copy what is missing, or give \
-         the list that belongs to this copy"
+        "l.csv: line 3: image `n02/1.jpg` not found below SOURCE (did you mean `n01/1.jpg`?); copy the missing images, or \
+         use the split list that matches these images"
     );
     assert_eq!(
         message(&["p/a.jpg,x", "q/b.jpg,x", "q/c.jpg,x"], &["p/a.png"]),
-        "l.csv: line 2: there is no image `p/a.jpg` below SOURCE (there is `p/a.png`), nor are 2 others of the 3 listed; \
-         copy what is missing, or give the list that belongs to this copy"
+        "l.csv: line 2: 3 of 3 listed images not found below SOURCE, first `p/a.jpg` (did you mean `p/a.png`?); copy the \
+         missing images, or use the split list that matches these images"
     );
     assert_eq!(
         message(&["a.jpg,x"], &["train/a.jpg", "test/a.jpg"]),
-        "l.csv: line 2: `a.jpg` may be SOURCE/train/a.jpg as well as SOURCE/test/a.jpg; write more of its folders in the \
-         list, or remove one of the two"
+        "l.csv: line 2: `a.jpg` matches both SOURCE/train/a.jpg and SOURCE/test/a.jpg; write more of its folders in the \
+         list, or remove one of the images"
     );
     assert_eq!(
         message(&["p/a.jpg,x", "q/a.jpg,x"], &["a.jpg"]),
-        "l.csv: line 3: `q/a.jpg` is SOURCE/a.jpg, as is `p/a.jpg` (l.csv: line 2); list every image once"
+        "l.csv: line 3: `q/a.jpg` matches SOURCE/a.jpg, as does `p/a.jpg` (l.csv: line 2); list every image once"
     );
 }
 
 #[test]
-fn a_list_and_a_copy_must_mean_the_same_class() {
+fn a_list_and_a_source_must_agree_on_the_class() {
     let reference = [("ladybug", "n01"), ("jeep", "n02")].map(|(name, key)| ClassEntry {
         name: name.into(),
         key: Some(ClassKey::Text(key.into())),
@@ -155,7 +155,7 @@ fn a_list_and_a_copy_must_mean_the_same_class() {
     assert!(matches(&["n01/a.jpg,0", "n02/b.jpg,n02", "c.jpg,1"]).is_ok());
     assert_eq!(
         matches(&["n01/a.jpg,0", "n02/b.jpg,0"]).unwrap_err(),
-        "l.csv: line 3: the list says `ladybug`, but SOURCE/n02/b.jpg is of the class `jeep`; give the list that belongs \
-         to this copy, or mend `classes`"
+        "l.csv: line 3: listed as class `ladybug`, but SOURCE/n02/b.jpg has class `jeep`; use the split list that matches \
+         these images, or fix `classes`"
     );
 }

@@ -6,8 +6,8 @@ use ::parquet::schema::parser::parse_message_type;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A file with a row for each definition level of its image bytes; a row that has a value, as its
-/// level is `most`, holds its own number.
+/// A file with one row for each definition level of its image bytes. A row whose level is `most`
+/// has a value: its own number.
 fn file(
     schema: &str,
     (most, levels): (i16, &[i16]),
@@ -36,7 +36,7 @@ fn file(
     folder
 }
 
-/// What the rows have: the number in their image, and their label.
+/// The number in each row's image, and its label.
 fn rows(folder: &TempDir) -> Vec<(Option<u8>, Option<i64>)> {
     let path = folder.path().join("x.parquet");
     let file = Opened::new(&path).unwrap();
@@ -67,7 +67,7 @@ fn columns_that_cannot_be_null_have_a_value_in_every_row() {
 fn a_value_may_be_null_at_any_depth() {
     let schema =
         "message m { optional group image { optional binary bytes; } optional int64 label; }";
-    // No struct, a struct without bytes, and a struct with bytes.
+    // No struct, a struct without bytes, a struct with bytes.
     let folder = file(
         schema,
         (2, &[0, 1, 2, 1, 2]),
