@@ -269,7 +269,7 @@ fn a_device_that_is_not_there_is_refused() {
     assert!(
         error
             .to_string()
-            .starts_with("device `cuda:99` was asked for, but "),
+            .starts_with("device `cuda:99` is not available: "),
         "{error}"
     );
 }
