@@ -1,4 +1,4 @@
-//! What a model computes in, and on what: as a scenario says it, as libtorch does, and as a backbone reports it.
+//! The type and the device that a model computes with: their names in scenarios and in libtorch.
 
 use clbench_torch::tch::{Device, Kind};
 use serde::Deserialize;
@@ -7,17 +7,18 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ComputeType {
-    /// 32 bits, whatever the file's type.
+    /// 32-bit floats, whatever the type in the file.
     #[default]
     F32,
-    /// bfloat16: half the memory, and faster where the device has units for it; two to three digits. Weights and what goes
-    /// from one layer to the next are bfloat16. Norms, the softmax of an attention and the sums of products are f32 inside
-    /// libtorch's operations, and so are pixels until they are normalised, prompts, their gradients, and outputs.
+    /// bfloat16: half the memory, faster on hardware that supports it, two to three significant
+    /// digits. Weights and activations are bfloat16. Inside libtorch's operations, layer norms,
+    /// softmax and accumulation use f32; so do pixels before normalisation, prompts and their
+    /// gradients, and outputs.
     Bf16,
 }
 
 impl ComputeType {
-    /// libtorch's.
+    /// The type in libtorch.
     pub fn kind(self) -> Kind {
         match self {
             ComputeType::F32 => Kind::Float,
@@ -25,7 +26,7 @@ impl ComputeType {
         }
     }
 
-    /// The name by which a scenario asks for it.
+    /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
             ComputeType::F32 => "f32",
@@ -34,7 +35,7 @@ impl ComputeType {
     }
 }
 
-/// A device by the name that a scenario gives it.
+/// The name of a device in a scenario.
 pub fn device_name(device: Device) -> String {
     match device {
         Device::Cuda(index) => format!("cuda:{index}"),
