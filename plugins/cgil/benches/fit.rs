@@ -66,9 +66,7 @@ fn fit(autoencoders: &Autoencoders, classes: &[ClassFeatures], at_a_time: usize)
         host: &host,
     };
     for classes in classes.chunks(at_a_time) {
-        autoencoders
-            .fit(classes, &fitting)
-            .expect("a fit");
+        autoencoders.fit(classes, &fitting).expect("a fit");
     }
 }
 

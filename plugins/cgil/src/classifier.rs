@@ -318,7 +318,9 @@ impl Classifier {
     fn unseen_features(&self, texts: &[String]) -> Result<Tensor> {
         let features = self.zero_shot_features(texts)?;
         match self.unseen {
-            Unseen::Unit => unit_rows(&features).during("normalising the text features of unseen classes"),
+            Unseen::Unit => {
+                unit_rows(&features).during("normalising the text features of unseen classes")
+            }
             Unseen::Raw => Ok(features),
         }
     }

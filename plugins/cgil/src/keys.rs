@@ -37,7 +37,9 @@ pub fn text_keys(
     options: &[u8],
 ) -> Result<Tensor> {
     let _mode = GradientMode::off();
-    let contexts = prompts.contexts(zero_shot).during("computing the contexts of classes")?;
+    let contexts = prompts
+        .contexts(zero_shot)
+        .during("computing the contexts of classes")?;
     let mut keys = Vec::new();
     for (at, names) in names.chunks(TEXTS_AT_ONCE).enumerate() {
         let classes = names.len() as i64;

@@ -161,9 +161,7 @@ impl ClassPrompts {
         let Some(learned) = &self.learned else {
             return Ok(());
         };
-        let (have, n, width) = learned
-            .size3()
-            .during("adding tokens for new classes")?;
+        let (have, n, width) = learned.size3().during("adding tokens for new classes")?;
         let mut rows = vec![learned.shallow_clone()];
         for class in have..i64::from(classes) {
             let mut generator = Generator::new(seed, &format!("tokens of class {class}"), 0);

@@ -215,7 +215,9 @@ impl<'a> Tuning<'a> {
             .and_then(|logits| cross_entropy(&logits, &batch.targets, Reduction::Mean))
             .during(doing)?;
         if self.orthogonality > 0.0 {
-            let penalty = self.penalty().during("computing the orthogonality penalty")?;
+            let penalty = self
+                .penalty()
+                .during("computing the orthogonality penalty")?;
             loss = penalty
                 .f_mul_scalar(self.orthogonality)
                 .and_then(|penalty| loss.f_add(&penalty))
@@ -244,7 +246,8 @@ impl<'a> Tuning<'a> {
             let mut all = keys(encoded.output(), rest).during(doing)?;
             if self.first > 0 {
                 let texts = self.rows(row_text(length, 0..self.first))?;
-                let contexts = for_each_class(&tokens, self.first).during("computing the images' tokens")?;
+                let contexts =
+                    for_each_class(&tokens, self.first).during("computing the images' tokens")?;
                 let past = keys(&texts.embeddings(&contexts)?, self.first).during(doing)?;
                 all = Tensor::f_cat(&[past, all], 1).during(doing)?;
             }

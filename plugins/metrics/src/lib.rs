@@ -151,8 +151,11 @@ impl Metric for Formula {
             .flat_map(|after| (1..=tasks).map(move |on| (after, on)))
             .map(|(after, on)| run.accuracy(self.0.matrix, after, on))
             .collect();
-        let accuracies = Accuracies::new(tasks, &entries)
-            .ok_or_else(|| Error::failed(format!("the accuracy matrix does not have the size of a run of {tasks} tasks")))?;
+        let accuracies = Accuracies::new(tasks, &entries).ok_or_else(|| {
+            Error::failed(format!(
+                "the accuracy matrix does not have the size of a run of {tasks} tasks"
+            ))
+        })?;
         Ok((self.0.formula)(&accuracies))
     }
 }

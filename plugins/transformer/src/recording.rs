@@ -115,7 +115,11 @@ pub fn forward(work: Work, outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) ->
 ///
 /// Propagates errors from libtorch.
 pub fn embeddings(made: &Tensor) -> Result<harness_abi::Tensor> {
-    to_host(&made.f_to_kind(Kind::Float).during("converting the embeddings")?)
+    to_host(
+        &made
+            .f_to_kind(Kind::Float)
+            .during("converting the embeddings")?,
+    )
 }
 
 /// Copies an output to the CPU.

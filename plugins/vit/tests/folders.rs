@@ -71,7 +71,10 @@ fn tensors_of_other_models_are_an_error() {
         ("dist_token", "a distillation token"),
         ("fc_norm.weight", "normalisation of pooled patches"),
         ("norm_pre.weight", "normalisation before the first layer"),
-        ("blocks.1.attn.q_norm.weight", "normalisation of queries and keys"),
+        (
+            "blocks.1.attn.q_norm.weight",
+            "normalisation of queries and keys",
+        ),
         ("attn_pool.latent", "attention pooling"),
     ] {
         let tiny = plain();

@@ -159,7 +159,12 @@ pub unsafe fn borrow_in(view: TensorView<'_>) -> Result<Borrowed<'_>> {
 ///
 /// If the type or the device is not supported, or libtorch runs out of memory.
 pub fn copy_out(tensor: &Tensor) -> Result<harness_abi::Tensor> {
-    let doing = || format!("copying a tensor of shape {:?} out of libtorch", tensor.size());
+    let doing = || {
+        format!(
+            "copying a tensor of shape {:?} out of libtorch",
+            tensor.size()
+        )
+    };
     let mut copy =
         Tensor::f_empty(tensor.size(), (tensor.kind(), tensor.device())).during(&doing())?;
     copy.f_copy_(&tensor.f_detach().during(&doing())?)

@@ -106,7 +106,9 @@ impl TextFeatures {
             self.features = Some(features);
         }
         let Some(features) = &self.features else {
-            return Err(Error::failed("cannot score a batch without candidate classes"));
+            return Err(Error::failed(
+                "cannot score a batch without candidate classes",
+            ));
         };
         let rows: Vec<i64> = classes.iter().map(|class| self.rows[&class.id]).collect();
         if rows.iter().copied().eq(0..features.size()[0]) {

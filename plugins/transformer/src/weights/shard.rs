@@ -82,9 +82,7 @@ impl Shard {
 /// describes.
 fn header(file: &[u8]) -> Result<(usize, Metadata), String> {
     if file.starts_with(b"version https://git-lfs") {
-        return Err(
-            "the file is a Git LFS pointer, not the weights; run `git lfs pull`".into(),
-        );
+        return Err("the file is a Git LFS pointer, not the weights; run `git lfs pull`".into());
     }
     let Some((length, rest)) = file.split_first_chunk::<LENGTH>() else {
         return Err(format!(
@@ -94,9 +92,7 @@ fn header(file: &[u8]) -> Result<(usize, Metadata), String> {
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER {
-        return Err(
-            "not a safetensors file: it does not start with the length of a header".into(),
-        );
+        return Err("not a safetensors file: it does not start with the length of a header".into());
     }
     let length = length as usize;
     if length > rest.len() {
