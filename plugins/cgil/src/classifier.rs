@@ -49,7 +49,8 @@ pub struct Classifier {
     /// The classes seen, by id.
     names: Vec<String>,
     prompts: ClassPrompts,
-    /// The zero-shot text features of the classes seen, not normalised, `[classes seen, embedding width]`.
+    /// The zero-shot text features of the classes seen, not normalised,
+    /// `[classes seen, embedding width]`.
     zero_shot: Option<Tensor>,
     /// The text features that classes are scored with, for the current prompts.
     features: TextFeatures,
@@ -151,7 +152,8 @@ impl Classifier {
         self.know()
     }
 
-    /// Trains the prompts of the classes seen; `first` is the first class of the task. See [`tuning::train`].
+    /// Trains the prompts of the classes seen; `first` is the first class of the task. See
+    /// [`tuning::train`].
     ///
     /// # Errors
     ///

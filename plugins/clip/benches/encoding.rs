@@ -327,8 +327,8 @@ fn prompt_step(c: &mut Criterion, size: &Size) {
         let text = &size.model.text;
         b.iter(|| {
             let start = text.embed(&ids(1)).expect("start tokens");
-            let behind = text.embed(&ids(length - 1 - n)).expect("tokens");
-            let embedded = Tensor::cat(&[&start, &context, &behind], 1);
+            let after = text.embed(&ids(length - 1 - n)).expect("tokens");
+            let embedded = Tensor::cat(&[&start, &context, &after], 1);
             backward(
                 &text
                     .encode(&embedded, &pooled)

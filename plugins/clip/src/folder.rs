@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | shape | `config.json` | `open_clip_config.json` |
 //! | images | `preprocessor_config.json` | the same file |
-//! | tensors | `model.safetensors`, or `model.safetensors.index.json` and its files | `open_clip_model.safetensors` |
+//! | tensors | `model.safetensors`, or an index | `open_clip_model.safetensors` |
 //! | texts | `tokenizer.json`, or `vocab.json` and `merges.txt` | the same |
+//!
+//! The index of sharded tensors is `model.safetensors.index.json`.
 //!
 //! A folder with both layouts is read as transformers does.
 

@@ -1,4 +1,5 @@
-//! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the Hugging Face layout or OpenCLIP's.
+//! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the
+//! Hugging Face layout or OpenCLIP's.
 //!
 //! [`folder`] finds a folder's files; the modules named after them read them: [`config`]
 //! (`config.json`), [`tokenizer`] and [`preprocessor`], and [`open_clip`] for OpenCLIP's. The
@@ -9,12 +10,19 @@
 //!
 //! # Options of a differentiable call
 //!
-//! | input | option | value |
-//! |---|---|---|
-//! | texts | `suffix` | appended to each text, such as CoOp's full stop; empty by default |
-//! | texts | `precision` | `f32` or `bf16`: the type in which to compute these texts, by default the backbone's `dtype`. The first call in the other type converts a copy of the loaded weights. Prompts, outputs and gradients are always f32 |
-//! | images | `prompt_position` | the position embedding added to each token of `visual.prompt`: `class`, the default, or `none` |
-//! | images | `prompt_entry` | where these tokens are inserted: `before-pre-norm`, the default, or `after-pre-norm` |
+//! For texts:
+//!
+//! - `suffix`: appended to each text, such as CoOp's full stop; empty by default.
+//! - `precision`: `f32` or `bf16`, the type in which to compute these texts, by default the
+//!   backbone's `dtype`. The first call in the other type converts a copy of the loaded weights.
+//!   Prompts, outputs and gradients are always f32.
+//!
+//! For images:
+//!
+//! - `prompt_position`: the position embedding added to each token of `visual.prompt`: `class`, the
+//!   default, or `none`.
+//! - `prompt_entry`: where these tokens are inserted: `before-pre-norm`, the default, or
+//!   `after-pre-norm`.
 
 pub mod backbone;
 pub mod config;

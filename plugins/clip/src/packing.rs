@@ -6,9 +6,11 @@
 //! attention, keys and values are placed in a grid of rows and positions.
 //!
 //! ```text
-//! rows            start c0 c1 red apple . end          packed   c0 c1 red apple . end   c0 c1 zebra . end
-//!                 start c0 c1 zebra     . end          grid     · c0 c1 red apple . end
-//!                                                               · c0 c1 zebra . end ·
+//! rows      start c0 c1 red apple . end
+//!           start c0 c1 zebra . end
+//! packed    c0 c1 red apple . end   c0 c1 zebra . end
+//! grid      · c0 c1 red apple . end
+//!           · c0 c1 zebra . end ·
 //! ```
 
 use crate::rows::{Row, Slot};

@@ -35,7 +35,7 @@ pub(crate) struct Rows {
     remembered: Mutex<HashMap<String, Arc<[i64]>>>,
     host: Host,
     /// Whether the host was warned of a truncated text.
-    said: AtomicBool,
+    warned: AtomicBool,
 }
 
 /// The content of a position.
@@ -67,7 +67,7 @@ impl Rows {
             context_length,
             remembered: Mutex::default(),
             host,
-            said: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
         }
     }
 
@@ -95,24 +95,24 @@ impl Rows {
 
     /// Builds the row of a text with a context of `n` vectors.
     pub(crate) fn row(&self, text: &str, place: Place, n: usize, suffix: &str) -> Result<Row> {
-        let (before, mut ids, behind) = match place {
+        let (before, mut ids, after) = match place {
             Place::Front if suffix.is_empty() => (n, self.ids(text)?, None),
             Place::Front => (n, self.ids(&format!("{text}{suffix}"))?, None),
             Place::Middle => (n / 2, self.ids(text)?, Some(self.ids(suffix)?)),
             Place::End => (0, self.ids(text)?, Some(self.ids(suffix)?)),
         };
-        let behind = behind.as_deref().unwrap_or_default();
+        let after = after.as_deref().unwrap_or_default();
         // The start, the end, and everything else that is not truncated.
-        let others = 2 + n + behind.len();
+        let others = 2 + n + after.len();
         if others + ids.len() > self.context_length {
             let Some(room) = self.context_length.checked_sub(others) else {
                 return Err(Error::failed(format!(
                     "a context of {n} tokens, start, end and a suffix of {} tokens leave no room for the text: the model takes {} tokens; use a shorter context",
-                    behind.len(),
+                    after.len(),
                     self.context_length
                 )));
             };
-            self.say_cut(text, n, others + ids.len());
+            self.warn_truncated(text, n, others + ids.len());
             ids = ids[..room].into();
         }
         let token = |&id: &i64| Slot::Token(id);
@@ -121,7 +121,7 @@ impl Rows {
             .chain((0..before).map(Slot::Context))
             .chain(ids.iter().map(token))
             .chain((before..n).map(Slot::Context))
-            .chain(behind.iter().map(token))
+            .chain(after.iter().map(token))
             .chain([Slot::Token(self.tokenizer.end())])
             .collect();
         // Context vectors have no id; −1 is never the end token and never the largest.
@@ -139,8 +139,8 @@ impl Rows {
     }
 
     /// Warns the host of a truncated text, once.
-    fn say_cut(&self, text: &str, n: usize, tokens: usize) {
-        if self.said.swap(true, Ordering::Relaxed) {
+    fn warn_truncated(&self, text: &str, n: usize, tokens: usize) {
+        if self.warned.swap(true, Ordering::Relaxed) {
             return;
         }
         let shown: String = text.chars().take(SHOWN).collect();

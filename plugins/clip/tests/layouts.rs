@@ -263,9 +263,9 @@ fn a_scenario_must_give_exactly_one_location() {
 
 /// A host that records log messages.
 #[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+struct Log(Mutex<Vec<String>>);
 
-impl HostService for Told {
+impl HostService for Log {
     fn log(&self, _level: Level, message: &str) {
         self.0.lock().unwrap().push(message.to_owned());
     }
@@ -275,9 +275,9 @@ impl HostService for Told {
 #[test]
 fn long_texts_are_truncated_with_one_warning() {
     let tiny = TinyClip::new();
-    let told = Arc::new(Told::default());
+    let log = Arc::new(Log::default());
     let parameters = serde_json::from_value(json!({ "path": "tiny-clip" })).unwrap();
-    let clip = Clip::create(parameters, tiny.setting_for(Host::serving(told.clone()))).unwrap();
+    let clip = Clip::create(parameters, tiny.setting_for(Host::serving(log.clone()))).unwrap();
     let zebras = |n| vec!["zebra"; n].join(" ");
     let texts = [zebras(75), zebras(76), zebras(200)];
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -286,7 +286,7 @@ fn long_texts_are_truncated_with_one_warning() {
     assert_eq!(values[..64], values[64..128]);
     assert_eq!(values[..64], values[128..]);
     assert_eq!(
-        *told.0.lock().unwrap(),
+        *log.0.lock().unwrap(),
         [format!(
             "the text \"{}\"… has 78 tokens including start and end, but the model takes 77; it is truncated, as are all other \
              texts that are too long",

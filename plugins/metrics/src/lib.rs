@@ -124,7 +124,7 @@ impl Formula {
         let definition = DEFINITIONS
             .iter()
             .find(|definition| definition.name == name);
-        Formula(definition.unwrap_or_else(|| panic!("there is no metric `{name}`")))
+        Formula(definition.unwrap_or_else(|| panic!("unknown metric `{name}`")))
     }
 }
 

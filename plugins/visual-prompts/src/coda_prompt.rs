@@ -123,9 +123,9 @@ impl Method for CodaPrompt {
                 let before = rows
                     .f_narrow(0, 0, past)
                     .during("selecting the components of earlier tasks")?;
-                let fresh = gram_schmidt::orthogonal_to(&before, count, generator)?;
+                let new = gram_schmidt::orthogonal_to(&before, count, generator)?;
                 rows.f_narrow(0, past, count)
-                    .and_then(|mut own| own.f_copy_(&fresh))
+                    .and_then(|mut own| own.f_copy_(&new))
                     .during("initialising the components of a task")?;
             }
         }
@@ -192,7 +192,8 @@ impl CodaPrompt {
     }
 }
 
-/// α `[images, components]`: γ(q ⊙ Aₘ, Kₘ) for queries `[images, width]`, `attention` and `keys` `[components, width]`.
+/// α `[images, components]`: γ(q ⊙ Aₘ, Kₘ) for queries `[images, width]`, `attention` and `keys`
+/// `[components, width]`.
 ///
 /// # Errors
 ///

@@ -100,7 +100,8 @@ impl Stage {
 /// Prompts for a batch of images.
 #[derive(Debug)]
 pub struct Chosen {
-    /// By site, in the plan's order: `[images, n, width]` for tokens, `[images, 2, n, width]` for keys and values.
+    /// By site, in the plan's order: `[images, n, width]` for tokens, `[images, 2, n, width]` for
+    /// keys and values.
     pub prompts: Vec<Tensor>,
     /// The method's term of the loss beside the cross-entropy; used in training only.
     pub term: Option<Tensor>,

@@ -25,14 +25,16 @@
 //!
 //! | code | `mean` | `std` | `crop_mode` | `crop_pct` |
 //! |---|---|---|---|---|
-//! | l2p-pytorch (`Resize(256)`, `CenterCrop(224)`) | `[0, 0, 0]` | `[1, 1, 1]` | `center` | `0.875` |
-//! | CODA-Prompt on CIFAR-100 and ImageNet-R (`Resize((224, 224))`) | `[0, 0, 0]` | `[1, 1, 1]` | `squash` | `1` |
+//! | l2p-pytorch | `[0, 0, 0]` | `[1, 1, 1]` | `center` | `0.875` |
+//! | CODA-Prompt | `[0, 0, 0]` | `[1, 1, 1]` | `squash` | `1` |
+//!
+//! l2p-pytorch uses `Resize(256)` and `CenterCrop(224)`; CODA-Prompt uses `Resize((224, 224))` on
+//! CIFAR-100 and ImageNet-R.
 //!
 //! # Options of a differentiable call
 //!
-//! | option | value |
-//! |---|---|
-//! | `prompt_position` | the position embedding added to each token of `visual.prompt`: `class`, the default, or `none` |
+//! - `prompt_position`: the position embedding added to each token of `visual.prompt`: `class`, the
+//!   default, or `none`.
 //!
 //! There is no normalisation before the layers, so unlike CLIP there is only one place to insert
 //! prompt tokens: beside the embedded patches.

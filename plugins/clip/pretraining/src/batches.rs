@@ -1,6 +1,6 @@
 //! Batches of pictures with captions, drawn on another thread while the model computes.
 
-use crate::captions::{Captions, STRANGE};
+use crate::captions::{Captions, PERTURBED};
 use crate::cli::Options;
 use clbench_torch::Generator;
 use clbench_torch::tch::{Kind, Tensor};
@@ -55,10 +55,10 @@ fn batch(
         .iter()
         .flat_map(|&combination| picture(combination, Style::Plain, KEY, step.into()))
         .collect();
-    let strange = generator.uniform() < STRANGE;
+    let perturbed = generator.uniform() < PERTURBED;
     let texts: Vec<Vec<i64>> = chosen
         .iter()
-        .map(|&combination| captions.draw(combination, strange, generator))
+        .map(|&combination| captions.draw(combination, perturbed, generator))
         .collect();
     let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
     let filled: Vec<i64> = texts

@@ -16,12 +16,12 @@ pub const CONTEXT_LENGTH: usize = 32;
 
 /// The probability that a batch has perturbed captions. Low, because a batch is as long as its
 /// longest caption.
-pub const STRANGE: f64 = 0.25;
+pub const PERTURBED: f64 = 0.25;
 /// The probability that a word of a perturbed caption is spelled byte by byte.
 const SPELLED: f64 = 0.1;
 /// The probabilities that a perturbed caption has filler words before and after it.
 const BEFORE: f64 = 0.7;
-const BEHIND: f64 = 0.4;
+const AFTER: f64 = 0.4;
 /// The maximum number of filler words.
 const LONGEST: u64 = 10;
 
@@ -88,7 +88,7 @@ impl Captions {
     pub fn draw(
         &self,
         combination: Combination,
-        strange: bool,
+        perturbed: bool,
         generator: &mut Generator,
     ) -> Vec<i64> {
         let template = TEMPLATES[generator.below(TEMPLATES.len() as u64) as usize];
@@ -96,7 +96,7 @@ impl Captions {
         let mut tokens = Vec::new();
         for piece in pieces(&caption) {
             let spelling = &self.words[piece];
-            tokens.extend(match strange && generator.uniform() < SPELLED {
+            tokens.extend(match perturbed && generator.uniform() < SPELLED {
                 true => &spelling.bytes,
                 false => &spelling.whole,
             });
@@ -109,7 +109,7 @@ impl Captions {
                 .collect();
         }
         let mut fillers = |likely: f64, tokens: &[i64]| -> Vec<i64> {
-            let n = match strange && generator.uniform() < likely {
+            let n = match perturbed && generator.uniform() < likely {
                 true => 1 + generator.below(LONGEST) as usize,
                 false => 0,
             };
@@ -119,8 +119,8 @@ impl Captions {
         };
         let mut before = fillers(BEFORE, &tokens);
         before.extend(tokens);
-        let behind = fillers(BEHIND, &before);
-        before.extend(behind);
+        let after = fillers(AFTER, &before);
+        before.extend(after);
         [&[self.start], &before[..], &[self.end]].concat()
     }
 }

@@ -123,11 +123,11 @@ impl PooledModel {
         let positions = positions.f_index_select(0, &position)?;
         let ids = index(&packing.ids)?;
         let entering = self.model.embed(&ids)?.f_add(&positions)?;
-        let behind = Tensor::f_arange(length, (Kind::Int64, device))?
+        let after = Tensor::f_arange(length, (Kind::Int64, device))?
             .f_gt_tensor(&position.f_index_select(0, &pooled)?.f_unsqueeze(1)?)?
             .f_view([rows, 1, 1, length])?;
         let seen = Tensor::f_zeros([rows, 1, 1, length], (kind, device))?
-            .f_masked_fill(&behind, f64::NEG_INFINITY)?;
+            .f_masked_fill(&after, f64::NEG_INFINITY)?;
         let at = index(&packing.at)?;
         let all = packing.vectors.iter().copied().eq(0..packing.all_vectors);
         let contexts = Contexts {

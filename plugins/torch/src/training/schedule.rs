@@ -31,8 +31,8 @@ impl WarmUpCosine {
     pub fn lr(&self, epoch: u32) -> f64 {
         match epoch.checked_sub(self.warm_up_epochs) {
             None => self.warm_up_lr,
-            Some(behind) => {
-                let part = f64::from(behind) / f64::from(self.epochs);
+            Some(past) => {
+                let part = f64::from(past) / f64::from(self.epochs);
                 self.lr * (1.0 + libm::cos(PI * part)) / 2.0
             }
         }
@@ -60,12 +60,12 @@ pub struct WarmRestarts {
 impl WarmRestarts {
     /// The rate of an epoch, counted from 0.
     pub fn lr(&self, epoch: u32) -> f64 {
-        let (mut behind, mut period) = (u64::from(epoch), u64::from(self.first_period.max(1)));
-        while behind >= period {
-            behind -= period;
+        let (mut past, mut period) = (u64::from(epoch), u64::from(self.first_period.max(1)));
+        while past >= period {
+            past -= period;
             period *= 2;
         }
-        let part = behind as f64 / period as f64;
+        let part = past as f64 / period as f64;
         self.lr * (1.0 + libm::cos(PI * part)) / 2.0
     }
 }

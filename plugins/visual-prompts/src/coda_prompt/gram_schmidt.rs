@@ -47,10 +47,9 @@ pub fn orthogonal_to(before: &Tensor, count: i64, generator: &mut Generator) -> 
             .during(doing)?;
     }
     let unit = || {
-        let fresh = rows.f_narrow(0, rows.size()[0] - count, count)?;
-        let length = fresh.f_norm_scalaropt_dim(2.0, [1], true)?;
-        fresh
-            .f_div(&length)?
+        let new = rows.f_narrow(0, rows.size()[0] - count, count)?;
+        let length = new.f_norm_scalaropt_dim(2.0, [1], true)?;
+        new.f_div(&length)?
             .f_to_kind(Kind::Float)?
             .f_to_device(device)
     };

@@ -7,7 +7,8 @@
 //! schedule     ᾱ_t = cos²(π/2 · t/T),  ᾱ_0 = 1,  α_t = ᾱ_t / ᾱ_{t−1},  β_t = 1 − α_t
 //! noisy        x_t = √ᾱ_t x₀ + √(1 − ᾱ_t) ε
 //! loss         w_t · mean over dimensions of (x̂₀ − x₀)²,  w_t = max(1, log(√ᾱ_t / √(1 − ᾱ_t)))
-//! one back     x_{t−1} = √ᾱ_{t−1} β_t / (1 − ᾱ_t) · x̂₀ + √α_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t) · x_t + √β_t ε
+//! one back     x_{t−1} = √ᾱ_{t−1} β_t / (1 − ᾱ_t) · x̂₀
+//!                        + √α_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t) · x_t + √β_t ε
 //! last         x₀ = x̂₀ at t = 1
 //! ```
 //!
