@@ -240,7 +240,7 @@ fn augmentation_changes_training_images_and_nothing_that_is_cached() {
     );
     let kept = features(&dir, "cache");
     let plain = run(&dir, "cache", &["--out", "plain"]);
-    let expected = "other than the plain ones, other with every draw, the same with the same draw: [false, false, true]";
+    let expected = "differ from the originals, differ between draws, same for the same draw: [false, false, true]";
     assert_eq!(
         plain.stderr.matches(expected).count(),
         2,

@@ -102,9 +102,9 @@ fn ls() {
     "#]]
     .assert_eq(&stdout(&["ls", "plugins"]));
     expect![[r#"
-        clip    CLIP from a folder in the Hugging Face layout or OpenCLIP's: two encoders, one embedding space, prompts at every layer  BUILD/libclbench_clip.so
-        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone                                        BUILD/libclbench_pixels.so
-        vit     A plain vision transformer from a folder in timm's layout: images only, prompts at every layer                          BUILD/libclbench_vit.so
+        clip    CLIP in the Hugging Face or OpenCLIP layout: images and texts, prompts at every layer  BUILD/libclbench_clip.so
+        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone       BUILD/libclbench_pixels.so
+        vit     a plain vision transformer in timm's layout: images only, prompts at every layer       BUILD/libclbench_vit.so
     "#]].assert_eq(&stdout(&["ls", "backbones"]));
     // The first two lines of the longer lists.
     let begin = |what: &str| -> String {
@@ -117,12 +117,12 @@ fn ls() {
         listed.lines().take(2).map(columns).collect()
     };
     expect![[r#"
-        cgil | generative replay of embeddings: a generator for each class, class prompts trained on what they draw | BUILD/libclbench_cgil.so
-        prompt-tuning | CGIL's class prompts trained on real embeddings; its upper bound where all tasks are there at once | BUILD/libclbench_cgil.so
+        cgil | generative latent replay: one generator per class, class prompts trained on sampled embeddings | BUILD/libclbench_cgil.so
+        prompt-tuning | CGIL's class prompts trained on real embeddings; in the joint regime CGIL's upper bound | BUILD/libclbench_cgil.so
     "#]].assert_eq(&begin("strategies"));
     expect![[r#"
-        faa | final average accuracy: mean over the tasks of the accuracy after the last task | BUILD/libclbench_metrics.so
-        average-incremental-accuracy | mean over the tasks of the mean accuracy on what was seen so far | BUILD/libclbench_metrics.so
+        faa | final average accuracy: mean accuracy over all tasks after the last task | BUILD/libclbench_metrics.so
+        average-incremental-accuracy | mean over time of the average accuracy on the tasks seen so far | BUILD/libclbench_metrics.so
     "#]].assert_eq(&begin("metrics"));
     expect![[r#"
         digits | 1,797 handwritten digits, 8×8, built into the program | built in

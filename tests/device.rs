@@ -28,7 +28,7 @@ fn a_missing_gpu_is_reported_before_anything_runs() {
     scenario(&dir, "s.yaml", "cuda:99", "");
     let outcome = dir.clbench(["run", "s.yaml"]).outcome();
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
-    let expected = "error: plugin BUILD/libclbench_clip.so: backbone `clip`: device `cuda:99` was asked for, but ";
+    let expected = "error: plugin BUILD/libclbench_clip.so: backbone `clip`: device `cuda:99` is not available: ";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
     assert_eq!(files(&dir.path("results")), [""; 0]);
 }

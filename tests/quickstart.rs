@@ -103,7 +103,7 @@ fn damaged_weights_end_the_run_before_its_first_cell() {
         .clbench("run quickstart.yaml --out out".split(' '))
         .outcome();
     expect![[r#"
-        error: plugin BUILD/libclbench_clip.so: backbone `clip`: DIR/tiny-clip/model.safetensors: its data are cut short: by its header they have 1061124 bytes, of which 1061123 are there; tensor `visual_projection.weight` is the first that is not whole
+        error: plugin BUILD/libclbench_clip.so: backbone `clip`: DIR/tiny-clip/model.safetensors: the data are truncated: expected 1061124 bytes, found 1061123, so tensor `visual_projection.weight` is incomplete; copy or download the file again
     "#]].assert_eq(&outcome.stderr);
     assert_eq!(outcome.code, 4);
     assert!(!dir.path("out/cells").exists());

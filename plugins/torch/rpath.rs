@@ -1,12 +1,12 @@
-//! The build script of every crate whose binaries link libtorch through `clbench-torch`, named by
-//! `build` in its Cargo.toml. It passes on where libtorch lies; why, and why to all of a crate's
-//! binaries, is said in the build script of `clbench-torch`.
+//! The build script of every crate whose binaries link libtorch through `clbench-torch`, set as
+//! `build` in its Cargo.toml. It adds libtorch's location as an rpath to all of the crate's
+//! binaries; the build script of `clbench-torch` explains why.
 
 fn main() {
-    // Cargo runs this again if its text or clbench-torch's answer changes. Naming one file keeps it
-    // from running for all others.
+    // Cargo reruns this script if it changes or clbench-torch's metadata does. Naming one file
+    // keeps cargo from rerunning it for changes to any other.
     println!("cargo::rerun-if-changed=Cargo.toml");
     let lib = std::env::var("DEP_CLBENCH_TORCH_LIBTORCH_LIB")
-        .expect("clbench-torch says where libtorch lies");
+        .expect("clbench-torch sets DEP_CLBENCH_TORCH_LIBTORCH_LIB");
     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
 }

@@ -1,23 +1,25 @@
 #!/usr/bin/env python3
-"""Makes a folder of PNGs and a file list of the prepared files that published figures were made from.
+"""Convert the prepared files behind published figures to a folder of PNGs and a file list.
 
     python3 prepared.py cub  FOLDER OUT    # train_data.npz, test_data.npz
     python3 prepared.py cars FOLDER OUT    # train_images.pt, train_labels.pt, test_images.pt, test_labels.pt
     python3 prepared.py isic FOLDER OUT    # train_images.pkl, train_labels.pkl, test_images.pkl, test_labels.pkl
 
-OUT gets `train/00000.png` and so on, numbered as the prepared files have them, and `split.csv` with the columns file, class and split;
-a class is its label number, which is its place in `classes/*.yaml`. A scenario reads it as
+Writes `train/00000.png` and so on to OUT, numbered as in the prepared files, and `split.csv` with the columns
+file, class and split. A class is its label number, the position in `classes/*.yaml`. In a scenario:
 
     source: file-list
     path: OUT
     split: OUT/split.csv
     classes: classes/cub-200.yaml
 
-The files are those of aimagelab/mammoth: the data sets `aimagelab-ta/cub200`, `aimagelab-ta/cars196` and `aimagelab-ta/isic` on the Hugging Face
-hub. Pixels are written as they are: an image of `cub` has its own size, one of `cars` is 224x224 (it was scaled and cropped when the
-files were made), one of `isic` is what `(image * 255)` gives in whole numbers, as mammoth has it.
+The files are from aimagelab/mammoth: the data sets `aimagelab-ta/cub200`, `aimagelab-ta/cars196` and
+`aimagelab-ta/isic` on the Hugging Face hub. Pixels are not changed: `cub` images keep their size, `cars` images
+are 224x224 (resized and cropped when the files were made), and `isic` images are `(image * 255)` as integers,
+as in mammoth.
 
-`.npz` and `.pkl` files run code when they are opened: only open those that you trust. Needs numpy and Pillow, and torch for `cars`.
+`.npz` and `.pkl` files can run code when opened, so only open files that you trust. Needs numpy and Pillow, and
+torch for `cars`.
 """
 
 import argparse
@@ -47,15 +49,15 @@ def isic(folder, split):
         images = pickle.load(file)
     with open(folder / f"{split}_labels.pkl", "rb") as file:
         labels = pickle.load(file)
-    # By way of a wider type: what a cast to bytes makes of more than 127 is the platform's affair.
+    # Through int32, because the result of casting floats above 127 to bytes depends on the platform.
     return ((np.asarray(image) * 255).astype(np.int32).astype(np.uint8) for image in images), labels
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["cub", "cars", "isic"])
-    parser.add_argument("folder", type=Path, help="the folder of the prepared files")
-    parser.add_argument("out", type=Path, help="a folder that is made")
+    parser.add_argument("folder", type=Path, help="folder of the prepared files")
+    parser.add_argument("out", type=Path, help="output folder, must not exist")
     args = parser.parse_args()
     read = {"cub": cub, "cars": cars, "isic": isic}[args.what]
 
@@ -73,7 +75,7 @@ def main():
                 Image.fromarray(image).save(args.out / name)
                 rows.writerow([name, int(label), split])
             print(f"{split}: {number + 1} images")
-    # The list has its name once all that it lists is there.
+    # Renamed last, so that the list only exists if all its images do.
     (args.out / "split.csv.part").rename(args.out / "split.csv")
 
 

@@ -1,9 +1,9 @@
-"""CLIP at full size: clbench's backbone beside transformers' CLIPModel, the same random weights in both.
+"""Compare clbench's CLIP with transformers' CLIPModel at full size, with the same random weights.
 
-For each architecture that OpenAI published, transformers draws weights (a fixed seed, every bias and gain moved, so that a
-dropped one shows) and writes the folder that clbench reads. Both encode the same pictures and texts in turn, on the same
-number of threads. Prints a table in Markdown: max|a-b| / max|b| of the features, and the throughput of each. Ends with 1 if
-a difference is above 1e-4.
+For each architecture that OpenAI published, transformers draws weights from a fixed seed (with all biases
+and gains perturbed, so that a dropped one is noticed) and writes the folder that clbench reads. Both encode
+the same images and texts in turn, with the same number of threads. Prints a Markdown table of
+max|a-b| / max|b| of the features and the throughput of each. Exits with 1 if a difference exceeds 1e-4.
 
     pip install torch==2.11.0 transformers==5.23.0 numpy safetensors
     cargo build --release -p clbench-clip --example encode
@@ -33,7 +33,7 @@ MEAN = [0.48145466, 0.4578275, 0.40821073]
 STD = [0.26862954, 0.26130258, 0.27577711]
 START, END, CONTEXT = 49406, 49407, 77
 
-# As in the published config.json files; what is left out is transformers' default.
+# As in the published config.json files; the rest are transformers' defaults.
 BASE_TEXT = dict(hidden_size=512, intermediate_size=2048, num_attention_heads=8, num_hidden_layers=12)
 LARGE_TEXT = dict(hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12)
 BASE = dict(hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=12)
@@ -47,7 +47,7 @@ ARCHITECTURES = {
 
 
 def random_model(projection, text, vision):
-    """With eos_token_id 2, as published, the end of a text is its largest id."""
+    """A model with eos_token_id 2, as published: texts are pooled at their largest id."""
     torch.manual_seed(SEED)
     ids = dict(vocab_size=49408, bos_token_id=0, eos_token_id=2, pad_token_id=1)
     config = CLIPConfig(
@@ -72,7 +72,7 @@ def write_folder(model, folder):
         do_normalize=True, image_mean=MEAN, image_std=STD, do_convert_rgb=True,
     )
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
-    # A word for each id: the ids of texts are compared elsewhere.
+    # One word per id; tokenizers are compared elsewhere.
     vocab = {f"w{i}": i for i in range(START)} | {"<|startoftext|>": START, "<|endoftext|>": END}
     tokenizer = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
@@ -83,7 +83,7 @@ def write_folder(model, folder):
 
 
 def random_inputs(side, n_images, n_texts):
-    """Pictures, and texts as long as templates with class names in them are: 7 to 16 tokens."""
+    """Images, and texts as long as templates with class names: 7 to 16 tokens."""
     rng = np.random.default_rng(SEED)
     images = rng.integers(0, 256, (n_images, 3, side, side), dtype=np.uint8)
     texts = [rng.integers(1, START, rng.integers(5, 15)).tolist() for _ in range(n_texts)]
@@ -95,7 +95,7 @@ class Transformers:
         self.model, self.images, self.outputs = model, torch.from_numpy(images), {}
         rows = [[START, *text, END] for text in texts]
         longest = max(map(len, rows))
-        # As a tokenizer pads a batch: to its longest text. The mask hides the padding.
+        # Padded to the longest text of the batch, as tokenizers do; the mask hides the padding.
         self.ids = torch.tensor([row + [1] * (longest - len(row)) for row in rows])
         self.mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
 
@@ -128,13 +128,13 @@ class Clbench:
         print(what, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
-            sys.exit(f"{self.process.args[0]} ended with {self.process.wait()}")
+            sys.exit(f"{self.process.args[0]} exited with {self.process.wait()}")
         return float(answer)
 
     def outputs(self):
         self.process.stdin.close()
         if self.process.wait() != 0:
-            sys.exit(f"{self.process.args[0]} ended with {self.process.returncode}")
+            sys.exit(f"{self.process.args[0]} exited with {self.process.returncode}")
         return load_file(self.output)
 
 
@@ -150,8 +150,8 @@ def compare(name, arguments):
         cells = [name]
         speeds = {}
         for what, n in [("images", len(images)), ("texts", len(texts))]:
-            theirs.encode(what), ours.encode(what)  # warms both
-            # In turn, so that what else the machine does meets both.
+            theirs.encode(what), ours.encode(what)  # warm-up
+            # In turn, so that other load on the machine affects both.
             rounds = [(theirs.encode(what), ours.encode(what)) for _ in range(arguments.rounds)]
             ratio = median(a / b for a, b in rounds)
             speeds[what] = [f"{n / median(seconds):.1f}" for seconds in zip(*rounds)] + [f"{ratio:.2f}"]
@@ -169,10 +169,10 @@ def compare(name, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/examples/encode")
-    parser.add_argument("--only", action="append", choices=ARCHITECTURES, help="an architecture; repeat it for more")
+    parser.add_argument("--only", action="append", choices=ARCHITECTURES, help="architecture to run; can be repeated")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--images", type=int, default=16, help="in a batch; a quarter of them for ViT-L")
-    parser.add_argument("--texts", type=int, default=64, help="in a batch")
+    parser.add_argument("--images", type=int, default=16, help="images per batch; a quarter for ViT-L")
+    parser.add_argument("--texts", type=int, default=64, help="texts per batch")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

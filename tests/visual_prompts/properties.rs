@@ -439,8 +439,8 @@ fn a_backbone_without_the_sites_is_refused_before_training() {
     let error = Learner::<L2p>::check(&Default::default(), &toy).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "backbone `toy` lacks the output `tokens`, by which this strategy puts prompts into an image encoder; name one \
-         that has them with `backbone:`, such as `vit` or `clip`"
+        "backbone `toy` lacks the output `tokens`, which this strategy needs to prompt an image encoder; set `backbone:` \
+         to one that has them, such as `vit` or `clip`"
     );
     let mut blind = toy.clone();
     blind.backbones[0].sites.clear();
@@ -448,8 +448,8 @@ fn a_backbone_without_the_sites_is_refused_before_training() {
     let error = Learner::<L2p>::check(&Default::default(), &blind).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "backbone `toy` lacks the site `visual.prompt`, the output `class_token`, the output `tokens`, by which this \
-         strategy puts prompts into an image encoder; name one that has them with `backbone:`, such as `vit` or `clip`"
+        "backbone `toy` lacks the site `visual.prompt`, the output `class_token`, the output `tokens`, which this \
+         strategy needs to prompt an image encoder; set `backbone:` to one that has them, such as `vit` or `clip`"
     );
     for error in [
         Learner::<DualPrompt>::check(&Default::default(), &toy).unwrap_err(),
@@ -457,8 +457,8 @@ fn a_backbone_without_the_sites_is_refused_before_training() {
     ] {
         assert_eq!(
             error.to_string(),
-            "backbone `toy` lacks the sites `visual.kv.…`, by which this strategy puts prompts into the layers of an image \
-             encoder; name one that has them with `backbone:`, such as `vit` or `clip`"
+            "backbone `toy` lacks the sites `visual.kv.…`, which this strategy needs to prompt the layers of an image \
+             encoder; set `backbone:` to one that has them, such as `vit` or `clip`"
         );
     }
     let recorder = outline(&recorder());

@@ -1,10 +1,12 @@
-//! What fitting the autoencoders of a task costs: 20 classes of 60 samples, all at once against one by one.
+//! The cost of fitting a task's autoencoders: 20 classes of 60 samples, all at once compared with
+//! one by one.
 //!
-//! Two sizes, on one thread: what suits the small CLIP that ships, and the defaults at ViT-B/32's embeddings. Both ways take
-//! the same steps and end with the same generators; goal: all at once is never slower.
+//! Two sizes, on one thread: one for the small CLIP in this repository, and the defaults with
+//! ViT-B/32's embeddings. Both ways take the same steps and give the same generators. Goal: all at
+//! once is never slower.
 //!
-//! The last number printed for a size is the ratio, of the best of several turns each, taken alternately so that a busy
-//! machine slows both.
+//! The last line printed for a size has the ratio of the best times of several runs, which
+//! alternate so that a busy machine slows both.
 
 use clbench_cgil::generator::vae::{Autoencoders, Posterior, Vae};
 use clbench_cgil::generator::{ClassFeatures, Fitting, Generator};
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 const CLASSES: u32 = 20;
 const SAMPLES: i64 = 60;
 
-/// A size of embeddings and autoencoders, and for how many epochs.
+/// The size of embeddings and autoencoders, and the number of epochs.
 struct Size {
     name: &'static str,
     width: i64,
@@ -47,13 +49,13 @@ fn classes(width: i64) -> Vec<ClassFeatures> {
         let features = generator.normal_tensor(&[SAMPLES, width], 1.0, Device::Cpu);
         ClassFeatures {
             class,
-            features: features.expect("they are made"),
+            features: features.expect("random features"),
         }
     };
     (0..CLASSES).map(make).collect()
 }
 
-/// Fits the classes, so many at a time.
+/// Fits the classes, `at_a_time` of them at once.
 fn fit(autoencoders: &Autoencoders, classes: &[ClassFeatures], at_a_time: usize) {
     let host = Host::silent();
     let fitting = Fitting {
@@ -64,14 +66,12 @@ fn fit(autoencoders: &Autoencoders, classes: &[ClassFeatures], at_a_time: usize)
         host: &host,
     };
     for classes in classes.chunks(at_a_time) {
-        autoencoders
-            .fit(classes, &fitting)
-            .expect("they are fitted");
+        autoencoders.fit(classes, &fitting).expect("a fit");
     }
 }
 
 fn fits(c: &mut Criterion) {
-    clbench_torch::bridge::threads::set(1).expect("so many can be set");
+    clbench_torch::bridge::threads::set(1).expect("one thread");
     for Size { name, width, vae } in sizes() {
         let autoencoders = Autoencoders::new(vae, Posterior::StandardDeviation);
         let classes = classes(width);
@@ -95,7 +95,7 @@ fn fits(c: &mut Criterion) {
         }
         let [together, one_by_one] = best.map(|time| time.as_secs_f64());
         println!(
-            "fit/{name}: {together:.3} s together, {one_by_one:.3} s one by one, a ratio of {:.2}\n",
+            "fit/{name}: {together:.3} s together, {one_by_one:.3} s one by one, ratio {:.2}\n",
             one_by_one / together
         );
     }

@@ -1,10 +1,13 @@
-//! The strategy `cgil`: continual generative training for incremental prompt-learning (Frascaroli et al., arXiv 2407.15793).
+//! The strategy `cgil`: Continual Generative training for Incremental prompt-Learning (Frascaroli
+//! et al., arXiv 2407.15793).
 //!
-//! When a task arrives, a generator is fitted to the image embeddings of each of its classes. Then the prompts of all classes
-//! seen are trained on embeddings that the generators draw, fresh ones in every epoch, as if all tasks were there at once;
-//! no real embedding takes part. Classes that are yet to come are scored as zero-shot CLIP scores them.
+//! For each task, a generator is fitted to the image embeddings of each of its classes. Then the
+//! prompts of all classes seen are trained on embeddings sampled from the generators, new ones in
+//! every epoch, as in joint training; real embeddings are not used. Unseen classes are scored as by
+//! zero-shot CLIP.
 //!
-//! It keeps the generators and the prompts. Random numbers depend on the seed, the task and the class.
+//! The state is the generators and the prompts. Random numbers depend on the seed, the task and the
+//! class.
 
 use crate::classifier::{Classifier, Unseen};
 use crate::generator::{ClassFeatures, Fitted, Fitting, Generator};
@@ -125,7 +128,7 @@ impl Cgil {
     }
 }
 
-/// A task's embeddings, class by class in the order of their ids.
+/// A task's embeddings by class, in the order of class ids.
 fn features_by_class(task: &Task<'_>, device: Device) -> Result<Vec<ClassFeatures>> {
     let mut classes: Vec<_> = task.classes().iter().collect();
     classes.sort_by_key(|class| class.id);
@@ -138,18 +141,18 @@ fn features_by_class(task: &Task<'_>, device: Device) -> Result<Vec<ClassFeature
                 .collect();
             if rows.is_empty() {
                 return Err(Error::data(format!(
-                    "class `{}` has no training sample, so no generator can be fitted to it",
+                    "class `{}` has no training samples to fit a generator to",
                     class.name
                 )));
             }
-            let doing = "taking the embeddings over";
+            let doing = "copying the embeddings";
             let features = bridge::copy_in(task.features(0, &rows)?.view())?
                 .f_to_device(device)
                 .and_then(|features| features.f_to_kind(Kind::Float))
                 .during(doing)?;
             if !all_finite(&features).during(doing)? {
                 return Err(Error::data(format!(
-                    "the embeddings of class `{}` are not all finite numbers",
+                    "the embeddings of class `{}` contain NaN or infinite values",
                     class.name
                 )));
             }
@@ -161,14 +164,14 @@ fn features_by_class(task: &Task<'_>, device: Device) -> Result<Vec<ClassFeature
         .collect()
 }
 
-/// What was drawn of the classes, `[classes, count, width]`, in random order.
+/// The samples drawn for the classes, `[classes, count, width]`, in random order.
 fn shuffled(
     drawn: &Tensor,
     order: &mut Noise,
 ) -> std::result::Result<TrainingSamples, clbench_torch::tch::TchError> {
     let (classes, count, width) = drawn.size3()?;
     let order = order.permutation(classes * count)?.f_squeeze_dim(0)?;
-    // Drawn number r is of class r / count.
+    // Row r belongs to class r / count.
     let targets = order.f_div_scalar_mode(count, "floor")?;
     let drawn = drawn.f_reshape([classes * count, width])?;
     Ok(TrainingSamples {

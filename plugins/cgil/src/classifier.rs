@@ -1,7 +1,8 @@
-//! The classifier that class prompts make: what both strategies here share, apart from what they learn from.
+//! The classifier on class prompts, shared by both strategies; they differ in what they train it
+//! on.
 //!
-//! A class that was seen is scored with the key of its prompt, any other with its zero-shot text feature; see
-//! [`Unseen`]. The names of the classes seen and the prompts are all that it remembers.
+//! A seen class is scored with the text key of its prompt, an unseen one with its zero-shot text
+//! feature; see [`Unseen`]. Its state is the names of the classes seen and the prompts.
 
 use crate::keys;
 use crate::parameters::{Context, Precision, Prompting, Training, Trains};
@@ -23,17 +24,18 @@ use harness_abi::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How class names become texts, and how classes not yet seen are scored.
+/// How class names become texts, and how unseen classes are scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unseen {
-    /// Underscores of a name become spaces; zero-shot text features have unit length, as keys have.
+    /// Underscores in names become spaces; zero-shot text features have unit length, like text
+    /// keys.
     Unit,
-    /// Names stay as they are; zero-shot text features are as long as the backbone gives them, so that an unseen class's
-    /// logits are multiplied by that length. This is what the reference code does.
+    /// Names are used as they are; zero-shot text features are not normalised, so an unseen class's
+    /// logits are multiplied by their norm. The reference code does this.
     Raw,
 }
 
-/// Class prompts, and the classes that they are of.
+/// Class prompts and their classes.
 #[derive(Debug)]
 pub struct Classifier {
     prompting: Prompting,
@@ -47,13 +49,14 @@ pub struct Classifier {
     /// The classes seen, by id.
     names: Vec<String>,
     prompts: ClassPrompts,
-    /// The zero-shot text features of the classes seen, not normalised, `[classes seen, embedding width]`.
+    /// The zero-shot text features of the classes seen, not normalised,
+    /// `[classes seen, embedding width]`.
     zero_shot: Option<Tensor>,
-    /// What classes are scored with, the prompts being as they are.
+    /// The text features that classes are scored with, for the current prompts.
     features: TextFeatures,
 }
 
-/// The state's JSON.
+/// The JSON part of the state.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Memory {
@@ -61,12 +64,12 @@ struct Memory {
 }
 
 impl Classifier {
-    /// Checks that there is a device and a backbone with all that class prompts need. Gives how many numbers of the prompts
-    /// are trained.
+    /// Checks the device, and that the backbone supports class prompts. Returns the number of
+    /// trainable parameters.
     ///
     /// # Errors
     ///
-    /// [`Error::unsupported`] or [`Error::parameter`] for what is not there.
+    /// [`Error::unsupported`] or [`Error::parameter`] for whatever is missing.
     pub fn check(prompting: &Prompting, outline: &Outline) -> Result<u64> {
         device::named(&outline.device)?;
         let info = outline.backbone()?;
@@ -75,7 +78,7 @@ impl Classifier {
         Ok(widths.trained(prompting, outline.classes))
     }
 
-    /// The classifier before its first class.
+    /// Creates the classifier, without classes.
     ///
     /// # Errors
     ///
@@ -111,7 +114,7 @@ impl Classifier {
         self.seed
     }
 
-    /// Where it computes.
+    /// The device it computes on.
     pub fn device(&self) -> Device {
         self.device
     }
@@ -121,23 +124,23 @@ impl Classifier {
         &self.host
     }
 
-    /// How many classes were seen.
+    /// The number of classes seen.
     pub fn classes(&self) -> u32 {
         self.names.len() as u32
     }
 
-    /// Takes a task's classes in: they are seen from now on.
+    /// Adds a task's classes to those seen.
     ///
     /// # Errors
     ///
-    /// If their ids do not go on from those seen, or the backbone reports something.
+    /// If their ids do not continue those seen, or the backbone reports an error.
     pub fn arrive(&mut self, classes: &[Class]) -> Result<()> {
         let mut classes: Vec<&Class> = classes.iter().collect();
         classes.sort_by_key(|class| class.id);
         for class in classes {
             if class.id != self.classes() {
                 return Err(Error::failed(format!(
-                    "class {} arrives, but {} classes were seen; their ids should be in the order of arrival",
+                    "class {} arrived after {} classes; class ids must follow the order of arrival",
                     class.id,
                     self.classes()
                 )));
@@ -149,11 +152,12 @@ impl Classifier {
         self.know()
     }
 
-    /// Trains the prompts of the classes seen; `first` is the first class of the task. See [`tuning::train`].
+    /// Trains the prompts of the classes seen; `first` is the first class of the task. See
+    /// [`tuning::train`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`tuning::train`].
     pub fn tune(
         &mut self,
         first: u32,
@@ -179,11 +183,11 @@ impl Classifier {
         Ok(learned)
     }
 
-    /// The logits of a batch for its classes.
+    /// The logits of a batch for its candidate classes.
     ///
     /// # Errors
     ///
-    /// What the backbone or libtorch reports.
+    /// Propagates errors from the backbone and from libtorch.
     pub fn predict(&mut self, batch: &Batch<'_>) -> Result<harness_abi::Tensor> {
         let _mode = GradientMode::off();
         let images = unit_features(&batch.features(0)?, self.device)?;
@@ -198,11 +202,11 @@ impl Classifier {
         bridge::copy_out(&logits)
     }
 
-    /// Copies names and prompts into a state.
+    /// Copies the class names and the prompts into a state.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn put(&self, written: &mut State) -> Result<()> {
         written.json = json!(Memory {
             seen: self.names.clone()
@@ -210,11 +214,11 @@ impl Classifier {
         self.prompts.put(written)
     }
 
-    /// Takes names and prompts out of a state.
+    /// Restores the class names and the prompts from a state.
     ///
     /// # Errors
     ///
-    /// If it is not one of this classifier's.
+    /// If the state does not belong to this classifier.
     pub fn take(&mut self, written: &mut State) -> Result<()> {
         self.names = written.read::<Memory>()?.seen;
         self.prompts
@@ -223,8 +227,8 @@ impl Classifier {
         self.know()
     }
 
-    /// Reads the zero-shot text features of the classes seen: always all of them in one call, so that they are the same
-    /// bits whether the classes arrived one after another or were restored.
+    /// Encodes the zero-shot text features of the classes seen: always all in one call, so that
+    /// they have the same bits whether the classes arrived one by one or were restored.
     fn know(&mut self) -> Result<()> {
         self.features.clear();
         self.zero_shot = match &self.names[..] {
@@ -240,14 +244,14 @@ impl Classifier {
     fn seen_features(&self) -> Result<&Tensor> {
         self.zero_shot
             .as_ref()
-            .ok_or_else(|| Error::failed("no class was seen yet"))
+            .ok_or_else(|| Error::failed("no class has been learned yet"))
     }
 
     fn written_names(&self) -> Vec<String> {
         self.names.iter().map(|name| self.written(name)).collect()
     }
 
-    /// A class name as it stands in a text.
+    /// A class name as used in a text.
     fn written(&self, name: &str) -> String {
         match self.unseen {
             Unseen::Unit => readable(name),
@@ -259,16 +263,18 @@ impl Classifier {
         self.prompting.template.replace("{}", &self.written(name))
     }
 
-    /// What classes are scored with where images do not matter, `[classes, embedding width]`.
+    /// The text features of classes, `[classes, embedding width]`, if they do not depend on the
+    /// image.
     fn keys(&mut self, classes: &[Class]) -> Result<Tensor> {
-        // Taken out, since what is missing is made with `self`.
+        // Taken out of `self`, because computing the missing ones needs `self`.
         let mut features = std::mem::take(&mut self.features);
         let found = features.of(classes, |missing| self.missing_keys(missing));
         self.features = features;
         found
     }
 
-    /// Of classes seen the keys of their prompts, of others their zero-shot text features, in the order of the classes.
+    /// The text keys of seen classes and the zero-shot text features of unseen ones, in the order
+    /// of `classes`.
     fn missing_keys(&self, classes: &[&Class]) -> Result<Tensor> {
         let is_seen = |class: &Class| class.id < self.classes();
         let mut parts = Vec::new();
@@ -280,7 +286,7 @@ impl Classifier {
                 backbone, prompts, &names, zero_shot, options,
             )?);
         }
-        // Keys of all classes seen come first, where there are any.
+        // If there are keys, those of all seen classes come first.
         let mut next: i64 = parts.iter().map(|keys| keys.size()[0]).sum();
         let mut texts = Vec::new();
         let mut rows: Vec<i64> = Vec::new();
@@ -298,10 +304,10 @@ impl Classifier {
         }
         Tensor::f_cat(&parts, 0)
             .and_then(|all| all.f_index_select(0, &self.numbers(&rows)?))
-            .during("what the classes are scored with")
+            .during("collecting the classes' text features")
     }
 
-    /// Numbers on the device.
+    /// Copies numbers to the device.
     fn numbers(&self, numbers: &[i64]) -> Result<Tensor, TchError> {
         Tensor::f_from_slice(numbers)?.f_to_device(self.device)
     }
@@ -314,12 +320,14 @@ impl Classifier {
     fn unseen_features(&self, texts: &[String]) -> Result<Tensor> {
         let features = self.zero_shot_features(texts)?;
         match self.unseen {
-            Unseen::Unit => unit_rows(&features).during("text features of unseen classes"),
+            Unseen::Unit => {
+                unit_rows(&features).during("normalising the text features of unseen classes")
+            }
             Unseen::Raw => Ok(features),
         }
     }
 
-    /// Logits where every image has keys of its own for the classes seen; `[images, classes]`.
+    /// Logits `[images, classes]` if every image has its own text keys for the seen classes.
     fn logits_of_images(&mut self, images: &Tensor, classes: &[Class]) -> Result<Tensor> {
         let doing = "scoring a batch";
         let (seen, unseen): (Vec<&Class>, Vec<&Class>) =
@@ -327,7 +335,7 @@ impl Classifier {
         let mut parts = Vec::new();
         if !seen.is_empty() {
             let names: Vec<String> = seen.iter().map(|class| self.written(&class.name)).collect();
-            // Part by part: the keys of all images at once would fill the memory.
+            // In chunks: the keys of all images at once would not fit in memory.
             for (start, length) in keys::chunks(images.size()[0], names.len() as i64) {
                 let part = images.f_narrow(0, start, length).during(doing)?;
                 let (backbone, prompts) = (&self.backbone, &self.prompts);
@@ -343,7 +351,7 @@ impl Classifier {
             let logits = clbench_torch::prompting::cosine::logits(images, &texts, self.scale);
             parts.push(logits.during(doing)?);
         }
-        // Where each class's column is: seen ones first, then the others.
+        // The column of each class: first the seen ones, then the unseen ones.
         let (mut at_seen, mut at_unseen) = (0..seen.len() as i64, seen.len() as i64..);
         let columns: Vec<i64> = classes
             .iter()

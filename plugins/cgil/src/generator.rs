@@ -1,11 +1,13 @@
-//! Generators of embeddings: what is fitted to a class once, when its images are there, and drawn from ever after.
+//! Generators of embeddings: fitted to a class once, when its images are available, and sampled
+//! from afterwards.
 //!
-//! A [`Generator`] is a kind of generator and its settings. What it learns of classes is not kept in it but given out, as
-//! [`Fitted`]: named tensors, the classes stacked along their first dimension. So all classes of a task are fitted at once, in
-//! batched products, all classes seen are drawn from at once, and a strategy's state is those tensors and nothing else.
+//! A [`Generator`] is a kind of generator with its settings. It does not store what it learns about
+//! classes but returns it as [`Fitted`]: named tensors with the classes stacked along their first
+//! dimension. So all classes of a task are fitted at once with batched matrix products, all classes
+//! seen are sampled at once, and a strategy's state consists of just those tensors.
 //!
-//! Random numbers come from [`Noise`] with one stream for each class, so that what a class's generator becomes does not
-//! depend on which classes it is fitted beside.
+//! Random numbers come from [`Noise`] with one stream per class, so a class's generator does not
+//! depend on the classes fitted with it.
 
 pub mod diffusion;
 pub mod gaussian;
@@ -26,30 +28,31 @@ use harness_abi::{Error, Host, Result, State};
 /// The embeddings of one class.
 #[derive(Debug)]
 pub struct ClassFeatures {
-    /// The class's number, which names its stream of random numbers.
+    /// The class id, which also names its stream of random numbers.
     pub class: u32,
-    /// Embeddings as the backbone gives them, of any length, f32 `[samples, width]`, at least one sample.
+    /// Embeddings from the backbone, not normalised, f32 `[samples, width]`, at least one sample.
     pub features: Tensor,
 }
 
-/// What a fit needs to know besides the features.
+/// The inputs of a fit besides the features.
 #[derive(Debug)]
 pub struct Fitting<'a> {
     /// The cell's seed.
     pub seed: u64,
     /// The task that the classes belong to, counted from 1.
     pub task: u32,
-    /// Where the features are, and everything is computed.
+    /// The device of the features, on which everything is computed.
     pub device: Device,
-    /// The type in which matrix products are computed: `Kind::Float` or `Kind::BFloat16`. Parameters stay f32.
+    /// The type of matrix products: `Kind::Float` or `Kind::BFloat16`. Parameters stay f32.
     pub kind: Kind,
-    /// Told of progress; asked whether to stop.
+    /// Gets progress reports; decides whether to cancel.
     pub host: &'a Host,
 }
 
 /// A kind of generator.
 pub trait Generator: std::fmt::Debug {
-    /// How many numbers an optimiser moves for each class, whose embeddings have that width; 0 for a closed form.
+    /// The number of parameters trained per class with embeddings of this width; 0 for a closed
+    /// form.
     fn trained_parameters(&self, _width: u64) -> u64 {
         0
     }
@@ -58,47 +61,48 @@ pub trait Generator: std::fmt::Debug {
     ///
     /// # Errors
     ///
-    /// What libtorch reports, a loss that is no number, or [`Error::cancelled`].
+    /// Errors from libtorch, a loss that is not finite, or [`Error::cancelled`].
     fn fit(&self, classes: &[ClassFeatures], fitting: &Fitting<'_>) -> Result<Fit>;
 
-    /// Draws `count` embeddings of each class, f32 `[classes, count, width]`, on the device of `fitted`. The noise has one
-    /// stream for each class, in order.
+    /// Draws `count` embeddings of each class, f32 `[classes, count, width]`, on the device of
+    /// `fitted`. `noise` has one stream per class, in order.
     ///
     /// # Errors
     ///
-    /// What libtorch reports, or that `fitted` is of another kind of generator.
+    /// Errors from libtorch, or if `fitted` comes from another kind of generator.
     fn draw(&self, fitted: &Fitted, count: i64, noise: &mut Noise) -> Result<Tensor>;
 }
 
-/// What came of a fit.
+/// The result of a fit.
 #[derive(Debug)]
 pub struct Fit {
-    /// What is drawn from.
+    /// The fitted generators.
     pub fitted: Fitted,
-    /// Steps of optimisers, summed over classes; 0 for a closed form. (A step for each class that takes part in it.)
+    /// Optimiser steps, summed over classes; 0 for a closed form. A batched step counts once for
+    /// each class that takes part.
     pub optimiser_steps: u64,
 }
 
-/// The fitted generators of some classes, of one kind: named tensors, `[classes, …]` each.
+/// The fitted generators of some classes, all of one kind: named tensors, `[classes, …]` each.
 #[derive(Debug, Default)]
 pub struct Fitted {
     tensors: Vec<(String, Tensor)>,
 }
 
-/// The beginning of their names in a state.
+/// The prefix of the tensors' names in a state.
 const PREFIX: &str = "generator.";
 
 impl Fitted {
-    /// Of those tensors, `[classes, …]` each.
+    /// Wraps tensors, `[classes, …]` each.
     pub fn new(tensors: Vec<(String, Tensor)>) -> Fitted {
         Fitted { tensors }
     }
 
-    /// The tensor of that name.
+    /// The tensor called `name`.
     ///
     /// # Errors
     ///
-    /// If there is none: these generators are of another kind.
+    /// If there is none, because the generators are of another kind.
     pub fn tensor(&self, name: &str) -> Result<&Tensor> {
         self.tensors
             .iter()
@@ -110,7 +114,7 @@ impl Fitted {
             })
     }
 
-    /// Adds the generators of further classes behind these.
+    /// Appends the generators of further classes.
     ///
     /// # Errors
     ///
@@ -130,11 +134,11 @@ impl Fitted {
         Ok(())
     }
 
-    /// Copies them into a state.
+    /// Copies the generators into a state.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn put(&self, state: &mut State) -> Result<()> {
         for (name, tensor) in &self.tensors {
             clbench_torch::bridge::state::put(state, &format!("{PREFIX}{name}"), tensor)?;
@@ -142,11 +146,11 @@ impl Fitted {
         Ok(())
     }
 
-    /// Takes all generators out of a state, bit for bit.
+    /// Restores all generators from a state, bit for bit.
     ///
     /// # Errors
     ///
-    /// If a tensor there is not of so many classes, or libtorch reports something.
+    /// If a tensor does not have `classes` rows, or libtorch reports an error.
     pub fn take(state: &mut State, classes: i64, device: Device) -> Result<Fitted> {
         let names: Vec<String> = state
             .tensors
@@ -161,7 +165,7 @@ impl Fitted {
                 .during(&whole)?;
             if tensor.size().first() != Some(&classes) {
                 return Err(Error::failed(format!(
-                    "the state's tensor `{whole}` should be of {classes} classes, and has shape {:?}",
+                    "the state's tensor `{whole}` has shape {:?}, expected {classes} classes",
                     tensor.size()
                 )));
             }

@@ -1,4 +1,5 @@
-//! Text keys: what images are compared with, the unit-length text features of class prompts. No gradient.
+//! Text keys: the unit-length text features of class prompts, with which images are compared. No
+//! gradient.
 
 use crate::prompts::ClassPrompts;
 use clbench_torch::During;
@@ -9,10 +10,10 @@ use clbench_torch::tch::{TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use harness_abi::{BackboneHandle, Place, Result};
 
-/// How many rows of text are encoded at once where every image has rows of its own: bounds the memory.
+/// How many rows of text to encode at once if every image has its own rows; limits memory use.
 pub(crate) const ROWS_AT_ONCE: i64 = 1024;
 
-/// Rows of text in which a context stands before a class name.
+/// Rows of text with a context in front of the class name.
 pub(crate) fn rows(
     backbone: &BackboneHandle,
     names: &[String],
@@ -22,12 +23,12 @@ pub(crate) fn rows(
     PromptedTexts::new(backbone, names.to_vec(), row_text, Place::Front, options)
 }
 
-/// The keys of classes, `[classes, embedding width]`: of these names, with these zero-shot text features, which make no
-/// image-conditioned prompts.
+/// The text keys of the classes called `names`, `[classes, embedding width]`, given their zero-shot
+/// text features; not for image-conditioned prompts.
 ///
 /// # Errors
 ///
-/// What the backbone reports, such as a name that is too long beside the context.
+/// Propagates errors from the backbone, such as a name that does not fit beside the context.
 pub fn text_keys(
     backbone: &BackboneHandle,
     prompts: &ClassPrompts,
@@ -36,19 +37,22 @@ pub fn text_keys(
     options: &[u8],
 ) -> Result<Tensor> {
     let _mode = GradientMode::off();
-    let contexts = prompts.contexts(zero_shot).during("contexts of classes")?;
+    let contexts = prompts
+        .contexts(zero_shot)
+        .during("computing the contexts of classes")?;
     let mut keys = Vec::new();
     for (at, names) in names.chunks(TEXTS_AT_ONCE).enumerate() {
         let classes = names.len() as i64;
         let contexts = contexts.f_narrow(0, (at * TEXTS_AT_ONCE) as i64, classes);
-        let contexts = contexts.during("contexts of classes")?;
+        let contexts = contexts.during("computing the contexts of classes")?;
         let texts = rows(backbone, names, (0..classes).collect(), options)?;
-        keys.push(unit_rows(&texts.embeddings(&contexts)?).during("text keys")?);
+        keys.push(unit_rows(&texts.embeddings(&contexts)?).during("computing text keys")?);
     }
-    Tensor::f_cat(&keys, 0).during("text keys")
+    Tensor::f_cat(&keys, 0).during("computing text keys")
 }
 
-/// The keys of classes for each image, `[images, classes, embedding width]`, by image-conditioned prompts.
+/// The text keys of classes for each image, `[images, classes, embedding width]`, from
+/// image-conditioned prompts.
 ///
 /// # Errors
 ///
@@ -67,17 +71,18 @@ pub fn image_keys(
     for (start, length) in chunks(count, classes) {
         let tokens = tokens
             .f_narrow(0, start, length)
-            .during("tokens of images")?;
+            .during("computing the images' tokens")?;
         let texts = rows(backbone, names, row_text(length, 0..classes), options)?;
-        let contexts = for_each_class(&tokens, classes).during("tokens of images")?;
+        let contexts = for_each_class(&tokens, classes).during("computing the images' tokens")?;
         let embeddings = texts.embeddings(&contexts)?;
         let unit = unit_rows(&embeddings).and_then(|keys| keys.f_reshape([length, classes, -1]));
-        keys.push(unit.during("text keys")?);
+        keys.push(unit.during("computing text keys")?);
     }
-    Tensor::f_cat(&keys, 0).during("text keys")
+    Tensor::f_cat(&keys, 0).during("computing text keys")
 }
 
-/// Images in parts, of each of which the rows for so many classes are encoded at once: where it starts, and how many.
+/// Splits images into chunks whose rows, one per class and image, are encoded at once: start and
+/// length of each.
 pub(crate) fn chunks(images: i64, classes: i64) -> Vec<(i64, i64)> {
     let length = (ROWS_AT_ONCE / classes.max(1)).max(1);
     (0..images)
@@ -86,12 +91,13 @@ pub(crate) fn chunks(images: i64, classes: i64) -> Vec<(i64, i64)> {
         .collect()
 }
 
-/// The texts of rows: those classes, for each image.
+/// The text of each row: all classes, for each image.
 pub(crate) fn row_text(images: i64, classes: std::ops::Range<i64>) -> Vec<i64> {
     (0..images).flat_map(|_| classes.clone()).collect()
 }
 
-/// Each image's context for each class: `[images, n, width]` to `[images · classes, n, width]`.
+/// Repeats each image's context for each class: `[images, n, width]` to
+/// `[images · classes, n, width]`.
 pub(crate) fn for_each_class(contexts: &Tensor, classes: i64) -> Result<Tensor, TchError> {
     let (images, n, width) = contexts.size3()?;
     contexts

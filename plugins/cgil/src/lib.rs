@@ -1,16 +1,19 @@
-//! Strategies that train the prompts of classes on CLIP's text encoder: CGIL (Frascaroli et al., *CLIP with Generative Latent
-//! Replay: a Strong Baseline for Incremental Learning*, arXiv 2407.15793), and the same prompts trained on real embeddings.
+//! Strategies that train class prompts for CLIP's text encoder: CGIL (Frascaroli et al., *CLIP with
+//! Generative Latent Replay: a Strong Baseline for Incremental Learning*, arXiv 2407.15793), and
+//! prompt tuning, which trains the same prompts on real embeddings.
 //!
-//! The path of CGIL's data, one task at a time:
+//! CGIL's data path, for each task:
 //!
-//! 1. [`Cgil`] takes the task's embeddings, class by class.
-//! 2. A [`generator`] is fitted to each class, all of them at once, and kept.
-//! 3. Every epoch, embeddings of all classes seen are drawn from what is kept.
-//! 4. [`tuning`] trains [`prompts`] on them: contexts go in front of the class names, and the backbone's text encoder gives the
-//!    keys that embeddings are compared with, and the way back.
-//! 5. The [`classifier`] scores images: with those keys where a class was seen, with zero-shot text features elsewhere.
+//! 1. [`Cgil`] splits the task's embeddings by class.
+//! 2. A [`generator`] is fitted to each class, all classes at once, and kept.
+//! 3. In every epoch, embeddings of all classes seen are drawn from the generators.
+//! 4. [`tuning`] trains [`prompts`] on them: contexts go in front of the class names, and the
+//!    backbone's text encoder computes the text keys that embeddings are compared with, and their
+//!    gradients.
+//! 5. The [`classifier`] scores images: with the text keys of seen classes and the zero-shot text
+//!    features of unseen ones.
 //!
-//! [`PromptTuning`] has steps 4 and 5 alone. What a scenario can set stands in [`parameters`].
+//! [`PromptTuning`] has only steps 4 and 5. [`parameters`] holds the settings of a scenario.
 
 mod cgil;
 pub mod classifier;
@@ -29,8 +32,8 @@ harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {},
     strategies: {
-        "cgil": Cgil => "generative replay of embeddings: a generator for each class, class prompts trained on what they draw",
-        "prompt-tuning": PromptTuning => "CGIL's class prompts trained on real embeddings; its upper bound where all tasks are there at once",
+        "cgil": Cgil => "generative latent replay: one generator per class, class prompts trained on sampled embeddings",
+        "prompt-tuning": PromptTuning => "CGIL's class prompts trained on real embeddings; in the joint regime CGIL's upper bound",
     },
     metrics: {},
 }

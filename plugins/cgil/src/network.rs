@@ -1,8 +1,9 @@
 //! The network that generates a token of a prompt from a feature.
 //!
-//! Four linear layers; between them an affine map and SELU (Klambauer et al., arXiv 1706.02515). The affine map is what is left
-//! of a batch normalisation that always evaluates, with a running mean of 0 and a running variance of 1 that nothing moves:
-//! x / √(1 + 1e-5) · gain + bias, gain and bias being trained. So no row depends on another.
+//! Four linear layers, with an affine map and SELU (Klambauer et al., arXiv 1706.02515) between
+//! them. The affine map is a batch normalisation in evaluation mode whose running mean stays 0 and
+//! running variance stays 1: x / √(1 + 1e-5) · gain + bias, with trained gain and bias. So rows do
+//! not depend on each other.
 
 use clbench_torch::tch::{Device, TchError, Tensor};
 use clbench_torch::{During, Generator};
@@ -10,23 +11,24 @@ use harness_abi::Result;
 
 /// ε of the batch normalisation.
 const EPS: f64 = 1e-5;
-/// Linear and affine layers in the order of the reference implementation's names, which are these numbers.
+/// The linear and affine layers, numbered as in the reference implementation.
 const LINEAR: [usize; 4] = [0, 3, 6, 9];
 const AFFINE: [usize; 3] = [1, 4, 7];
 
-/// The network, by the names of its tensors: `0.weight`, `0.bias`, `1.weight`, … `9.bias`.
+/// The network: its tensors by name, `0.weight`, `0.bias`, `1.weight`, … `9.bias`.
 #[derive(Debug)]
 pub struct TokenNetwork {
     tensors: Vec<(String, Tensor)>,
 }
 
 impl TokenNetwork {
-    /// A network from features of `from` numbers to tokens of `to`, as PyTorch begins: weights and biases of a linear layer
-    /// uniform within ±1/√inputs, gains 1, their biases 0.
+    /// Creates a network from features of width `from` to tokens of width `to`, with PyTorch's
+    /// default initialisation: weights and biases of a linear layer uniform in ±1/√inputs, gains 1,
+    /// their biases 0.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn new(from: i64, to: i64, generator: &mut Generator, device: Device) -> Result<Self> {
         let mut tensors = Vec::new();
         let widths = [from, from, from, to, to];
@@ -48,22 +50,22 @@ impl TokenNetwork {
         Ok(TokenNetwork { tensors })
     }
 
-    /// How many numbers the network of those widths has.
+    /// The number of parameters of a network of these widths.
     pub fn parameters(from: u64, to: u64) -> u64 {
         let linear = |inputs: u64, outputs: u64| (inputs + 1) * outputs;
         2 * linear(from, from) + linear(from, to) + linear(to, to) + 2 * (2 * from + to)
     }
 
-    /// Its tensors.
+    /// The tensors, by name.
     pub fn tensors(&self) -> &[(String, Tensor)] {
         &self.tensors
     }
 
-    /// A network of other tensors, made of these one by one.
+    /// Creates a network by applying `make` to each tensor.
     ///
     /// # Errors
     ///
-    /// What `make` reports.
+    /// Propagates errors from `make`.
     pub fn map(&self, mut make: impl FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
         let tensors = self.tensors.iter().map(|(name, tensor)| {
             let made = make(name, tensor)?;
@@ -74,11 +76,11 @@ impl TokenNetwork {
         })
     }
 
-    /// The tokens of features, `[rows, from]` to `[rows, to]`.
+    /// Computes the tokens of features, `[rows, from]` to `[rows, to]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn forward(&self, features: &Tensor) -> Result<Tensor, TchError> {
         let mut x = features.shallow_clone();
         for (at, layer) in LINEAR.into_iter().enumerate() {
@@ -102,7 +104,7 @@ impl TokenNetwork {
     fn tensor(&self, layer: usize, name: &str) -> &Tensor {
         let name = format!("{layer}.{name}");
         let found = self.tensors.iter().find(|(have, _)| *have == name);
-        &found.expect("every layer is made in `new`").1
+        &found.expect("`new` creates every layer").1
     }
 }
 
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_has_as_many_parameters_as_declared_and_no_row_depends_on_another() {
+    fn the_number_of_parameters_is_as_declared_and_rows_are_independent() {
         let mut generator = Generator::new(3, "network", 0);
         let network = TokenNetwork::new(6, 4, &mut generator, Device::Cpu).unwrap();
         let count: usize = network.tensors().iter().map(|(_, t)| t.numel()).sum();

@@ -1,8 +1,9 @@
 //! The strategy `prompt-tuning`: CGIL's class prompts, trained on real embeddings.
 //!
-//! In the joint regime, with the embeddings of all tasks at once, it is CGIL's upper bound: the same prompts, trained with the
-//! same loss, and nothing to generate. Task after task it shows what replay is for: the prompts of all classes seen are
-//! trained on the current task's embeddings alone. It keeps nothing of past data.
+//! In the joint regime, with the embeddings of all tasks at once, it is CGIL's upper bound: the
+//! same prompts, trained with the same loss, without generators. In sequence it shows what replay
+//! contributes: the prompts of all classes seen are trained on the current task's embeddings only.
+//! It keeps no past data.
 
 use crate::classifier::{Classifier, Unseen};
 use crate::parameters::PromptTuningParameters;
@@ -72,7 +73,7 @@ impl PromptTuning {
             features: unit_features(&task.features(0, &task.rows())?, device)?,
             targets: Tensor::f_from_slice(task.labels())
                 .and_then(|labels| labels.f_to_device(device))
-                .during("the labels")?,
+                .during("preparing the labels")?,
         };
         self.classifier.arrive(task.classes())?;
         let mut order = Noise::new(self.classifier.seed(), "order", task.id(), &[0], device)?;

@@ -1,11 +1,12 @@
-//! A training of class prompts: a step, and the epochs of one task.
+//! Trains class prompts: a step, and the epochs of one task.
 //!
-//! The logits of an image's embedding f are s · cos(f, key of c) over the classes seen, s being the model's logit scale; the
-//! loss is the mean cross-entropy of a mini-batch, and where it is asked for the orthogonality penalty. Its gradient goes into
-//! learned tokens and the token network alone.
+//! The logit of a seen class c for an image's embedding f is s · cos(f, k_c), with the class's text
+//! key k_c and the model's logit scale s. The loss is the mean cross-entropy of a mini-batch, plus
+//! the orthogonality penalty if it is enabled. Only the learned tokens and the token network get
+//! gradients.
 //!
-//! A [`Tuning`] knows neither tasks nor where its samples come from: CGIL hands it what generators draw, prompt tuning a
-//! task's own embeddings.
+//! A [`Tuning`] does not know about tasks or the origin of its samples: CGIL passes it draws from
+//! generators, prompt tuning a task's embeddings.
 
 use crate::keys::{self, chunks, for_each_class, row_text};
 use crate::parameters::{Context, Optimiser, Training};
@@ -20,40 +21,41 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::training::{TrainingSamples, all_finite, total};
 use harness_abi::{BackboneHandle, Error, Host, Learned, Result};
 
-/// The classes whose prompts are trained, and on what.
+/// The classes seen, and the backbone that encodes their prompts.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
     /// The backbone that encodes the prompts.
     pub backbone: &'a BackboneHandle,
-    /// The classes' names, as they stand in texts.
+    /// The classes' names as used in texts.
     pub names: &'a [String],
     /// Their zero-shot text features, not normalised, `[classes, embedding width]`.
     pub zero_shot: &'a Tensor,
-    /// What the backbone is told of the texts.
+    /// The backbone's call options for the texts.
     pub options: &'a [u8],
 }
 
-/// Class prompts in training. Those of the first classes may be left as they are.
+/// Class prompts in training. Those of the first classes can be frozen.
 #[derive(Debug)]
 pub struct Tuning<'a> {
     seen: Seen<'a>,
     scale: f64,
     orthogonality: f64,
-    /// The prompts that are left as they are; the network is the one that is trained.
+    /// The frozen prompts; their network is the trained one.
     past: ClassPrompts,
-    /// The others; their tensors are what the optimiser moves.
+    /// The trained prompts; the optimiser updates their tensors.
     trained: ClassPrompts,
-    /// How many are left as they are.
+    /// The number of frozen classes.
     first: i64,
-    /// The rows of all others; none where rows depend on the batch.
+    /// The rows of the trained classes; `None` if rows depend on the batch.
     texts: Option<PromptedTexts>,
-    /// The keys of those left as they are, where no training moves them.
+    /// The text keys of the frozen classes, if training does not change them.
     past_keys: Option<Tensor>,
     variables: VarStore,
 }
 
 impl<'a> Tuning<'a> {
-    /// Trains copies of the prompts of the classes seen, from class `first` on; `orthogonality` is the penalty's weight.
+    /// Prepares to train copies of the prompts of the classes seen, from class `first` on;
+    /// `orthogonality` is the penalty's weight.
     ///
     /// # Errors
     ///
@@ -69,14 +71,15 @@ impl<'a> Tuning<'a> {
         let variables = VarStore::new(seen.zero_shot.device());
         let [past, trained] = prompts.split(first)?;
         let trained = trained.map(|name, tensor| {
-            // tch takes a full stop for the end of a path.
+            // tch does not allow full stops in names.
             let name = name.replace('.', "_");
             variables
                 .root()
                 .f_var_copy(&name, tensor)
-                .during("making the prompts")
+                .during("copying the prompts")
         })?;
-        // The same network and the same shared tokens, so that both move together.
+        // Frozen and trained classes share the network and the shared tokens, so these change for
+        // both.
         let past = past.map(|name, tensor| {
             let shared = match name {
                 LEARNED if trained.is_per_class() => None,
@@ -108,17 +111,17 @@ impl<'a> Tuning<'a> {
         Ok(tuning)
     }
 
-    /// The prompts that are trained, those of the classes from the first on: after [`backward`](Self::backward), `grad()`
-    /// of their tensors is there.
+    /// The trained prompts, those of the classes from `first` on; [`backward`](Self::backward)
+    /// fills the `grad()` of their tensors.
     pub fn trained(&self) -> &ClassPrompts {
         &self.trained
     }
 
-    /// All prompts as they are now, the ones left alone included.
+    /// All prompts in their current state, frozen ones included.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn prompts(&self) -> Result<ClassPrompts> {
         let _mode = GradientMode::off();
         self.trained.map(|name, tensor| {
@@ -128,29 +131,30 @@ impl<'a> Tuning<'a> {
                 }
                 _ => tensor.f_detach_copy(),
             };
-            whole.during("keeping the trained prompts")
+            whole.during("storing the trained prompts")
         })
     }
 
-    /// The mean loss of a mini-batch, its targets the classes' numbers. Its gradient is added to the tensors'.
+    /// Computes the mean loss of a mini-batch, whose targets are class ids, and adds its gradient
+    /// to the tensors' `grad()`.
     ///
     /// # Errors
     ///
-    /// What the backbone or libtorch reports.
+    /// Propagates errors from the backbone and from libtorch.
     pub fn backward(&self, batch: &TrainingSamples) -> Result<Tensor> {
         let _mode = GradientMode::on();
         let loss = match &self.texts {
             Some(texts) => self.backward_of_texts(texts, batch),
             None => self.backward_of_images(batch),
         }?;
-        loss.f_detach().during("the loss")
+        loss.f_detach().during("computing the loss")
     }
 
-    /// A fresh optimiser of the prompts.
+    /// Creates an optimiser for the prompts.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn optimiser(&self, training: &Training) -> Result<Optimizer> {
         let (lr, wd) = (training.lr, training.weight_decay);
         let of = |config: &dyn Fn() -> Result<Optimizer, TchError>| {
@@ -181,7 +185,7 @@ impl<'a> Tuning<'a> {
         }
     }
 
-    /// One step on a mini-batch. Gives its mean loss before the step, which stays on the device.
+    /// Makes one step on a mini-batch. Returns its mean loss before the step, on the device.
     ///
     /// # Errors
     ///
@@ -194,11 +198,11 @@ impl<'a> Tuning<'a> {
     }
 
     fn backward_of_texts(&self, texts: &PromptedTexts, batch: &TrainingSamples) -> Result<Tensor> {
-        let doing = "the loss";
+        let doing = "computing the loss";
         let rest = self.seen.names.len() as i64 - self.first;
         let own = self.seen.zero_shot.f_narrow(0, self.first, rest);
         let contexts = own.and_then(|own| self.trained.contexts(&own));
-        let encoded = texts.encode(&contexts.during("contexts of classes")?)?;
+        let encoded = texts.encode(&contexts.during("computing the contexts of classes")?)?;
         let mut keys = unit_rows(encoded.output()).during(doing)?;
         if self.first > 0 {
             let past = match &self.past_keys {
@@ -211,7 +215,9 @@ impl<'a> Tuning<'a> {
             .and_then(|logits| cross_entropy(&logits, &batch.targets, Reduction::Mean))
             .during(doing)?;
         if self.orthogonality > 0.0 {
-            let penalty = self.penalty().during("the orthogonality penalty")?;
+            let penalty = self
+                .penalty()
+                .during("computing the orthogonality penalty")?;
             loss = penalty
                 .f_mul_scalar(self.orthogonality)
                 .and_then(|penalty| loss.f_add(&penalty))
@@ -221,9 +227,9 @@ impl<'a> Tuning<'a> {
         Ok(loss)
     }
 
-    /// Every image has text keys of its own: part by part, the gradients adding up.
+    /// For images with their own text keys: in chunks, whose gradients accumulate.
     fn backward_of_images(&self, batch: &TrainingSamples) -> Result<Tensor> {
-        let doing = "the loss";
+        let doing = "computing the loss";
         let (images, classes) = (batch.len() as i64, self.seen.names.len() as i64);
         let mut losses = Vec::new();
         for (start, length) in chunks(images, classes) {
@@ -232,7 +238,7 @@ impl<'a> Tuning<'a> {
             let rest = classes - self.first;
             let rows = row_text(length, self.first..classes);
             let texts = self.rows(rows)?;
-            let contexts = for_each_class(&tokens, rest).during("tokens of images")?;
+            let contexts = for_each_class(&tokens, rest).during("computing the images' tokens")?;
             let encoded = texts.encode(&contexts)?;
             let keys = |embeddings: &Tensor, classes: i64| {
                 unit_rows(embeddings)?.f_reshape([length, classes, -1])
@@ -240,7 +246,8 @@ impl<'a> Tuning<'a> {
             let mut all = keys(encoded.output(), rest).during(doing)?;
             if self.first > 0 {
                 let texts = self.rows(row_text(length, 0..self.first))?;
-                let contexts = for_each_class(&tokens, self.first).during("tokens of images")?;
+                let contexts =
+                    for_each_class(&tokens, self.first).during("computing the images' tokens")?;
                 let past = keys(&texts.embeddings(&contexts)?, self.first).during(doing)?;
                 all = Tensor::f_cat(&[past, all], 1).during(doing)?;
             }
@@ -267,13 +274,13 @@ impl<'a> Tuning<'a> {
     fn keys_of_past(&self) -> Result<Tensor> {
         let names = &self.seen.names[..self.first as usize];
         let zero_shot = self.seen.zero_shot.f_narrow(0, 0, self.first);
-        let zero_shot = zero_shot.during("text features of past classes")?;
+        let zero_shot = zero_shot.during("selecting the text features of frozen classes")?;
         let (backbone, options) = (self.seen.backbone, self.seen.options);
         keys::text_keys(backbone, &self.past, names, &zero_shot, options)
     }
 
-    /// The mean of (P Pᵀ − I)² over its entries and over token positions, P's rows being the classes' learned tokens at one
-    /// position.
+    /// The mean of (P Pᵀ − I)² over entries and token positions, where the rows of P are the
+    /// classes' learned tokens at one position.
     fn penalty(&self) -> Result<Tensor, TchError> {
         let parts = [self.past.learned(), self.trained.learned()];
         let parts: Vec<&Tensor> = parts.into_iter().flatten().collect();
@@ -285,11 +292,12 @@ impl<'a> Tuning<'a> {
     }
 }
 
-/// Logits `[images, classes]` of images of unit length `[images, width]`, each for keys of its own, `[images, classes, width]`.
+/// Logits `[images, classes]` of images of unit length, `[images, width]`, each with its own keys,
+/// `[images, classes, width]`.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn image_logits(images: &Tensor, keys: &Tensor, scale: f64) -> Result<Tensor, TchError> {
     keys.f_bmm(&images.f_mul_scalar(scale)?.f_unsqueeze(2)?)?
         .f_squeeze_dim(2)
@@ -303,12 +311,13 @@ fn cross_entropy(
     logits.f_cross_entropy_loss(targets, None::<&Tensor>, reduction, -100, 0.0)
 }
 
-/// All epochs of a task. `samples` gives those of an epoch, counted from 0, in the order in which they are learned from;
-/// `section` is where a scenario sets `training`.
+/// Trains all epochs of a task. `samples` returns the samples of an epoch, counted from 0, in
+/// training order; `section` is the key of `training` in a scenario.
 ///
 /// # Errors
 ///
-/// What `samples`, the backbone or libtorch report; a loss that is no number; [`Error::cancelled`].
+/// Errors from `samples`, the backbone or libtorch; a loss that is not finite;
+/// [`Error::cancelled`].
 pub fn train(
     tuning: &Tuning<'_>,
     training: &Training,
@@ -333,12 +342,12 @@ pub fn train(
             losses.push(loss.f_mul_scalar(length).during(&doing)?);
             steps += 1;
         }
-        // The first number that is read of an epoch: until here nobody waited for the device.
+        // The first value of the epoch to be read, so the only synchronisation with the device.
         let loss = total(&losses).during(&doing)? / drawn.len().max(1) as f64;
         let last = epoch + 1 == training.epochs;
         if !loss.is_finite() || last && !finite(tuning.trained())? {
             return Err(Error::failed(format!(
-                "the loss is no longer a number; set `{section}.lr`, now {}, lower",
+                "training diverged: the loss is not finite; lower `{section}.lr` (now {})",
                 training.lr
             ))
             .context(doing));
@@ -352,7 +361,7 @@ pub fn train(
     })
 }
 
-/// Where each batch starts, and how long it is.
+/// Start and length of each batch.
 fn batches(rows: i64, size: i64) -> impl Iterator<Item = (i64, i64)> {
     (0..rows)
         .step_by(size as usize)

@@ -1,12 +1,12 @@
-//! What a host relies on, checked by the testkit of the plugin boundary.
+//! Runs the ABI testkit on this plugin.
 
 use clbench_cgil::{Cgil, PromptTuning};
 use clbench_torch::testkit::strategy;
 use harness_abi::testkit::{SyntheticStream, json};
 
-/// One test, since what it watches belongs to the process: another one beside it would be seen.
+/// A single test, because the testkit watches process-wide state that parallel tests would disturb.
 #[test]
-fn keeps_what_a_host_relies_on() {
+fn satisfies_the_testkit() {
     let vae = json!({ "hidden": 16, "latent": 4, "epochs": 12 });
     let alignment = json!({ "epochs": 2, "batch_size": 40 });
     for parameters in [
@@ -49,7 +49,7 @@ fn keeps_what_a_host_relies_on() {
         .bad_parameters(json!({ "alignment": {} }), "alignment")
         .check();
 
-    // The toy's text encoder is a recurrence that has almost forgotten what stands in front when it comes to the end.
+    // The toy backbone's text encoder is a recurrence that forgets most of what comes first.
     let joint = SyntheticStream {
         classes_per_task: vec![7],
         ..SyntheticStream::default()
@@ -59,7 +59,7 @@ fn keeps_what_a_host_relies_on() {
         .stream(joint)
         .expect_accuracy_above(0.7)
         .check();
-    // In sequence, nothing but replay keeps the first task's classes apart from the last one's.
+    // In sequence, only replay keeps the classes of the first and the last task apart.
     strategy::<Cgil>()
         .parameters(json!({
             "generator": "gaussian", "samples_per_class": 16,

@@ -1,11 +1,13 @@
-//! What CLIP costs on one thread: texts at their own length against the whole context, images, and a step of CoOp.
+//! The cost of CLIP on one thread: texts at their own length compared with the full context length,
+//! images, and a step of CoOp.
 //!
-//! Two sizes, with seeded random weights: that of the small CLIP that ships, and ViT-B/32's. Texts at their own length,
-//! images and the step go through the plugin boundary, as a strategy's calls do; the whole context, which the backbone never
-//! encodes, through the model.
+//! Two sizes, with seeded random weights: the small CLIP in this repository, and ViT-B/32. Texts at
+//! their own length, images and the step go through the plugin ABI, like a strategy's calls; the
+//! full context, which the backbone never encodes, goes to the model directly.
 //!
-//! A step of CoOp is one `forward` over all classes, cross-entropy with cached image features, and one pullback. A prompt step
-//! is the text encoder's part of it alone, for more classes and shorter contexts, as the backbone takes it and over all positions.
+//! A step of CoOp is one `forward` over all classes, cross-entropy with cached image features, and
+//! one pullback. A prompt step is only the text encoder's part of it, for more classes and shorter
+//! contexts, both as the backbone computes it and over all positions.
 
 use clbench_clip::config::{Activation, Config, TextConfig, VisionConfig};
 use clbench_clip::tokenizer::{END, START};
@@ -23,7 +25,7 @@ use harness_abi::{BackboneHandle, Place, Result, Site, TensorView};
 use std::fs;
 
 const SEED: u64 = 1;
-/// Classes of a prompt step.
+/// The number of classes in a prompt step.
 const PROMPTED: usize = 100;
 const ADJECTIVES: [&str; 10] = [
     "red", "old", "small", "dotted", "bright", "wooden", "narrow", "frozen", "empty", "quiet",
@@ -31,10 +33,10 @@ const ADJECTIVES: [&str; 10] = [
 const NOUNS: [&str; 10] = [
     "star", "castle", "truck", "lantern", "river", "apple", "zebra", "harbour", "ladder", "cloud",
 ];
-/// What surrounds a name.
+/// The words around a class name.
 const TEMPLATE: [&str; 5] = ["a", "photo", "of", ".", "<unk>"];
 
-/// Makes the tensors that a model asks for, and keeps them for a file.
+/// Creates the tensors that a model requests, and keeps them to write a file.
 struct Seeded {
     generator: Generator,
     tensors: Vec<(String, Tensor)>,
@@ -48,7 +50,7 @@ impl Source for Seeded {
     }
 }
 
-/// A size of CLIP, and how much of it to do.
+/// A CLIP of some size, and the amount of work per iteration.
 struct Size {
     name: &'static str,
     model: model::Clip,
@@ -57,12 +59,12 @@ struct Size {
     texts: usize,
     images: i64,
     classes: usize,
-    /// Vectors of CoOp's context.
+    /// The number of CoOp's context tokens.
     context: i64,
 }
 
 impl Size {
-    /// The small CLIP that ships.
+    /// The small CLIP in this repository.
     fn small() -> Size {
         let text = TextConfig {
             vocab_size: 1024,
@@ -93,7 +95,7 @@ impl Size {
         Size::new("small", config, [100, 64, 40], 4)
     }
 
-    /// ViT-B/32: transformers' defaults.
+    /// ViT-B/32, the defaults of transformers.
     fn base() -> Size {
         let config = Config {
             text: TextConfig::default(),
@@ -144,7 +146,7 @@ impl Size {
     }
 }
 
-/// One token a word, the two special ones last.
+/// A tokenizer with one token per word, and the two special tokens last.
 fn tokenizer(end: i64) -> serde_json::Value {
     let words = TEMPLATE.iter().chain(&ADJECTIVES).chain(&NOUNS).copied();
     let ids = (0..).zip(words).chain([(end - 1, START), (end, END)]);
@@ -209,7 +211,8 @@ fn images(c: &mut Criterion, size: &Size) {
     });
 }
 
-/// One step on 32 cached features: a context that all classes share, its gradient summed over them.
+/// One step on 32 cached features with a context shared by all classes, whose gradient is summed
+/// over them.
 fn coop_step(c: &mut Criterion, size: &Size) {
     let mut group = c.benchmark_group("CoOp step");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
@@ -264,8 +267,8 @@ fn coop_step(c: &mut Criterion, size: &Size) {
     });
 }
 
-/// A step of prompt training, its loss aside: embeddings of every class, each with a context of its own, and the gradient of
-/// the contexts. The same rows in every step, as in training.
+/// A step of prompt training without the loss: the embeddings of all classes, each with its own
+/// context, and the gradient of the contexts. Every step has the same rows, as in training.
 fn prompt_step(c: &mut Criterion, size: &Size) {
     let mut group = c.benchmark_group("prompt step");
     group
@@ -304,7 +307,8 @@ fn prompt_step(c: &mut Criterion, size: &Size) {
             });
         });
     }
-    // ViT-B/32 takes a minute for ten such steps of a fifth of the classes; to be compared by class.
+    // ViT-B/32 takes a minute for ten steps with a fifth of the classes, so compare times per
+    // class.
     let rows = match size.name {
         "small" => rows,
         _ => rows / 5,
@@ -323,8 +327,8 @@ fn prompt_step(c: &mut Criterion, size: &Size) {
         let text = &size.model.text;
         b.iter(|| {
             let start = text.embed(&ids(1)).expect("start tokens");
-            let behind = text.embed(&ids(length - 1 - n)).expect("tokens");
-            let embedded = Tensor::cat(&[&start, &context, &behind], 1);
+            let after = text.embed(&ids(length - 1 - n)).expect("tokens");
+            let embedded = Tensor::cat(&[&start, &context, &after], 1);
             backward(
                 &text
                     .encode(&embedded, &pooled)

@@ -1,9 +1,11 @@
-//! Encodes what a file holds with the CLIP of a folder, through the plugin boundary: for the comparison in `tests/parity`.
+//! Encodes images and texts from files with a CLIP folder, through the plugin ABI, for the
+//! comparison in `tests/parity`.
 //!
-//! `encode FOLDER INPUTS OUTPUTS`, on as many threads as `OMP_NUM_THREADS` says. `INPUTS` is a safetensors file
-//! with `images`, u8 `[n, 3, side, side]`, and texts as `FOLDER`'s tokenizer reads them, one a line, in `INPUTS.txt`. Each line
-//! on standard input, `images` or `texts`, is answered with the seconds that it took. At the end of the input both outputs, as
-//! last computed and not normalised, are written to `OUTPUTS` as `images` and `texts`, f32 `[n, dim]`.
+//! Usage: `encode FOLDER INPUTS OUTPUTS`, with `OMP_NUM_THREADS` threads. `INPUTS` is a safetensors
+//! file with `images`, u8 `[n, 3, side, side]`; `INPUTS.txt` has one text per line. For each line
+//! on standard input, `images` or `texts`, it encodes these and prints the time in seconds. At the
+//! end of the input it writes the last results, not normalised, to `OUTPUTS` as `images` and
+//! `texts`, f32 `[n, dim]`.
 
 use clbench_clip::Clip;
 use clbench_torch::bridge::{self, threads};
@@ -22,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: encode FOLDER INPUTS OUTPUTS".into());
     };
     let clip = testkit::backbone_handle::<Clip>(&json!({ "path": folder }))?;
-    // After the testkit, whose settings say one thread.
+    // After the testkit, which sets one thread.
     if let Ok(n) = env::var("OMP_NUM_THREADS") {
         threads::set(n.parse()?)?;
     }
@@ -30,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, images) = tensors
         .iter()
         .find(|(name, _)| name == "images")
-        .ok_or("the inputs have no `images`")?;
+        .ok_or("the inputs lack the tensor `images`")?;
     let pixels: Vec<u8> = Vec::try_from(images.flatten(0, -1))?;
     let shape = images.size();
     let images = TensorView::new(&pixels, &shape)?;
@@ -44,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let embeddings = match what.as_str() {
             "images" => clip.encode_images(images)?,
             "texts" => clip.encode_texts(&texts)?,
-            other => return Err(format!("`{other}` is neither `images` nor `texts`").into()),
+            other => {
+                return Err(format!("unknown command `{other}`; write `images` or `texts`").into());
+            }
         };
         println!("{}", start.elapsed().as_secs_f64());
         stdout().flush()?;

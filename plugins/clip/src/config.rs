@@ -1,9 +1,9 @@
-//! `config.json`: the shape of a CLIP, as transformers writes and reads it.
+//! `config.json`: the shape of a CLIP, in the format of transformers.
 //!
-//! A field that the file leaves out has the value that transformers gives it, and what does not move a number is not looked
-//! at. Two oddities of early files are honoured: `text_config_dict` and `vision_config_dict`, which, where they are there,
-//! stand for the whole of `text_config` and `vision_config`; and `eos_token_id: 2`, which was never the id of an end token
-//! and stands for [`EndOfText::LargestId`].
+//! Missing fields have transformers' defaults; fields that do not affect results are ignored. Two
+//! peculiarities of old files are supported: `text_config_dict` and `vision_config_dict`, if
+//! present, replace `text_config` and `vision_config` as a whole; and `eos_token_id: 2`, which was
+//! never the id of an end token, means [`EndOfText::LargestId`].
 
 pub use clbench_transformer::layer::Activation;
 use harness_abi::{Error, Result};
@@ -18,27 +18,28 @@ pub struct Config {
     pub text: TextConfig,
     /// The image encoder.
     pub vision: VisionConfig,
-    /// The width of the space that both sides are projected into.
+    /// The width of the shared embedding space.
     pub projection_dim: i64,
 }
 
-/// The shape of the text encoder; fields are named as in the file, defaults are those of transformers' `CLIPTextConfig`.
+/// The shape of the text encoder, with the file's field names and the defaults of transformers'
+/// `CLIPTextConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextConfig {
-    /// How many tokens the vocabulary has.
+    /// The number of tokens in the vocabulary.
     pub vocab_size: i64,
     /// The width of a token.
     pub hidden_size: i64,
-    /// The width inside a layer's multi-layer perceptron.
+    /// The hidden width of a layer's MLP.
     pub intermediate_size: i64,
-    /// How many layers.
+    /// The number of layers.
     pub num_hidden_layers: i64,
-    /// How many attention heads in each.
+    /// The number of attention heads per layer.
     pub num_attention_heads: i64,
-    /// How many tokens a text may have, start and end included.
+    /// The maximum number of tokens of a text, start and end included.
     pub max_position_embeddings: i64,
-    /// The activation between the perceptron's two matrices.
+    /// The activation of the MLP.
     pub hidden_act: Activation,
     /// The ε of every layer norm.
     pub layer_norm_eps: f64,
@@ -46,36 +47,38 @@ pub struct TextConfig {
     pub eos_token_id: i64,
 }
 
-/// The shape of the image encoder; fields are named as in the file, defaults are those of transformers' `CLIPVisionConfig`.
+/// The shape of the image encoder, with the file's field names and the defaults of transformers'
+/// `CLIPVisionConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VisionConfig {
     /// The width of a token.
     pub hidden_size: i64,
-    /// The width inside a layer's multi-layer perceptron.
+    /// The hidden width of a layer's MLP.
     pub intermediate_size: i64,
-    /// How many layers.
+    /// The number of layers.
     pub num_hidden_layers: i64,
-    /// How many attention heads in each.
+    /// The number of attention heads per layer.
     pub num_attention_heads: i64,
-    /// Colour channels; 3 is the only number that is taken.
+    /// The number of colour channels, which must be 3.
     pub num_channels: i64,
     /// The side of an image, in pixels.
     pub image_size: i64,
     /// The side of a patch, in pixels.
     pub patch_size: i64,
-    /// The activation between the perceptron's two matrices.
+    /// The activation of the MLP.
     pub hidden_act: Activation,
     /// The ε of every layer norm.
     pub layer_norm_eps: f64,
 }
 
-/// Where a text is pooled.
+/// The rule that selects the token at which a text is pooled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndOfText {
-    /// At the largest id, the first of equal ones: OpenAI's rule, whose end token is the last of the vocabulary.
+    /// The token with the largest id, the first one if it is repeated: OpenAI's rule, for which the
+    /// end token is the last of the vocabulary.
     LargestId,
-    /// At the first token of this id; at position 0 where there is none.
+    /// The first token with this id, or position 0 if there is none.
     Token(i64),
 }
 
@@ -112,7 +115,7 @@ impl Default for VisionConfig {
 }
 
 impl TextConfig {
-    /// Where a text is pooled.
+    /// The rule that selects the token at which a text is pooled.
     pub fn end_of_text(&self) -> EndOfText {
         match self.eos_token_id {
             2 => EndOfText::LargestId,
@@ -122,7 +125,7 @@ impl TextConfig {
 }
 
 impl EndOfText {
-    /// The position at which a text of these ids is pooled.
+    /// The position at which a text with these ids is pooled.
     pub fn position(self, ids: &[i64]) -> usize {
         match self {
             EndOfText::LargestId => {
@@ -135,7 +138,7 @@ impl EndOfText {
 }
 
 impl VisionConfig {
-    /// How many patches an image has.
+    /// The number of patches of an image.
     pub fn patches(&self) -> i64 {
         let side = self.image_size / self.patch_size;
         side * side
@@ -157,19 +160,22 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if the file cannot be read, is no JSON, or
-    /// describes a model that cannot be.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if the file
+    /// cannot be read, is not JSON, or describes an impossible model.
     pub fn open(file: &Path) -> Result<Config> {
         let named = |problem: String| Error::data(format!("{}: {problem}", file.display()));
-        let json = std::fs::read(file)
-            .map_err(|error| named(format!("cannot be read: {error}; a CLIP folder has one")))?;
+        let json = std::fs::read(file).map_err(|error| {
+            named(format!(
+                "cannot read the file: {error}; a CLIP folder has one"
+            ))
+        })?;
         Config::parse(&json).map_err(named)
     }
 
-    /// Reads the text of a `config.json`; an error is a sentence without the file's name.
+    /// Parses the content of a `config.json`; errors do not include the file's name.
     fn parse(json: &[u8]) -> Result<Config, String> {
-        let written: Written =
-            serde_json::from_slice(json).map_err(|error| format!("not a CLIP's: {error}"))?;
+        let written: Written = serde_json::from_slice(json)
+            .map_err(|error| format!("not the configuration of a CLIP: {error}"))?;
         let config = Config {
             text: side(
                 "text_config",
@@ -185,7 +191,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether there can be such a model.
+    /// Checks that such a model is possible.
     pub(crate) fn check(&self) -> Result<(), String> {
         let (text, vision) = (&self.text, &self.vision);
         let positive = [
@@ -215,7 +221,7 @@ impl Config {
             .iter()
             .find(|(_, value)| !(1..=LARGEST).contains(value))
         {
-            return Err(format!("`{key}` must be 1 to {LARGEST}, got {value}"));
+            return Err(format!("`{key}` must be from 1 to {LARGEST}, got {value}"));
         }
         for (side, width, heads) in [
             ("text_config", text.hidden_size, text.num_attention_heads),
@@ -227,19 +233,19 @@ impl Config {
         ] {
             if width % heads != 0 {
                 return Err(format!(
-                    "`{side}.hidden_size` {width} cannot be divided among {heads} attention heads"
+                    "`{side}.hidden_size` must be a multiple of the {heads} attention heads, got {width}"
                 ));
             }
         }
         if vision.num_channels != 3 {
             return Err(format!(
-                "`vision_config.num_channels` is {}; images have 3",
+                "`vision_config.num_channels` must be 3, got {}",
                 vision.num_channels
             ));
         }
         if vision.patch_size > vision.image_size {
             return Err(format!(
-                "`vision_config.patch_size` {} is larger than the image, {}",
+                "`vision_config.patch_size` must be at most the image size {1}, got {0}",
                 vision.patch_size, vision.image_size
             ));
         }
@@ -247,7 +253,7 @@ impl Config {
     }
 }
 
-/// One side's fields. A field that is null has its default, as one that is missing.
+/// Parses one encoder's fields. Null fields have their defaults, like missing ones.
 fn side<T: serde::de::DeserializeOwned>(
     name: &str,
     written: Option<Map<String, Value>>,

@@ -1,13 +1,15 @@
-//! A CLIP's folder: files that belong together, laid out by Hugging Face's transformers or by OpenCLIP.
+//! A CLIP's folder, in the layout of Hugging Face's transformers or of OpenCLIP.
 //!
 //! | | transformers | OpenCLIP |
 //! |---|---|---|
 //! | shape | `config.json` | `open_clip_config.json` |
-//! | pictures | `preprocessor_config.json` | the same file |
-//! | tensors | `model.safetensors`, or `model.safetensors.index.json` and the files that it names | `open_clip_model.safetensors` |
+//! | images | `preprocessor_config.json` | the same file |
+//! | tensors | `model.safetensors`, or an index | `open_clip_model.safetensors` |
 //! | texts | `tokenizer.json`, or `vocab.json` and `merges.txt` | the same |
 //!
-//! A folder that has both is read as transformers reads it.
+//! The index of sharded tensors is `model.safetensors.index.json`.
+//!
+//! A folder with both layouts is read as transformers does.
 
 use clbench_torch::tch::{Device, Kind};
 use clbench_transformer::folder::{Folder, named};
@@ -15,60 +17,60 @@ use clbench_transformer::weights::Weights;
 use harness_abi::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// The shape of the model, as transformers writes it.
+/// The shape of the model, in transformers' layout.
 pub const CONFIG: &str = "config.json";
-/// Its tensors.
+/// The tensors.
 pub const WEIGHTS: &str = "model.safetensors";
-/// Which file has which of its tensors, where there are several.
+/// The index that names the file of each tensor, if there are several files.
 pub const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
-/// How a text becomes token ids.
+/// The tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
-/// The same in two files: which id a token has, …
+/// The tokenizer in two files: the vocabulary with token ids, …
 pub const VOCABULARY: &str = "vocab.json";
-/// … and which tokens are joined, in order.
+/// … and the merges, in order.
 pub const MERGES: &str = "merges.txt";
-/// How a picture becomes pixel values.
+/// The image preprocessing.
 pub const PREPROCESSOR: &str = "preprocessor_config.json";
-/// The shape of the model and how a picture becomes pixel values, as OpenCLIP writes it.
+/// The shape of the model and the image preprocessing, in OpenCLIP's layout.
 pub const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 /// OpenCLIP's tensors.
 pub const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
 
-/// Weights in a form that runs code when it is opened.
+/// Pickled weights, which can run code when opened.
 const PICKLED: [&str; 3] = [
     "pytorch_model.bin",
     "open_clip_pytorch_model.bin",
     "open_clip_model.bin",
 ];
 
-/// How a folder is laid out.
+/// The layout of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// As transformers does it.
+    /// The layout of transformers.
     Transformers,
-    /// As OpenCLIP does it.
+    /// The layout of OpenCLIP.
     OpenClip,
 }
 
-/// A folder that has all its files.
+/// A folder in which all required files exist.
 #[derive(Debug, Clone)]
 pub struct ClipFolder {
     /// The folder.
     pub folder: Folder,
-    /// How it is laid out.
+    /// The layout.
     pub layout: Layout,
-    /// The name of its weights, or of their index.
+    /// The name of the weights file or of the index.
     weights: &'static str,
-    /// Whether its tokenizer is one file, or two.
+    /// Whether the tokenizer is one file or two.
     one_tokenizer: bool,
 }
 
 impl ClipFolder {
-    /// Looks for the files.
+    /// Checks that the folder has all files.
     ///
     /// # Errors
     ///
-    /// If there is no such folder, or it lacks files; all that are missing are named at once.
+    /// If the folder does not exist, or lacks files; the error names all missing files.
     pub fn open(path: impl Into<PathBuf>) -> Result<ClipFolder> {
         let path = path.into();
         let has = |name: &str| path.join(name).is_file();
@@ -85,8 +87,8 @@ impl ClipFolder {
         let pickled = PICKLED.into_iter().find(|name| has(name));
         if let Some(pickled) = pickled.filter(|_| path.is_dir() && !has(weights)) {
             return Err(Error::data(format!(
-                "the folder has {pickled} and no {weights}; pickled weights run code when they are opened and are not read: take \
-                 a revision with safetensors, or save the model again with `safe_serialization=True`"
+                "the folder has {pickled} but no {weights}; pickled weights can run code when opened, so they are not supported: \
+                 use a revision with safetensors, or save the model again with `safe_serialization=True`"
             ))
             .context(named(&path)));
         }
@@ -113,12 +115,12 @@ impl ClipFolder {
         })
     }
 
-    /// The path of one of its files.
+    /// The path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.file(name)
     }
 
-    /// The file that says the model's shape.
+    /// The file with the model's shape.
     pub fn config(&self) -> PathBuf {
         self.file(match self.layout {
             Layout::Transformers => CONFIG,
@@ -126,7 +128,7 @@ impl ClipFolder {
         })
     }
 
-    /// The file of the tokenizer, or the two.
+    /// The tokenizer's file or files.
     pub fn tokenizer(&self) -> TokenizerFiles {
         match self.one_tokenizer {
             true => TokenizerFiles::One(self.file(TOKENIZER)),
@@ -141,7 +143,7 @@ impl ClipFolder {
     ///
     /// # Errors
     ///
-    /// As [`Weights::open`].
+    /// As for [`Weights::open`].
     pub fn weights(&self, kind: Kind, device: Device) -> Result<Weights> {
         let file = self.file(self.weights);
         match self.weights {
@@ -150,7 +152,7 @@ impl ClipFolder {
         }
     }
 
-    /// The files beside the weights, in the order in which a fingerprint takes them.
+    /// The files other than the weights, in the order used by fingerprints.
     pub fn others(&self) -> Vec<&'static str> {
         let tokenizer: &[&str] = match self.one_tokenizer {
             true => &[TOKENIZER],
@@ -164,12 +166,12 @@ impl ClipFolder {
     }
 }
 
-/// The files that a tokenizer is read from.
+/// The files of a tokenizer.
 #[derive(Debug, Clone)]
 pub enum TokenizerFiles {
     /// `tokenizer.json`.
     One(PathBuf),
-    /// The two that it was made of.
+    /// The two files that it is made from.
     Two {
         /// `vocab.json`.
         vocabulary: PathBuf,
@@ -179,7 +181,7 @@ pub enum TokenizerFiles {
 }
 
 impl TokenizerFiles {
-    /// The file that says which id a token has.
+    /// The file with the token ids.
     pub fn vocabulary(&self) -> &Path {
         match self {
             TokenizerFiles::One(path) => path,

@@ -1,4 +1,4 @@
-//! The differentiable call: prompts go in at their sites, and a way back comes out with the outputs.
+//! The differentiable call: prompts enter at their sites, and the outputs come with a pullback.
 
 use crate::backbone::Clip;
 use crate::model::vision::PromptEntry;
@@ -12,23 +12,23 @@ use clbench_transformer::work::Work;
 use harness_abi::{Error, Forward, Place, Result, Site, TensorView, parameters};
 use serde::Deserialize;
 
-/// What a caller of `forward` may choose for rows of text.
+/// The call options of `forward` for rows of text.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct TextOptions {
-    /// What stands behind the text (CoOp: a full stop).
+    /// The suffix of the text (CoOp: a full stop).
     suffix: String,
-    /// The type that these texts are computed in; the backbone's own, where none is given.
+    /// The type in which to compute these texts; by default the backbone's own.
     precision: Option<ComputeType>,
 }
 
-/// What a caller of `forward` may choose for images.
+/// The call options of `forward` for images.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ImageOptions {
-    /// The position embedding that is added to each token of `visual.prompt`.
+    /// The position embedding to add to each token of `visual.prompt`.
     prompt_position: PromptPosition,
-    /// Where those tokens enter.
+    /// Where these tokens are inserted.
     prompt_entry: PromptEntry,
 }
 
@@ -81,7 +81,7 @@ impl Clip {
         let precision = precision.unwrap_or(self.dtype);
         if wanted.contains(&TOKENS) {
             return Err(Error::unsupported(format!(
-                "`{TOKENS}` are an output of images; of texts there are `{EMBEDDING}` and `{CLASS_TOKEN}`"
+                "`{TOKENS}` is an output of images only; texts have `{EMBEDDING}` and `{CLASS_TOKEN}`"
             )));
         }
         let mut leaves = Vec::with_capacity(1);

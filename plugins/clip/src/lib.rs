@@ -1,18 +1,28 @@
-//! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the Hugging Face layout or OpenCLIP's.
+//! The backbone `clip`: CLIP (Radford et al., arXiv 2103.00020) on libtorch, from a folder in the
+//! Hugging Face layout or OpenCLIP's.
 //!
-//! A folder is read by the modules that are named after its files: [`config`] (`config.json`), [`tokenizer`] and
-//! [`preprocessor`]; [`folder`] finds them, and [`open_clip`] reads those of OpenCLIP. The [`model`] is transformers' `CLIPModel`, made of whatever a
-//! [`source`](clbench_transformer::source) gives it: [`model.safetensors`](clbench_transformer::weights), or variables, so that
-//! pre-training builds the very same one. [`backbone`] puts it behind the plugin boundary, with the prompt [`sites`] through which strategies train.
+//! [`folder`] finds a folder's files; the modules named after them read them: [`config`]
+//! (`config.json`), [`tokenizer`] and [`preprocessor`], and [`open_clip`] for OpenCLIP's. The
+//! [`model`] is transformers' `CLIPModel`, built from any [`source`](clbench_transformer::source)
+//! of tensors: [`model.safetensors`](clbench_transformer::weights), or the variables of
+//! pre-training. [`backbone`] implements the plugin ABI, with the prompt [`sites`] that strategies
+//! train.
 //!
 //! # Options of a differentiable call
 //!
-//! | of | option | value |
-//! |---|---|---|
-//! | texts | `suffix` | what stands behind each text, such as CoOp's full stop; nothing by default |
-//! | texts | `precision` | `f32` or `bf16`: the type that these texts are computed in, by default the backbone's `dtype`. The first call in the other type copies the text encoder's weights into it, as they were loaded. Prompts, outputs and gradients are f32 in any case |
-//! | images | `prompt_position` | the position embedding that is added to each token of `visual.prompt`: `class`, the default, or `none` |
-//! | images | `prompt_entry` | where those tokens enter: `before-pre-norm`, the default, or `after-pre-norm` |
+//! For texts:
+//!
+//! - `suffix`: appended to each text, such as CoOp's full stop; empty by default.
+//! - `precision`: `f32` or `bf16`, the type in which to compute these texts, by default the
+//!   backbone's `dtype`. The first call in the other type converts a copy of the loaded weights.
+//!   Prompts, outputs and gradients are always f32.
+//!
+//! For images:
+//!
+//! - `prompt_position`: the position embedding added to each token of `visual.prompt`: `class`, the
+//!   default, or `none`.
+//! - `prompt_entry`: where these tokens are inserted: `before-pre-norm`, the default, or
+//!   `after-pre-norm`.
 
 pub mod backbone;
 pub mod config;
@@ -34,7 +44,7 @@ pub use clbench_transformer::compute::ComputeType;
 harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {
-        "clip": Clip => "CLIP from a folder in the Hugging Face layout or OpenCLIP's: two encoders, one embedding space, prompts at every layer",
+        "clip": Clip => "CLIP in the Hugging Face or OpenCLIP layout: images and texts, prompts at every layer",
     },
     strategies: {},
     metrics: {},

@@ -1,8 +1,8 @@
-//! CLIP (Radford et al., arXiv 2103.00020): two transformers that meet in one embedding space.
+//! CLIP (Radford et al., arXiv 2103.00020): two transformers with a shared embedding space.
 //!
-//! The computation of transformers' `CLIPModel`, with the names of its tensors, in the type that the tensors are in. Whether
-//! operations are recorded for gradients is the caller's choice; nothing here sets it. Errors are libtorch's, for one caller to
-//! say what was being done.
+//! Computes what transformers' `CLIPModel` computes, with its tensor names, in the type of the
+//! tensors. The caller sets the gradient mode. Errors are libtorch's; the caller adds what was
+//! being done.
 
 mod encoder;
 pub mod pooled;
@@ -17,23 +17,23 @@ pub use pooled::PooledModel;
 pub use text::TextModel;
 pub use vision::VisionModel;
 
-/// A CLIP.
+/// A CLIP model.
 #[derive(Debug)]
 pub struct Clip {
     /// The image encoder.
     pub vision: VisionModel,
     /// The text encoder.
     pub text: TextModel,
-    /// The logarithm of the factor between cosine similarity and logits, a scalar.
+    /// The logarithm of the logit scale, a scalar.
     pub logit_scale: Tensor,
 }
 
 impl Clip {
-    /// A model of that shape, made of the source's tensors.
+    /// Creates a model of the given shape from the source's tensors.
     ///
     /// # Errors
     ///
-    /// What the source reports.
+    /// Propagates errors from the source.
     pub fn new(config: &Config, source: &mut dyn Source) -> Result<Clip> {
         Ok(Clip {
             vision: VisionModel::new(config, source)?,

@@ -1,7 +1,8 @@
-//! OpenCLIP's layout: its configuration read as ours, its tensors under transformers' names.
+//! OpenCLIP's layout: converts its configuration to ours and its tensor names to transformers'.
 //!
-//! The model is the same: what OpenCLIP calls a CLIP with plain transformers on both sides. What its configuration can say
-//! beyond that (ResNets, towers of timm or transformers, other poolings, CoCa, SigLIP) moves numbers, so it is refused by its key.
+//! Only a CLIP with plain transformers as both encoders is supported. Anything else in the
+//! configuration that affects results (ResNets, timm or transformers encoders, other poolings,
+//! CoCa, SigLIP) is an error that names the key.
 
 mod config;
 mod names;

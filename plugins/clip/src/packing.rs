@@ -1,38 +1,40 @@
-//! Rows of text without their waste: which tokens have to be encoded, and where each stands.
+//! Packs rows of text: which tokens must be encoded, and their places.
 //!
-//! Attention is causal, and a row's embedding is read at one token. So nothing behind that token matters, and nothing can
-//! change the start token, which [`PooledModel`](crate::model::PooledModel) has encoded beforehand. What is left of all rows
-//! is packed one behind the other: a list of tokens, from which each layer's attention takes its keys and values to their
-//! places in a grid of rows and positions.
+//! Attention is causal, and a row's embedding is read at one token. So tokens after it do not
+//! matter, and nothing affects the start token, which [`PooledModel`](crate::model::PooledModel)
+//! encodes in advance. The remaining tokens of all rows are packed into one list. For each layer's
+//! attention, keys and values are placed in a grid of rows and positions.
 //!
 //! ```text
-//! rows            start c0 c1 red apple . end          packed   c0 c1 red apple . end   c0 c1 zebra . end
-//!                 start c0 c1 zebra     . end          grid     · c0 c1 red apple . end
-//!                                                               · c0 c1 zebra . end ·
+//! rows      start c0 c1 red apple . end
+//!           start c0 c1 zebra . end
+//! packed    c0 c1 red apple . end   c0 c1 zebra . end
+//! grid      · c0 c1 red apple . end
+//!           · c0 c1 zebra . end ·
 //! ```
 
 use crate::rows::{Row, Slot};
 
-/// The tokens of some rows, packed. Numbers are i64, as libtorch takes an index.
+/// The packed tokens of some rows. Indices are i64, as in libtorch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Packing {
-    /// How many rows.
+    /// The number of rows.
     pub(crate) rows: i64,
-    /// How many positions a row of the grid has: as many as the row that is pooled farthest back.
+    /// The number of positions per row of the grid: the farthest pooled position plus 1.
     pub(crate) length: i64,
-    /// For each packed token its id; 0 for a vector of a context.
+    /// The id of each packed token; 0 for context vectors.
     pub(crate) ids: Vec<i64>,
-    /// For each packed token its position in its row.
+    /// The position of each packed token in its row.
     pub(crate) positions: Vec<i64>,
-    /// For each packed token its place in the grid, counted row by row.
+    /// The place of each packed token in the grid, in row-major order.
     pub(crate) places: Vec<i64>,
-    /// For each row the packed token at which it is pooled.
+    /// The index of the packed token at which each row is pooled.
     pub(crate) pooled: Vec<i64>,
-    /// For each vector of a context that matters which it is, counted over all rows' contexts.
+    /// The indices of the context vectors that matter, counted over all rows' contexts.
     pub(crate) vectors: Vec<i64>,
-    /// For each of these the packed token that it is.
+    /// The index of the packed token of each of these vectors.
     pub(crate) at: Vec<i64>,
-    /// How many vectors all rows' contexts have, those that do not matter among them.
+    /// The number of context vectors of all rows, including those that do not matter.
     pub(crate) all_vectors: i64,
 }
 
@@ -47,7 +49,7 @@ impl Packing {
             ..Packing::default()
         };
         for (number, row) in rows.iter().enumerate() {
-            // The start token is encoded with the others only where it is what the row is pooled at.
+            // The start token is packed only if the row is pooled there.
             for position in row.pooled.min(1)..=row.pooled {
                 let token = packing.ids.len() as i64;
                 let id = match row.slots[position] {
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_matter_is_not_packed() {
+    fn only_tokens_that_matter_are_packed() {
         let row = |slots: &[Slot], pooled| Row {
             slots: slots.to_vec(),
             pooled,

@@ -1,8 +1,9 @@
-//! `preprocessor_config.json`: how a picture becomes pixel values, as transformers' `CLIPImageProcessor` reads it.
+//! `preprocessor_config.json`: the image preprocessing, in the format of transformers'
+//! `CLIPImageProcessor`.
 //!
-//! The work is shared: the host scales and crops a picture once, to u8 pixels of the model's size, and the backbone turns
-//! those into numbers, (u8 · `rescale_factor` − `image_mean`) / `image_std`. What a file says and this division of labour
-//! cannot do is an error, never another picture.
+//! The host resizes and crops an image once, to u8 pixels of the model's size; the backbone
+//! normalises them, (u8 · `rescale_factor` − `image_mean`) / `image_std`. Settings that this cannot
+//! reproduce exactly are errors.
 
 use crate::folder;
 use clbench_transformer::folder::{named, read};
@@ -12,28 +13,28 @@ use harness_abi::{Error, Result};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The mean of OpenAI's training pictures, red, green, blue.
+/// The mean of OpenAI's training images in red, green and blue.
 const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
 /// Their standard deviation.
 const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 
-/// How pictures are prepared.
+/// The image preprocessing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preprocessor {
-    /// The host's part.
+    /// The host's part: resizing and cropping.
     pub image: ImageInfo,
-    /// The backbone's.
+    /// The backbone's part: normalisation.
     pub normalisation: Normalisation,
 }
 
 impl Preprocessor {
-    /// Reads the file, for a model whose images have sides of `image_size`. A field that is missing or null has the value
-    /// that transformers gives it; one that moves no number is not looked at.
+    /// Reads the file, for a model with images of `image_size` pixels. Missing and null fields have
+    /// transformers' defaults; fields that do not affect results are ignored.
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, for what cannot be read or
-    /// cannot be done.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, if the
+    /// file cannot be read or a setting is not supported.
     pub fn open(path: &Path, image_size: u32) -> Result<Preprocessor> {
         Preprocessor::parse(&read(path)?, image_size)
             .map_err(|problem| Error::data(problem).context(named(path)))
@@ -42,11 +43,11 @@ impl Preprocessor {
     pub(crate) fn parse(json: &[u8], image_size: u32) -> Result<Preprocessor, String> {
         let fields = serde_json::from_slice(json)
             .map(Fields)
-            .map_err(|error| format!("it is not a JSON object: {error}"))?;
+            .map_err(|error| format!("not a JSON object: {error}"))?;
         let (resize, side) = fields.resize()?;
         if side != image_size {
             return Err(format!(
-                "pictures become {side}×{side} pixels, but `vision_config.image_size` in {} is {image_size}",
+                "images are resized to {side}×{side} pixels, but `vision_config.image_size` in {} is {image_size}; correct one of them",
                 folder::CONFIG
             ));
         }
@@ -58,7 +59,7 @@ impl Preprocessor {
             false => ([0.0; 3], [1.0; 3]),
         };
         if std.contains(&0.0) {
-            return Err("`image_std` has a 0, by which nothing can be divided".into());
+            return Err("`image_std` must not contain 0".into());
         }
         Ok(Preprocessor {
             image: ImageInfo {
@@ -87,7 +88,7 @@ impl Fields {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    /// Every `do_…` is on unless the file says otherwise.
+    /// Every `do_…` flag is true by default.
     fn flag(&self, key: &str) -> Result<bool, String> {
         self.get(key).map_or(Ok(true), |value| {
             value
@@ -119,13 +120,10 @@ impl Fields {
             .ok_or_else(|| format!("`{key}` must be three numbers, got {value}"))
     }
 
-    /// How a picture is scaled, and the side of the square that results.
+    /// How an image is resized, and the side of the resulting square.
     fn resize(&self) -> Result<(Resize, u32), String> {
         if !self.flag("do_resize")? {
-            return Err(
-                "`do_resize: false` cannot be honoured: pictures of any size are to be encoded"
-                    .into(),
-            );
+            return Err("`do_resize` must be true, because images can have any size".into());
         }
         let crop = match self.flag("do_center_crop")? {
             true => Some(self.size("crop_size", 224)?.square("crop_size")?),
@@ -139,19 +137,17 @@ impl Fields {
                 Ok((Resize::ShortestEdgeThenCrop(edge), crop))
             }
             (Size::ShortestEdge(edge), Some(crop)) => Err(format!(
-                "`size` {edge} is smaller than `crop_size` {crop}, which cannot be honoured: a picture is not padded"
+                "`size` {edge} must not be smaller than `crop_size` {crop}, because images are not padded"
             )),
             (Size::ShortestEdge(_), None) => Err(
-                "`do_center_crop: false` cannot be honoured where `size` is that of the shortest edge: pictures would \
-                 keep different shapes"
+                "`do_center_crop` must be true if `size` is the shortest edge, or images would have different shapes"
                     .into(),
             ),
             (size @ Size::Sides(..), crop) => {
                 let side = size.square("size")?;
                 match crop {
                     Some(crop) if crop != side => Err(format!(
-                        "`size` {side}×{side} and `crop_size` {crop} cannot be honoured: a picture is scaled to the size \
-                         of the crop"
+                        "`crop_size` must equal `size` {side}×{side} if both sides are given, got {crop}"
                     )),
                     _ => Ok((Resize::Stretch, side)),
                 }
@@ -215,13 +211,13 @@ enum Size {
 }
 
 impl Size {
-    /// The side, where it is the same both ways.
+    /// The side of a square size.
     fn square(self, key: &str) -> Result<u32, String> {
         match self {
             Size::ShortestEdge(side) => Ok(side),
             Size::Sides(height, width) if height == width => Ok(height),
             Size::Sides(height, width) => Err(format!(
-                "`{key}` is {height}×{width} pixels; CLIP's images are square"
+                "`{key}` must be square, got {height}×{width} pixels"
             )),
         }
     }
@@ -238,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_openais_preprocessing() {
+    fn an_empty_file_gives_openais_preprocessing() {
         let expected = Preprocessor {
             image: ImageInfo {
                 height: 224,
@@ -253,7 +249,7 @@ mod tests {
             },
         };
         assert_eq!(parse("{}", 224).unwrap(), expected);
-        // The file of openai/clip-vit-base-patch32, and as newer versions of transformers write it.
+        // The file of openai/clip-vit-base-patch32, in the old and the new format of transformers.
         for json in [
             r#"{"crop_size": 224, "do_center_crop": true, "do_normalize": true, "do_resize": true,
                 "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": [0.48145466, 0.4578275, 0.40821073],
@@ -266,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_done() {
+    fn settings_are_applied() {
         let json = r#"{"size": {"height": 32, "width": 32}, "do_center_crop": false, "resample": 2, "do_rescale": false,
                        "image_mean": [10, 20, 30], "image_std": 2}"#;
         let preprocessor = parse(json, 32).unwrap();
@@ -295,32 +291,31 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_named_with_its_key() {
+    fn unsupported_settings_are_named_with_their_key() {
         for (json, expected) in [
             (
                 r#"{"size": 192}"#,
-                "`size` 192 is smaller than `crop_size` 224, which cannot be honoured: a picture is not padded",
+                "`size` 192 must not be smaller than `crop_size` 224, because images are not padded",
             ),
             (
                 r#"{"size": {"height": 256, "width": 256}}"#,
-                "`size` 256×256 and `crop_size` 224 cannot be honoured: a picture is scaled to the size of the crop",
+                "`crop_size` must equal `size` 256×256 if both sides are given, got 224",
             ),
             (
                 r#"{"do_center_crop": false}"#,
-                "`do_center_crop: false` cannot be honoured where `size` is that of the shortest edge: pictures would \
-                 keep different shapes",
+                "`do_center_crop` must be true if `size` is the shortest edge, or images would have different shapes",
             ),
             (
                 r#"{"do_resize": false}"#,
-                "`do_resize: false` cannot be honoured: pictures of any size are to be encoded",
+                "`do_resize` must be true, because images can have any size",
             ),
             (
                 r#"{"size": 336, "crop_size": 336}"#,
-                "pictures become 336×336 pixels, but `vision_config.image_size` in config.json is 224",
+                "images are resized to 336×336 pixels, but `vision_config.image_size` in config.json is 224; correct one of them",
             ),
             (
                 r#"{"crop_size": {"height": 224, "width": 112}}"#,
-                "`crop_size` is 224×112 pixels; CLIP's images are square",
+                "`crop_size` must be square, got 224×112 pixels",
             ),
             (
                 r#"{"size": {"longest_edge": 224}}"#,
@@ -337,7 +332,7 @@ mod tests {
             ),
             (
                 r#"{"image_std": [1, 1, 0]}"#,
-                "`image_std` has a 0, by which nothing can be divided",
+                "`image_std` must not contain 0",
             ),
             (
                 r#"{"do_normalize": "yes"}"#,
@@ -345,7 +340,7 @@ mod tests {
             ),
             (
                 "{\n  \"size\": 224,\n}",
-                "it is not a JSON object: trailing comma at line 3 column 1",
+                "not a JSON object: trailing comma at line 3 column 1",
             ),
         ] {
             assert_eq!(parse(json, 224).unwrap_err(), expected, "{json}");

@@ -1,37 +1,37 @@
-//! What was made of the last few requests: rows of text that a strategy in training asks for again and again, each time
-//! with another context.
+//! A cache for the last few requests: rows of text that a strategy in training encodes repeatedly,
+//! each time with another context.
 //!
-//! A strategy has few such requests at a time (its class prompts, the zero-shot prompts beside them), so that a handful is
-//! looked through one by one, and the one that has not been asked for the longest gives way.
+//! A strategy has only a few such requests at a time, such as class prompts and zero-shot prompts,
+//! so a linear search is enough. The least recently used entry is evicted.
 
 use clbench_transformer::compute::ComputeType;
 use harness_abi::{Place, Result};
 use std::collections::VecDeque;
 
-/// How many are kept.
+/// The maximum number of entries.
 const KEPT: usize = 8;
-/// How many bytes they may have together. One step of training on some rows holds many times what their layout does, so
-/// this is reached only where far more is needed anyway.
+/// The maximum total size in bytes. A training step on some rows needs many times the memory of
+/// their layout, so this limit matters only if far more memory is in use anyway.
 const BYTES: usize = 256 << 20;
 
-/// Rows of text, whatever their contexts hold.
+/// Rows of text, independent of the values of their contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request<'a> {
     pub(crate) texts: &'a [&'a str],
     pub(crate) row_text: &'a [i64],
     pub(crate) place: Place,
-    /// How many vectors a context has.
+    /// The number of context vectors.
     pub(crate) n: usize,
     pub(crate) suffix: &'a str,
     pub(crate) precision: ComputeType,
 }
 
-/// What was made of the last requests.
+/// A cache of results by request.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
-    /// The one that was asked for last is the last.
+    /// Ordered by last use; the most recent is last.
     kept: VecDeque<Kept<T>>,
-    /// Of them together.
+    /// The total size of the entries.
     bytes: usize,
 }
 
@@ -57,8 +57,8 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T> Recent<T> {
-    /// Hands over what was made of a request, now or before. `make` says too how many bytes it holds; what is too large is
-    /// not kept.
+    /// Calls `then` with the cached result of a request, or with a new one from `make`. `make` also
+    /// returns its size in bytes; results that are too large are not cached.
     pub(crate) fn with<R>(
         &mut self,
         request: Request<'_>,
@@ -89,7 +89,7 @@ impl<T> Recent<T> {
 }
 
 impl Request<'_> {
-    /// What it takes to remember it.
+    /// The size of a cached request.
     fn bytes(&self) -> usize {
         let texts: usize = self
             .texts
@@ -139,7 +139,7 @@ mod tests {
         precision: ComputeType::F32,
     };
 
-    /// Whether a request had to be made.
+    /// Whether a request was not in the cache.
     fn made(recent: &mut Recent<usize>, request: Request<'_>, bytes: usize) -> bool {
         let mut made = false;
         let n = recent.with(
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_made_once_and_every_part_of_it_tells_it_from_others() {
+    fn a_request_is_made_once_and_every_field_distinguishes_it() {
         let mut recent = Recent::default();
         let others = [
             Request {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_unused_gives_way_and_nothing_large_is_kept() {
+    fn the_least_recently_used_is_evicted_and_large_results_are_not_cached() {
         let mut recent = Recent::default();
         let request = |n| Request { n, ..REQUEST };
         for n in 0..KEPT {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_tried_again() {
+    fn failures_are_not_cached() {
         let mut recent = Recent::<usize>::default();
         let failed = recent.with(REQUEST, || Err(Error::failed("too long")), |_| Ok(()));
         assert_eq!(failed.unwrap_err().to_string(), "too long");

@@ -1,4 +1,4 @@
-//! Rows of text: which token, and which vector of a learned context, stands at which position.
+//! Rows of text: which token or vector of a learned context is at which position.
 //!
 //! | place | row |
 //! |---|---|
@@ -6,11 +6,12 @@
 //! | middle | start · first half of the context · text · second half · suffix · end |
 //! | end | start · text · context · suffix · end |
 //!
-//! The layouts are CoOp's (Zhou et al., arXiv 2109.01134), where the text is a class name and the suffix a full stop: at the
-//! front, text and suffix are tokenised as one string, elsewhere each by itself.
+//! The layouts are CoOp's (Zhou et al., arXiv 2109.01134), where the text is a class name and the
+//! suffix a full stop: at the front, text and suffix are tokenised as one string, otherwise
+//! separately.
 //!
-//! A text that is too long for the model loses its last tokens; the end, the context and what is tokenised as a suffix stay. That is
-//! said once, whatever the number of texts.
+//! A text that is too long for the model is truncated; the end token, the context and a separately
+//! tokenised suffix are kept. The host is warned once, whatever the number of texts.
 
 use crate::config::EndOfText;
 use crate::recent::Request;
@@ -20,12 +21,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many texts are remembered; a class list of every public benchmark fits many times over.
+/// The maximum number of cached texts, far more than the classes of any public benchmark.
 const REMEMBERED: usize = 1 << 16;
-/// How many characters of a text a message shows.
+/// The number of characters of a text that a message shows.
 const SHOWN: usize = 60;
 
-/// Lays out rows. Each text is tokenised once, however many calls name it.
+/// Builds rows. Each text is tokenised once and cached.
 #[derive(Debug)]
 pub(crate) struct Rows {
     tokenizer: Tokenizer,
@@ -33,20 +34,20 @@ pub(crate) struct Rows {
     context_length: usize,
     remembered: Mutex<HashMap<String, Arc<[i64]>>>,
     host: Host,
-    /// Whether it was said that a text is cut.
-    said: AtomicBool,
+    /// Whether the host was warned of a truncated text.
+    warned: AtomicBool,
 }
 
-/// What stands at a position.
+/// The content of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// A token of this id.
+    /// A token with this id.
     Token(i64),
-    /// The vector of the row's context that has this number.
+    /// The context vector with this index.
     Context(usize),
 }
 
-/// A row and where it is pooled.
+/// A row and the position at which it is pooled.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) slots: Vec<Slot>,
@@ -66,11 +67,11 @@ impl Rows {
             context_length,
             remembered: Mutex::default(),
             host,
-            said: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
         }
     }
 
-    /// The rows of a request.
+    /// Builds the rows of a request.
     pub(crate) fn all(&self, request: &Request<'_>) -> Result<Vec<Row>> {
         let &Request {
             texts,
@@ -84,7 +85,7 @@ impl Rows {
             match text {
                 Some(text) => self.row(text, place, n, suffix),
                 None => Err(Error::failed(format!(
-                    "a row names text {named}, but there are {}",
+                    "text index {named} is out of range: there are {} texts",
                     texts.len()
                 ))),
             }
@@ -92,26 +93,26 @@ impl Rows {
         request.row_text.iter().map(row).collect()
     }
 
-    /// The row of a text with a context of `n` vectors.
+    /// Builds the row of a text with a context of `n` vectors.
     pub(crate) fn row(&self, text: &str, place: Place, n: usize, suffix: &str) -> Result<Row> {
-        let (before, mut ids, behind) = match place {
+        let (before, mut ids, after) = match place {
             Place::Front if suffix.is_empty() => (n, self.ids(text)?, None),
             Place::Front => (n, self.ids(&format!("{text}{suffix}"))?, None),
             Place::Middle => (n / 2, self.ids(text)?, Some(self.ids(suffix)?)),
             Place::End => (0, self.ids(text)?, Some(self.ids(suffix)?)),
         };
-        let behind = behind.as_deref().unwrap_or_default();
-        // Its start, its end, and what is not to be cut.
-        let others = 2 + n + behind.len();
+        let after = after.as_deref().unwrap_or_default();
+        // The start, the end, and everything else that is not truncated.
+        let others = 2 + n + after.len();
         if others + ids.len() > self.context_length {
             let Some(room) = self.context_length.checked_sub(others) else {
                 return Err(Error::failed(format!(
-                    "a context of {n}, a start, an end and {} tokens behind the text leave no room for it: the model takes {}",
-                    behind.len(),
+                    "a context of {n} tokens, start, end and a suffix of {} tokens leave no room for the text: the model takes {} tokens; use a shorter context",
+                    after.len(),
                     self.context_length
                 )));
             };
-            self.say_cut(text, n, others + ids.len());
+            self.warn_truncated(text, n, others + ids.len());
             ids = ids[..room].into();
         }
         let token = |&id: &i64| Slot::Token(id);
@@ -120,10 +121,10 @@ impl Rows {
             .chain((0..before).map(Slot::Context))
             .chain(ids.iter().map(token))
             .chain((before..n).map(Slot::Context))
-            .chain(behind.iter().map(token))
+            .chain(after.iter().map(token))
             .chain([Slot::Token(self.tokenizer.end())])
             .collect();
-        // A context's vector has no id: it is never the end of text, and never the largest.
+        // Context vectors have no id; −1 is never the end token and never the largest.
         let ids: Vec<i64> = slots
             .iter()
             .map(|slot| match slot {
@@ -137,29 +138,29 @@ impl Rows {
         })
     }
 
-    /// Says once that a text is cut.
-    fn say_cut(&self, text: &str, n: usize, tokens: usize) {
-        if self.said.swap(true, Ordering::Relaxed) {
+    /// Warns the host of a truncated text, once.
+    fn warn_truncated(&self, text: &str, n: usize, tokens: usize) {
+        if self.warned.swap(true, Ordering::Relaxed) {
             return;
         }
         let shown: String = text.chars().take(SHOWN).collect();
         let more = if shown.len() < text.len() { "…" } else { "" };
         let with = match n {
-            0 => "its start and its end".into(),
-            n => format!("its start, its end and a context of {n}"),
+            0 => "start and end".into(),
+            n => format!("start, end and a context of {n}"),
         };
         self.host.log(
             Level::Warning,
             &format!(
-                "the text {shown:?}{more} has {tokens} tokens with {with}; the model takes {}, so its last ones are cut off, as \
-                 those of every other text that is too long will be",
+                "the text {shown:?}{more} has {tokens} tokens including {with}, but the model takes {}; it is truncated, as are all \
+                 other texts that are too long",
                 self.context_length
             ),
         );
     }
 
     fn ids(&self, text: &str) -> Result<Arc<[i64]>> {
-        // Nothing is left half done by a panic: an entry is there or not.
+        // A panic cannot leave the map inconsistent, so poisoning is ignored.
         let lock = || {
             self.remembered
                 .lock()
@@ -207,11 +208,11 @@ mod tests {
     }
 
     #[test]
-    fn a_context_stands_where_the_place_says_and_an_odd_one_is_longer_behind() {
+    fn contexts_go_to_their_place_and_an_odd_one_has_its_longer_half_second() {
         let rows = rows(EndOfText::Token(9));
         let slots = |place| rows.row("red apple", place, 3, ".").unwrap().slots;
         let (t, c) = (Slot::Token, Slot::Context);
-        // At the front, text and suffix are one string; this vocabulary has a word for its end.
+        // At the front, text and suffix are one string; this vocabulary has a token for `apple.`.
         assert_eq!(slots(Place::Front), [S, c(0), c(1), c(2), t(1), t(4), E]);
         assert_eq!(
             slots(Place::Middle),
@@ -225,9 +226,9 @@ mod tests {
         assert_eq!((bare.slots, bare.pooled), (vec![S, E], 1));
     }
 
-    /// The end stays, and the context, and a suffix of its own.
+    /// The end, the context and a separate suffix are kept.
     #[test]
-    fn a_text_that_is_too_long_loses_its_last_tokens() {
+    fn a_text_that_is_too_long_is_truncated() {
         let rows = rows(EndOfText::Token(9));
         let (t, c) = (Slot::Token, Slot::Context);
         let long = "red apple ".repeat(9);
@@ -241,17 +242,17 @@ mod tests {
         let error = rows.row("red", Place::End, 10, ".").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a context of 10, a start, an end and 1 tokens behind the text leave no room for it: the model takes 12"
+            "a context of 10 tokens, start, end and a suffix of 1 tokens leave no room for the text: the model takes 12 tokens; use a shorter context"
         );
     }
 
     #[test]
-    fn a_row_is_pooled_by_the_rule_and_never_at_its_context() {
+    fn rows_are_pooled_by_the_rule_and_never_in_the_context() {
         let pooled = |rule, text| rows(rule).row(text, Place::Front, 2, "").unwrap().pooled;
         let text = "red <|endoftext|> last apple";
         assert_eq!(pooled(EndOfText::Token(9), text), 4);
         assert_eq!(pooled(EndOfText::LargestId, text), 5);
-        // An id that no row has, and the one that a context's vector does not have.
+        // An id that is not in the row, and one that context vectors must not match.
         assert_eq!(pooled(EndOfText::Token(7), "red"), 0);
         assert_eq!(pooled(EndOfText::Token(0), "red"), 0);
     }

@@ -1,6 +1,6 @@
-//! Where prompts enter, and what comes out: the names that cross the plugin boundary.
+//! The names of prompt sites and outputs in the plugin ABI.
 //!
-//! Of texts, `class_token` is the token at a text's end, and there are no `tokens`.
+//! For texts, `class_token` is the pooled end-of-text token, and there is no output `tokens`.
 
 use crate::config::Config;
 use clbench_transformer::visual::VisualSites;
@@ -10,9 +10,9 @@ pub use clbench_transformer::visual::{
 use harness_abi::Error;
 use harness_abi::backbone::SiteInfo;
 
-/// A learned context among a text's tokens, `[rows, n, width]`.
+/// The site of a learned context among a text's tokens, `[rows, n, width]`.
 pub const TEXT_CONTEXT: &str = "text.context";
-/// Those of the image encoder.
+/// The sites of the image encoder.
 pub(crate) fn visual(config: &Config) -> VisualSites {
     VisualSites {
         width: config.vision.hidden_size,
@@ -20,7 +20,7 @@ pub(crate) fn visual(config: &Config) -> VisualSites {
     }
 }
 
-/// The sites of a model of that shape.
+/// All sites of a model of the given shape.
 pub(crate) fn all(config: &Config) -> Vec<SiteInfo> {
     let mut sites = vec![SiteInfo {
         name: TEXT_CONTEXT.into(),
@@ -30,11 +30,11 @@ pub(crate) fn all(config: &Config) -> Vec<SiteInfo> {
     sites
 }
 
-/// The error for a prompt at a site that is not there, or not there for these inputs.
+/// The error for a prompt at an unknown site, or one that these inputs do not have.
 pub(crate) fn misplaced(config: &Config, site: &str, inputs: &str) -> Error {
     let problem = match all(config).iter().any(|known| known.name == site) {
-        true => format!("the site `{site}` is not one of {inputs}"),
-        false => format!("there is no site `{site}`"),
+        true => format!("{inputs} do not have the site `{site}`"),
+        false => format!("unknown site `{site}`"),
     };
     Error::unsupported(format!(
         "{problem}; texts have `{TEXT_CONTEXT}`, images `{VISUAL_PROMPT}` and `{VISUAL_KV}0` to `{VISUAL_KV}{}`",

@@ -1,4 +1,5 @@
-//! The text encoder as the backbone calls it: in the precision that a call asks for, with the layouts of the last calls kept.
+//! The backbone's text encoder, which computes in the requested precision and caches the layouts of
+//! recent calls.
 
 use crate::model::pooled::{Layout, PooledModel, PooledTexts};
 use crate::packing::Packing;
@@ -12,19 +13,19 @@ use harness_abi::Result;
 
 const ENCODING: &str = "encoding";
 
-/// The text encoder, and what is kept between its calls.
+/// The text encoder with its cache.
 #[derive(Debug)]
 pub(crate) struct TextEncoder {
     models: Models,
     layouts: Recent<Layout>,
 }
 
-/// The model in every precision that was asked for.
+/// The model in each precision that was requested.
 #[derive(Debug)]
 struct Models {
-    /// In the backbone's own.
+    /// In the backbone's own precision.
     own: (ComputeType, PooledModel),
-    /// In the other one, made of the first when it is asked for.
+    /// In the other precision, converted on first use.
     other: Option<PooledModel>,
 }
 
@@ -36,7 +37,7 @@ impl Models {
         }
         if self.other.is_none() {
             let made = model.to_kind(precision.kind());
-            self.other = Some(made.during("copying the text encoder in another precision")?);
+            self.other = Some(made.during("converting the text encoder to another precision")?);
         }
         Ok(self.other.as_ref().unwrap_or(model))
     }
@@ -53,7 +54,7 @@ impl TextEncoder {
         }
     }
 
-    /// Encodes rows that have no context and will hardly come again, in the backbone's own precision.
+    /// Encodes rows without a context in the backbone's own precision, without caching.
     pub(crate) fn encode(&self, rows: &[Row]) -> Result<PooledTexts> {
         let (_, model) = &self.models.own;
         let encoded = model
@@ -62,8 +63,8 @@ impl TextEncoder {
         Work::Texts(rows.len() as i64).during(ENCODING, encoded)
     }
 
-    /// Encodes the rows of a request, with their contexts `[rows, n, width]` where they have one. `rows` lays them out, and
-    /// is not called where the same request was met before.
+    /// Encodes the rows of a request, with their contexts `[rows, n, width]` if they have any.
+    /// `rows` builds the rows, and is only called if the request is not cached.
     pub(crate) fn encode_again(
         &mut self,
         request: Request<'_>,

@@ -1,13 +1,14 @@
-//! Texts into token ids, by the `tokenizer.json` that lies beside the weights, or by the `vocab.json` and `merges.txt` that it
-//! was made of.
+//! Tokenises texts with the folder's `tokenizer.json`, or with the `vocab.json` and `merges.txt`
+//! that it is made from.
 //!
-//! `tokenizer.json` decides everything between a text and its ids (normalisation, splitting, byte-level BPE); of the other two
-//! transformers' `CLIPTokenizer` is made. OpenAI's own tokenizer differs from transformers' where it repairs a text first: it undoes
-//! mojibake (`ftfy`) and unescapes HTML, so that `caf&eacute;` has other ids there. Class names have neither.
+//! `tokenizer.json` defines every step from a text to its ids (normalisation, splitting, byte-level
+//! BPE); from the other two, the equivalent of transformers' `CLIPTokenizer` is built. OpenAI's own
+//! tokenizer differs in that it first repairs a text: it fixes mojibake (`ftfy`) and unescapes
+//! HTML, so `caf&eacute;` gets other ids. Class names rarely contain either.
 //!
-//! the two tokens
-//! around a text are put there by the text tower, since a learned context stands between them. So a text is encoded here
-//! without them, and neither cut nor padded, whatever the file says of that.
+//! The text encoder adds the start and end tokens, because a learned context goes between them. So
+//! texts are tokenised here without them, and without truncation or padding, whatever the file
+//! says.
 
 use crate::folder::TokenizerFiles;
 use clbench_transformer::folder::{named, read};
@@ -15,16 +16,16 @@ use harness_abi::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-/// The token that a text begins with.
+/// The start token of a text.
 pub const START: &str = "<|startoftext|>";
-/// The token that a text ends with; the text's embedding is read there.
+/// The end token of a text, where its embedding is read.
 pub const END: &str = "<|endoftext|>";
 
-/// What a text is split into before byte pairs are joined: OpenAI's pattern.
+/// OpenAI's pattern for splitting a text before byte-pair encoding.
 const WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// A tokenizer that fits its model.
+/// A tokenizer with CLIP's special tokens.
 #[derive(Debug)]
 pub struct Tokenizer {
     path: PathBuf,
@@ -34,12 +35,12 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads the file, or the two.
+    /// Reads the tokenizer from its file or files.
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if it is no tokenizer or lacks one of
-    /// the two special tokens.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if it is not a
+    /// tokenizer or lacks one of the two special tokens.
     pub fn open(files: &TokenizerFiles) -> Result<Tokenizer> {
         let path = files.vocabulary();
         let data = |message: String| Error::data(message).context(named(path));
@@ -48,20 +49,17 @@ impl Tokenizer {
             TokenizerFiles::Two { vocabulary, merges } => joined(vocabulary, merges)?,
         };
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
-            .map_err(|error| data(format!("it is not a tokenizer of Hugging Face's: {error}")))?;
+            .map_err(|error| data(format!("not a Hugging Face tokenizer: {error}")))?;
         tokenizer
             .with_truncation(None)
             .map_err(|error| data(error.to_string()))?
             .with_padding(None);
         let special = |token| {
-            tokenizer
-                .token_to_id(token)
-                .map(i64::from)
-                .ok_or_else(|| {
-                    data(format!(
-                        "the token `{token}` is missing; a tokenizer of CLIP's has `{START}` and `{END}`"
-                    ))
-                })
+            tokenizer.token_to_id(token).map(i64::from).ok_or_else(|| {
+                data(format!(
+                    "the token `{token}` is missing; a CLIP tokenizer has `{START}` and `{END}`"
+                ))
+            })
         };
         let (start, end) = (special(START)?, special(END)?);
         Ok(Tokenizer {
@@ -76,8 +74,8 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), naming both files, if an id is beyond the vocabulary of
-    /// `config`.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), naming both files, if an id is
+    /// outside the vocabulary of `config`.
     pub fn expect_within(&self, vocab_size: i64, config: &Path) -> Result<()> {
         let last = self
             .tokenizer
@@ -106,37 +104,37 @@ impl Tokenizer {
         self.end
     }
 
-    /// The ids of a text, [`START`] and [`END`] not among them; none for a text that contains nothing.
+    /// The ids of a text, without [`START`] and [`END`]; none for an empty text.
     ///
     /// # Errors
     ///
-    /// If the tokenizer has no token for a part of the text, and none for what it does not know.
+    /// If the tokenizer has neither a token for a part of the text nor an unknown token.
     pub fn ids(&self, text: &str) -> Result<Vec<i64>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| {
-            Error::failed(format!("the text {text:?} cannot be tokenised: {error}"))
+            Error::failed(format!("cannot tokenise the text {text:?}: {error}"))
                 .context(named(&self.path))
         })?;
         Ok(encoding.get_ids().iter().copied().map(i64::from).collect())
     }
 }
 
-/// The `tokenizer.json` that transformers makes of a vocabulary and the merges of its byte pairs.
+/// Builds the `tokenizer.json` that transformers makes from a vocabulary and its byte-pair merges.
 fn joined(vocabulary: &Path, merges: &Path) -> Result<Vec<u8>> {
     let vocab: Map<String, Value> =
         serde_json::from_slice(&read(vocabulary)?).map_err(|error| {
             Error::data(format!(
-                "it is no vocabulary, a JSON object of ids: {error}"
+                "not a vocabulary, a JSON object of token ids: {error}"
             ))
             .context(named(vocabulary))
         })?;
     let text = String::from_utf8(read(merges)?)
-        .map_err(|_| Error::data("it is no UTF-8 text").context(named(merges)))?;
+        .map_err(|_| Error::data("not UTF-8 text").context(named(merges)))?;
     let pairs = (text.lines().enumerate())
         .filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with("#version")))
         .map(|(at, line)| match line.split_once(' ') {
             Some((left, right)) if !right.contains(' ') => Ok(json!([left, right])),
             _ => Err(Error::data(format!(
-                "line {} is `{line}`, and not two tokens with a blank between them",
+                "line {} must be two tokens separated by a space, got `{line}`",
                 at + 1
             ))
             .context(named(merges))),
@@ -172,7 +170,7 @@ mod tests {
     use super::*;
     use harness_abi::ErrorCode;
 
-    /// Byte-level BPE as in CLIP's own file, with a vocabulary of single bytes and one merge.
+    /// Byte-level BPE as in CLIP's file, with a vocabulary of single bytes and one merge.
     fn byte_level() -> Value {
         let alphabet = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
         let mut alphabet: Vec<char> = alphabet.into_iter().collect();
@@ -230,14 +228,14 @@ mod tests {
     }
 
     #[test]
-    fn any_text_is_encoded_and_none_is_cut_padded_or_lost() {
+    fn any_text_is_tokenised_without_truncation_padding_or_loss() {
         let file = byte_level();
         let id = |token: &str| file["model"]["vocab"][token].as_i64().unwrap();
         let (_folder, tokenizer) = opened(&file.to_string());
         let tokenizer = tokenizer.unwrap();
         let cat = [id("c"), id("at</w>")];
         assert_eq!(tokenizer.ids("cat").unwrap(), cat);
-        // Longer than the file's own limit of 3, and in capitals.
+        // Longer than the file's limit of 3, and in upper case.
         assert_eq!(
             tokenizer.ids("  Cat\n\tCAT  cat ").unwrap(),
             [cat, cat, cat].concat()
@@ -253,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tokenizer_of_another_kind_is_refused_with_what_it_lacks() {
+    fn other_tokenizers_are_errors_that_say_what_is_missing() {
         let words = |vocab: Value| {
             json!({ "version": "1.0", "added_tokens": [],
                     "model": { "type": "WordLevel", "vocab": vocab, "unk_token": "?" } })
@@ -261,12 +259,12 @@ mod tests {
         };
         assert_eq!(
             message(&words(json!({ "?": 0, "<|startoftext|>": 1 }))),
-            "tiny/tokenizer.json: the token `<|endoftext|>` is missing; a tokenizer of CLIP's has `<|startoftext|>` and \
+            "tiny/tokenizer.json: the token `<|endoftext|>` is missing; a CLIP tokenizer has `<|startoftext|>` and \
              `<|endoftext|>`"
         );
         assert_eq!(
             message("{\n  \"version\": \"1.0\",\n  \"model\": nul }"),
-            "tiny/tokenizer.json: it is not a tokenizer of Hugging Face's: expected ident at line 3 column 15"
+            "tiny/tokenizer.json: not a Hugging Face tokenizer: expected ident at line 3 column 15"
         );
         let (folder, tokenizer) = opened(&words(json!({ START: 0, END: 1, "cat": 7 })));
         let error = tokenizer

@@ -1,5 +1,5 @@
-//! What a host relies on, checked by the testkit of the plugin boundary: every site's gradients against finite differences
-//! among it.
+//! Runs the ABI testkit on this plugin, which also compares every site's gradients with finite
+//! differences.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -10,9 +10,9 @@ use clbench_torch::{tch, testkit::gradient_mode};
 use harness_abi::testkit::{self, json};
 use tiny::TinyClip;
 
-/// One test, since what it watches belongs to the process: another one beside it would be seen.
+/// A single test, because the testkit watches process-wide state that parallel tests would disturb.
 #[test]
-fn keeps_what_a_host_relies_on() {
+fn satisfies_the_testkit() {
     clbench_torch::bridge::threads::set(1).unwrap();
     let legacy = TinyClip::new();
     let by_id = TinyClip::new();

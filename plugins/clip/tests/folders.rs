@@ -1,4 +1,4 @@
-//! What a folder may say, and what is said of one that cannot be used.
+//! What folders may contain, and the errors for invalid ones.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -12,7 +12,7 @@ use std::fs;
 use tiny::TinyClip;
 
 #[test]
-fn a_backbone_says_what_its_folder_holds() {
+fn the_backbones_info_describes_its_folder() {
     let info = TinyClip::new().open().unwrap().info();
     assert_eq!(info.name, "tiny-clip");
     assert_eq!((info.embedding_width, info.device.as_str()), (64, "cpu"));
@@ -38,7 +38,7 @@ fn a_backbone_says_what_its_folder_holds() {
             ("visual.kv.1", &[-1, 2, -1, 64]),
         ]
     );
-    // The same files elsewhere are the same features; another preprocessing is not.
+    // The fingerprint depends on the files and the preprocessing, not on the location.
     let other = TinyClip::new();
     assert_eq!(other.open().unwrap().info().fingerprint, info.fingerprint);
     other.edit("preprocessor_config.json", |file| {
@@ -48,7 +48,7 @@ fn a_backbone_says_what_its_folder_holds() {
 }
 
 #[test]
-fn what_a_configuration_leaves_out_is_what_transformers_takes() {
+fn missing_fields_have_the_defaults_of_transformers() {
     let tiny = TinyClip::new();
     let config = |json: &str| {
         fs::write(tiny.file("config.json"), json).unwrap();
@@ -85,7 +85,7 @@ fn what_a_configuration_leaves_out_is_what_transformers_takes() {
         config(r#"{"text_config": {}, "vision_config": null, "text_config_dict": null}"#),
         expected
     );
-    // Where the older `…_config_dict` is there, it is the whole of that side.
+    // If the older `…_config_dict` is present, it replaces that encoder's fields as a whole.
     let overridden = config(
         r#"{"text_config": {"hidden_size": 99, "num_hidden_layers": 1},
             "text_config_dict": {"hidden_size": 64, "eos_token_id": 2},
@@ -107,21 +107,21 @@ fn what_a_configuration_leaves_out_is_what_transformers_takes() {
 }
 
 #[test]
-fn an_incomplete_folder_is_named_with_all_that_it_lacks() {
+fn an_incomplete_folder_is_an_error_that_names_the_missing_files() {
     let tiny = TinyClip::new();
     fs::remove_file(tiny.file("tokenizer.json")).unwrap();
     fs::remove_file(tiny.file("model.safetensors")).unwrap();
     assert_eq!(
         tiny.complaint(),
-        "tiny: the folder has no model.safetensors and no tokenizer.json; a CLIP in the Hugging Face layout is \
+        "tiny: the folder lacks model.safetensors and tokenizer.json; a CLIP in the Hugging Face layout consists of \
          config.json, model.safetensors, tokenizer.json and preprocessor_config.json"
     );
     fs::remove_dir_all(tiny.path()).unwrap();
-    assert_eq!(tiny.complaint(), "tiny: there is no such folder");
+    assert_eq!(tiny.complaint(), "tiny: no such folder");
 }
 
 #[test]
-fn damaged_weights_are_named_with_the_tensor() {
+fn damaged_weights_are_errors_that_name_the_tensor() {
     let name = "text_model.encoder.layers.1.mlp.fc2.bias";
     let tiny = TinyClip::new();
     tiny.edit_weights(|weights| {
@@ -130,7 +130,7 @@ fn damaged_weights_are_named_with_the_tensor() {
     assert_eq!(
         tiny.complaint(),
         format!(
-            "tiny/model.safetensors: tensor `{name}` is missing; by the configuration it has shape [64]"
+            "tiny/model.safetensors: tensor `{name}` is missing; expected shape [64] according to the configuration"
         )
     );
     tiny.edit_weights(|weights| {
@@ -139,7 +139,7 @@ fn damaged_weights_are_named_with_the_tensor() {
     assert_eq!(
         tiny.complaint(),
         format!(
-            "tiny/model.safetensors: tensor `{name}` has shape [32]; by the configuration it has shape [64]"
+            "tiny/model.safetensors: tensor `{name}` has shape [32]; expected shape [64] according to the configuration"
         )
     );
     tiny.edit_weights(|weights| {
@@ -148,7 +148,7 @@ fn damaged_weights_are_named_with_the_tensor() {
     assert_eq!(
         tiny.complaint(),
         format!(
-            "tiny/model.safetensors: tensor `{name}` is of I64; weights are of F16, BF16, F32, F64"
+            "tiny/model.safetensors: tensor `{name}` has type I64; supported types are F16, BF16, F32, F64"
         )
     );
 
@@ -162,19 +162,19 @@ fn damaged_weights_are_named_with_the_tensor() {
     assert_eq!(
         cut(1000),
         format!(
-            "tiny/model.safetensors: its header is cut short: it has {header} bytes, of which 992 are there"
+            "tiny/model.safetensors: the header is truncated: expected {header} bytes, found 992; copy or download the file again"
         )
     );
     let data = whole.len() - 8 - header as usize;
     assert_eq!(
         cut(whole.len() - 1),
         format!(
-            "tiny/model.safetensors: its data are cut short: by its header they have {data} bytes, of which {} are \
-             there; tensor `visual_projection.weight` is the first that is not whole",
+            "tiny/model.safetensors: the data are truncated: expected {data} bytes, found {}, so tensor \
+             `visual_projection.weight` is incomplete; copy or download the file again",
             data - 1
         )
     );
-    // What no model asks for may be there.
+    // Tensors that the model does not request are allowed.
     let tiny = TinyClip::new();
     tiny.edit_weights(|weights| {
         let ids = Tensor::arange(77, (Kind::Int64, Device::Cpu)).unsqueeze(0);
@@ -184,7 +184,7 @@ fn damaged_weights_are_named_with_the_tensor() {
 }
 
 #[test]
-fn a_damaged_configuration_is_named_with_the_line_or_the_key() {
+fn an_invalid_configuration_is_an_error_with_the_line_or_the_key() {
     let tiny = TinyClip::new();
     let complaint = |json: &str| {
         fs::write(tiny.file("config.json"), json).unwrap();
@@ -193,7 +193,7 @@ fn a_damaged_configuration_is_named_with_the_line_or_the_key() {
     for (json, expected) in [
         (
             "{\n  \"text_config\": {\n    \"hidden_size\": 64,,\n",
-            "tiny/config.json: not a CLIP's: key must be a string at line 3 column 23",
+            "tiny/config.json: not the configuration of a CLIP: key must be a string at line 3 column 23",
         ),
         (
             r#"{"text_config": {"hidden_act": "relu"}}"#,
@@ -201,15 +201,15 @@ fn a_damaged_configuration_is_named_with_the_line_or_the_key() {
         ),
         (
             r#"{"vision_config": {"hidden_size": 100}}"#,
-            "tiny/config.json: `vision_config.hidden_size` 100 cannot be divided among 12 attention heads",
+            "tiny/config.json: `vision_config.hidden_size` must be a multiple of the 12 attention heads, got 100",
         ),
         (
             r#"{"text_config": {"num_hidden_layers": 0}}"#,
-            "tiny/config.json: `text_config.num_hidden_layers` must be 1 to 16777216, got 0",
+            "tiny/config.json: `text_config.num_hidden_layers` must be from 1 to 16777216, got 0",
         ),
         (
             r#"{"vision_config": {"num_channels": 1}}"#,
-            "tiny/config.json: `vision_config.num_channels` is 1; images have 3",
+            "tiny/config.json: `vision_config.num_channels` must be 3, got 1",
         ),
     ] {
         assert_eq!(complaint(json), expected);
@@ -217,7 +217,7 @@ fn a_damaged_configuration_is_named_with_the_line_or_the_key() {
 }
 
 #[test]
-fn files_that_do_not_belong_together_are_named_both() {
+fn if_files_do_not_belong_together_the_error_names_both() {
     let tiny = TinyClip::new();
     tiny.edit("tokenizer.json", |file| {
         file["model"]["vocab"]["lantern"] = json!(600);
@@ -243,20 +243,20 @@ fn files_that_do_not_belong_together_are_named_both() {
     });
     assert_eq!(
         tiny.complaint(),
-        "tiny/tokenizer.json: the token `<|endoftext|>` is missing; a tokenizer of CLIP's has `<|startoftext|>` and \
+        "tiny/tokenizer.json: the token `<|endoftext|>` is missing; a CLIP tokenizer has `<|startoftext|>` and \
          `<|endoftext|>`"
     );
     let tiny = TinyClip::new();
     tiny.edit("preprocessor_config.json", |file| *file = json!({}));
     assert_eq!(
         tiny.complaint(),
-        "tiny/preprocessor_config.json: pictures become 224×224 pixels, but `vision_config.image_size` in config.json \
-         is 32"
+        "tiny/preprocessor_config.json: images are resized to 224×224 pixels, but `vision_config.image_size` in \
+         config.json is 32; correct one of them"
     );
 }
 
 #[test]
-fn a_device_that_is_not_there_is_refused() {
+fn an_unavailable_device_is_an_error() {
     let tiny = TinyClip::new();
     let open = |device: &str| {
         let mut setting = tiny.setting();
@@ -269,7 +269,7 @@ fn a_device_that_is_not_there_is_refused() {
     assert!(
         error
             .to_string()
-            .starts_with("device `cuda:99` was asked for, but "),
+            .starts_with("device `cuda:99` is not available: "),
         "{error}"
     );
 }

@@ -1,4 +1,4 @@
-//! One model in every layout that is read: the features are the same, and what cannot be read is named.
+//! The same model in every supported layout has the same features, and unsupported ones are errors.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -13,7 +13,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use tiny::{TinyClip, tensors};
 
-/// Features of four images and three texts.
+/// The features of four images and three texts.
 fn features(clip: &Clip) -> [Vec<f32>; 2] {
     let pixels = &tensors("tiny_clip/io.safetensors")["pixel_values"];
     let bytes = ((pixels + 2.0) * 60.0)
@@ -34,7 +34,7 @@ fn largest_difference(a: &[Vec<f32>; 2], b: &[Vec<f32>; 2]) -> f32 {
 }
 
 #[test]
-fn sharded_weights_are_the_same_model() {
+fn sharded_weights_give_the_same_features() {
     let tiny = TinyClip::new();
     let whole = features(&tiny.open().unwrap());
     let file = tiny.file("model.safetensors");
@@ -60,12 +60,12 @@ fn sharded_weights_are_the_same_model() {
     fs::remove_file(tiny.file("model-00002-of-00003.safetensors")).unwrap();
     assert_eq!(
         tiny.complaint(),
-        "tiny/model.safetensors.index.json: it names model-00002-of-00003.safetensors among 3 files, and that one is not \
-         beside it; fetch it too"
+        "tiny/model.safetensors.index.json: model-00002-of-00003.safetensors, one of 3 files in `weight_map`, is missing \
+         beside the index; download it too"
     );
 }
 
-/// The tensors of the tiny CLIP as OpenCLIP names and stacks them.
+/// The tensors of the tiny CLIP, named and stacked as in OpenCLIP.
 fn as_open_clip(tensors: &HashMap<String, Tensor>, text: &str) -> Vec<(String, Tensor)> {
     let mut theirs = Vec::new();
     for (side, before) in [("vision_model", "visual."), ("text_model", text)] {
@@ -149,7 +149,7 @@ fn as_open_clip(tensors: &HashMap<String, Tensor>, text: &str) -> Vec<(String, T
     theirs
 }
 
-/// The folder turned into OpenCLIP's layout, with something else in its configuration.
+/// Converts the folder to OpenCLIP's layout, with an edited configuration.
 fn to_open_clip(tiny: &TinyClip, text: &str, edit: impl FnOnce(&mut Value)) {
     let file = tiny.file("model.safetensors");
     let tensors: HashMap<_, _> = Tensor::read_safetensors(&file)
@@ -178,7 +178,7 @@ fn to_open_clip(tiny: &TinyClip, text: &str, edit: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn open_clips_layout_is_the_same_model() {
+fn open_clips_layout_gives_the_same_features() {
     let ours = features(&TinyClip::new().open().unwrap());
     for text in ["", "text."] {
         let tiny = TinyClip::new();
@@ -190,7 +190,7 @@ fn open_clips_layout_is_the_same_model() {
         );
         assert!(largest_difference(&features(&clip), &ours) < 1e-6);
     }
-    // Without its own word, GELU is the exact one.
+    // Without `quick_gelu`, GELU is exact.
     let tiny = TinyClip::new();
     to_open_clip(&tiny, "", |config| {
         config["model_cfg"]["quick_gelu"] = json!(false)
@@ -199,7 +199,7 @@ fn open_clips_layout_is_the_same_model() {
 }
 
 #[test]
-fn what_open_clip_can_say_and_is_not_computed_is_refused_by_its_key() {
+fn unsupported_open_clip_settings_are_named_with_their_key() {
     let refused = |edit: fn(&mut Value)| {
         let tiny = TinyClip::new();
         to_open_clip(&tiny, "", edit);
@@ -208,22 +208,22 @@ fn what_open_clip_can_say_and_is_not_computed_is_refused_by_its_key() {
     assert_eq!(
         refused(|config| config["model_cfg"]["vision_cfg"] =
             json!({ "timm_model_name": "vit_base", "image_size": 32 })),
-        "tiny/open_clip_config.json: `model_cfg.vision_cfg.timm_model_name` is \"vit_base\", which this backbone does not \
-         compute; it reads CLIPs with plain transformers on both sides"
+        "tiny/open_clip_config.json: `model_cfg.vision_cfg.timm_model_name` is \"vit_base\", which is not supported; \
+         this backbone reads CLIPs with plain transformer encoders"
     );
     assert_eq!(
         refused(|config| config["model_cfg"]["vision_cfg"]["layers"] = json!([3, 4, 6, 3])),
-        "tiny/open_clip_config.json: `model_cfg.vision_cfg.layers` is [3,4,6,3] and there is a `patch_size`: a ResNet; this \
-         backbone reads vision transformers"
+        "tiny/open_clip_config.json: `model_cfg.vision_cfg` describes a ResNet (`layers` is [3,4,6,3], `patch_size` is 8); \
+         this backbone reads vision transformers only"
     );
     assert_eq!(
         refused(|config| config["model_cfg"]["multimodal_cfg"] = json!({})),
-        "tiny/open_clip_config.json: `model_cfg.multimodal_cfg` is {}, which this backbone does not compute; it reads CLIPs \
-         with plain transformers on both sides"
+        "tiny/open_clip_config.json: `model_cfg.multimodal_cfg` is {}, which is not supported; this backbone reads \
+         CLIPs with plain transformer encoders"
     );
     assert_eq!(
         refused(|config| config["preprocess_cfg"]["resize_mode"] = json!("longest")),
-        "tiny/open_clip_config.json: `preprocess_cfg.resize_mode` is `longest`; `shortest` and `squash` are known"
+        "tiny/open_clip_config.json: `preprocess_cfg.resize_mode` must be `shortest` or `squash`, got `longest`"
     );
 }
 
@@ -237,13 +237,13 @@ fn pickled_weights_are_not_opened() {
     .unwrap();
     assert_eq!(
         tiny.complaint(),
-        "tiny: the folder has pytorch_model.bin and no model.safetensors; pickled weights run code when they are opened and \
-         are not read: take a revision with safetensors, or save the model again with `safe_serialization=True`"
+        "tiny: the folder has pytorch_model.bin but no model.safetensors; pickled weights can run code when opened, so they \
+         are not supported: use a revision with safetensors, or save the model again with `safe_serialization=True`"
     );
 }
 
 #[test]
-fn a_scenario_says_one_place() {
+fn a_scenario_must_give_exactly_one_location() {
     let tiny = TinyClip::new();
     let refused = |parameters: Value| {
         let parameters: Parameters = serde_json::from_value(parameters).unwrap();
@@ -253,31 +253,31 @@ fn a_scenario_says_one_place() {
     };
     assert_eq!(
         refused(json!({})),
-        "parameter `path`: neither `path`, a folder, nor `model`, a name on the Hugging Face hub, is given"
+        "parameter `path`: no model is given; set `path` to a folder or `model` to a name on the Hugging Face hub"
     );
     assert_eq!(
         refused(json!({ "path": "tiny-clip", "model": "openai/clip-vit-base-patch32" })),
-        "parameter `model`: `path` and `model` are both given; keep one of the two"
+        "parameter `model`: both `path` and `model` are given; remove one of them"
     );
 }
 
-/// What a host is told.
+/// A host that records log messages.
 #[derive(Default)]
-struct Told(Mutex<Vec<String>>);
+struct Log(Mutex<Vec<String>>);
 
-impl HostService for Told {
+impl HostService for Log {
     fn log(&self, _level: Level, message: &str) {
         self.0.lock().unwrap().push(message.to_owned());
     }
 }
 
-/// A text that is too long is encoded without its last tokens, the end standing last, and that is said once.
+/// A text that is too long is truncated before its end token, with a single warning.
 #[test]
-fn long_texts_are_cut_with_one_warning() {
+fn long_texts_are_truncated_with_one_warning() {
     let tiny = TinyClip::new();
-    let told = Arc::new(Told::default());
+    let log = Arc::new(Log::default());
     let parameters = serde_json::from_value(json!({ "path": "tiny-clip" })).unwrap();
-    let clip = Clip::create(parameters, tiny.setting_for(Host::serving(told.clone()))).unwrap();
+    let clip = Clip::create(parameters, tiny.setting_for(Host::serving(log.clone()))).unwrap();
     let zebras = |n| vec!["zebra"; n].join(" ");
     let texts = [zebras(75), zebras(76), zebras(200)];
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -286,10 +286,10 @@ fn long_texts_are_cut_with_one_warning() {
     assert_eq!(values[..64], values[64..128]);
     assert_eq!(values[..64], values[128..]);
     assert_eq!(
-        *told.0.lock().unwrap(),
+        *log.0.lock().unwrap(),
         [format!(
-            "the text \"{}\"… has 78 tokens with its start and its end; the model takes 77, so its last ones are cut off, as \
-             those of every other text that is too long will be",
+            "the text \"{}\"… has 78 tokens including start and end, but the model takes 77; it is truncated, as are all other \
+             texts that are too long",
             &texts[1][..60]
         )]
     );

@@ -1,5 +1,5 @@
-//! The numbers of the reference implementation, transformers' `CLIPModel`, on the tiny CLIP; see the fixtures' README for
-//! where they come from.
+//! Compares with the reference implementation, transformers' `CLIPModel`, on the tiny CLIP. The
+//! fixtures' README says where the numbers come from.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -18,7 +18,7 @@ use tiny::{TinyClip, assert_close, fixtures, received, tensors, unit, word};
 
 /// Absolute, on embeddings of length 1.
 const UNIT: f64 = 2e-6;
-/// Absolute, on what is not normalised.
+/// Absolute, on values that are not normalised.
 const RAW: f64 = 1e-5;
 /// Absolute, on logits at scale 100.
 const LOGITS: f64 = 1e-4;
@@ -44,7 +44,7 @@ fn ids(tensor: &Tensor) -> Vec<Vec<i64>> {
         .collect()
 }
 
-/// At all of their 77 positions.
+/// Encodes texts over all 77 positions.
 fn texts(model: &model::Clip, rows: &Tensor, rule: EndOfText) -> EncodedTexts {
     let pooled: Vec<i64> = ids(rows)
         .iter()
@@ -54,7 +54,7 @@ fn texts(model: &model::Clip, rows: &Tensor, rule: EndOfText) -> EncodedTexts {
     model.text.encode(&embedded, &pooled).unwrap()
 }
 
-/// The text whose ids these are, start and end left out.
+/// The text with these ids, without start and end.
 fn text(ids: &[i64]) -> String {
     let end = ids.iter().position(|&id| id == tiny::END).unwrap();
     let words: Vec<String> = ids[1..end].iter().map(|&id| word(id)).collect();
@@ -62,7 +62,7 @@ fn text(ids: &[i64]) -> String {
 }
 
 #[test]
-fn images_texts_and_logits_are_the_references() {
+fn images_texts_and_logits_match_the_reference() {
     let (io, model) = (tensors("tiny_clip/io.safetensors"), tiny_model());
     let image = images(&model, &io["pixel_values"]);
     let text = texts(&model, &io["input_ids"], EndOfText::LargestId);
@@ -95,7 +95,7 @@ fn images_texts_and_logits_are_the_references() {
 }
 
 #[test]
-fn both_rules_for_the_end_of_text_pool_where_the_reference_does() {
+fn both_pooling_rules_match_the_reference() {
     let (io, model) = (tensors("tiny_clip/io.safetensors"), tiny_model());
     for (rows, rule, expected) in [
         ("input_ids", EndOfText::Token(599), "text_embeds"),
@@ -123,13 +123,13 @@ fn both_rules_for_the_end_of_text_pool_where_the_reference_does() {
         let ours = texts(&model, &io[rows], rule).embedding;
         assert_close(expected, &unit(&ours), &io[expected], UNIT);
     }
-    // The file's own rule, by its `eos_token_id`.
+    // The rule that the file selects with its `eos_token_id`.
     let config = Config::open(&fixtures().join("tiny_clip/config.json")).unwrap();
     assert_eq!(config.text.end_of_text(), EndOfText::LargestId);
 }
 
 #[test]
-fn a_text_encoded_over_its_own_length_is_what_it_is_over_all_positions() {
+fn encoding_at_a_texts_own_length_matches_all_positions() {
     let (io, model) = (tensors("tiny_clip/io.safetensors"), tiny_model());
     let full = unit(&texts(&model, &io["input_ids"], EndOfText::LargestId).embedding);
     let rows: Vec<String> = ids(&io["input_ids"]).iter().map(|ids| text(ids)).collect();
@@ -140,7 +140,7 @@ fn a_text_encoded_over_its_own_length_is_what_it_is_over_all_positions() {
             config["text_config"]["eos_token_id"] = json!(eos);
         });
         let clip = tiny.open().unwrap();
-        // All but the one of 77 tokens, in one batch; then each by itself, at its own length.
+        // All but the one with 77 tokens in one batch; then each alone, at its own length.
         let batch = received(&clip.encode_texts(&rows[..5]).unwrap());
         assert_close("a batch", &unit(&batch), &full.narrow(0, 0, 5), UNIT);
         for (at, row) in rows.iter().enumerate() {
@@ -148,7 +148,7 @@ fn a_text_encoded_over_its_own_length_is_what_it_is_over_all_positions() {
             assert_close(row, &unit(&alone), &full.narrow(0, at as i64, 1), UNIT);
         }
     }
-    // A text that says its end itself is pooled there, whatever follows.
+    // A text that contains the end token is pooled there, whatever follows.
     let clip = TinyClip::new().open().unwrap();
     let cut = clip.encode_texts(&["t40 t41 <|endoftext|> t42 t43", "t40 t41"]);
     let cut = received(&cut.unwrap());
@@ -171,7 +171,7 @@ fn texts_in_many_chunks_keep_their_order() {
 }
 
 #[test]
-fn images_come_in_as_bytes_and_are_normalised_as_the_preprocessor_says() {
+fn bytes_are_normalised_as_configured() {
     let clip = TinyClip::new().open().unwrap();
     let bytes: Vec<u8> = (0..3 * 3 * 32 * 32)
         .map(|k: usize| (k * k / 7 % 256) as u8)
@@ -221,15 +221,16 @@ fn half_precision_files_and_bfloat16_stay_close_to_single_precision() {
     tiny.store_weights_as(Kind::Half);
     assert_close("an f16 file", &embeds(&tiny, "f32"), &expected, 2e-3);
     assert_ne!(tiny.open().unwrap().info().fingerprint, single);
-    // What half precision holds exactly, single precision computes exactly alike, whichever type it is stored in.
+    // Values that f16 represents exactly give the same results when stored as f32.
     let half = embeds(&tiny, "f32");
     tiny.store_weights_as(Kind::Float);
     assert_close("f16 stored as f32", &embeds(&tiny, "f32"), &half, 0.0);
 }
 
-/// CoOp's cases, through the boundary's differentiable call: text features, loss and the gradient of the context.
+/// CoOp's cases through the ABI's differentiable call: text features, loss and the gradient of the
+/// context.
 #[test]
-fn coops_layouts_losses_and_gradients_are_the_references() {
+fn coops_layouts_losses_and_gradients_match_the_reference() {
     let coop = tensors("coop/coop.safetensors");
     let model = tiny_model();
     let image = unit(&images(&model, &coop["pixel_values"]).embedding);
@@ -248,7 +249,7 @@ fn coops_layouts_losses_and_gradients_are_the_references() {
         ("end", Place::End),
         ("end_csc", Place::End),
     ] {
-        // CoOp's "end" is where the class name stands: the context is in front of it.
+        // CoOp names positions after the class name: "end" means that the context is in front.
         let place = match place {
             Place::Front => Place::End,
             Place::End => Place::Front,
@@ -294,18 +295,20 @@ fn coops_layouts_losses_and_gradients_are_the_references() {
     }
 }
 
-/// The file holds the image features of CoOp's fixtures for strategies, which have no image encoder of their own.
+/// The file has the image features of CoOp's fixtures, for tests of strategies, which have no image
+/// encoder.
 #[test]
-fn the_image_features_of_coops_fixtures_are_the_models() {
+fn the_stored_image_features_of_coops_fixtures_match_the_model() {
     let stored = &tensors("coop/image_features.safetensors")["image_features"];
     let pixels = &tensors("coop/coop.safetensors")["pixel_values"];
     let ours = images(&tiny_model(), pixels).embedding;
     assert_close("image features", &ours, stored, RAW);
 }
 
-/// One layer whose attention adds nothing is x + W₂ a(W₁ norm(x) + b₁) + b₂, and so shows its activation a.
+/// A layer whose attention is zeroed is x + W₂ a(W₁ norm(x) + b₁) + b₂, which shows its activation
+/// a.
 #[test]
-fn both_activations_are_what_their_names_say() {
+fn both_activations_match_their_definitions() {
     for (name, activation) in [
         (
             "quick_gelu",

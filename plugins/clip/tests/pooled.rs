@@ -1,5 +1,5 @@
-//! Texts as the backbone encodes them (rows shortened, packed and laid out once, the start token and all but the pooled tokens
-//! of the last layer left out) against the encoder over all positions.
+//! Compares the backbone's optimised text encoding (shortened, packed and cached rows; the start
+//! token precomputed; only pooled tokens in the last layer) with the encoder over all positions.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -16,7 +16,7 @@ use tiny::{TinyClip, assert_close, received};
 const WIDTH: i64 = 64;
 const POSITIONS: usize = 77;
 
-/// Texts by their words' ids, of several lengths; one says its end itself, before a context at its end.
+/// Texts as word ids, of several lengths; one contains the end token.
 const TEXTS: [&[i64]; 4] = [&[18], &[13, 14], &[40, tiny::END, 42], &[43, 44, 45, 46]];
 const ROW_TEXT: [i64; 6] = [3, 0, 1, 0, 2, 3];
 
@@ -38,7 +38,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     Vec::try_from(tensor.contiguous().view(-1)).unwrap()
 }
 
-/// Embeddings, class tokens, and what the gradient `towards` the embeddings is at the context.
+/// Embeddings, class tokens, and the context's gradient for the embeddings' gradient `towards`.
 struct Encoded {
     embedding: Tensor,
     class_token: Tensor,
@@ -61,7 +61,7 @@ impl Encoded {
     }
 }
 
-/// What a call is made with, its context aside.
+/// The settings of a call besides the context.
 #[derive(Debug, Clone, Copy)]
 struct Call {
     place: Place,
@@ -102,8 +102,8 @@ fn forward(clip: &Clip, call: Call, context: &Tensor, towards: &Tensor) -> Resul
     })
 }
 
-/// The same by the model, over all 77 positions, with `start` and `end` around texts and each row pooled at the first `end`
-/// or, where `at_start` is set, at its start.
+/// The same computed by the model over all 77 positions, with `start` and `end` around texts and
+/// each row pooled at the first `end` or, if `at_start` is set, at its start.
 fn whole(
     model: &model::Clip,
     call: Call,
@@ -115,7 +115,7 @@ fn whole(
     let leaf = context.copy().set_requires_grad(true);
     let (mut embedded, mut pooled) = (Vec::new(), Vec::new());
     for (row, &text) in ROW_TEXT.iter().enumerate() {
-        // Numbers below 0 are the context's vectors.
+        // Negative ids are context vectors.
         let text = TEXTS[text as usize].iter().map(|&id| match id {
             tiny::END => ends.end,
             id => id,
@@ -181,9 +181,10 @@ fn model_of(tiny: &TinyClip) -> model::Clip {
     model::Clip::new(&config, &mut weights).unwrap()
 }
 
-/// Every place, with and without a suffix and a context, and every call again with other contexts once all were laid out.
+/// Every place, with and without suffix and context, and every call twice with different contexts,
+/// so that the second uses the cache.
 #[test]
-fn calls_and_calls_again_are_the_encoder_over_all_positions() {
+fn first_and_repeated_calls_match_the_encoder_over_all_positions() {
     let usual = Ends {
         start: tiny::START,
         end: tiny::END,
@@ -194,7 +195,8 @@ fn calls_and_calls_again_are_the_encoder_over_all_positions() {
     by_id.edit("config.json", |config| {
         config["text_config"]["eos_token_id"] = json!(tiny::END);
     });
-    // Where the start token has the largest id, the rule of old files pools there, and a context changes nothing.
+    // If the start token has the largest id, the rule of old files pools there, and a context has
+    // no effect.
     let at_start = TinyClip::new();
     let exchanged = Ends {
         start: tiny::END,
@@ -234,7 +236,7 @@ fn calls_and_calls_again_are_the_encoder_over_all_positions() {
 }
 
 #[test]
-fn a_call_says_its_precision_and_the_backbone_keeps_its_own() {
+fn a_calls_precision_does_not_affect_other_calls() {
     let tiny = TinyClip::new();
     let (single, half) = (
         tiny.open().unwrap(),
@@ -263,7 +265,7 @@ fn a_call_says_its_precision_and_the_backbone_keeps_its_own() {
         call(&half, Some("bf16"))
             .unwrap()
             .assert_close(&in_bf16, 0.0);
-        // Of weights that were rounded when they were loaded.
+        // Here the weights were rounded when loaded.
         call(&half, Some("f32"))
             .unwrap()
             .assert_close(&in_f32, 0.05);

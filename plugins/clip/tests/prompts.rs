@@ -1,5 +1,5 @@
-//! What a prompt does at each site, and what is said of one that does not fit. That gradients are right is checked in
-//! `boundary.rs`.
+//! The effect of prompts at each site, and the errors for invalid ones. `boundary.rs` checks the
+//! gradients.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -90,7 +90,7 @@ fn call(
 }
 
 #[test]
-fn without_a_prompt_the_call_is_plain_encoding() {
+fn without_prompts_forward_equals_plain_encoding() {
     let clip = TinyClip::new().open().unwrap();
     let pixels = pixels();
     let images = TensorView::new(&pixels, &IMAGES).unwrap();
@@ -112,7 +112,7 @@ fn without_a_prompt_the_call_is_plain_encoding() {
 }
 
 #[test]
-fn the_tokens_of_images_hold_the_class_token_the_prompts_and_the_patches() {
+fn the_tokens_of_images_are_class_token_prompts_and_patches() {
     let clip = TinyClip::new().open().unwrap();
     let prompt = prompt(&[2, 3, WIDTH], 1);
     let sites = [("visual.prompt", &prompt)];
@@ -123,7 +123,7 @@ fn the_tokens_of_images_hold_the_class_token_the_prompts_and_the_patches() {
 }
 
 #[test]
-fn options_say_where_a_visual_prompt_enters_and_with_which_position() {
+fn options_select_the_entry_and_position_of_visual_prompts() {
     let clip = TinyClip::new().open().unwrap();
     let weights = tensors("tiny_clip/model.safetensors");
     let of = |name: &str| &weights[&format!("vision_model.{name}")];
@@ -156,15 +156,15 @@ fn options_say_where_a_visual_prompt_enters_and_with_which_position() {
     assert!((otherwise - expected).abs().max().double_value(&[]) > 1e-2);
 }
 
-/// Softmax over every key twice is softmax over every key once: a prefix of the layer's own keys and values changes
-/// nothing, and one with keys and values exchanged does.
+/// Repeating every key and value does not change attention: a prefix of the layer's own keys and
+/// values has no effect, but one with keys and values swapped has.
 #[test]
-fn a_prefix_is_keys_first_and_joins_after_the_projections() {
+fn a_prefix_has_keys_first_and_is_prepended_after_the_projections() {
     let clip = TinyClip::new().open().unwrap();
     let weights: HashMap<String, Tensor> = tensors("tiny_clip/model.safetensors");
     let layer = "vision_model.encoder.layers.0";
     let of = |name: &str| &weights[&format!("{layer}.{name}")];
-    // What goes into layer 0, by the model itself.
+    // The input of layer 0, computed by the model.
     let folder = tiny::fixtures().join("tiny_clip");
     let config = Config::open(&folder.join("config.json")).unwrap();
     let file = folder.join("model.safetensors");
@@ -207,7 +207,7 @@ fn a_prefix_is_keys_first_and_joins_after_the_projections() {
 }
 
 #[test]
-fn in_bfloat16_prompts_and_gradients_are_single_precision() {
+fn prompts_and_gradients_stay_f32_with_bfloat16() {
     let tiny = TinyClip::new();
     let half = tiny
         .open_with(serde_json::json!({ "path": "tiny-clip", "dtype": "bf16" }))
@@ -238,7 +238,7 @@ fn in_bfloat16_prompts_and_gradients_are_single_precision() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
+fn invalid_sites_shapes_and_outputs_are_named() {
     let clip = TinyClip::new().open().unwrap();
     let (context, visual) = (prompt(&[1, 4, WIDTH], 1), prompt(&[2, 4, WIDTH], 1));
     let texts = ["zebra"];
@@ -251,11 +251,11 @@ fn what_does_not_fit_is_refused_by_name() {
         "texts have `text.context`, images `visual.prompt` and `visual.kv.0` to `visual.kv.1`";
     assert_eq!(
         error.to_string(),
-        format!("there is no site `visual.kv.2`; {there}")
+        format!("unknown site `visual.kv.2`; {there}")
     );
     assert_eq!(
         refused(see(&clip, "", &site("text.context"), "embedding")).to_string(),
-        format!("the site `text.context` is not one of images; {there}")
+        format!("images do not have the site `text.context`; {there}")
     );
     assert_eq!(
         refused(read(
@@ -267,7 +267,7 @@ fn what_does_not_fit_is_refused_by_name() {
             "embedding"
         ))
         .to_string(),
-        format!("the site `visual.prompt` is not one of texts; {there}")
+        format!("texts do not have the site `visual.prompt`; {there}")
     );
     assert_eq!(
         refused(read(
@@ -288,28 +288,28 @@ fn what_does_not_fit_is_refused_by_name() {
     let twice = [("visual.prompt", &visual), ("visual.prompt", &visual)];
     assert_eq!(
         refused(see(&clip, "", &twice, "embedding")).to_string(),
-        "the site `visual.prompt` was given two prompts"
+        "the site `visual.prompt` has two prompts; give one"
     );
 
     let error = refused(read(&clip, &texts, &[0], "", &[], "tokens"));
     assert_eq!(error.code(), ErrorCode::UNSUPPORTED);
     assert_eq!(
         error.to_string(),
-        "`tokens` are an output of images; of texts there are `embedding` and `class_token`"
+        "`tokens` is an output of images only; texts have `embedding` and `class_token`"
     );
     assert_eq!(
         refused(see(&clip, "", &[], "logits")).to_string(),
-        "there is no output `logits`; there are `embedding`, `class_token`, `tokens`"
+        "unknown output `logits`; the outputs are `embedding`, `class_token`, `tokens`"
     );
     for row_text in [1, -1] {
         assert_eq!(
             refused(read(&clip, &texts, &[row_text], "", &[], "embedding")).to_string(),
-            format!("a row names text {row_text}, but there are 1")
+            format!("text index {row_text} is out of range: there are 1 texts")
         );
     }
     assert_eq!(
         refused(read(&clip, &texts, &[], "", &[], "embedding")).to_string(),
-        "there is no row to encode"
+        "the batch is empty; give at least one row"
     );
 
     let error = refused(see(&clip, r#"{"prompt_entry": "last"}"#, &[], "embedding"));
@@ -342,12 +342,12 @@ fn what_does_not_fit_is_refused_by_name() {
             "embedding"
         ))
         .to_string(),
-        "a context of 76, a start, an end and 0 tokens behind the text leave no room for it: the model takes 77"
+        "a context of 76 tokens, start, end and a suffix of 0 tokens leave no room for the text: the model takes 77 tokens; use a shorter context"
     );
 }
 
 #[test]
-fn a_pullback_takes_the_gradients_of_its_own_outputs() {
+fn a_pullback_accepts_gradients_of_its_own_outputs_only() {
     let clip = TinyClip::new().open().unwrap();
     let context = values(&prompt(&[1, 2, WIDTH], 3));
     let ones = vec![1.0_f32; 64];
@@ -368,7 +368,7 @@ fn a_pullback_takes_the_gradients_of_its_own_outputs() {
         let pulled = forward.pullback.call(gradients)?;
         Ok::<_, Error>(received(&pulled[0].1))
     };
-    // An output without a gradient counts as zero, and gradients of several add up.
+    // A missing gradient counts as zero, and the gradients of several outputs add up.
     let none = pull(&[]).unwrap();
     assert_close("no gradient", &none, &Tensor::zeros_like(&none), 0.0);
     let sum = pull(&[("embedding", ones)]).unwrap() + pull(&[("class_token", ones)]).unwrap();
@@ -378,11 +378,11 @@ fn a_pullback_takes_the_gradients_of_its_own_outputs() {
     let refused = |gradients: &[(&str, TensorView<'_>)]| pull(gradients).unwrap_err().to_string();
     assert_eq!(
         refused(&[("tokens", ones)]),
-        "a gradient of `tokens` was given, but the outputs of the call are `embedding`, `class_token`"
+        "got a gradient for `tokens`, but the outputs of the call are `embedding`, `class_token`"
     );
     assert_eq!(
         refused(&[("embedding", ones), ("embedding", ones)]),
-        "the gradient of `embedding` was given twice"
+        "got two gradients for `embedding`; give one"
     );
     let short = [1.0_f32; 32];
     assert_eq!(

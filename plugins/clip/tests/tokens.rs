@@ -1,6 +1,7 @@
-//! The tokenizer of OpenAI's models: the ids of 49 strings by transformers' `CLIPTokenizerFast`, which `tokens.json` has beside
-//! those of OpenAI's own. The public vocabulary is not part of this repository: `CLBENCH_CLIP_VOCABULARY` names a folder with
-//! its `tokenizer.json` and `merges.txt`, or a fetched `openai/clip-vit-base-patch32` has it.
+//! Compares the tokenizer of OpenAI's models with transformers' `CLIPTokenizerFast` on the 49
+//! strings of `tokens.json`, which also has the ids of OpenAI's own tokenizer. The vocabulary is
+//! not part of this repository: set `CLBENCH_CLIP_VOCABULARY` to a folder with its `tokenizer.json`
+//! and `merges.txt`, or fetch `openai/clip-vit-base-patch32`.
 
 use clbench_clip::folder::TokenizerFiles;
 use clbench_clip::tokenizer::{END, START, Tokenizer};
@@ -21,7 +22,7 @@ fn rows() -> Vec<Row> {
     serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
 }
 
-/// The folder of the vocabulary, where there is one.
+/// The folder of the vocabulary, if there is one.
 fn vocabulary() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("CLBENCH_CLIP_VOCABULARY") {
         return Some(folder.into());
@@ -35,7 +36,8 @@ fn vocabulary() -> Option<PathBuf> {
     folder.filter(|folder| folder.join("merges.txt").is_file())
 }
 
-/// `vocab.json` as OpenAI's code makes it of the merges: bytes, bytes that end a word, merged pairs, the two special tokens.
+/// Builds `vocab.json` from the merges as OpenAI's code does: bytes, bytes that end a word, merged
+/// pairs, the two special tokens.
 fn vocab(merges: &str) -> Map<String, serde_json::Value> {
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     let shown = (0..=255).filter(printable).map(char::from);
@@ -54,9 +56,10 @@ fn vocab(merges: &str) -> Map<String, serde_json::Value> {
 }
 
 #[test]
-#[ignore = "needs CLIP's vocabulary, which CLBENCH_CLIP_VOCABULARY names the folder of"]
-fn ids_are_those_of_transformers_from_one_file_and_from_two() {
-    let folder = vocabulary().expect("CLBENCH_CLIP_VOCABULARY names the folder of the vocabulary");
+#[ignore = "needs CLIP's vocabulary; set CLBENCH_CLIP_VOCABULARY to its folder"]
+fn ids_match_transformers_from_one_file_and_from_two() {
+    let folder =
+        vocabulary().expect("CLBENCH_CLIP_VOCABULARY must be the folder of the vocabulary");
     let two = tempfile::tempdir().unwrap();
     let merges = two.path().join("merges.txt");
     fs::copy(folder.join("merges.txt"), &merges).unwrap();

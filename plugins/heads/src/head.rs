@@ -1,7 +1,8 @@
-//! The head itself: a matrix and a bias over frozen features, and the step that trains them.
+//! The head: a weight matrix and a bias on frozen features, and the training step.
 //!
-//! Logits are z = W x + b, W of `[classes, width]`; the loss of a mini-batch is the mean cross-entropy of softmax(z) over
-//! the candidate classes. The rows of other classes get no gradient; only weight decay moves them.
+//! Logits are z = W x + b, with W `[classes, width]`; the loss of a mini-batch is the mean
+//! cross-entropy of softmax(z) over the candidate classes. The rows of other classes get no
+//! gradient; only weight decay changes them.
 
 use crate::parameters::{Normalise, Optimiser, Parameters};
 use clbench_torch::bridge::state;
@@ -13,29 +14,29 @@ use clbench_torch::{During, Generator};
 use harness_abi::{Result, State};
 use std::ops::Range;
 
-/// Samples to learn from, on the head's device.
+/// Training samples, on the head's device.
 #[derive(Debug)]
 pub struct TaskSamples {
     /// `[rows, width]`.
     pub features: Tensor,
     /// The class id of every row, i64 `[rows]`.
     pub labels: Tensor,
-    /// The class ids among which the cross-entropy chooses; every label is one of them.
+    /// The candidate class ids of the cross-entropy; contains every label.
     pub candidates: Range<i64>,
 }
 
 impl TaskSamples {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.labels.numel()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Those rows alone.
+    /// Selects rows by index.
     fn rows(&self, rows: &[i64]) -> Result<TaskSamples, TchError> {
         let rows = Tensor::f_from_slice(rows)?.f_to_device(self.features.device())?;
         Ok(TaskSamples {
@@ -49,7 +50,7 @@ impl TaskSamples {
 /// A head over all classes of a stream.
 #[derive(Debug)]
 pub struct Head {
-    /// What an optimiser trains: the two tensors below.
+    /// Owns the two tensors below, for the optimiser.
     variables: VarStore,
     /// `[classes, width]`.
     weight: Tensor,
@@ -58,11 +59,12 @@ pub struct Head {
 }
 
 impl Head {
-    /// A head with normal weights of that standard deviation, and a bias of 0.
+    /// Creates a head with normally distributed weights of standard deviation `deviation` and zero
+    /// bias.
     ///
     /// # Errors
     ///
-    /// If libtorch has no memory left.
+    /// If libtorch runs out of memory.
     pub fn new(
         classes: u32,
         width: u32,
@@ -84,11 +86,11 @@ impl Head {
         })
     }
 
-    /// A fresh optimiser.
+    /// Creates an optimiser without state.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn optimiser(&self, parameters: &Parameters) -> Result<Optimizer, TchError> {
         let wd = parameters.weight_decay;
         match parameters.optimiser {
@@ -106,12 +108,12 @@ impl Head {
         }
     }
 
-    /// One pass over `samples` in that order, a step per `batch_size` rows. Gives the mean loss of a sample, each before the
-    /// step that it was part of.
+    /// Makes one pass over `samples` in the given order, one step per `batch_size` rows. Returns
+    /// the mean loss per sample, each measured before its step.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn epoch(
         &self,
         optimiser: &mut Optimizer,
@@ -119,7 +121,7 @@ impl Head {
         order: &[i64],
         batch_size: usize,
     ) -> Result<f64, TchError> {
-        // Summed where it is computed: a number asked for after every step would wait for the device each time.
+        // Summed on the device: reading a number after every step would synchronise each time.
         let mut total = Tensor::f_zeros([0; 0], (Kind::Double, self.variables.device()))?;
         for rows in order.chunks(batch_size) {
             let loss = self.step(optimiser, &samples.rows(rows)?)?;
@@ -132,7 +134,7 @@ impl Head {
         Ok(total.f_double_value(&[])? / order.len().max(1) as f64)
     }
 
-    /// One step on a mini-batch. Gives its mean loss before the step.
+    /// Makes one step on a mini-batch. Returns its mean loss before the step.
     fn step(&self, optimiser: &mut Optimizer, batch: &TaskSamples) -> Result<Tensor, TchError> {
         let (first, length) = (
             batch.candidates.start,
@@ -150,11 +152,11 @@ impl Head {
         loss.f_detach()
     }
 
-    /// Logits `[batch, classes]` of `features` `[batch, width]`, a column for every class asked for.
+    /// Logits `[batch, classes]` of `features` `[batch, width]`, one column per requested class.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn logits(&self, features: &Tensor, classes: &[i64]) -> Result<Tensor, TchError> {
         let classes = Tensor::f_from_slice(classes)?.f_to_device(self.variables.device())?;
         let weight = self.weight.f_index_select(0, &classes)?;
@@ -162,11 +164,11 @@ impl Head {
         features.f_linear(&weight, Some(&bias))
     }
 
-    /// All that the head has learned.
+    /// The weights and the bias.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn state(&self) -> Result<State> {
         let mut written = State::default();
         state::put(&mut written, "weight", &self.weight)?;
@@ -174,22 +176,22 @@ impl Head {
         Ok(written)
     }
 
-    /// Becomes what the state says.
+    /// Restores the weights and the bias.
     ///
     /// # Errors
     ///
-    /// If it is not a state of a head of this shape.
+    /// If the state does not belong to a head of this shape.
     pub fn restore(&mut self, mut written: State) -> Result<()> {
         state::take(&mut written, "weight", &mut self.weight)?;
         state::take(&mut written, "bias", &mut self.bias)
     }
 }
 
-/// Features as the head takes them.
+/// Preprocesses features for the head.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn normalised(features: Tensor, normalise: Normalise) -> Result<Tensor, TchError> {
     match normalise {
         Normalise::None => Ok(features),
@@ -201,7 +203,7 @@ pub fn normalised(features: Tensor, normalise: Normalise) -> Result<Tensor, TchE
 mod tests {
     use super::*;
 
-    /// Softmax regression with SGD, momentum and weight decay, in f64 and by hand.
+    /// Softmax regression with SGD, momentum and weight decay, computed by hand in f64.
     struct ByHand {
         weight: Vec<Vec<f64>>,
         bias: Vec<f64>,
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_those_of_softmax_regression_by_hand() {
+    fn steps_match_softmax_regression_computed_by_hand() {
         let parameters = Parameters {
             lr: 0.3,
             momentum: Some(0.8),
@@ -326,14 +328,14 @@ mod tests {
         other.restore(state).unwrap();
         assert_eq!(other.state().unwrap().to_bytes().unwrap(), bytes);
         head = other;
-        // A restored head is trained as before.
+        // A restored head can still be trained.
         let mut optimiser = head.optimiser(&parameters).unwrap();
         let _ = head.step(&mut optimiser, &samples).unwrap();
         assert_ne!(head.state().unwrap().to_bytes().unwrap(), bytes);
     }
 
     #[test]
-    fn logits_have_the_columns_asked_for() {
+    fn logits_have_the_requested_columns() {
         let head = Head::new(5, 2, 1.0, &mut Generator::new(1, "init", 0), Device::Cpu).unwrap();
         let features = Tensor::from_slice(&[1.0_f32, 2.0, -0.5, 3.0]).view((2, 2));
         let all = head.logits(&features, &[0, 1, 2, 3, 4]).unwrap();
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn unit_features_have_length_1_and_zeros_stay() {
+    fn normalised_features_have_unit_length_and_zeros_stay_zero() {
         let features = Tensor::from_slice(&[3.0_f32, 4.0, 0.0, 0.0]).view((2, 2));
         let unit = normalised(features, Normalise::Unit).unwrap();
         assert_eq!(

@@ -10,7 +10,8 @@ use harness_abi::{
     Batch, Declaration, Error, Host, Learned, Outline, Result, Setting, State, Strategy, Task,
 };
 
-/// Softmax regression on the frozen features of one backbone. It keeps nothing of past data; its state is its weights.
+/// Softmax regression on the frozen features of one backbone. It keeps no past data; its state is
+/// its weights.
 #[derive(Debug)]
 pub struct LinearHead {
     parameters: Parameters,
@@ -91,8 +92,8 @@ impl Strategy for LinearHead {
 }
 
 impl LinearHead {
-    /// A task's samples, and the classes among which they are told apart. Ids follow the order of arrival, so those of a
-    /// task are neighbours, and so are all those seen so far.
+    /// A task's samples and their candidate classes. Class ids follow the order of arrival, so the
+    /// ids of a task are contiguous, and so are all ids seen so far.
     fn samples(&self, task: &Task<'_>) -> Result<TaskSamples> {
         let ids = || task.classes().iter().map(|class| i64::from(class.id));
         let first = match self.parameters.train_on {
@@ -106,19 +107,19 @@ impl LinearHead {
             .find(|label| !candidates.contains(label))
         {
             return Err(Error::failed(format!(
-                "a sample is of class {label}, which is not among the candidates {candidates:?}"
+                "a sample has class {label}, which is not among the candidates {candidates:?}"
             )));
         }
         Ok(TaskSamples {
             features: self.features(&task.features(0, &task.rows())?)?,
             labels: Tensor::f_from_slice(task.labels())
                 .and_then(|labels| labels.f_to_device(self.device))
-                .during("the labels")?,
+                .during("preparing the labels")?,
             candidates,
         })
     }
 
-    /// Trains on a task's samples, with an optimiser and an order of its own.
+    /// Trains on a task's samples with a new optimiser and a sample order of its own.
     fn train(&self, task: u32, samples: &TaskSamples) -> Result<Learned> {
         let (epochs, batch_size) = (self.parameters.epochs, self.parameters.batch_size as usize);
         let mut generator = Generator::new(self.seed, "order", task);
@@ -139,7 +140,7 @@ impl LinearHead {
                 .during(&doing)?;
             if !loss.is_finite() {
                 return Err(Error::failed(format!(
-                    "the loss is no longer a number; set `lr`, now {}, lower",
+                    "training diverged: the loss is not finite; lower `lr` (now {})",
                     self.parameters.lr
                 ))
                 .context(doing));
@@ -152,7 +153,7 @@ impl LinearHead {
         })
     }
 
-    /// Features on the device, as the head takes them.
+    /// Copies features to the device and preprocesses them for the head.
     fn features(&self, features: &harness_abi::Tensor) -> Result<Tensor> {
         bridge::copy_in(features.view())?
             .f_to_device(self.device)
@@ -175,7 +176,7 @@ mod tests {
     const WIDTH: u32 = 16;
     const CLASSES: i64 = 6;
 
-    /// A host that writes down what it hears, and may want an end.
+    /// A host that records what it is told and can cancel.
     #[derive(Default)]
     struct Notes {
         losses: Mutex<Vec<f64>>,
@@ -215,7 +216,7 @@ mod tests {
         LinearHead::create(parameters, setting).unwrap()
     }
 
-    /// Forty samples of each class: a direction of its own, and noise.
+    /// Forty samples per class: one direction per class, plus noise.
     fn samples(classes: Range<i64>, candidates: Range<i64>, scale: f64) -> TaskSamples {
         let mut generator = Generator::new(3, "samples", classes.start as u32);
         let labels: Vec<i64> = classes.flat_map(|class| [class; 40]).collect();
@@ -233,7 +234,7 @@ mod tests {
         }
     }
 
-    /// The share of the samples that is right, every class being a candidate.
+    /// The accuracy with all classes as candidates.
     fn accuracy(strategy: &LinearHead, samples: &TaskSamples) -> f64 {
         let all: Vec<i64> = (0..CLASSES).collect();
         let logits = strategy.head.logits(&samples.features, &all).unwrap();
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn it_learns_all_at_once_and_forgets_in_sequence() {
+    fn joint_training_learns_all_classes_and_sequential_training_forgets() {
         let parameters = || Parameters {
             epochs: 30,
             lr: 0.1,
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_decides_every_bit() {
+    fn the_same_seed_gives_the_same_bits() {
         let bytes = |seed| {
             let strategy = head(Parameters::default(), seed, Host::silent());
             strategy.train(1, &samples(0..2, 0..2, 1.0)).unwrap();
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_hears_of_every_epoch_and_can_end_it() {
+    fn every_epoch_is_reported_and_the_host_can_cancel() {
         let notes = Arc::new(Notes::default());
         let parameters = Parameters {
             epochs: 4,
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_is_lost_says_so() {
+    fn divergence_is_an_error() {
         let parameters = Parameters {
             lr: 1e30,
             init_std: 0.0,
@@ -321,12 +322,12 @@ mod tests {
         let error = strategy.train(1, &samples(0..2, 0..2, 1e10)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "epoch 1 of 20: the loss is no longer a number; set `lr`, now 1000000000000000000000000000000, lower"
+            "epoch 1 of 20: training diverged: the loss is not finite; lower `lr` (now 1000000000000000000000000000000)"
         );
     }
 
     #[test]
-    fn a_device_that_is_not_there_is_named() {
+    fn an_unknown_device_is_named() {
         let setting = Setting {
             seed: 1,
             tasks: 1,
@@ -337,6 +338,6 @@ mod tests {
             host: Host::silent(),
         };
         let error = LinearHead::create(Parameters::default(), setting).unwrap_err();
-        assert!(error.to_string().contains("`device: gpu`"), "{error}");
+        assert!(error.to_string().contains("unknown device `gpu`"), "{error}");
     }
 }

@@ -1,12 +1,12 @@
-//! What a host relies on, checked by the testkit of the plugin boundary.
+//! Runs the ABI testkit on this plugin.
 
 use clbench_heads::LinearHead;
 use clbench_torch::testkit::strategy;
 use harness_abi::testkit::{SyntheticStream, json};
 
-/// One test, since what it watches belongs to the process: another one beside it would be seen.
+/// A single test, because the testkit watches process-wide state that parallel tests would disturb.
 #[test]
-fn keeps_what_a_host_relies_on() {
+fn satisfies_the_testkit() {
     for parameters in [
         json!({ "epochs": 3 }),
         json!({ "epochs": 3, "train_on": "task", "optimiser": "adam", "normalise": "unit", "batch_size": 7 }),

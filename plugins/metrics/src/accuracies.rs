@@ -1,4 +1,4 @@
-//! What formulas read: one of a run's accuracy matrices.
+//! The accuracy matrix that a formula reads.
 
 /// An accuracy matrix in percent: rows t = 0..=T, columns j = 1..=T.
 #[derive(Debug, Clone, Copy)]
@@ -8,8 +8,8 @@ pub struct Accuracies<'a> {
 }
 
 impl<'a> Accuracies<'a> {
-    /// Views `entries`, row after row: (T + 1) rows of T columns. `None` where the number of
-    /// entries is another.
+    /// Views `entries`, (T + 1) rows of T columns in row-major order. `None` if the number of
+    /// entries does not match.
     pub fn new(tasks: usize, entries: &'a [Option<f64>]) -> Option<Self> {
         (entries.len() == (tasks + 1) * tasks).then_some(Self { tasks, entries })
     }
@@ -19,8 +19,8 @@ impl<'a> Accuracies<'a> {
         self.tasks
     }
 
-    /// A\[t\]\[j\], t from 0 (before the first task), j from 1; `None` where it was not measured or
-    /// lies outside.
+    /// A\[t\]\[j\], t from 0 (before the first task), j from 1; `None` if it was not measured or is
+    /// out of range.
     pub fn get(&self, t: usize, j: usize) -> Option<f64> {
         if t > self.tasks || j == 0 || j > self.tasks {
             return None;
@@ -29,7 +29,7 @@ impl<'a> Accuracies<'a> {
     }
 }
 
-/// The mean, where there is something to take it of and nothing of it is missing.
+/// The mean of `values`; `None` if there are none or one of them is missing.
 pub(crate) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let mut sum = 0.0;
     let mut count = 0_u32;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_matrix_of_another_size_is_refused() {
+    fn entries_that_do_not_fit_the_matrix_are_rejected() {
         assert!(Accuracies::new(3, &[None; 9]).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The metrics held against the reference code, and what all of them have in common.
+//! Compares the metrics with the reference code, and checks properties that they share.
 
 use super::*;
 use crate::accuracies::Accuracies;
@@ -34,7 +34,7 @@ fn entries(case: &Value, matrix: Matrix) -> (usize, Vec<Option<f64>>) {
 }
 
 #[test]
-fn the_reference_code_agrees() {
+fn values_match_the_reference_code() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../tests/fixtures/metrics/metrics.json"
@@ -85,7 +85,7 @@ fn the_reference_code_agrees() {
 }
 
 #[test]
-fn zscl_transfer_goes_column_first() {
+fn zscl_transfer_averages_by_column_first() {
     // Rows 0..=3; task 2 was 20 before it was learned, task 3 was 10 and then 30: (20 + (10 + 30) /
     // 2) / 2.
     let rows = [
@@ -127,7 +127,7 @@ fn a_joint_run_has_final_accuracies_and_nothing_that_compares_rows() {
 }
 
 #[test]
-fn one_missing_entry_leaves_the_metric_without_a_value() {
+fn a_missing_entry_makes_the_metric_undefined() {
     let mut entries = vec![Some(50.0); 12];
     entries[2 * 3 + 2] = None; // A[2][3]
     assert_eq!(value("ci-transfer", 3, &entries), None);
@@ -155,7 +155,7 @@ fn one_task_has_neither_transfer_nor_forgetting() {
 }
 
 #[test]
-fn names_are_unique_and_say_the_matrix_where_two_are_offered() {
+fn names_are_unique_and_a_matrix_suffix_names_the_matrix() {
     let mut names: Vec<_> = DEFINITIONS.iter().map(|d| d.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -170,12 +170,12 @@ fn names_are_unique_and_say_the_matrix_where_two_are_offered() {
     }
 }
 
-/// A run's counts: the percentages of a matrix as so many of 100,000 samples.
+/// A run's counts: a matrix of percentages as counts out of 100,000 samples.
 struct Counts {
     n: Vec<u64>,
     /// Every entry.
     whole: Vec<i64>,
-    /// Those of tasks that were learned.
+    /// The entries of tasks learned so far; −1 elsewhere.
     seen: Vec<i64>,
 }
 
@@ -226,7 +226,7 @@ fn golden() -> Value {
 }
 
 #[test]
-fn counts_give_the_values_of_the_reference_code() {
+fn metrics_computed_from_counts_match_the_reference_code() {
     let pairs = [
         ("faa", "final_average_accuracy"),
         (

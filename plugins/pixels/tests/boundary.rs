@@ -1,10 +1,10 @@
-//! What a host relies on, checked by the testkit of the plugin boundary.
+//! Runs the ABI testkit on this plugin.
 
 use clbench_pixels::Pixels;
 use harness_abi::testkit::{self, json};
 
 #[test]
-fn keeps_what_a_host_relies_on() {
+fn satisfies_the_testkit() {
     for colour in [false, true] {
         testkit::backbone::<Pixels>()
             .parameters(json!({ "size": 12, "colour": colour }))

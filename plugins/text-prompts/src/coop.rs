@@ -1,13 +1,14 @@
-//! The strategy `coop`: context optimisation, task after task.
+//! The strategy `coop`: context optimisation, task by task.
 //!
-//! CoOp learns the words of a prompt (see [`prompt`](crate::prompt)). Here it meets the tasks of a stream one after another:
-//! every task goes on with the context that the last one left, with a fresh optimiser and a schedule that begins anew. Nothing
-//! holds the context where it was, so it drifts to each new task: it forgets, and it loses what it made of classes that are
-//! yet to come.
+//! CoOp learns the context tokens of a prompt (see [`prompt`](crate::prompt)). Here it trains on
+//! the tasks of a stream one after another: every task continues from the previous task's context,
+//! with a new optimiser and a restarted schedule. Nothing regularises the context, so it drifts
+//! towards each new task: CoOp forgets old classes and loses zero-shot accuracy on future ones.
 //!
-//! What differs from CoOp's code: it trains on the cached features of the images as they are, so without CoOp's random crop
-//! and flip; the last samples of an epoch that fill no batch are a step too; and it is one code for all places of the
-//! context, which are named by the context and not by the class name (see [`Parameters::context`]).
+//! Differences from the published code: training uses cached image features, so without CoOp's
+//! random crop and flip; an incomplete last batch of an epoch is trained on too; and one
+//! implementation covers all positions, which are named after the context and not after the class
+//! name (see [`Parameters::context`]).
 
 use crate::parameters::{Parameters, TrainOn};
 use crate::prompt::{Prompt, text_features};
@@ -27,7 +28,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// CoOp. It keeps nothing of past data; its state is its context, and the names of the classes seen where it needs them.
+/// CoOp. It keeps no past data; its state is its context and, if needed, the names of the classes
+/// seen.
 #[derive(Debug)]
 pub struct CoOp {
     parameters: Parameters,
@@ -40,14 +42,14 @@ pub struct CoOp {
     context: Tensor,
     /// The classes seen, by id.
     seen: Seen,
-    /// Of the context as it is.
+    /// The text features of the current context.
     features: TextFeatures,
 }
 
 /// The names of classes, by id.
 type Seen = BTreeMap<u32, String>;
 
-/// The state's JSON.
+/// The JSON part of the state.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Memory {
@@ -118,7 +120,7 @@ impl Strategy for CoOp {
         let (parameters, backbone, context) = (&self.parameters, &self.backbone, &self.context);
         let texts = self.features.of(batch.classes(), |classes| {
             let features = encoded(parameters, backbone, context, classes)?;
-            unit_rows(&features).during("the text features' length")
+            unit_rows(&features).during("normalising the text features")
         })?;
         scored(&images, &texts, self.scale)
     }
@@ -144,7 +146,8 @@ impl Strategy for CoOp {
 }
 
 impl CoOp {
-    /// Whether the classes seen matter later: to train on their names again, or to know whose contexts were trained.
+    /// Whether the classes seen matter later: as candidates in later tasks, or to know which
+    /// contexts were trained.
     fn remembers_classes(&self) -> bool {
         self.parameters.per_class || self.parameters.train_on == TrainOn::Seen
     }
@@ -153,7 +156,7 @@ impl CoOp {
         let unseen = |class: &&Class| !self.seen.contains_key(&class.id);
         match classes.iter().find(unseen) {
             Some(class) if self.parameters.per_class => Err(Error::unsupported(format!(
-                "class `{}` was not learned yet: with `per_class: true` its context is still noise, and cannot score it",
+                "class `{}` has not been learned yet, so with `per_class: true` its context is untrained and cannot score it; score seen classes only, or set `per_class: false`",
                 class.name
             ))),
             _ => Ok(()),
@@ -171,7 +174,7 @@ impl CoOp {
         Ok(learned)
     }
 
-    /// The classes among which the samples of a task are told apart, the task's own given.
+    /// The candidate classes of a task's samples, given the task's own classes.
     fn candidates(&self, own: &Seen) -> Seen {
         let mut candidates = match self.parameters.train_on {
             TrainOn::Task => Seen::new(),
@@ -181,8 +184,8 @@ impl CoOp {
         candidates
     }
 
-    /// Trains the context of the candidates on a task's samples, with an optimiser, a schedule and an order of its own.
-    /// Contexts of other classes stay what they are, bit for bit.
+    /// Trains the candidates' context on a task's samples, with a new optimiser, a new schedule and
+    /// a sample order of its own. Contexts of other classes do not change by a single bit.
     fn train(
         &mut self,
         task: u32,
@@ -196,7 +199,7 @@ impl CoOp {
             Some(ids) => self.context.f_index_select(0, ids),
             None => Ok(self.context.shallow_clone()),
         };
-        let before = before.during("choosing the contexts to train")?;
+        let before = before.during("selecting the contexts to train")?;
         let prompt = Prompt::new(&self.backbone, &names, &before, self.parameters.context)?;
         let steps = self.epochs(task, &prompt, samples)?;
         let _mode = GradientMode::off();
@@ -205,13 +208,13 @@ impl CoOp {
             Some(ids) => self.context.f_index_copy_(0, ids, trained).map(drop),
             None => self.context.f_copy_(trained),
         }
-        .during("keeping the trained context")?;
+        .during("storing the trained context")?;
         Ok(Learned {
             optimiser_steps: steps,
         })
     }
 
-    /// The rows of the candidates among the contexts, where each class has one of its own.
+    /// The candidates' rows among the contexts, if each class has its own.
     fn ids(&self, candidates: &Seen) -> Result<Option<Tensor>> {
         if !self.parameters.per_class {
             return Ok(None);
@@ -220,10 +223,10 @@ impl CoOp {
         Tensor::f_from_slice(&ids)
             .and_then(|ids| ids.f_to_device(self.device))
             .map(Some)
-            .during("choosing the contexts to train")
+            .during("selecting the contexts to train")
     }
 
-    /// All epochs of a task; gives the number of steps.
+    /// Trains all epochs of a task. Returns the number of steps.
     fn epochs(&self, task: u32, prompt: &Prompt, samples: &TrainingSamples) -> Result<u64> {
         let p = &self.parameters;
         let schedule = p.schedule();
@@ -237,7 +240,7 @@ impl CoOp {
                 .and_then(|order| order.f_to_device(self.device))
                 .during(&doing)?;
             let mut losses = Vec::new();
-            // The split of no rows at all is one batch of none.
+            // Splitting zero rows gives one empty batch.
             let batches = order.f_split(p.batch_size.into(), 0).during(&doing)?;
             for rows in batches.iter().filter(|rows| rows.numel() > 0) {
                 if self.host.cancelled() {
@@ -250,12 +253,12 @@ impl CoOp {
                 losses.push(loss * batch.len() as f64);
                 steps += 1;
             }
-            // The first number that is read of an epoch: until here nobody waited for the device.
+            // The first value of the epoch to be read, so the only synchronisation with the device.
             let loss = total(&losses).during(&doing)? / samples.len().max(1) as f64;
             let last = epoch + 1 == p.epochs;
             if !loss.is_finite() || last && !all_finite(prompt.context()).during(&doing)? {
                 return Err(Error::failed(format!(
-                    "the loss is no longer a number; set `lr`, now {}, lower",
+                    "training diverged: the loss is not finite; lower `lr` (now {})",
                     p.lr
                 ))
                 .context(doing));
@@ -268,7 +271,7 @@ impl CoOp {
     }
 }
 
-/// The text features of classes with the context as it is, `[classes, width]`.
+/// The text features of classes with the current context, `[classes, width]`.
 fn encoded(
     parameters: &Parameters,
     backbone: &BackboneHandle,
@@ -285,7 +288,7 @@ fn encoded(
                 Tensor::f_from_slice(&ids)
                     .and_then(|ids| ids.f_to_device(context.device()))
                     .and_then(|ids| context.f_index_select(0, &ids))
-                    .during("choosing contexts")?
+                    .during("selecting the contexts to encode")?
             }
         };
         features.push(text_features(
@@ -298,7 +301,7 @@ fn encoded(
     Tensor::f_cat(&features, 0).during("encoding class names with their context")
 }
 
-/// A task's samples, their classes as positions among the candidates.
+/// A task's samples, with classes as positions among the candidates.
 fn labelled(features: Tensor, labels: &[i64], candidates: &Seen) -> Result<TrainingSamples> {
     let positions: BTreeMap<i64, i64> = candidates.keys().map(|&id| id.into()).zip(0..).collect();
     let targets: Vec<i64> = labels
@@ -306,14 +309,14 @@ fn labelled(features: Tensor, labels: &[i64], candidates: &Seen) -> Result<Train
         .map(|label| {
             positions.get(label).copied().ok_or_else(|| {
                 Error::failed(format!(
-                    "a sample is of class {label}, which is not among the candidates"
+                    "a sample has class {label}, which is not among the candidates"
                 ))
             })
         })
         .collect::<Result<_>>()?;
     let targets = Tensor::f_from_slice(&targets)
         .and_then(|targets| targets.f_to_device(features.device()))
-        .during("the labels")?;
+        .during("preparing the labels")?;
     Ok(TrainingSamples { features, targets })
 }
 

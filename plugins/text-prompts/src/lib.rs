@@ -1,11 +1,11 @@
-//! Strategies on CLIP's text encoder: an image is scored for a class by the cosine similarity of its embedding with that of a
-//! text that holds the class's name.
+//! Strategies on CLIP's text encoder: the score of a class is the cosine similarity between the
+//! image's embedding and the embedding of a text that contains the class name.
 //!
-//! - [`ZeroShot`]: the text is a template, such as `a photo of a {}`, and nothing is trained. It forgets nothing, and what it
-//!   makes of classes that are yet to come is what every other strategy is to keep.
-//! - [`CoOp`]: instead of a template's words, the text has context vectors that are learned.
+//! - [`ZeroShot`]: the text is a template, such as `a photo of a {}`. Nothing is trained, so it
+//!   forgets nothing; its accuracy on future classes is the reference for every other strategy.
+//! - [`CoOp`]: learned context vectors replace the template's words.
 //!
-//! What CoOp trains, apart from the stream of tasks, is [`prompt`].
+//! [`prompt`] holds the part of CoOp that knows nothing of tasks: the prompt and its training step.
 
 mod coop;
 pub mod parameters;
@@ -20,8 +20,8 @@ harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {},
     strategies: {
-        "zero-shot": ZeroShot => "CLIP as it is: class names in templates, nothing trained, nothing forgotten",
-        "coop": CoOp => "context optimisation: learned context vectors in place of a template's words, task after task",
+        "zero-shot": ZeroShot => "CLIP zero-shot: class names in templates, no training",
+        "coop": CoOp => "context optimisation (CoOp): learned context tokens instead of a template, trained task by task",
     },
     metrics: {},
 }

@@ -1,12 +1,15 @@
-//! What CoOp trains, and a step of it: a learned context in the texts of some classes (Zhou et al., *Learning to Prompt for
+//! CoOp's learned context and its training step (Zhou et al., *Learning to Prompt for
 //! Vision-Language Models*, IJCV 2022, arXiv 2109.01134).
 //!
-//! The text of a class is `[start] [v₁] … [v_M] [name] [.] [end]`, with M context vectors vₖ in the place of words' vectors;
-//! they may also stand in the middle or at the end, before the full stop. The vectors are shared by all classes or each class's
-//! own. The logits of an image feature f are s · cos(f, g_c), g_c the text's embedding and s the model's logit scale; the loss
-//! of a mini-batch is the mean cross-entropy over the classes, and its gradient goes into the context alone.
+//! The text of a class is `[start] [v₁] … [v_M] [name] [.] [end]`, with M context vectors vₖ in
+//! place of word embeddings; they can also go in the middle or at the end, before the full stop.
+//! All classes share one context, or each class has its own. The logit of class c for an image
+//! feature f is s · cos(f, g_c), with g_c the embedding of the class's text and s the model's logit
+//! scale. The loss of a mini-batch is the mean cross-entropy over the classes; only the context
+//! gets a gradient.
 //!
-//! A [`Prompt`] knows no tasks: one `forward` of the backbone over the classes, and one way back, is a step.
+//! A [`Prompt`] does not know about tasks. A step is one `forward` of the backbone over the classes
+//! and one pullback.
 
 use clbench_torch::During;
 use clbench_torch::prompting::PromptedTexts;
@@ -19,27 +22,28 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::training::TrainingSamples;
 use harness_abi::{BackboneHandle, Error, Place, Result};
 
-/// What CLIP is told: a text ends with a full stop, wherever the context stands.
+/// Options for the CLIP backbone: a text ends with a full stop, wherever the context is.
 const OPTIONS: &[u8] = br#"{"suffix": "."}"#;
 
-/// The texts of some classes with a context that is learned.
+/// The texts of some classes with a learned context.
 #[derive(Debug)]
 pub struct Prompt {
     texts: PromptedTexts,
     scale: f64,
-    /// What an optimiser trains: the tensor below.
+    /// Owns the tensor below, for the optimiser.
     variables: VarStore,
     /// `[M, token width]`, or `[classes, M, token width]`.
     context: Tensor,
 }
 
 impl Prompt {
-    /// The texts of classes of these names with a copy of that context: `[M, token width]`, which all of them share, or
-    /// `[classes, M, token width]`. It is trained on the context's device.
+    /// Creates the texts of the classes called `names` with a copy of `context`:
+    /// `[M, token width]`, shared by all classes, or `[classes, M, token width]`. It is trained on
+    /// the context's device.
     ///
     /// # Errors
     ///
-    /// If the backbone cannot compare images with texts, or the context is of another shape.
+    /// If the backbone cannot compare images with texts, or the context has another shape.
     pub fn new(
         backbone: &BackboneHandle,
         names: &[&str],
@@ -60,22 +64,22 @@ impl Prompt {
         })
     }
 
-    /// The context, in the shape that it was given in; after [`backward`](Self::backward), its `grad()` is there.
+    /// The context, in the shape it was given in; [`backward`](Self::backward) fills its `grad()`.
     pub fn context(&self) -> &Tensor {
         &self.context
     }
 
-    /// The texts' embeddings, `[classes, width]`: projected, not normalised, no gradient.
+    /// The texts' embeddings, `[classes, width]`: projected, not normalised, without gradient.
     ///
     /// # Errors
     ///
-    /// What the backbone reports, such as a name that is too long beside the context.
+    /// Propagates errors from the backbone, such as a name that does not fit beside the context.
     pub fn text_features(&self) -> Result<Tensor> {
         self.texts
             .embeddings(&rows(&self.context, self.texts.rows())?)
     }
 
-    /// The logits of image features of unit length, `[rows, classes]`, no gradient.
+    /// The logits of image features of unit length, `[rows, classes]`, without gradient.
     ///
     /// # Errors
     ///
@@ -83,14 +87,14 @@ impl Prompt {
     pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
         let _mode = GradientMode::off();
         let texts = self.text_features()?;
-        logits(features, &texts, self.scale).during("the logits")
+        logits(features, &texts, self.scale).during("computing the logits")
     }
 
-    /// The mean loss of a mini-batch. Its gradient is added to the context's.
+    /// Computes the mean loss of a mini-batch and adds its gradient to the context's `grad()`.
     ///
     /// # Errors
     ///
-    /// What the backbone or libtorch reports.
+    /// Propagates errors from the backbone and from libtorch.
     pub fn backward(&self, batch: &TrainingSamples) -> Result<Tensor> {
         let _mode = GradientMode::on();
         let encoded = self
@@ -101,16 +105,16 @@ impl Prompt {
                 let none = None::<&Tensor>;
                 logits.f_cross_entropy_loss(&batch.targets, none, Reduction::Mean, -100, 0.0)
             })
-            .during("the loss")?;
+            .during("computing the loss")?;
         encoded.backward(&loss)?;
-        loss.f_detach().during("the loss")
+        loss.f_detach().during("computing the loss")
     }
 
-    /// A fresh optimiser of the context.
+    /// Creates an optimiser for the context: SGD with momentum and weight decay.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn sgd(&self, lr: f64, momentum: f64, weight_decay: f64) -> Result<Optimizer> {
         let sgd = Sgd {
             momentum,
@@ -121,7 +125,7 @@ impl Prompt {
             .during("making the optimiser")
     }
 
-    /// One step on a mini-batch. Gives its mean loss before the step, which stays on the device.
+    /// Makes one step on a mini-batch. Returns its mean loss before the step, on the device.
     ///
     /// # Errors
     ///
@@ -134,12 +138,12 @@ impl Prompt {
     }
 }
 
-/// The embeddings of texts of these names with that context, as [`Prompt::text_features`] gives them, when nothing is to be
-/// trained.
+/// The embeddings of the texts of `names` with `context`, as from [`Prompt::text_features`],
+/// without training.
 ///
 /// # Errors
 ///
-/// As there.
+/// As for [`Prompt::text_features`].
 pub fn text_features(
     backbone: &BackboneHandle,
     names: &[&str],
@@ -155,22 +159,22 @@ fn texts(backbone: &BackboneHandle, names: &[&str], place: Place) -> Result<Prom
     PromptedTexts::one_row_each(backbone, names, place, OPTIONS)
 }
 
-/// `[classes, M, token width]` of a context of either shape.
+/// Expands a context of either shape to `[classes, M, token width]`.
 fn rows(context: &Tensor, classes: i64) -> Result<Tensor> {
     match context.size()[..] {
         [_, _] => context
             .f_unsqueeze(0)
             .and_then(|context| context.f_expand([classes, -1, -1], false))
-            .during("a context for every class"),
+            .during("expanding the context to every class"),
         [have, _, _] if have == classes => Ok(context.shallow_clone()),
         _ => Err(Error::failed(format!(
-            "a context of shape {:?} is neither one for all classes nor one for each of {classes}",
+            "the context has shape {:?}; expected [M, token width], or [{classes}, M, token width] for one context per class",
             context.size()
         ))),
     }
 }
 
-/// Of features of unit length and embeddings of any.
+/// Logits of features of unit length for embeddings of any length.
 fn logits(features: &Tensor, embeddings: &Tensor, scale: f64) -> Result<Tensor, TchError> {
     cosine::logits(features, &unit_rows(embeddings)?, scale)
 }
@@ -205,7 +209,8 @@ mod tests {
         Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
     }
 
-    /// The loss by hand, in f64, of a context `[classes, 5, 8]`, from nothing but the backbone's embeddings.
+    /// The loss of a context `[classes, 5, 8]`, computed by hand in f64 from the backbone's
+    /// embeddings.
     fn loss_by_hand(context: &[f64], place: Place, batch: &TrainingSamples) -> f64 {
         let context: Vec<f32> = context.iter().map(|&value| value as f32).collect();
         let prompt = harness_abi::Tensor::from_vec(context, &PER_CLASS).unwrap();
@@ -245,13 +250,13 @@ mod tests {
         losses.sum::<f64>() / targets.len() as f64
     }
 
-    /// The gradient by hand, of the shape of `context`: finite differences of the fourth order.
+    /// The gradient in the shape of `context`, by fourth-order finite differences.
     fn gradient_by_hand(context: &[f64], place: Place, batch: &TrainingSamples) -> Vec<f64> {
         let h = 0.02;
         let at = |index: usize, offset: f64| {
             let mut moved = context.to_vec();
             moved[index] += offset;
-            // A shared context stands in the text of every class.
+            // A shared context is part of every class's text.
             let times = PER_CLASS.iter().product::<i64>() as usize / moved.len();
             loss_by_hand(&moved.repeat(times), place, batch)
         };
@@ -276,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_and_gradient_are_those_by_hand_in_every_layout() {
+    fn loss_and_gradient_match_the_computation_by_hand_in_every_layout() {
         let batch = samples(7);
         for place in [Place::Front, Place::Middle, Place::End] {
             for shape in [&SHARED[..], &PER_CLASS] {
@@ -290,7 +295,7 @@ mod tests {
                 assert!((loss - by_hand).abs() < 1e-5, "{loss}, by hand {by_hand}");
                 let by_hand = gradient_by_hand(&context, place, &batch);
                 close(&doubles(&prompt.context().grad()), &by_hand, 1e-3);
-                // The logits are those of the loss.
+                // The logits give the same loss.
                 let logits = prompt.logits(&batch.features).unwrap();
                 let again = logits.cross_entropy_for_logits(&batch.targets);
                 assert!((again.double_value(&[]) - loss).abs() < 1e-6);
@@ -299,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_those_of_sgd_by_hand() {
+    fn steps_match_sgd_computed_by_hand() {
         let (lr, momentum, decay) = (0.3, 0.8, 0.05);
         let batch = samples(7);
         for shape in [&SHARED[..], &PER_CLASS] {
@@ -320,18 +325,18 @@ mod tests {
                 }
                 close(&doubles(prompt.context()), &by_hand, 1e-3);
             }
-            // The one that was handed in is not the one that is trained.
+            // The caller's context is not trained; its copy is.
             assert_ne!(doubles(&context), doubles(prompt.context()));
         }
     }
 
     #[test]
-    fn a_context_that_fits_no_class_is_refused() {
+    fn a_context_of_the_wrong_shape_is_an_error() {
         let toy = ToyBackbone::handle();
         let error = Prompt::new(&toy, &NAMES, &normal("context", &[2, 5, 8]), Place::Front);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "a context of shape [2, 5, 8] is neither one for all classes nor one for each of 3"
+            "the context has shape [2, 5, 8]; expected [M, token width], or [3, M, token width] for one context per class"
         );
     }
 }

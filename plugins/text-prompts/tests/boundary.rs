@@ -1,12 +1,12 @@
-//! What a host relies on, checked by the testkit of the plugin boundary.
+//! Runs the ABI testkit on this plugin.
 
 use clbench_text_prompts::{CoOp, ZeroShot};
 use clbench_torch::testkit::strategy;
 use harness_abi::testkit::{SyntheticStream, json};
 
-/// One test, since what it watches belongs to the process: another one beside it would be seen.
+/// A single test, because the testkit watches process-wide state that parallel tests would disturb.
 #[test]
-fn keeps_what_a_host_relies_on() {
+fn satisfies_the_testkit() {
     strategy::<ZeroShot>()
         .bad_parameters(json!({ "templates": [] }), "templates")
         .bad_parameters(
@@ -39,7 +39,7 @@ fn keeps_what_a_host_relies_on() {
         classes_per_task: vec![7],
         ..SyntheticStream::default()
     };
-    // Tokens at the end are what the toy's recurrence remembers best.
+    // The toy backbone's recurrence remembers tokens at the end best.
     strategy::<CoOp>()
         .parameters(json!({ "epochs": 150, "lr": 0.05, "per_class": true, "context_tokens": 2, "context": "end" }))
         .stream(joint)

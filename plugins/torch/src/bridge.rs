@@ -1,11 +1,11 @@
-//! Between the boundary and libtorch.
+//! Conversions between the plugin ABI and libtorch.
 //!
-//! Tensors come in and go out by the functions here. Beside them:
+//! The functions here convert tensors in both directions. The submodules:
 //!
-//! - [`state`]: a strategy's tensors into its state and back, bit for bit.
-//! - [`device`]: what a scenario's `device` means, and what is said if there is no such device.
-//! - [`threads`]: how many threads an operation may use.
-//! - [`error`]: what libtorch throws, as the boundary's error.
+//! - [`state`]: saves a strategy's tensors in its state and restores them, bit for bit.
+//! - [`device`]: parses a scenario's `device`, and explains why a device is not available.
+//! - [`threads`]: sets the number of threads per operation.
+//! - [`error`]: turns libtorch's exceptions into the ABI's errors.
 
 pub mod device;
 pub mod error;

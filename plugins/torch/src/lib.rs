@@ -1,15 +1,13 @@
-//! What plugins on libtorch share: an ordinary library that each of them links in, no plugin of its
-//! own.
+//! Shared code of the libtorch plugins: an ordinary library that each of them links, not a plugin.
 //!
 //! [`tch`] is re-exported so that every plugin uses the version that matches the libtorch of this
-//! workspace. Around it:
+//! workspace. The modules:
 //!
-//! - [`bridge`]: between the boundary and libtorch: tensors, states, devices, threads and errors.
-//! - [`random`]: seeded generators of a plugin's own, so that libtorch's global one is never
-//!   touched.
-//! - [`training`]: samples to train on, learning rates, and the gradient mode.
-//! - [`prompting`]: differentiable calls of a backbone with prompts, and the class texts and
-//!   cosines around them.
+//! - [`bridge`]: conversions between the plugin ABI and libtorch: tensors, states, devices, threads
+//!   and errors.
+//! - [`random`]: seeded random number generators, so that libtorch's global one is never used.
+//! - [`training`]: training samples, learning-rate schedules, and the gradient mode.
+//! - [`prompting`]: differentiable backbone calls with prompts, class texts, and cosine logits.
 
 pub mod bridge;
 pub mod prompting;

@@ -1,11 +1,11 @@
-//! Prompts in a backbone, and the comparison of images with texts that they are trained by.
+//! Prompts in a backbone, and the image-text comparison that trains them.
 //!
-//! - [`texts`] and [`images`]: differentiable calls with prompts in the middle of a graph of
-//!   libtorch's. [`Prompted`] is what they give: an output that autograd knows, and the way back.
-//! - [`text_encoder`]: what a strategy needs of a backbone's text encoder, asked for before
-//!   anything is trained.
-//! - [`class_texts`]: class names into texts, and texts into features that are kept.
-//! - [`cosine`]: rows of unit length, and logits made of them.
+//! - [`texts`] and [`images`]: differentiable calls with prompts in the middle of a libtorch graph.
+//!   They return a [`Prompted`]: an output that autograd tracks, and its backward pass.
+//! - [`text_encoder`]: checks, before training, that a backbone's text encoder has what a strategy
+//!   needs.
+//! - [`class_texts`]: turns class names into texts, and texts into cached features.
+//! - [`cosine`]: normalises rows and computes logits from them.
 
 pub mod class_texts;
 pub mod cosine;

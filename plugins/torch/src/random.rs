@@ -1,7 +1,7 @@
-//! Random numbers of a plugin's own.
+//! Random numbers independent of libtorch's global generator.
 //!
-//! A [`Generator`] draws on the host. [`Noise`] draws tensors on the device that uses them, a row
-//! for each of several streams. Both are named by the cell's seed, a purpose and a task.
+//! A [`Generator`] draws on the host. [`Noise`] draws tensors directly on a device, with one row
+//! per stream. Both are seeded by the cell's seed, a purpose and a task.
 
 mod generator;
 mod noise;

@@ -1,7 +1,9 @@
-//! The boundary's testkit, watching what every plugin on one libtorch shares: the gradient mode, libtorch's generator and the
-//! number of threads. For tests; behind the feature `testkit`.
+//! The ABI's testkit, which here also checks that a plugin leaves libtorch's process-wide state
+//! alone: the gradient mode, the random number generator and the number of threads. For tests;
+//! enable the feature `testkit`.
 //!
-//! What is watched belongs to the process, so a test binary runs such kits one after another, in one test.
+//! Because that state is process-wide, a test binary must run its kits one after another, in one
+//! test.
 
 use harness_abi::Strategy;
 use harness_abi::testkit::{self, StrategyKit};
@@ -10,11 +12,11 @@ use tch::{Device, Kind, Tensor};
 
 const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-/// The kit for a strategy, on one thread.
+/// The kit for a strategy, with one thread.
 ///
 /// # Panics
 ///
-/// If libtorch does not take the number of threads.
+/// If the number of threads cannot be set.
 pub fn strategy<S: Strategy>() -> StrategyKit<S> {
     crate::bridge::threads::set(1).expect("one thread");
     testkit::strategy::<S>()
@@ -29,8 +31,9 @@ pub fn gradient_mode() -> bool {
     (leaf * 2.0).requires_grad()
 }
 
-/// Whether libtorch's generator was used shows in its next number only. So every first of two readings seeds it and says
-/// which number comes next, and the second draws.
+/// The next number that libtorch's generator would draw; the only way to see whether it was used.
+/// Calls come in pairs: the first seeds the generator, reports the next number and seeds it again;
+/// the second draws.
 fn next_number() -> impl Fn() -> u64 {
     let first = Cell::new(false);
     move || {

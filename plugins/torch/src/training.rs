@@ -1,8 +1,8 @@
-//! What a training is made of, whatever it trains.
+//! Building blocks of a training loop.
 //!
-//! [`TrainingSamples`] are what is learned from, batch by batch; [`WarmUpCosine`], [`WarmRestarts`]
-//! and [`QuarterCosine`] are the learning rates of published code; [`total`] and [`all_finite`]
-//! read what came out. [`GradientMode`] says whether libtorch records operations.
+//! [`TrainingSamples`] holds the data; [`WarmUpCosine`], [`WarmRestarts`] and [`QuarterCosine`] are
+//! the learning-rate schedules of published code; [`total`] and [`all_finite`] read losses and
+//! parameters; [`GradientMode`] sets whether libtorch records operations.
 
 mod gradient;
 mod numbers;

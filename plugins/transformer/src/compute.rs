@@ -1,4 +1,4 @@
-//! What a model computes in, and on what: as a scenario says it, as libtorch does, and as a backbone reports it.
+//! The type and the device that a model computes with: their names in scenarios and in libtorch.
 
 use clbench_torch::tch::{Device, Kind};
 use harness_abi::Choice;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "lowercase")]
 pub enum ComputeType {
-    /// 32 bits, whatever the file's type.
+    /// 32-bit floats, whatever the type in the file.
     #[default]
     F32,
     /// bfloat16: half the memory, faster on devices with bfloat16 units, two to three digits of
@@ -18,7 +18,7 @@ pub enum ComputeType {
 }
 
 impl ComputeType {
-    /// libtorch's.
+    /// The type in libtorch.
     pub fn kind(self) -> Kind {
         match self {
             ComputeType::F32 => Kind::Float,
@@ -26,7 +26,7 @@ impl ComputeType {
         }
     }
 
-    /// The name by which a scenario asks for it.
+    /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
             ComputeType::F32 => "f32",
@@ -35,7 +35,7 @@ impl ComputeType {
     }
 }
 
-/// A device by the name that a scenario gives it.
+/// The name of a device in a scenario.
 pub fn device_name(device: Device) -> String {
     match device {
         Device::Cuda(index) => format!("cuda:{index}"),

@@ -1,5 +1,5 @@
-//! Images as the tokens that go into an encoder: a class token and one for each patch, with positions; and how tokens of a
-//! prompt join them.
+//! Embeds images as tokens, a class token and one per patch, with position embeddings; and inserts
+//! prompt tokens.
 
 use crate::visual::{PromptPosition, TokenPrompts};
 use clbench_torch::tch::{TchError, Tensor};
@@ -9,21 +9,22 @@ use clbench_torch::tch::{TchError, Tensor};
 pub struct ImageEmbedding {
     /// `[width]`.
     pub class_token: Tensor,
-    /// A convolution, `[width, 3, patch, patch]`. Its stride is its size, so it is computed as a matrix: a convolution on
-    /// CUDA would round to TF32.
+    /// A convolution, `[width, 3, patch, patch]`. Its stride equals its size, so it is computed as
+    /// a matrix product; a convolution on CUDA would round to TF32.
     pub patches: Tensor,
-    /// Its bias `[width]`, where it has one.
+    /// Its bias, `[width]`, if it has one.
     pub patches_bias: Option<Tensor>,
-    /// `[1 + patches, width]`, the class token's first.
+    /// `[1 + patches, width]`, first the class token's.
     pub positions: Tensor,
 }
 
 impl ImageEmbedding {
-    /// Normalised images, `[images, 3, height, width]`, to class token and patches, `[images, 1 + patches, width]`.
+    /// Embeds normalised images, `[images, 3, height, width]`, as class token and patches,
+    /// `[images, 1 + patches, width]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn embed(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
         let images = pixels.size()[0];
         let patches = self
@@ -35,8 +36,8 @@ impl ImageEmbedding {
         Tensor::f_cat(&[&class, &patches], 1)?.f_add(&self.positions)
     }
 
-    /// Images as rows of patches, `[images, patches, 3 · patch · patch]`; what is left at the right and below is dropped, as a
-    /// convolution drops it.
+    /// Cuts images into rows of patches, `[images, patches, 3 · patch · patch]`; incomplete patches
+    /// at the right and bottom are dropped, as in a convolution.
     fn cut(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
         let (images, channels, height, width) = pixels.size4()?;
         let patch = self.patches.size()[3];
@@ -49,11 +50,11 @@ impl ImageEmbedding {
             .f_reshape([images, rows * columns, channels * patch * patch])
     }
 
-    /// The tokens of a prompt with the position embedding that was chosen for them, `[images, n, width]`.
+    /// Prompt tokens with their position embedding, `[images, n, width]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn positioned(
         &self,
         TokenPrompts { prompts, position }: &TokenPrompts,
@@ -65,11 +66,11 @@ impl ImageEmbedding {
     }
 }
 
-/// Puts the tokens of a prompt, `[images, n, width]`, between the class token and the patches of `x`.
+/// Inserts prompt tokens, `[images, n, width]`, between the class token and the patches of `x`.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn insert(x: &Tensor, prompts: &Tensor) -> Result<Tensor, TchError> {
     let patches = x.size()[1] - 1;
     let parts = [&x.f_narrow(1, 0, 1)?, prompts, &x.f_narrow(1, 1, patches)?];

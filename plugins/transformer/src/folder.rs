@@ -1,24 +1,25 @@
-//! A model's folder: files that belong together, by fixed names.
+//! A model's folder: a set of files with fixed names.
 
 use crate::weights::Weights;
 use harness_abi::{Error, Result};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A folder that has all its files.
+/// A folder in which all required files exist.
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Looks for the files that make up `what`, "a CLIP in the Hugging Face layout" for one.
+    /// Checks that a folder has the files that make up `what`, such as "a CLIP in the Hugging Face
+    /// layout".
     ///
     /// # Errors
     ///
-    /// If there is no such folder, or it lacks files; all that are missing are named at once.
+    /// If the folder does not exist, or lacks files; the error names all missing files.
     pub fn open(path: impl Into<PathBuf>, what: &str, files: &[&str]) -> Result<Folder> {
         let path = path.into();
         if !path.is_dir() {
-            return Err(Error::data("there is no such folder").context(named(&path)));
+            return Err(Error::data("no such folder").context(named(&path)));
         }
         let missing: Vec<&str> = files
             .iter()
@@ -27,8 +28,8 @@ impl Folder {
             .collect();
         if !missing.is_empty() {
             return Err(Error::data(format!(
-                "the folder has no {}; {what} is {}",
-                missing.join(" and no "),
+                "the folder lacks {}; {what} consists of {}",
+                all(&missing),
                 all(files)
             ))
             .context(named(&path)));
@@ -36,12 +37,12 @@ impl Folder {
         Ok(Folder(path))
     }
 
-    /// The path of one of its files.
+    /// The path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// What the model is called: the folder's own name, whatever the path by which it was reached.
+    /// The model's name: the folder's own name, with links resolved.
     pub fn name(&self) -> String {
         let whole = self.0.canonicalize();
         let whole = whole.as_deref().unwrap_or(&self.0);
@@ -49,8 +50,9 @@ impl Folder {
         name.to_string_lossy().into_owned()
     }
 
-    /// A digest of some of its files and of the weights, each with its length before it. `kind` stands before it: the
-    /// backbone's name and version, which moves when the same folder gives other numbers.
+    /// The prefix `kind` and a digest of the given files and the weights, each preceded by its
+    /// length. `kind` is the backbone's name and version; the version changes whenever the same
+    /// folder would give other numbers.
     ///
     /// # Errors
     ///
@@ -71,7 +73,7 @@ impl Folder {
     }
 }
 
-/// Names in a row: "a, b and c".
+/// Joins names: "a, b and c".
 fn all(names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -92,13 +94,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// The error for a file that cannot be read.
 pub fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let message = match error.kind() {
-        ErrorKind::NotFound => "there is no such file".into(),
-        _ => format!("the file cannot be read: {error}"),
+        ErrorKind::NotFound => "no such file".into(),
+        _ => format!("cannot read the file: {error}"),
     };
     Error::data(message).context(named(path))
 }
 
-/// A path, as the beginning of a message.
+/// A path as the start of a message.
 pub fn named(path: &Path) -> String {
     path.display().to_string()
 }

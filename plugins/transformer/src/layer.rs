@@ -1,23 +1,24 @@
-//! A transformer layer with its norms before attention and perceptron, and its parts.
+//! A pre-norm transformer layer and its parts.
 //!
-//! What is computed, not how a file names it: a backbone makes the parts of its own file's tensors.
+//! This module computes but knows no tensor names: each backbone builds the parts from its own
+//! files.
 
 use crate::source::Below;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use harness_abi::Result;
 use serde::{Deserialize, Serialize};
 
-/// A matrix and a bias: `[…, in]` to `[…, out]`.
+/// A linear layer: `[…, in]` to `[…, out]`.
 #[derive(Debug)]
 pub struct Linear {
     /// `[out, in]`.
     pub weight: Tensor,
-    /// `[out]`, where there is one.
+    /// `[out]`, if there is one.
     pub bias: Option<Tensor>,
 }
 
 impl Linear {
-    /// With a bias: `weight` and `bias` of the source.
+    /// Reads `weight` and `bias` from the source.
     ///
     /// # Errors
     ///
@@ -29,7 +30,7 @@ impl Linear {
         })
     }
 
-    /// Without one.
+    /// Reads `weight` from the source; there is no bias.
     ///
     /// # Errors
     ///
@@ -41,11 +42,11 @@ impl Linear {
         })
     }
 
-    /// The same, computed in another type.
+    /// Converts to another type.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn to_kind(&self, kind: Kind) -> Result<Linear, TchError> {
         let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(kind));
         Ok(Linear {
@@ -58,7 +59,7 @@ impl Linear {
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_linear(&self.weight, self.bias.as_ref())
     }
@@ -73,7 +74,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// `weight` and `bias` of the source; `eps` is what is added to the variance.
+    /// Reads `weight` and `bias` from the source; `eps` is added to the variance.
     ///
     /// # Errors
     ///
@@ -86,11 +87,11 @@ impl LayerNorm {
         })
     }
 
-    /// The same, computed in another type.
+    /// Converts to another type.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn to_kind(&self, kind: Kind) -> Result<LayerNorm, TchError> {
         Ok(LayerNorm {
             weight: self.weight.f_to_kind(kind)?,
@@ -99,11 +100,11 @@ impl LayerNorm {
         })
     }
 
-    /// `[…, width]` to the same.
+    /// Normalises `[…, width]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         x.f_layer_norm(
             self.weight.size(),
@@ -120,36 +121,36 @@ impl LayerNorm {
 pub enum Attend {
     /// All of them.
     All,
-    /// Itself and those before it.
+    /// Itself and the tokens before it.
     Causal,
 }
 
-/// Keys and values that stand before a layer's own, `[rows, n, width]` each.
+/// Prefix tuning: keys and values that are prepended to a layer's own, `[rows, n, width]` each.
 #[derive(Debug)]
 pub struct Prefix {
-    /// Joined before the projected keys.
+    /// Prepended to the projected keys.
     pub keys: Tensor,
-    /// Joined before the projected values.
+    /// Prepended to the projected values.
     pub values: Tensor,
 }
 
-/// What an attention takes: queries, keys and values, `[…, width]` each.
+/// The inputs of an attention: queries, keys and values, `[…, width]` each.
 pub type Inputs = [Tensor; 3];
 
-/// Multi-head attention, with a matrix each for queries, keys and values.
+/// Multi-head attention, with separate projections of queries, keys and values.
 #[derive(Debug)]
 pub struct Attention {
-    /// To queries.
+    /// The query projection.
     pub query: Linear,
-    /// To keys.
+    /// The key projection.
     pub key: Linear,
-    /// To values.
+    /// The value projection.
     pub value: Linear,
-    /// What the heads' values go through, side by side.
+    /// The output projection of the concatenated heads.
     pub out: Linear,
-    /// How many heads; they divide the width.
+    /// The number of heads, a divisor of the width.
     pub heads: i64,
-    /// Who attends to whom.
+    /// Which tokens a token attends to.
     pub attend: Attend,
 }
 
@@ -165,11 +166,11 @@ impl Attention {
         })
     }
 
-    /// Queries, keys and values of tokens, `[…, width]`.
+    /// Projects tokens, `[…, width]`, to queries, keys and values.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
         Ok([
             self.query.forward(x)?,
@@ -178,12 +179,13 @@ impl Attention {
         ])
     }
 
-    /// The values that the queries attend to, mixed, in the queries' shape: of each of `rows` rows the same number of
-    /// queries, and the same number of keys. `mask` is added to the scores, and then says alone who attends to whom.
+    /// Scaled dot-product attention, in the shape of the queries. Each of `rows` rows has the same
+    /// number of queries and the same number of keys. `mask`, if given, is added to the scores and
+    /// replaces `attend`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn mix(
         &self,
         rows: i64,
@@ -213,20 +215,20 @@ impl Attention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// x · σ(1.702 x), OpenAI's.
+    /// x · σ(1.702 x), OpenAI's approximation.
     QuickGelu,
-    /// x · Φ(x) with the error function.
+    /// x · Φ(x), computed with the error function (Hendrycks and Gimpel, arXiv 1606.08415).
     Gelu,
 }
 
-/// Two matrices with an activation between them.
+/// An MLP: two linear layers with an activation between them.
 #[derive(Debug)]
 pub struct Perceptron {
-    /// From the width to the inner one.
+    /// From the width to the hidden width.
     pub first: Linear,
-    /// And back.
+    /// From the hidden width back.
     pub second: Linear,
-    /// What stands between them.
+    /// The activation between them.
     pub activation: Activation,
 }
 
@@ -249,23 +251,23 @@ impl Perceptron {
     }
 }
 
-/// A stack of layers: x + out(attention(norm(x))), then x + perceptron(norm(x)), in each.
+/// A stack of layers, each x + out(attention(norm(x))), then x + perceptron(norm(x)).
 #[derive(Debug)]
 pub struct Encoder {
-    /// In the order in which they are passed.
+    /// The layers, first to last.
     pub layers: Vec<Layer>,
 }
 
-/// One of them.
+/// A layer.
 #[derive(Debug)]
 pub struct Layer {
-    /// Before the attention.
+    /// The norm before the attention.
     pub attention_norm: LayerNorm,
-    /// Where tokens look at each other.
+    /// The attention.
     pub attention: Attention,
-    /// Before the perceptron.
+    /// The norm before the perceptron.
     pub perceptron_norm: LayerNorm,
-    /// What each token goes through alone.
+    /// The perceptron, applied to each token separately.
     pub perceptron: Perceptron,
 }
 
@@ -279,20 +281,21 @@ impl Layer {
         })
     }
 
-    /// What the attention takes.
+    /// The inputs of the attention.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn inputs(&self, x: &Tensor) -> Result<Inputs, TchError> {
         self.attention.inputs(&self.attention_norm.forward(x)?)
     }
 
-    /// What stands behind the attention, which mixed `mixed`: nothing there looks at another token.
+    /// The rest of the layer after the attention, whose result is `mixed`. It treats each token
+    /// separately.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn finish(&self, x: &Tensor, mixed: &Tensor) -> Result<Tensor, TchError> {
         let x = x.f_add(&self.attention.out.forward(mixed)?)?;
         let thought = self
@@ -303,11 +306,11 @@ impl Layer {
 }
 
 impl Encoder {
-    /// The same, computed in another type.
+    /// Converts to another type.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn to_kind(&self, kind: Kind) -> Result<Encoder, TchError> {
         let layers = self.layers.iter().map(|layer| layer.to_kind(kind));
         Ok(Encoder {
@@ -315,12 +318,11 @@ impl Encoder {
         })
     }
 
-    /// `[rows, tokens, width]` to the same. `prefix` gives a layer, counted from 0, the keys and values that stand before its
-    /// own.
+    /// Encodes `[rows, tokens, width]`. `prefix` returns the prefix of a layer, counted from 0.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn forward<'p>(
         &self,
         mut x: Tensor,

@@ -1,15 +1,14 @@
-//! What backbones that are transformers on libtorch share: an ordinary library that each of them
-//! links in, no plugin of its own.
+//! Shared code of the transformer backbones on libtorch: an ordinary library that each of them
+//! links, not a plugin.
 //!
-//! A model is read from a [`folder`], given by its [`location`] as a path or as a name on the hub,
-//! and whose [`weights`] answer, as a [`source`] does, for the tensors that it asks for. It is made
-//! of [`layer`]s; its image encoder begins with an [`embedding`] of patches, of pixels that were
-//! [normalised](normalisation). Prompts enter at the [`visual`] sites, and [`recording`] keeps the
-//! way back to them. [`compute`] is what a model computes in and on, [`work`] what messages call
-//! it, and what they say where memory runs out.
+//! A model's [`location`] is a path or a name on the hub; either leads to a [`folder`]. The model
+//! reads its tensors from a [`source`], usually the folder's [`weights`], and builds its [`layer`]s
+//! from them. Pixels are [normalised](normalisation) and [embedded](embedding) as patches. Prompts
+//! enter at the [`visual`] sites, and [`recording`] keeps what their backward pass needs.
+//! [`compute`] names types and devices; [`work`] describes a batch in messages, including advice
+//! for out-of-memory errors.
 //!
-//! What a file calls a tensor, and what only one family of models has, is that family's plugin's
-//! own.
+//! Tensor names and everything specific to one family of models belong in that family's plugin.
 
 pub mod compute;
 pub mod embedding;

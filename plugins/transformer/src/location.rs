@@ -1,46 +1,46 @@
-//! Where a model's folder is: a path, or the hub's cache on this machine, by the model's name.
+//! The location of a model's folder: a path, or a model name, looked up in the local Hugging Face
+//! cache.
 //!
-//! The cache is only read here. `clbench fetch model openai/clip-vit-large-patch14` fills it, and
-//! so does Python's `huggingface_hub`; where it lies and how it is laid out is said by
-//! [`harness_hub`].
+//! The cache is only read here; `clbench fetch model openai/clip-vit-large-patch14` and Python's
+//! `huggingface_hub` fill it. [`harness_hub`] documents its location and layout.
 
 use crate::folder::named;
 use harness_abi::{Error, Result};
 use harness_hub::{Cache, MAIN, ModelName, Revision};
 use std::path::{Path, PathBuf};
 
-/// Where a scenario says that a model is: in a folder, or on the hub.
+/// A model's location as given in a scenario: a folder, or a name on the hub.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelLocation<'a> {
     /// `path`: a folder, relative to the scenario.
     pub path: Option<&'a Path>,
-    /// `model`: a name on the hub, `openai/clip-vit-large-patch14`.
+    /// `model`: a name on the hub, such as `openai/clip-vit-large-patch14`.
     pub model: Option<&'a str>,
-    /// `revision`: of that model, a branch, a tag or a commit.
+    /// `revision`: a branch, tag or commit of that model.
     pub revision: Option<&'a str>,
 }
 
 impl ModelLocation<'_> {
-    /// The folder, for a scenario that lies in `scenario`.
+    /// The model's folder. `scenario` is the scenario's folder, to which `path` is relative.
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::PARAMETER`](harness_abi::ErrorCode::PARAMETER) if not exactly one of the
-    /// two is said, and with [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) if the model has not
-    /// been fetched.
+    /// With [`ErrorCode::PARAMETER`](harness_abi::ErrorCode::PARAMETER) if not exactly one of
+    /// `path` and `model` is given, and with [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) if
+    /// the model is not in the cache.
     pub fn folder(self, scenario: &Path) -> Result<PathBuf> {
         match (self.path, self.model, self.revision) {
             (Some(_), Some(_), _) => Err(Error::parameter(
                 "model",
-                "`path` and `model` are both given; keep one of the two",
+                "both `path` and `model` are given; remove one of them",
             )),
             (None, None, _) => Err(Error::parameter(
                 "path",
-                "neither `path`, a folder, nor `model`, a name on the Hugging Face hub, is given",
+                "no model is given; set `path` to a folder or `model` to a name on the Hugging Face hub",
             )),
             (Some(_), None, Some(_)) => Err(Error::parameter(
                 "revision",
-                "it goes with `model`, not with `path`; remove it",
+                "applies to `model` only, but `path` is given; remove it",
             )),
             (Some(path), None, None) => Ok(scenario.join(path)),
             (None, Some(model), revision) => {
@@ -62,7 +62,7 @@ fn snapshot(cache: &Cache, model: &str, revision: Option<&str>) -> Result<PathBu
     repository.find(&at).ok_or_else(|| {
         let option = revision.map_or_else(String::new, |revision| format!(" --revision {revision}"));
         Error::data(format!(
-            "the model `{name}` is not there at revision `{at}`; `clbench fetch model {name}{option}` brings it"
+            "the model `{name}` is not in the cache at revision `{at}`; run `clbench fetch model {name}{option}`"
         ))
         .context(named(repository.folder()))
     })
@@ -75,7 +75,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_model_is_found_by_name_and_revision_and_what_is_missing_is_fetched_by_a_command() {
+    fn a_model_is_found_by_name_and_revision_and_the_error_names_the_fetch_command() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::at(root.path());
         let repository = root.path().join("models--openai--clip");
@@ -97,8 +97,8 @@ mod tests {
         assert_eq!(error.code(), ErrorCode::DATA);
         assert_eq!(
             message(error),
-            "cache/models--openai--clip: the model `openai/clip` is not there at revision `v2`; `clbench fetch \
-             model openai/clip --revision v2` brings it"
+            "cache/models--openai--clip: the model `openai/clip` is not in the cache at revision `v2`; run `clbench fetch \
+             model openai/clip --revision v2`"
         );
         for name in ["", "../etc", "a/b/c", "a b"] {
             let error = snapshot(&cache, name, None).unwrap_err();

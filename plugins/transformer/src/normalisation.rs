@@ -1,29 +1,30 @@
-//! From bytes to the numbers that a model takes: (u8 · rescale − mean) / deviation, channel by channel.
+//! Normalises pixels for a model: (u8 · rescale − mean) / std, per channel.
 //!
-//! The host scales and crops pictures; this is the rest of a model's preprocessing, and every model has numbers of its own.
+//! The host resizes and crops images; this is the rest of a model's preprocessing, with the model's
+//! own constants.
 
 use crate::work::Work;
 use clbench_torch::bridge;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use harness_abi::{DType, Error, Result, TensorView};
 
-/// How bytes become numbers.
+/// The constants of the normalisation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalisation {
-    /// The factor that pixels of 0 to 255 are multiplied by.
+    /// The factor for pixels from 0 to 255, applied first.
     pub rescale: f64,
-    /// What is subtracted then, red, green, blue.
+    /// The mean that is subtracted: red, green, blue.
     pub mean: [f64; 3],
-    /// What is divided by then.
+    /// The standard deviation that is divided by: red, green, blue.
     pub std: [f64; 3],
 }
 
 impl Normalisation {
-    /// Pixels u8 `[images, 3, height, width]` to what the model takes, in f32, where the pixels are.
+    /// Normalises pixels, u8 `[images, 3, height, width]`, to f32 on the same device.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn apply(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
         let channels = |values: [f64; 3]| {
             Tensor::f_from_slice(&values.map(|value| value as f32))?
@@ -37,7 +38,7 @@ impl Normalisation {
             .f_div(&channels(self.std)?)
     }
 
-    /// A batch of images as it comes across the boundary, squares of that side, to what the model takes.
+    /// Copies a batch of square images from the host to the device and normalises it.
     ///
     /// # Errors
     ///
@@ -53,11 +54,11 @@ impl Normalisation {
         images.expect_shape(what, &[-1, 3, side, side])?;
         if images.dtype() != DType::U8 {
             return Err(Error::failed(format!(
-                "{what} should be of u8, not {}",
+                "{what} should have type u8, not {}",
                 images.dtype()
             )));
         }
-        // As bytes, a quarter of what they become.
+        // Copied as bytes, a quarter of the size of f32.
         let pixels = bridge::copy_to(images, device)?;
         let normalised = self
             .apply(&pixels)

@@ -1,10 +1,12 @@
-//! Prompts in and gradients out: what one differentiable call keeps for its way back.
+//! Records a differentiable call: prompts go in, and a pullback returns their gradients.
 //!
-//! A prompt is copied on entry, as a leaf in f32 whatever the model computes in, so that its caller may reuse the memory.
-//! The way back goes to these leaves alone: the weights are frozen.
+//! A prompt is copied on entry, so its caller may reuse the memory; the copy is an f32 leaf of the
+//! autograd graph, whatever type the model computes in. Only these leaves get gradients: the
+//! weights are frozen.
 //!
-//! Where a call has no prompt there is no way back, and its outputs go to the CPU: they are the host's, which reads memory and
-//! no GPU. Those of a call with prompts stay where the model is, for the strategy's loss.
+//! A call without prompts has no gradients, and its outputs are moved to the CPU for the host,
+//! which does not read GPU memory. With prompts, outputs stay on the model's device for the
+//! strategy's loss.
 
 use crate::work::Work;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
@@ -13,7 +15,7 @@ use clbench_torch::{During, bridge};
 use harness_abi::backbone::{Inputs, OutputGradients};
 use harness_abi::{Error, Forward, Pullback, Result, Site, TensorView};
 
-/// A prompt that gradients reach.
+/// A prompt that gets a gradient.
 #[derive(Debug)]
 pub struct Leaf {
     site: String,
@@ -21,11 +23,11 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// Copies a prompt, of that shape, where a negative length matches any.
+    /// Copies a prompt and checks its shape, in which a negative length matches any.
     ///
     /// # Errors
     ///
-    /// If it has another shape, or is not of floating point.
+    /// If the prompt has another shape or is not floating-point.
     pub fn new(site: &Site<'_>, shape: &[i64], device: Device) -> Result<Leaf> {
         let what = format!("the prompt at `{}`", site.name);
         site.prompt.expect_shape(&what, shape)?;
@@ -36,22 +38,22 @@ impl Leaf {
         })
     }
 
-    /// The prompt in the type that the model computes in.
+    /// The prompt in the model's type.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn prompt(&self, kind: Kind) -> Result<Tensor, TchError> {
         self.prompt.f_to_kind(kind)
     }
 }
 
-/// Checks what is the same for every backbone: that all outputs are there, that no site is named twice, and that there is
-/// something to encode.
+/// Checks a call for every backbone: that all requested outputs exist, that no site has two
+/// prompts, and that there are rows to encode.
 ///
 /// # Errors
 ///
-/// With what does not hold.
+/// If a check fails.
 pub fn expect_sound(
     inputs: &Inputs<'_>,
     sites: &[Site<'_>],
@@ -60,14 +62,14 @@ pub fn expect_sound(
 ) -> Result<()> {
     if let Some(unknown) = wanted.iter().find(|name| !outputs.contains(name)) {
         return Err(Error::unsupported(format!(
-            "there is no output `{unknown}`; there are `{}`",
+            "unknown output `{unknown}`; the outputs are `{}`",
             outputs.join("`, `")
         )));
     }
     for (at, site) in sites.iter().enumerate() {
         if sites[..at].iter().any(|other| other.name == site.name) {
             return Err(Error::failed(format!(
-                "the site `{}` was given two prompts",
+                "the site `{}` has two prompts; give one",
                 site.name
             )));
         }
@@ -77,16 +79,16 @@ pub fn expect_sound(
         Inputs::Texts { row_text, .. } => Some(row_text.len() as i64),
     };
     if rows == Some(0) {
-        return Err(Error::failed("there is no row to encode"));
+        return Err(Error::failed("the batch is empty; give at least one row"));
     }
     Ok(())
 }
 
-/// The outputs of a call on that work, copied for the boundary in f32, and the way from them back to the leaves.
+/// Copies a call's outputs out in f32, with the pullback to the leaves.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn forward(work: Work, outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
     let outputs = outputs
         .into_iter()
@@ -107,42 +109,46 @@ pub fn forward(work: Work, outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) ->
     })
 }
 
-/// Embeddings that no gradient is asked of, as they leave: in f32, on the CPU.
+/// Copies embeddings without gradients out: in f32, on the CPU.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn embeddings(made: &Tensor) -> Result<harness_abi::Tensor> {
-    to_host(&made.f_to_kind(Kind::Float).during("the embeddings")?)
+    to_host(
+        &made
+            .f_to_kind(Kind::Float)
+            .during("converting the embeddings")?,
+    )
 }
 
-/// A copy on the CPU.
+/// Copies an output to the CPU.
 fn to_host(output: &Tensor) -> Result<harness_abi::Tensor> {
     let there = output.f_to_device(Device::Cpu);
-    bridge::copy_out(&there.during("bringing an output to the CPU")?)
+    bridge::copy_out(&there.during("copying an output to the CPU")?)
 }
 
-/// The gradients of Σ ⟨output, its gradient⟩ with respect to the leaves.
+/// The gradients of Σ ⟨output, gradient⟩ with respect to the leaves.
 fn pull(
     work: Work,
     outputs: &[(String, Tensor)],
     leaves: &[Leaf],
     gradients: &OutputGradients<'_>,
 ) -> Result<Vec<(String, harness_abi::Tensor)>> {
-    let doing = "taking the way back of";
+    let doing = "running the backward pass for";
     let _mode = GradientMode::on();
     let mut loss: Option<Tensor> = None;
     for (at, (name, gradient)) in gradients.iter().enumerate() {
         let Some((_, output)) = outputs.iter().find(|(have, _)| have == name) else {
             let names: Vec<_> = outputs.iter().map(|(name, _)| name.as_str()).collect();
             return Err(Error::failed(format!(
-                "a gradient of `{name}` was given, but the outputs of the call are `{}`",
+                "got a gradient for `{name}`, but the outputs of the call are `{}`",
                 names.join("`, `")
             )));
         };
         if gradients[..at].iter().any(|(other, _)| other == name) {
             return Err(Error::failed(format!(
-                "the gradient of `{name}` was given twice"
+                "got two gradients for `{name}`; give one"
             )));
         }
         let what = format!("the gradient of `{name}`");
@@ -165,7 +171,7 @@ fn pull(
         }
         Some(loss) if !loss.requires_grad() => {
             return Err(Error::failed(
-                "the call recorded nothing on the way from its prompts to its outputs",
+                "the call's outputs do not depend on its prompts",
             ));
         }
         Some(loss) => {
@@ -189,12 +195,12 @@ fn pull(
         .collect()
 }
 
-/// A copy in f32, on the device.
+/// Copies a tensor to the device as f32.
 fn floats(what: &str, view: TensorView<'_>, device: Device) -> Result<Tensor> {
     let copy = bridge::copy_in(view)?;
     if !copy.is_floating_point() {
         return Err(Error::failed(format!(
-            "{what} should be of f32, not {}",
+            "{what} should have type f32, not {}",
             view.dtype()
         )));
     }

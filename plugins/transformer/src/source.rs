@@ -1,29 +1,29 @@
-//! Where a model's tensors come from.
+//! The source of a model's tensors.
 //!
-//! The model asks for each by the name that its layout gives it, in the shape that it must have. A folder answers with what
-//! its file holds; pre-training answers with variables that it makes and then trains.
+//! The model requests each tensor by its name in the layout and its shape. Weights read them from
+//! files; pre-training creates variables and trains them.
 
 use clbench_torch::tch::Tensor;
 use harness_abi::Result;
 
-/// What a model is made of.
+/// A source of tensors.
 pub trait Source {
-    /// The tensor of that name, of that shape, on the device and in the type that the model is to compute with.
+    /// The tensor called `name` with shape `shape`, on the model's device and in its type.
     ///
     /// # Errors
     ///
-    /// If there is none, or one of another shape.
+    /// If there is no such tensor, or it has another shape.
     fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor>;
 }
 
-/// The part of a source below a name: `text_model.encoder` and then `layers.0`.
+/// The tensors of a source below a name prefix, such as `text_model.encoder`, then `layers.0`.
 pub struct Below<'a> {
     source: &'a mut dyn Source,
     prefix: String,
 }
 
 impl<'a> Below<'a> {
-    /// What stands below that name.
+    /// The tensors below `prefix`.
     pub fn new(source: &'a mut dyn Source, prefix: &str) -> Below<'a> {
         Below {
             source,
@@ -31,7 +31,7 @@ impl<'a> Below<'a> {
         }
     }
 
-    /// What stands below a name below this one.
+    /// The tensors below `name` within this prefix.
     pub fn below(&mut self, name: &str) -> Below<'_> {
         Below {
             prefix: format!("{}.{name}", self.prefix),
@@ -39,7 +39,7 @@ impl<'a> Below<'a> {
         }
     }
 
-    /// The tensor of that name below this one.
+    /// The tensor called `name` within this prefix.
     ///
     /// # Errors
     ///

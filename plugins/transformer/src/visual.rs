@@ -1,7 +1,7 @@
-//! Prompts on the image encoder: the sites by which strategies name the places, and what stands there in a call.
+//! Prompts in the image encoder: the sites where strategies insert them, and the prompts of a call.
 //!
-//! Every backbone with an image encoder of this kind has the same sites, so that a method which prompts images runs on all of
-//! them: tokens beside the patches, and keys and values before each layer's own.
+//! All transformer image encoders have the same sites, so a method that prompts images runs on any
+//! of them: tokens beside the patches, and prefixes of each layer's keys and values.
 
 use crate::layer::Prefix;
 use crate::recording::Leaf;
@@ -12,17 +12,19 @@ use harness_abi::{Error, Result, Site};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Tokens between an image's class token and its patches, `[images, n, width]`.
+/// The site of prompt tokens between an image's class token and its patches, `[images, n, width]`.
 pub const PROMPT: &str = "visual.prompt";
-/// Keys and values that are joined before those of a layer, after the projections and before the heads part,
-/// `[images, 2, n, width]`; the layer's number, counted from 0, follows.
+/// The prefix-tuning sites, followed by the layer's number from 0: keys and values,
+/// `[images, 2, n, width]`, prepended to the layer's own after the projections, before they are
+/// split into heads.
 pub const KV: &str = "visual.kv.";
 
-/// What an image is as a whole, projected where the model projects, not normalised, `[images, embedding width]`.
+/// The output for an image's embedding, `[images, embedding width]`: projected if the model has a
+/// projection, not normalised.
 pub const EMBEDDING: &str = "embedding";
-/// The class token after the last layer norm, `[images, width]`.
+/// The output for the class token after the final layer norm, `[images, width]`.
 pub const CLASS_TOKEN: &str = "class_token";
-/// Every token of an image after the last layer norm, `[images, 1 + n + patches, width]`.
+/// The output for all tokens after the final layer norm, `[images, 1 + n + patches, width]`.
 pub const TOKENS: &str = "tokens";
 /// All outputs.
 pub const OUTPUTS: [&str; 3] = [EMBEDDING, CLASS_TOKEN, TOKENS];
@@ -30,29 +32,29 @@ pub const OUTPUTS: [&str; 3] = [EMBEDDING, CLASS_TOKEN, TOKENS];
 /// Prompts for a batch of images.
 #[derive(Debug, Default)]
 pub struct VisualPrompts {
-    /// Tokens between the class token and the patches.
+    /// Prompt tokens between the class token and the patches.
     pub tokens: Option<TokenPrompts>,
-    /// Keys and values before a layer's own, by layer, counted from 0.
+    /// Prefixes of keys and values, by layer, counted from 0.
     pub prefixes: BTreeMap<usize, Prefix>,
 }
 
-/// Prompts that are tokens.
+/// Prompt tokens.
 #[derive(Debug)]
 pub struct TokenPrompts {
     /// `[images, n, width]`.
     pub prompts: Tensor,
-    /// The position embedding that is added to each.
+    /// The position embedding to add to each.
     pub position: PromptPosition,
 }
 
-/// The position embedding of tokens that are a prompt; the option `prompt_position` of a call.
+/// The position embedding of prompt tokens; the call option `prompt_position`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptPosition {
     /// The class token's, as in L2P.
     #[default]
     Class,
-    /// None; whoever wants positions of their own adds them to the prompt.
+    /// None; a strategy can add its own to the prompt.
     None,
 }
 
@@ -61,12 +63,12 @@ pub enum PromptPosition {
 pub struct VisualSites {
     /// The width of a token.
     pub width: i64,
-    /// How many layers.
+    /// The number of layers.
     pub layers: usize,
 }
 
 impl VisualSites {
-    /// All of them.
+    /// All sites.
     pub fn all(self) -> Vec<SiteInfo> {
         let site = |name: String, shape: &[i64]| SiteInfo {
             name,
@@ -79,18 +81,18 @@ impl VisualSites {
             .collect()
     }
 
-    /// The layer that a site of keys and values belongs to.
+    /// The layer of a prefix-tuning site.
     fn layer(self, site: &str) -> Option<usize> {
         let number = site.strip_prefix(KV)?;
         (0..self.layers).find(|layer| layer.to_string() == number)
     }
 
-    /// The prompts that a call gives for so many images, in the type that the model computes in, and the leaves that
-    /// gradients reach, in the call's order. `misplaced` makes the error for a site that is none of these.
+    /// The prompts of a call on `images` images, in the model's type, and the leaves that get
+    /// gradients, in the order of the call. `misplaced` creates the error for an unknown site.
     ///
     /// # Errors
     ///
-    /// For a site that is not there, or a prompt of another shape.
+    /// If a site is unknown or a prompt has the wrong shape.
     pub fn prompts(
         self,
         sites: &[Site<'_>],

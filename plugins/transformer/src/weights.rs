@@ -1,8 +1,8 @@
-//! A model's tensors, read out of memory maps: one safetensors file, or several with an index of which has what.
+//! A model's tensors, read from memory-mapped safetensors: one file, or several with an index.
 //!
-//! Each file is mapped, its header is checked against its length before anything is read, and each tensor is copied once, to
-//! the device and in the type that is computed with. What the model does not ask for (`*.position_ids` of early files, say)
-//! is never touched.
+//! Each file is mapped, and its header is checked against its length before anything is read. Each
+//! tensor is copied once, to the model's device and type. Tensors that the model does not request,
+//! such as `*.position_ids` in old files, are never read.
 
 mod shard;
 
@@ -20,14 +20,14 @@ use std::path::{Path, PathBuf};
 /// A model's weights.
 #[derive(Debug)]
 pub struct Weights {
-    /// The only file, or the index of several.
+    /// The single file, or the index of several.
     path: PathBuf,
     shards: Vec<Shard>,
-    /// Which of the shards has a tensor, where an index says so.
+    /// The shard of each tensor, if there is an index.
     index: Option<BTreeMap<String, usize>>,
     kind: Kind,
     device: Device,
-    /// What says which shape a tensor has.
+    /// What determines the expected shapes, for error messages.
     shaped_by: &'static str,
 }
 
@@ -38,13 +38,13 @@ struct Index {
 }
 
 impl Weights {
-    /// Maps a single file and checks that it is whole. As a [`Source`] it gives tensors of `kind` on `device`; a scalar stays
-    /// in f32, since it is read as a number and not computed with.
+    /// Maps a single file and checks that it is complete. As a [`Source`] it returns tensors of
+    /// type `kind` on `device`; scalars stay f32, because they are read as numbers.
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if it cannot be read, is no safetensors
-    /// file, or is cut short.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if the file
+    /// cannot be read, is not a safetensors file, or is truncated.
     pub fn open(path: &Path, kind: Kind, device: Device) -> Result<Weights> {
         Ok(Weights {
             path: path.into(),
@@ -56,28 +56,28 @@ impl Weights {
         })
     }
 
-    /// Maps all files that an index names, which lie beside it.
+    /// Maps all files named by an index, which must be in the same folder.
     ///
     /// # Errors
     ///
-    /// As [`Weights::open`], for the index and every one of its files.
+    /// As for [`Weights::open`], for the index and each of its files.
     pub fn open_sharded(index: &Path, kind: Kind, device: Device) -> Result<Weights> {
         let wrong = |problem: String| Error::data(problem).context(named(index));
         let Index { weight_map } = serde_json::from_slice(&read(index)?)
-            .map_err(|error| wrong(format!("it is no index of safetensors files: {error}")))?;
+            .map_err(|error| wrong(format!("not an index of safetensors files: {error}")))?;
         let names: BTreeSet<&String> = weight_map.values().collect();
         let mut shards = Vec::with_capacity(names.len());
         for name in &names {
-            // A name and no path: nothing outside the folder is read.
+            // Only plain names, so that nothing outside the folder is read.
             if Path::new(name).file_name() != Some(name.as_ref()) {
                 return Err(wrong(format!(
-                    "`weight_map` names `{name}`; the files lie beside the index"
+                    "`weight_map` names `{name}`; use plain names of files beside the index"
                 )));
             }
             let path = index.with_file_name(name);
             if !path.is_file() {
                 return Err(wrong(format!(
-                    "it names {name} among {} files, and that one is not beside it; fetch it too",
+                    "{name}, one of {} files in `weight_map`, is missing beside the index; download it too",
                     names.len()
                 )));
             }
@@ -95,15 +95,14 @@ impl Weights {
         })
     }
 
-    /// Names what the shapes that are asked for follow from, where that is not the configuration: it is what an error
-    /// points to.
+    /// Sets what determines the expected shapes in error messages, if not the configuration.
     #[must_use]
     pub fn shaped_by(mut self, what: &'static str) -> Weights {
         self.shaped_by = what;
         self
     }
 
-    /// The names of all tensors, in alphabetical order.
+    /// The names of all tensors, sorted.
     pub fn names(&self) -> Vec<String> {
         if let Some(index) = &self.index {
             return index.keys().cloned().collect();
@@ -114,7 +113,7 @@ impl Weights {
         names
     }
 
-    /// The shape of a tensor, if there is one of that name.
+    /// The shape of a tensor, if it exists.
     pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
         let (_, info) = self.find(name)?;
         Some(info.shape.iter().map(|&n| n as i64).collect())
@@ -125,7 +124,7 @@ impl Weights {
         Some((shard, shard.metadata.info(name)?))
     }
 
-    /// The file that has a tensor, or should have it by the index.
+    /// The file of a tensor, by the index if there is one.
     fn shard(&self, name: &str) -> Option<&Shard> {
         match &self.index {
             Some(index) => self.shards.get(*index.get(name)?),
@@ -133,13 +132,13 @@ impl Weights {
         }
     }
 
-    /// The error for a tensor, with the file's name.
+    /// An error about a tensor, with the file's name.
     pub fn wrong(&self, name: &str, problem: &str) -> Error {
         let path = self.shard(name).map_or(self.path.as_path(), Shard::path);
         Error::data(format!("tensor `{name}` {problem}")).context(named(path))
     }
 
-    /// All bytes, file by file in the order of their names.
+    /// The bytes of each file, in the order of file names.
     pub fn files(&self) -> impl Iterator<Item = &[u8]> {
         self.shards.iter().map(Shard::bytes)
     }
@@ -148,7 +147,7 @@ impl Weights {
 impl Source for Weights {
     fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
         let wrong = |problem: &str| self.wrong(name, problem);
-        let expected = format!("by {} it has shape {shape:?}", self.shaped_by);
+        let expected = format!("expected shape {shape:?} according to {}", self.shaped_by);
         let Some((shard, info)) = self.find(name) else {
             return Err(wrong(&format!("is missing; {expected}")));
         };
@@ -176,7 +175,7 @@ mod tests {
     use serde_json::json;
     use tempfile::TempDir;
 
-    /// A file of that header and so many bytes of data: 0, 1, 2, …
+    /// A file with this header and `data` bytes of data: 0, 1, 2, …
     fn written(header: &str, data: usize) -> Vec<u8> {
         let mut file = (header.len() as u64).to_le_bytes().to_vec();
         file.extend(header.as_bytes());
@@ -202,7 +201,7 @@ mod tests {
     const TWO: &str = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1,2],"data_offsets":[8,24]}}"#;
 
     #[test]
-    fn a_damaged_file_is_named_with_what_is_wrong() {
+    fn damaged_files_are_errors_that_say_what_is_wrong() {
         let whole = written(TWO, 24);
         let refused = |bytes: &[u8]| {
             let (folder, weights) = opened(bytes);
@@ -210,37 +209,37 @@ mod tests {
         };
         let header = TWO.len();
         for (bytes, expected) in [
-            (&b""[..], "its header is cut short: the file has 0 bytes".to_owned()),
-            (&whole[..7], "its header is cut short: the file has 7 bytes".into()),
+            (&b""[..], "the header is truncated: the file has 0 bytes; copy or download it again".to_owned()),
+            (&whole[..7], "the header is truncated: the file has 7 bytes; copy or download it again".into()),
             (
                 &whole[..60],
-                format!("its header is cut short: it has {header} bytes, of which 52 are there"),
+                format!("the header is truncated: expected {header} bytes, found 52; copy or download the file again"),
             ),
             (
                 &whole[..8 + header + 9],
-                "its data are cut short: by its header they have 24 bytes, of which 9 are there; tensor `b` is the first \
-                 that is not whole"
+                "the data are truncated: expected 24 bytes, found 9, so tensor `b` is incomplete; copy or download the \
+                 file again"
                     .into(),
             ),
             (
                 &[&whole[..], b"\0"].concat(),
-                "its data have 25 bytes, 1 more than its header speaks of".into(),
+                "the file has 1 bytes of data more than its header describes; copy or download it again".into(),
             ),
             (
                 b"\x80\x02}q\0(X\x05\0\0\0",
-                "it is not a safetensors file: it does not begin with the length of a header".into(),
+                "not a safetensors file: it does not start with the length of a header".into(),
             ),
             (
                 b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
-                "it is a pointer of Git LFS, not the weights; `git lfs pull` fetches them".into(),
+                "the file is a Git LFS pointer, not the weights; run `git lfs pull`".into(),
             ),
             (
                 &written("{\"a\": 1}", 0),
-                "its header is damaged: invalid type: integer `1`, expected struct TensorInfo at line 1 column 8".into(),
+                "the header is invalid: invalid type: integer `1`, expected struct TensorInfo at line 1 column 8".into(),
             ),
             (
                 &written(&TWO.replace("[8,24]", "[9,25]"), 25),
-                "its header is damaged: invalid offset for tensor `b`".into(),
+                "the header is invalid: invalid offset for tensor `b`".into(),
             ),
         ] {
             assert_eq!(refused(bytes), format!("tiny/model.safetensors: {expected}"));
@@ -250,32 +249,32 @@ mod tests {
         let error = Weights::open(&path, Kind::Float, Device::Cpu).unwrap_err();
         assert_eq!(
             message(&folder, error),
-            "tiny/model.safetensors: there is no such file"
+            "tiny/model.safetensors: no such file"
         );
     }
 
     #[test]
-    fn a_tensor_that_does_not_fit_is_named() {
+    fn missing_and_misshapen_tensors_are_named() {
         let (folder, weights) = opened(&written(TWO, 24));
         let mut weights = weights.unwrap();
         let mut refused =
             |name, shape: &[i64]| message(&folder, weights.tensor(name, shape).unwrap_err());
         assert_eq!(
             refused("c", &[4, 2]),
-            "tiny/model.safetensors: tensor `c` is missing; by the configuration it has shape [4, 2]"
+            "tiny/model.safetensors: tensor `c` is missing; expected shape [4, 2] according to the configuration"
         );
         assert_eq!(
             refused("a", &[2, 1]),
-            "tiny/model.safetensors: tensor `a` has shape [2]; by the configuration it has shape [2, 1]"
+            "tiny/model.safetensors: tensor `a` has shape [2]; expected shape [2, 1] according to the configuration"
         );
         assert_eq!(
             refused("b", &[1, 2]),
-            "tiny/model.safetensors: tensor `b` is of I64; weights are of F16, BF16, F32, F64"
+            "tiny/model.safetensors: tensor `b` has type I64; supported types are F16, BF16, F32, F64"
         );
     }
 
     #[test]
-    fn a_model_in_several_files_is_the_model_and_what_lacks_of_them_is_named() {
+    fn sharded_weights_are_read_and_missing_shards_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         let shard = |name: &str, tensor: &str| {
@@ -307,20 +306,20 @@ mod tests {
         let mut refused = |name: &str| message(&folder, weights.tensor(name, &[2]).unwrap_err());
         assert_eq!(
             refused("c"),
-            "tiny/m-00002-of-00002.safetensors: tensor `c` is missing; by the configuration it has shape [2]"
+            "tiny/m-00002-of-00002.safetensors: tensor `c` is missing; expected shape [2] according to the configuration"
         );
         assert_eq!(
             refused("d"),
-            "tiny/model.safetensors.index.json: tensor `d` is missing; by the configuration it has shape [2]"
+            "tiny/model.safetensors.index.json: tensor `d` is missing; expected shape [2] according to the configuration"
         );
         for (name, expected) in [
             (
                 "m-00003.safetensors",
-                "it names m-00003.safetensors among 1 files, and that one is not beside it; fetch it too",
+                "m-00003.safetensors, one of 1 files in `weight_map`, is missing beside the index; download it too",
             ),
             (
                 "../m.safetensors",
-                "`weight_map` names `../m.safetensors`; the files lie beside the index",
+                "`weight_map` names `../m.safetensors`; use plain names of files beside the index",
             ),
         ] {
             let error = open(json!({ "a": name })).unwrap_err();
@@ -332,8 +331,8 @@ mod tests {
     }
 
     #[test]
-    fn every_type_is_read_wherever_its_bytes_lie() {
-        // The length of the header leaves every tensor at an odd address.
+    fn every_type_is_read_even_if_unaligned() {
+        // The length of the header puts every tensor at an odd address.
         let values = [1.5_f32, -2.0];
         let types = [("F64", 8), ("F16", 2), ("BF16", 2), ("F32", 4)];
         let mut data = Vec::new();

@@ -1,4 +1,4 @@
-//! What a call works on, as messages name it; and what would help where memory ran out under it.
+//! Describes the batch of a call in messages, with advice for out-of-memory errors.
 
 use clbench_torch::During;
 use clbench_torch::bridge::error;
@@ -9,18 +9,19 @@ use std::fmt;
 /// A batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// So many images.
+    /// A number of images.
     Images(i64),
-    /// So many rows of text.
+    /// A number of rows of text.
     Texts(i64),
 }
 
 impl Work {
-    /// The same result; an error reads "`doing` 64 images: what libtorch said". Where memory ran out it says what to do.
+    /// The same result; an error reads "`doing` 64 images: libtorch's message". Out-of-memory
+    /// errors include advice.
     ///
     /// # Errors
     ///
-    /// Where it was one before.
+    /// If `result` is an error.
     pub fn during<T>(self, doing: &str, result: Result<T, TchError>) -> Result<T> {
         let doing = format!("{doing} {self}");
         let Err(error) = &result else {
@@ -35,16 +36,16 @@ impl Work {
     }
 
     fn smaller(self) -> String {
-        let half = "`dtype: bf16` among the backbone's parameters takes half of it";
+        let half = "set the backbone's parameter `dtype: bf16`, which halves memory use";
         match self {
             Work::Images(rows @ 2..) => format!(
-                "try batches of {}: `batch: {0}` among the backbone's parameters, or the strategy's own batch size where it \
-                 trains on images; {half}",
+                "set a smaller batch: the backbone's parameter `batch: {}`, or the strategy's batch size if it trains on \
+                 images; or {half}",
                 rows / 2
             ),
             Work::Texts(rows @ 2..) => format!(
-                "fewer rows take less, such as {}: a smaller batch where a strategy gives every image rows of its own, or fewer \
-                 classes; {half}, and so does a strategy's `precision: bf16`",
+                "encode fewer rows, such as {}: use a smaller batch if the strategy has rows for each image, or fewer \
+                 classes; or {half}, as does a strategy's `precision: bf16`",
                 rows / 2
             ),
             _ => half.to_owned(),
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lack_of_memory_names_the_batch_and_a_smaller_one() {
+    fn out_of_memory_errors_name_the_batch_and_suggest_a_smaller_one() {
         let message = |work: Work, thrown: &str| {
             let thrown: Result<(), _> = Err(TchError::Torch(thrown.into()));
             work.during("encoding", thrown).unwrap_err().to_string()
@@ -77,16 +78,16 @@ mod tests {
                     is free. Including non-PyTorch memory, …";
         assert_eq!(
             message(Work::Images(64), cuda),
-            "encoding 64 images: memory ran out: 2.34 GiB were asked for, GPU 0 has a total capacity of 79.11 GiB of which \
-             19.50 MiB is free; try batches of 32: `batch: 32` among the backbone's parameters, or the strategy's own batch \
-             size where it trains on images; `dtype: bf16` among the backbone's parameters takes half of it"
+            "encoding 64 images: out of memory: 2.34 GiB requested, GPU 0 has a total capacity of 79.11 GiB of which 19.50 MiB \
+             is free; set a smaller batch: the backbone's parameter `batch: 32`, or the strategy's batch size if it trains \
+             on images; or set the backbone's parameter `dtype: bf16`, which halves memory use"
         );
         assert_eq!(
             message(Work::Images(1), "CUDA error: out of memory"),
-            "encoding 1 image: memory ran out (CUDA error: out of memory); `dtype: bf16` among the backbone's parameters takes \
-             half of it"
+            "encoding 1 image: out of memory (CUDA error: out of memory); set the backbone's parameter `dtype: bf16`, which \
+             halves memory use"
         );
-        assert!(message(Work::Texts(200), cuda).contains("fewer rows take less, such as 100: "));
+        assert!(message(Work::Texts(200), cuda).contains("encode fewer rows, such as 100: "));
         assert_eq!(
             message(
                 Work::Texts(3),

@@ -1,27 +1,29 @@
-//! CODA-Prompt, *COntinual Decomposed Attention-based Prompting* (Smith et al., CVPR 2023, arXiv 2211.13218): the prompt of an
-//! image is a sum of components, weighted by how well its query, seen through each component's attention, fits the
-//! component's key.
+//! CODA-Prompt, *COntinual Decomposed Attention-based Prompting* (Smith et al., CVPR 2023, arXiv
+//! 2211.13218). An image's prompt is a sum of components, weighted by the similarity between its
+//! query, masked by each component's attention vector, and the component's key.
 //!
-//! In each of the first layers there are components Pₘ with keys Kₘ and attention vectors Aₘ; with γ the cosine and ⊙ the
-//! product element by element,
+//! Each of the first layers has components Pₘ with keys Kₘ and attention vectors Aₘ. With the
+//! cosine similarity γ and the element-wise product ⊙,
 //!
 //! ```text
 //! p = Σₘ αₘ Pₘ        αₘ = γ(q ⊙ Aₘ, Kₘ)
 //! ```
 //!
-//! (equations 3 to 5), neither a softmax nor a threshold. The first half of p is keys and the second values, before those of
-//! the layer. The components are shared out among the tasks: each trains its own, uses those of the tasks before it as they
-//! are, and does not see those of tasks to come. A task's components begin orthogonal to each other and to all before them, by
-//! [Gram and Schmidt](gram_schmidt).
+//! (equations 3 to 5), without softmax or threshold. The first half of p is a prefix of the layer's
+//! keys, the second half a prefix of its values. Each task has an equal share of the components: it
+//! trains its own, uses those of earlier tasks frozen, and does not use those of later tasks. A
+//! task's components are initialised orthogonal to each other and to all earlier ones, by the
+//! [Gram-Schmidt process](gram_schmidt).
 //!
-//! The loss is the cross-entropy, and for T among K, A and P (a component as one vector) of every layer, past components and
-//! present ones as rows,
+//! The loss is the cross-entropy plus, for each layer and each matrix T of K, A and P (with
+//! flattened components) whose rows are the earlier and current components,
 //!
 //! ```text
-//! λ · mean of the squares of T Tᵀ − I
+//! λ · mean of the squared entries of T Tᵀ − I
 //! ```
 //!
-//! (equation 8, with the mean of the released code in the place of a norm). Past components in it are constants.
+//! (equation 8, with the mean of the released code instead of a norm). Earlier components are
+//! constants in it.
 
 pub mod gram_schmidt;
 mod parameters;
@@ -38,11 +40,11 @@ use clbench_torch::{During, Generator};
 use harness_abi::parameters::require;
 use harness_abi::{Outline, Result};
 
-/// Components.
+/// CODA-Prompt's components.
 #[derive(Debug)]
 pub struct CodaPrompt {
     orthogonality_weight: f64,
-    /// How many components a task trains.
+    /// The number of components per task.
     per_task: i64,
     /// K, `[layers, components, width]`.
     keys: Tensor,
@@ -65,14 +67,14 @@ impl Method for CodaPrompt {
         require(
             "components",
             components >= outline.tasks,
-            &format!("at least {}, one for each task", outline.tasks),
+            &format!("at least {}, one per task", outline.tasks),
             components,
         )?;
         require(
             "components",
             i64::from(components) <= width,
             &format!(
-                "at most {width}, the width of backbone `{}`: no more vectors can be orthogonal",
+                "at most {width}, the width of backbone `{}`, or they cannot be orthogonal",
                 info.name
             ),
             components,
@@ -98,7 +100,7 @@ impl Method for CodaPrompt {
     ) -> Result<CodaPrompt> {
         let settings = parameters.settings();
         let (layers, components) = (plan.sites.len() as i64, i64::from(settings.components));
-        // A component is 0 until its task begins.
+        // A component is 0 until its task starts.
         let vectors = [layers, components, width];
         let length = i64::from(settings.prompt_length);
         Ok(CodaPrompt {
@@ -117,14 +119,14 @@ impl Method for CodaPrompt {
                 let rows = tensor
                     .f_select(0, layer)
                     .and_then(|rows| rows.f_flatten(1, -1))
-                    .during("the components of a layer")?;
+                    .during("selecting the components of a layer")?;
                 let before = rows
                     .f_narrow(0, 0, past)
-                    .during("the components of past tasks")?;
-                let fresh = gram_schmidt::orthogonal_to(&before, count, generator)?;
+                    .during("selecting the components of earlier tasks")?;
+                let new = gram_schmidt::orthogonal_to(&before, count, generator)?;
                 rows.f_narrow(0, past, count)
-                    .and_then(|mut own| own.f_copy_(&fresh))
-                    .during("the components of a task")?;
+                    .and_then(|mut own| own.f_copy_(&new))
+                    .during("initialising the components of a task")?;
             }
         }
         Ok(())
@@ -171,12 +173,12 @@ impl Method for CodaPrompt {
 }
 
 impl CodaPrompt {
-    /// How many components the tasks before a task, from 1, have.
+    /// The number of components of the tasks before `task`, which counts from 1.
     fn past(&self, task: u32) -> i64 {
         (i64::from(task) - 1) * self.per_task
     }
 
-    /// The components that are used, in training with those of past tasks as constants.
+    /// The components in use; in training, those of earlier tasks are constants.
     fn used(&self, components: &Tensor, stage: Stage) -> Result<Tensor, TchError> {
         let used = i64::from(stage.tasks()) * self.per_task;
         match stage {
@@ -190,23 +192,25 @@ impl CodaPrompt {
     }
 }
 
-/// α `[images, components]`: γ(q ⊙ Aₘ, Kₘ) for queries `[images, width]`, `attention` and `keys` `[components, width]`.
+/// α `[images, components]`: γ(q ⊙ Aₘ, Kₘ) for queries `[images, width]`, `attention` and `keys`
+/// `[components, width]`.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn weights(query: &Tensor, attention: &Tensor, keys: &Tensor) -> Result<Tensor, TchError> {
-    // ⟨q ⊙ A, K / |K|⟩ is ⟨q, A ⊙ K / |K|⟩ and |q ⊙ A|² is ⟨q², A²⟩, so that no tensor is [images, components, width].
+    // ⟨q ⊙ A, K / |K|⟩ = ⟨q, A ⊙ K / |K|⟩ and |q ⊙ A|² = ⟨q², A²⟩, which avoids a tensor of shape
+    // [images, components, width].
     let products = query.f_matmul(&attention.f_mul(&unit_rows(keys)?)?.f_tr()?)?;
     let lengths = query.f_square()?.f_matmul(&attention.f_square()?.f_tr()?)?;
     products.f_div(&lengths.f_clamp_min(1e-24)?.f_sqrt()?)
 }
 
-/// How far the rows `[n, width]` are from orthogonal and of length 1: the mean of the squares of T Tᵀ − I.
+/// How far the rows `[n, width]` are from orthonormal: the mean of the squared entries of T Tᵀ − I.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn departure(rows: &Tensor) -> Result<Tensor, TchError> {
     let identity = Tensor::f_eye(rows.size()[0], (rows.kind(), rows.device()))?;
     rows.f_matmul(&rows.f_tr()?)?

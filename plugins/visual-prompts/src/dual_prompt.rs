@@ -1,19 +1,22 @@
-//! DualPrompt, *Complementary Prompting for Rehearsal-free Continual Learning* (Wang et al., ECCV 2022, arXiv 2204.04799):
-//! general prompts that all tasks share in the first layers, and behind them an expert prompt for each task.
+//! DualPrompt, *Complementary Prompting for Rehearsal-free Continual Learning* (Wang et al., ECCV
+//! 2022, arXiv 2204.04799). It has general prompts (G-prompts), shared by all tasks, in the first
+//! layers, and expert prompts (E-prompts), one per task, in later layers.
 //!
-//! Both are prefixes: keys and values before a layer's own. In training a task has its own expert, whose key is drawn to
-//! the queries; at prediction an image gets the expert of the most similar key. The loss of a mini-batch is
+//! Both are used for prefix tuning: keys and values prepended to a layer's own. Training uses the
+//! task's own expert and pulls its key towards the queries; prediction uses, for each image, the
+//! expert with the most similar key. The loss of a mini-batch is
 //!
 //! ```text
 //! cross-entropy − λ · γ(q, the task's key), averaged over the batch
 //! ```
 //!
-//! with γ the cosine (equation 6). An expert begins as the one of the task before; its key does not.
+//! with the cosine similarity γ (equation 6). An expert is initialised with the previous task's
+//! expert; its key is not.
 //!
-//! Two things that public code does otherwise: it lets an image choose among all keys of the pool, those of tasks to come
-//! among them, which are noise, where here it chooses among the tasks met; and one PyTorch port, dualprompt-pytorch, reshapes
-//! `[layers, 2, batch, …]` into `[layers, batch, 2, …]` without moving the axes, so that an image gets keys and values of other
-//! images' experts. Here keys stay keys.
+//! Differences from public code: there, an image chooses among all keys of the pool, including
+//! untrained ones of future tasks; here, only among the tasks learned. And dualprompt-pytorch, a
+//! PyTorch port, reshapes `[layers, 2, batch, …]` to `[layers, batch, 2, …]` without transposing,
+//! which mixes keys and values of different images' experts; here they stay separate.
 
 mod parameters;
 
@@ -28,15 +31,15 @@ use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
 use harness_abi::{Error, Outline, Result};
 
-/// General prompts and experts.
+/// DualPrompt's general and expert prompts.
 #[derive(Debug)]
 pub struct DualPrompt {
     key_weight: f64,
-    /// `[layers, 2, length, width]`: of every general layer keys and values.
+    /// `[layers, 2, length, width]`: keys and values for every general layer.
     general: Tensor,
     /// `[layers, tasks, 2, length, width]`.
     experts: Tensor,
-    /// `[tasks, width]`: one for each expert, whatever the layer.
+    /// `[tasks, width]`: one per expert, for all layers.
     keys: Tensor,
 }
 
@@ -53,7 +56,7 @@ impl Method for DualPrompt {
         if let Some(layer) = settings.expert_layers.iter().find(both) {
             return Err(Error::parameter(
                 "expert_layers",
-                format!("names layer {layer}, which is one of `general_layers`"),
+                format!("layer {layer} is also in `general_layers`; remove it from one of the two"),
             ));
         }
         sites.extend(experts);
@@ -106,7 +109,7 @@ impl Method for DualPrompt {
                 .f_select(1, i64::from(task) - 1)?
                 .f_copy_(&previous)
         };
-        copied().during("beginning with the previous expert")
+        copied().during("copying the previous expert")
     }
 
     fn choose(&self, query: &Tensor, stage: Stage) -> Result<Chosen, TchError> {
@@ -132,7 +135,7 @@ impl Method for DualPrompt {
         let mut shape = self.general.size();
         shape.insert(1, images);
         let general = self.general.f_unsqueeze(1)?.f_expand(shape, false)?;
-        // A layer's share of either is [images, 2, length, width].
+        // Each layer's part has shape [images, 2, length, width].
         let mut prompts = general.f_unbind(0)?;
         prompts.extend(experts.f_unbind(0)?);
         Ok(Chosen { prompts, term })

@@ -1,4 +1,4 @@
-//! The classifier: a matrix and a bias over what the encoder gives, a row for each class of the stream.
+//! The classifier: a linear layer on the encoder's output, with one row per class of the stream.
 
 use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{Kind, TchError, Tensor};
@@ -6,14 +6,14 @@ use clbench_torch::{During, Generator};
 use harness_abi::Result;
 use std::ops::Range;
 
-/// What the rows are before anything was learned.
+/// The initialisation of the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Init {
     /// All 0.
     Zeros,
-    /// Weights normal of deviation 0.02, biases 0: timm's.
+    /// Weights normal with standard deviation 0.02, biases 0, as in timm.
     Normal,
-    /// Uniform within ±1/√width, weights and biases: PyTorch's `nn.Linear`.
+    /// Weights and biases uniform in ±1/√width, as in PyTorch's `nn.Linear`.
     Uniform,
 }
 
@@ -27,11 +27,11 @@ pub struct Head {
 }
 
 impl Head {
-    /// A head whose parameters are `head.weight` and `head.bias`.
+    /// Creates a head with the parameters `head.weight` and `head.bias`.
     ///
     /// # Errors
     ///
-    /// If libtorch has no memory left.
+    /// If libtorch runs out of memory.
     pub fn new(
         variables: &Path<'_>,
         classes: u32,
@@ -62,22 +62,22 @@ impl Head {
         })
     }
 
-    /// Logits `[rows, length]` of `x`, `[rows, width]`, for neighbouring classes.
+    /// Logits `[rows, length]` of `x`, `[rows, width]`, for a range of classes.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn of_range(&self, x: &Tensor, classes: &Range<i64>) -> Result<Tensor, TchError> {
         let (first, length) = (classes.start, classes.end - classes.start);
         let weight = self.weight.f_narrow(0, first, length)?;
         x.f_linear(&weight, Some(&self.bias.f_narrow(0, first, length)?))
     }
 
-    /// Logits of `x`, a column for each of those classes.
+    /// Logits of `x`, one column per class in `classes`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn of_classes(&self, x: &Tensor, classes: &[i64]) -> Result<Tensor, TchError> {
         let classes = Tensor::f_from_slice(classes)?.f_to_device(self.weight.device())?;
         let weight = self.weight.f_index_select(0, &classes)?;

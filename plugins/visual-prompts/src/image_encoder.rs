@@ -1,24 +1,25 @@
-//! What a method needs of a backbone's image encoder, asked for before anything is trained.
+//! Checks, before training, that a backbone's image encoder has what a method needs.
 
 use clbench_torch::prompting::images::{CLASS_TOKEN, prefix_site};
 use harness_abi::backbone::BackboneInfo;
 use harness_abi::{Error, Result};
 
-/// The numbers of an image encoder that takes prompts.
+/// The shape of an image encoder that takes prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderShape {
     /// The width of a token.
     pub width: i64,
-    /// How many layers take keys and values.
+    /// The number of layers that take prefixes.
     pub layers: u32,
 }
 
 impl EncoderShape {
-    /// The image encoder of a backbone that has those sites and outputs, and the class token to make queries of.
+    /// The shape of a backbone's image encoder, checked to have these sites and outputs, and the
+    /// class token for queries.
     ///
     /// # Errors
     ///
-    /// Names all that it lacks.
+    /// If something is missing; the error names all of it.
     pub fn of(info: &BackboneInfo, sites: &[String], outputs: &[&str]) -> Result<EncoderShape> {
         let lacks_site = |site: &&String| !info.sites.iter().any(|has| has.name == **site);
         let lacks_output = |output: &&&str| !info.outputs.iter().any(|has| has == **output);
@@ -36,8 +37,8 @@ impl EncoderShape {
             .collect();
         if !missing.is_empty() {
             return Err(Error::unsupported(format!(
-                "backbone `{}` lacks the {}, by which this strategy puts prompts into an image encoder; name one that has \
-                 them with `backbone:`, such as `vit` or `clip`",
+                "backbone `{}` lacks the {}, which this strategy needs to prompt an image encoder; set `backbone:` to one \
+                 that has them, such as `vit` or `clip`",
                 info.name,
                 missing.join(", the ")
             )));
@@ -48,7 +49,7 @@ impl EncoderShape {
         };
         let width = sites.iter().find_map(width).ok_or_else(|| {
             Error::unsupported(format!(
-                "backbone `{}` does not say how wide its prompts are",
+                "backbone `{}` does not declare the width of its prompts",
                 info.name
             ))
         })?;
@@ -59,7 +60,7 @@ impl EncoderShape {
     }
 }
 
-/// How many layers of a backbone take keys and values.
+/// The number of a backbone's layers that take prefixes.
 pub fn layers(info: &BackboneInfo) -> u32 {
     let takes = |layer: &u32| {
         let site = prefix_site(*layer);
@@ -68,33 +69,34 @@ pub fn layers(info: &BackboneInfo) -> u32 {
     (0..).take_while(takes).count() as u32
 }
 
-/// The sites of prompts that stand before the keys and values of those layers, counted from 1 as the papers do.
+/// The prefix-tuning sites of `layers`, which count from 1 as in the papers.
 ///
 /// # Errors
 ///
-/// At the path `parameter`, for a layer that is not there or stands twice, or for none at all.
+/// A [`parameter`](Error::parameter) error at the path `parameter` if `layers` is empty, or has a
+/// layer twice or out of range.
 pub fn prefix_sites(info: &BackboneInfo, layers: &[u32], parameter: &str) -> Result<Vec<String>> {
     let there = self::layers(info);
     let wrong = |problem: String| Error::parameter(parameter, problem);
     if layers.is_empty() {
-        return Err(wrong("must name at least one layer".into()));
+        return Err(wrong("must contain at least one layer".into()));
     }
     if there == 0 {
         return Err(Error::unsupported(format!(
-            "backbone `{}` lacks the sites `visual.kv.…`, by which this strategy puts prompts into the layers of an image \
-             encoder; name one that has them with `backbone:`, such as `vit` or `clip`",
+            "backbone `{}` lacks the sites `visual.kv.…`, which this strategy needs to prompt the layers of an image \
+             encoder; set `backbone:` to one that has them, such as `vit` or `clip`",
             info.name
         )));
     }
     for (at, layer) in layers.iter().enumerate() {
         if !(1..=there).contains(layer) {
             return Err(wrong(format!(
-                "must name layers from 1 to {there}, which is how many backbone `{}` has, got {layer}",
+                "layers must be from 1 to {there}, the number of layers of backbone `{}`, got {layer}",
                 info.name
             )));
         }
         if layers[..at].contains(layer) {
-            return Err(wrong(format!("names layer {layer} twice")));
+            return Err(wrong(format!("contains layer {layer} twice")));
         }
     }
     Ok(layers.iter().map(|layer| prefix_site(layer - 1)).collect())

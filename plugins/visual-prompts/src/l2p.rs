@@ -1,17 +1,20 @@
-//! L2P, *Learning to Prompt for Continual Learning* (Wang et al., CVPR 2022, arXiv 2112.08654): a pool of prompts, of which
-//! every image gets those whose keys are most like its query.
+//! L2P, *Learning to Prompt for Continual Learning* (Wang et al., CVPR 2022, arXiv 2112.08654).
+//! From a prompt pool, every image gets the prompts whose keys are most similar to its query.
 //!
-//! With queries q, keys k₁ … k_M and γ the cosine, the k prompts of largest γ(q, kᵢ) are put before the patches, the
-//! head reads the mean of what comes out at their tokens, and the loss of a mini-batch is
+//! With a query q, keys k₁ … k_M and the cosine similarity γ, the k prompts with the largest γ(q,
+//! kᵢ) are inserted before the patches, the head's input is the mean of the outputs at their
+//! tokens, and the loss of a mini-batch is
 //!
 //! ```text
 //! cross-entropy − w · Σ over the selected i of γ(q, kᵢ), averaged over the batch
 //! ```
 //!
-//! (equation 5, whose distance is 1 − γ). The similarities are summed over the k prompts, as both codes do it.
+//! (equation 5, with the distance 1 − γ). The similarities are summed over the k prompts, as in
+//! both published implementations.
 //!
-//! Prompts get the class token's position embedding, which is what l2p-pytorch makes of pre-trained weights, and stand between
-//! class token and patches; the JAX code puts them first and gives them none.
+//! Prompts get the class token's position embedding, as in l2p-pytorch with pre-trained weights,
+//! and go between class token and patches; the JAX code puts them first, without position
+//! embedding.
 
 mod parameters;
 
@@ -26,7 +29,7 @@ use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
 use harness_abi::{Outline, Result};
 
-/// The pool.
+/// L2P's prompt pool.
 #[derive(Debug)]
 pub struct L2p {
     settings: Settings,
@@ -93,7 +96,7 @@ impl Method for L2p {
             .f_index_select(0, &previous)
             .and_then(|previous| self.prompts.f_index_copy_(0, &own, &previous))
             .map(drop)
-            .during("beginning with the previous prompts")
+            .during("copying the previous task's prompts")
     }
 
     fn choose(&self, query: &Tensor, stage: Stage) -> Result<Chosen, TchError> {
@@ -106,7 +109,8 @@ impl Method for L2p {
         let prompts = match self.settings.insertion {
             Insertion::Tokens => prompts.f_view([images, -1, width])?,
             Insertion::Prefixes => {
-                // The first half of a prompt is keys, the second values: [images, k, 2, length / 2, width].
+                // The first half of a prompt is keys, the second half values: [images, k, 2, length
+                // / 2, width].
                 let half = self.prompts.size()[1] / 2;
                 prompts
                     .f_view([images, -1, 2, half, width])?
@@ -147,11 +151,12 @@ impl L2p {
         &self.keys
     }
 
-    /// The prompts of every image, i64 `[images, k]`, by similarities `[images, pool]`: the most similar one first.
+    /// Selects the prompts of every image, i64 `[images, k]`, by similarity `[images, pool]`, most
+    /// similar first.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn selected(&self, similarity: &Tensor, stage: Stage) -> Result<Tensor, TchError> {
         let (images, k) = (similarity.size()[0], i64::from(self.settings.top_k));
         if let (Stage::Training(task), true) = (stage, self.settings.task_prompts)
@@ -163,13 +168,14 @@ impl L2p {
         if !self.settings.batchwise {
             return Ok(ids);
         }
-        // How many images chose each prompt; of equally many, the first.
+        // The number of images that chose each prompt; ties go to the first.
         let pool = self.settings.pool_size.into();
         let counts = ids.f_reshape([-1])?.f_bincount(None::<Tensor>, pool)?;
         largest(&counts, k)?.f_expand([images, k], false)
     }
 
-    /// The prompts that a task, from 1, trains where each has its own: none where they are chosen, or the pool has no more.
+    /// The prompts of a task, which counts from 1, if each task has its own; `None` if prompts are
+    /// chosen by similarity or the pool is used up.
     fn own(&self, task: u32) -> Option<Tensor> {
         let k = i64::from(self.settings.top_k);
         let end = i64::from(task) * k;

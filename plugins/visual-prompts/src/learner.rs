@@ -1,5 +1,5 @@
-//! The strategy: whatever the method, prompts are chosen by a cached query, put into the encoder, and trained together with a
-//! head.
+//! The strategy, for any method: prompts are chosen by a cached query, inserted into the encoder,
+//! and trained together with a head.
 
 use crate::head::Head;
 use crate::image_encoder::EncoderShape;
@@ -20,7 +20,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A strategy of one method.
+/// The strategy for one method.
 #[derive(Debug)]
 pub struct Learner<M> {
     plan: Plan,
@@ -28,21 +28,21 @@ pub struct Learner<M> {
     device: Device,
     host: Host,
     images: PromptedImages,
-    /// All that is trained.
+    /// All trained parameters.
     variables: VarStore,
     method: M,
     head: Head,
-    /// How many tasks were learned.
+    /// The number of tasks learned.
     tasks: u32,
 }
 
-/// What is remembered beside the parameters.
+/// The JSON part of the state.
 #[derive(Serialize, Deserialize)]
 struct Memory {
     tasks: u32,
 }
 
-/// What the declaration says of a backbone with a text encoder.
+/// Declared if the backbone has a text encoder. Appears in results, so do not change it.
 const ADAPTATION: &str = "prompts in the image encoder of a CLIP; published for an ImageNet ViT";
 
 impl<M: Method> Strategy for Learner<M> {
@@ -50,8 +50,8 @@ impl<M: Method> Strategy for Learner<M> {
 
     fn check(parameters: &Self::Parameters, outline: &Outline) -> Result<Declaration> {
         device::named(&outline.device)?;
-        let (plan, side) = planned::<M>(parameters, outline)?;
-        let (width, classes) = (side.width as u64, u64::from(outline.classes));
+        let (plan, encoder) = planned::<M>(parameters, outline)?;
+        let (width, classes) = (encoder.width as u64, u64::from(outline.classes));
         let is_clip = outline.backbone()?.text.is_some();
         Ok(Declaration {
             keeps: Vec::new(),
@@ -73,15 +73,15 @@ impl<M: Method> Strategy for Learner<M> {
             device: setting.device.clone(),
             backbones: vec![backbone.info().clone()],
         };
-        let (plan, side) = planned::<M>(&parameters, &outline)?;
+        let (plan, encoder) = planned::<M>(&parameters, &outline)?;
         let _mode = GradientMode::on();
         let variables = VarStore::new(device);
         let root = variables.root();
         let mut generator = Generator::new(setting.seed, "init", 0);
-        let method = M::new(parameters, &plan, side.width, &root, &mut generator)?;
+        let method = M::new(parameters, &plan, encoder.width, &root, &mut generator)?;
         let mut generator = Generator::new(setting.seed, "head", 0);
         let classes = setting.classes;
-        let head = Head::new(&root, classes, side.width, plan.head, &mut generator)?;
+        let head = Head::new(&root, classes, encoder.width, plan.head, &mut generator)?;
         Ok(Learner {
             images: PromptedImages::new(backbone, b"")?,
             plan,
@@ -107,7 +107,7 @@ impl<M: Method> Strategy for Learner<M> {
         let chosen = self
             .method
             .choose(&query, Stage::Prediction(self.tasks))
-            .during("choosing prompts")?;
+            .during("selecting prompts")?;
         let images = batch.images(0)?;
         let prompts = self.at_their_sites(&chosen);
         let output = self
@@ -147,32 +147,32 @@ impl<M: Method> Strategy for Learner<M> {
     }
 }
 
-/// The method's plan, and the image encoder that it is for.
+/// The method's plan, and the shape of its image encoder.
 fn planned<M: Method>(
     parameters: &M::Parameters,
     outline: &Outline,
 ) -> Result<(Plan, EncoderShape)> {
     let plan = M::plan(parameters, outline)?;
-    let side = EncoderShape::of(outline.backbone()?, &plan.sites, &[plan.output])?;
-    Ok((plan, side))
+    let encoder = EncoderShape::of(outline.backbone()?, &plan.sites, &[plan.output])?;
+    Ok((plan, encoder))
 }
 
 impl<M: Method> Learner<M> {
-    /// The method, with the parameters as they are.
+    /// The method with its current parameters.
     pub fn method(&self) -> &M {
         &self.method
     }
 
-    /// Everything that is trained, by name.
+    /// All trained parameters, by name.
     pub fn parameters(&self) -> BTreeMap<String, Tensor> {
         self.variables.variables().into_iter().collect()
     }
 
-    /// Class tokens as queries.
+    /// Copies class tokens to the device, as queries.
     fn query(&self, class_tokens: &harness_abi::Tensor) -> Result<Tensor> {
         bridge::copy_in(class_tokens.view())?
             .f_to_device(self.device)
-            .during("the queries")
+            .during("copying the queries")
     }
 
     fn at_their_sites<'a>(&'a self, chosen: &'a Chosen) -> Vec<(&'a str, &'a Tensor)> {
@@ -222,7 +222,7 @@ impl<M: Method> Learner<M> {
                 let total = batches * u64::from(training.epochs);
                 self.host.progress("step", steps, total);
             }
-            // The first number that is read of an epoch: until here nobody waited for the device.
+            // The first value of the epoch to be read, so the only synchronisation with the device.
             let loss = total(&losses).during(&doing)? / task.len().max(1) as f64;
             self.refuse_broken(loss)
                 .map_err(|error| error.context(doing))?;
@@ -234,11 +234,11 @@ impl<M: Method> Learner<M> {
         })
     }
 
-    /// A fresh optimiser of all that is trained.
+    /// Creates an optimiser of all trained parameters.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn optimiser(&self) -> Result<Optimizer> {
         self.plan
             .training
@@ -246,11 +246,12 @@ impl<M: Method> Learner<M> {
             .during("making the optimiser")
     }
 
-    /// One step on a mini-batch. Gives its mean loss before the step, the method's own term included.
+    /// Makes one step on a mini-batch. Returns its mean loss before the step, including the
+    /// method's term.
     ///
     /// # Errors
     ///
-    /// What the backbone or libtorch reports.
+    /// Propagates errors from the backbone and from libtorch.
     pub fn step(&self, optimiser: &mut Optimizer, batch: &TrainingBatch<'_>) -> Result<Tensor> {
         optimiser.zero_grad();
         let loss = self.gradients(batch)?;
@@ -261,17 +262,18 @@ impl<M: Method> Learner<M> {
         Ok(loss)
     }
 
-    /// Adds the gradients of a mini-batch's mean loss to `grad()` of every parameter, and gives that loss.
+    /// Adds the gradients of a mini-batch's mean loss to `grad()` of every parameter. Returns the
+    /// loss.
     ///
     /// # Errors
     ///
-    /// What the backbone or libtorch reports.
+    /// Propagates errors from the backbone and from libtorch.
     pub fn gradients(&self, batch: &TrainingBatch<'_>) -> Result<Tensor> {
         let _mode = GradientMode::on();
         let chosen = self
             .method
             .choose(&batch.queries, Stage::Training(batch.task))
-            .during("choosing prompts")?;
+            .during("selecting prompts")?;
         let prompts = self.at_their_sites(&chosen);
         let prompted = self
             .images
@@ -287,12 +289,12 @@ impl<M: Method> Learner<M> {
                 None => Ok(loss),
             }
         };
-        let loss = loss().during("the loss")?;
+        let loss = loss().during("computing the loss")?;
         prompted.backward(&loss)?;
-        loss.f_detach().during("the loss")
+        loss.f_detach().during("computing the loss")
     }
 
-    /// Refuses a training whose numbers are lost.
+    /// Fails if the loss or a parameter is not finite.
     fn refuse_broken(&self, loss: f64) -> Result<()> {
         let mut sound = loss.is_finite();
         for (name, tensor) in self.parameters() {
@@ -301,7 +303,7 @@ impl<M: Method> Learner<M> {
         match sound {
             true => Ok(()),
             false => Err(Error::failed(format!(
-                "the loss is no longer a number; set `training.lr`, now {}, lower",
+                "training diverged: the loss is not finite; lower `training.lr` (now {})",
                 self.plan.training.lr
             ))),
         }
@@ -313,29 +315,30 @@ impl<M: Method> Learner<M> {
 pub struct TrainingBatch<'a> {
     /// u8 `[rows, 3, height, width]`.
     pub images: TensorView<'a>,
-    /// The class tokens of the plain images, `[rows, width]`.
+    /// The class tokens of the images without prompts or augmentation, `[rows, width]`.
     pub queries: Tensor,
     /// The class of every row, as a position among `classes`, i64 `[rows]`.
     pub targets: Tensor,
     /// The task's classes.
     pub classes: &'a Range<i64>,
-    /// The task, from 1.
+    /// The task, counted from 1.
     pub task: u32,
 }
 
-/// A task's classes, which are neighbours since ids follow the order of arrival; and every sample's, as a position among them.
+/// A task's classes, contiguous because ids follow the order of arrival, and every sample's class
+/// as a position among them.
 fn targets(task: &Task<'_>, device: Device) -> Result<(Range<i64>, Tensor)> {
     let ids = || task.classes().iter().map(|class| i64::from(class.id));
     let first = ids().min().unwrap_or(0);
     let classes = first..ids().max().map_or(first, |last| last + 1);
     if let Some(label) = task.labels().iter().find(|label| !classes.contains(label)) {
         return Err(Error::failed(format!(
-            "a sample is of class {label}, which is not one of the task's, {classes:?}"
+            "a sample has class {label}, which is not among the task's classes {classes:?}"
         )));
     }
     let targets = Tensor::f_from_slice(task.labels())
         .and_then(|labels| labels.f_sub_scalar(first))
         .and_then(|targets| targets.f_to_device(device))
-        .during("the labels")?;
+        .during("preparing the labels")?;
     Ok((classes, targets))
 }

@@ -1,20 +1,24 @@
-//! Strategies that put prompts into the image encoder and train a classifier on what comes out: L2P, DualPrompt and
-//! CODA-Prompt. They know classes by number only, so they cannot score one that they were not taught.
+//! Strategies that insert prompts into the image encoder and train a classifier on its output: L2P,
+//! DualPrompt and CODA-Prompt. They ignore class names, so they cannot score unseen classes.
 //!
-//! The three differ in which prompts an image gets, which is a [`Method`]; all else is one [`Learner`]:
+//! They differ in which prompts an image gets, which is a [`Method`]; the rest is shared, a
+//! [`Learner`]:
 //!
 //! ```text
 //! image ─ frozen encoder, cached ─▶ query ─ method ─▶ prompts
 //! image + prompts ─ the same encoder ─▶ output ─ pooled ─▶ head ─▶ logits
 //! ```
 //!
-//! - The query is the class token of the image without prompts, from the host's cache: an image passes the encoder once a step,
-//!   not twice. Where the stream augments its training images, the query is still that of the plain image.
-//! - The cross-entropy chooses among the current task's classes; the rows of other classes get no gradient.
-//! - Every task begins with a fresh optimiser. The state is the parameters and the number of tasks.
+//! - The query is the class token of the image without prompts, from the host's cache, so a step
+//!   encodes an image once, not twice. If the stream augments training images, the query is still
+//!   that of the original image.
+//! - The candidates of the cross-entropy are the current task's classes; the rows of other classes
+//!   get no gradient.
+//! - Every task starts with a new optimiser. The state is the parameters and the number of tasks
+//!   learned.
 //!
-//! The papers have an ImageNet ViT; the backbone `vit` is one. On any other backbone with the same sites, such as CLIP's image
-//! encoder, the strategies declare themselves an adaptation.
+//! The papers use an ImageNet ViT, as the backbone `vit` does. On a backbone with a text encoder,
+//! such as CLIP, the strategies declare an adaptation.
 
 pub mod coda_prompt;
 pub mod dual_prompt;
@@ -38,9 +42,9 @@ harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {},
     strategies: {
-        "l2p": Learner<L2p> => "L2P: prompts from a pool, chosen by the image's class token, beside its patches",
-        "dualprompt": Learner<DualPrompt> => "DualPrompt: general prompts in the first layers, one expert for each task behind them",
-        "coda-prompt": Learner<CodaPrompt> => "CODA-Prompt: prompts mixed of components by attention, a share of them for each task",
+        "l2p": Learner<L2p> => "L2P: prompts from a prompt pool, chosen by the image's class token, beside its patches",
+        "dualprompt": Learner<DualPrompt> => "DualPrompt: prefix tuning with general prompts in early layers, one expert prompt per task in later ones",
+        "coda-prompt": Learner<CodaPrompt> => "CODA-Prompt: prefix tuning with attention-weighted sums of components, some added for each task",
     },
     metrics: {},
 }

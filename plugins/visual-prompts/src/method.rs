@@ -1,4 +1,4 @@
-//! What differs between the methods: which prompts an image gets, and what the head reads.
+//! What differs between methods: which prompts an image gets, and the head's input.
 
 use crate::head;
 use crate::training::Training;
@@ -8,23 +8,24 @@ use clbench_torch::tch::{TchError, Tensor};
 use harness_abi::{Outline, ParameterSet, Result};
 use std::fmt::Debug;
 
-/// A method of prompting.
+/// A prompting method.
 pub trait Method: Debug + Sized + 'static {
-    /// What a scenario can set.
+    /// The parameters that a scenario can set.
     type Parameters: ParameterSet;
 
-    /// Checks the parameters against backbone and stream, and says what will be done.
+    /// Checks the parameters against backbone and stream, and plans the training.
     ///
     /// # Errors
     ///
-    /// For a parameter out of range or a backbone that lacks a site.
+    /// If a parameter is out of range or the backbone lacks a site.
     fn plan(parameters: &Self::Parameters, outline: &Outline) -> Result<Plan>;
 
-    /// The method before its first task, its parameters among the variables. `width` is that of a token and of a query.
+    /// Creates the method before its first task, with its parameters among `variables`. `width` is
+    /// the width of a token and of a query.
     ///
     /// # Errors
     ///
-    /// If libtorch has no memory left.
+    /// If libtorch runs out of memory.
     fn new(
         parameters: Self::Parameters,
         plan: &Plan,
@@ -33,60 +34,60 @@ pub trait Method: Debug + Sized + 'static {
         generator: &mut Generator,
     ) -> Result<Self>;
 
-    /// Readies the parameters for a task, from 1.
+    /// Prepares the parameters for a task, counted from 1.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     fn begin(&mut self, _task: u32, _generator: &mut Generator) -> Result<()> {
         Ok(())
     }
 
-    /// The prompts of images with these queries, `[images, width]`, on their device.
+    /// Selects the prompts of images with these queries, `[images, width]`, on the queries' device.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     fn choose(&self, query: &Tensor, stage: Stage) -> Result<Chosen, TchError>;
 
-    /// What the head reads, `[images, width]`, of the planned output.
+    /// The head's input, `[images, width]`, from the planned output.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     fn pooled(&self, output: &Tensor) -> Result<Tensor, TchError>;
 }
 
-/// What a method will do.
+/// The plan of a method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// How it is trained.
+    /// The training settings.
     pub training: Training,
-    /// Where its prompts go in.
+    /// The sites of its prompts.
     pub sites: Vec<String>,
-    /// The output that the head reads something of.
+    /// The backbone output that the head's input is computed from.
     pub output: &'static str,
-    /// How many numbers its prompts and keys have, for each of a token's width.
+    /// The number of trained vectors of a token's width: prompts and keys.
     pub vectors: u64,
-    /// How the head begins.
+    /// The initialisation of the head.
     pub head: head::Init,
-    /// How many tasks there are.
+    /// The number of tasks of the stream.
     pub tasks: u32,
     /// Whether the prompts of an image depend on the other images of its batch.
     pub batch_dependent: bool,
 }
 
-/// When prompts are asked for.
+/// When prompts are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// In a step of that task, from 1.
+    /// In a training step of this task, counted from 1.
     Training(u32),
-    /// After so many tasks.
+    /// At prediction, after this many tasks.
     Prediction(u32),
 }
 
 impl Stage {
-    /// How many tasks have been met, the one being learned among them.
+    /// The number of tasks so far, including the one being trained.
     pub fn tasks(self) -> u32 {
         match self {
             Stage::Training(task) => task,
@@ -98,8 +99,9 @@ impl Stage {
 /// Prompts for a batch of images.
 #[derive(Debug)]
 pub struct Chosen {
-    /// By site, in the plan's order: `[images, n, width]` for tokens, `[images, 2, n, width]` for keys and values.
+    /// By site, in the plan's order: `[images, n, width]` for tokens, `[images, 2, n, width]` for
+    /// keys and values.
     pub prompts: Vec<Tensor>,
-    /// What the loss has besides the cross-entropy; asked for in training only.
+    /// The method's term of the loss beside the cross-entropy; used in training only.
     pub term: Option<Tensor>,
 }

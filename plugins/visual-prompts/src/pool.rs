@@ -1,4 +1,4 @@
-//! Pools: keys that queries are compared with, and first values.
+//! Prompt pools: the similarity of queries and keys, and initial values.
 
 use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{TchError, Tensor};
@@ -9,33 +9,34 @@ use harness_abi::parameters::require;
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn similarity(query: &Tensor, keys: &Tensor) -> Result<Tensor, TchError> {
     unit_rows(query)?.f_matmul(&unit_rows(keys)?.f_tr()?)
 }
 
-/// The columns of the `k` largest numbers of every row, the largest first, of equal ones the first: i64 `[rows, k]`.
+/// The columns of the `k` largest numbers of every row, i64 `[rows, k]`: largest first, ties in
+/// order of columns.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn largest(numbers: &Tensor, k: i64) -> Result<Tensor, TchError> {
-    // libtorch's own `topk` does not say which of equal numbers it takes.
+    // libtorch's `topk` does not define the order of ties.
     let (_, columns) = numbers.f_sort_stable(true, -1, true)?;
     columns.f_narrow(-1, 0, k)
 }
 
-/// Checks the range of first values.
+/// Checks the range of initial values.
 ///
 /// # Errors
 ///
-/// At `init_range`.
+/// A parameter error at `init_range`.
 pub fn check_range([low, high]: [f64; 2]) -> Result<()> {
     let is_good = low <= high && low.is_finite() && high.is_finite();
     require(
         "init_range",
         is_good,
-        "two numbers, the smaller one first",
+        "two finite numbers, the smaller one first",
         format!("[{low}, {high}]"),
     )
 }
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_equal_numbers_the_first_column_counts() {
+    fn ties_go_to_the_first_column() {
         let numbers =
             Tensor::from_slice(&[1.0_f32, 3.0, 3.0, 0.0, 2.0, 2.0, 2.0, 2.0]).view((2, 4));
         let columns = largest(&numbers, 3).unwrap();

@@ -1,7 +1,9 @@
-//! `config.json`, as timm writes it for the Hugging Face hub: which architecture it is, and how images are prepared for it.
+//! `config.json` as timm writes it for the Hugging Face hub: the architecture and the
+//! preprocessing.
 //!
-//! What a field that is missing or null stands for is timm's; what moves no number is not looked at. The sizes of the model are
-//! not read here, since the tensors have them (see [`shape`](crate::shape)); the number of heads is, since they do not.
+//! Fields that are missing or null have timm's defaults; fields that do not affect results are
+//! ignored. The number of heads is read here because tensors do not show it; the model's other
+//! sizes come from the tensors (see [`shape`](crate::shape)).
 
 use clbench_transformer::folder::{named, read};
 use clbench_transformer::normalisation::Normalisation;
@@ -11,14 +13,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The mean of ImageNet's pictures, red, green, blue: timm's default.
+/// The mean of ImageNet's images in red, green and blue: timm's default.
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 /// Their standard deviation.
 const STD: [f64; 3] = [0.229, 0.224, 0.225];
-/// How much of a side is cut out, where the file does not say.
+/// timm's default for `crop_pct`, the fraction of a side that the crop keeps.
 const CROP_PCT: f64 = 0.875;
 
-/// The sizes that timm has names for: the width of a token, and how many heads share it.
+/// timm's named sizes: name, width of a token, number of heads.
 const SIZES: [(&str, i64, i64); 5] = [
     ("tiny", 192, 3),
     ("small", 384, 6),
@@ -27,7 +29,7 @@ const SIZES: [(&str, i64, i64); 5] = [
     ("huge", 1280, 16),
 ];
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// timm's name of the model, without the tag of its weights.
@@ -36,7 +38,7 @@ pub struct Config {
     preparation: Preparation,
 }
 
-/// The file as written. Older files have the fields of `pretrained_cfg` beside the others.
+/// The file as written. Older files have the fields of `pretrained_cfg` at the top level.
 #[derive(Deserialize)]
 struct Written {
     architecture: Option<String>,
@@ -45,7 +47,7 @@ struct Written {
     pretrained_cfg: Option<Value>,
 }
 
-/// `pretrained_cfg`, fields named as there.
+/// `pretrained_cfg`, with the file's field names.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Preparation {
     input_size: Option<[i64; 3]>,
@@ -61,27 +63,27 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, for what cannot be read, or is of
-    /// no plain vision transformer.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, if the
+    /// file cannot be read or does not describe a plain vision transformer.
     pub fn open(path: &Path) -> Result<Config> {
         Config::parse(&read(path)?).map_err(|problem| Error::data(problem).context(named(path)))
     }
 
     fn parse(json: &[u8]) -> Result<Config, String> {
         let whole: Value =
-            serde_json::from_slice(json).map_err(|error| format!("it is not JSON: {error}"))?;
+            serde_json::from_slice(json).map_err(|error| format!("invalid JSON: {error}"))?;
         let written = Written::deserialize(&whole)
-            .map_err(|error| format!("it is not a model's of timm: {error}"))?;
+            .map_err(|error| format!("not the configuration of a timm model: {error}"))?;
         let Some(architecture) = written.architecture else {
             return Err(
-                "it has no `architecture`; the `config.json` of a model of timm has one, such as \
+                "`architecture` is missing; the `config.json` of a timm model has one, such as \
                  `vit_base_patch16_224`"
                     .into(),
             );
         };
         if let Some(pool) = written.global_pool.filter(|pool| pool != "token") {
             return Err(format!(
-                "`global_pool` is `{pool}`; the class token is what stands for an image here, `token`"
+                "`global_pool` must be `token`, the class token, got `{pool}`"
             ));
         }
         let arguments = written.model_args.unwrap_or_default();
@@ -90,13 +92,13 @@ impl Config {
         };
         if let Some((key, value)) = arguments.iter().find(unusual) {
             return Err(format!(
-                "`model_args.{key}` is {value}; a plain vision transformer is made of timm's usual parts"
+                "`model_args.{key}` is {value}; only plain vision transformers with timm's default layers are supported"
             ));
         }
         let num_heads = match arguments.get("num_heads").filter(|value| !value.is_null()) {
             None => None,
             Some(value) => Some(value.as_i64().filter(|&heads| heads > 0).ok_or_else(|| {
-                format!("`model_args.num_heads` must be a number of heads, got {value}")
+                format!("`model_args.num_heads` must be a positive integer, got {value}")
             })?),
         };
         let preparation =
@@ -112,11 +114,11 @@ impl Config {
         })
     }
 
-    /// How many heads share tokens of that width.
+    /// The number of attention heads for tokens of the given width.
     ///
     /// # Errors
     ///
-    /// A sentence, if it cannot be known.
+    /// A message, if it cannot be determined.
     pub fn heads(&self, width: i64) -> Result<i64, String> {
         let heads = match self.num_heads {
             Some(heads) => heads,
@@ -125,12 +127,12 @@ impl Config {
         match width % heads {
             0 => Ok(heads),
             _ => Err(format!(
-                "tokens of width {width} cannot be divided among {heads} attention heads"
+                "the token width {width} is not a multiple of the {heads} attention heads; correct `model_args.num_heads`"
             )),
         }
     }
 
-    /// By the name of the architecture.
+    /// The number of heads by the architecture's name.
     fn usual_heads(&self, width: i64) -> Result<i64, String> {
         let name = &self.architecture;
         let rest = ["vit_", "deit_"]
@@ -139,25 +141,25 @@ impl Config {
         let size = rest.and_then(|rest| rest.split('_').next());
         let Some((_, usual, heads)) = SIZES.iter().find(|(known, ..)| Some(*known) == size) else {
             return Err(format!(
-                "how many attention heads `{name}` has is not known, only of `vit_` and `deit_` in the sizes {}; say it \
-                 as `model_args.num_heads`",
+                "the number of attention heads of `{name}` is only known for `vit_` and `deit_` in the sizes {}; set \
+                 `model_args.num_heads`",
                 SIZES.map(|(size, ..)| size).join(", ")
             ));
         };
         match *usual == width {
             true => Ok(*heads),
             false => Err(format!(
-                "tokens of `{name}` are {usual} wide, but those of the weights {width}; if both files belong together, \
-                 say how many attention heads there are as `model_args.num_heads`"
+                "`{name}` has token width {usual}, but the weights have {width}; if both files belong together, \
+                 set `model_args.num_heads`"
             )),
         }
     }
 
-    /// How the host prepares images for a model whose images have sides of that many pixels.
+    /// The host's image preprocessing for a model whose images are `side` pixels wide and high.
     ///
     /// # Errors
     ///
-    /// A sentence with the key, for what cannot be done.
+    /// A message with the key, if a setting is not supported.
     pub fn image(&self, side: u32) -> Result<ImageInfo, String> {
         let Preparation {
             input_size,
@@ -169,7 +171,7 @@ impl Config {
         let pixels = i64::from(side);
         if let Some(size) = input_size.filter(|size| *size != [3, pixels, pixels]) {
             return Err(format!(
-                "`pretrained_cfg.input_size` is {size:?}, but the weights are of images {:?}; take both files from one \
+                "`pretrained_cfg.input_size` is {size:?}, but the weights are for images {:?}; take both files from one \
                  folder",
                 [3, pixels, pixels]
             ));
@@ -185,10 +187,10 @@ impl Config {
             }
         };
         let crop_pct = crop_pct.filter(|&part| part != 0.0).unwrap_or(CROP_PCT);
-        // So that nothing is padded, and nothing grows out of all bounds.
+        // Above 1 the crop would need padding; near 0 the resized image would be huge.
         if !(0.1..=1.0).contains(&crop_pct) {
             return Err(format!(
-                "`pretrained_cfg.crop_pct` must be 0.1 to 1, got {crop_pct}"
+                "`pretrained_cfg.crop_pct` must be from 0.1 to 1, got {crop_pct}"
             ));
         }
         let scaled = (f64::from(side) / crop_pct).floor() as u32;
@@ -198,8 +200,7 @@ impl Config {
             "squash" if scaled == side => Resize::Stretch,
             "squash" => {
                 return Err(format!(
-                    "`pretrained_cfg.crop_mode` `squash` with a `crop_pct` of {crop_pct} cannot be honoured, only with 1: \
-                     a picture that is scaled on both sides is not cut"
+                    "`pretrained_cfg.crop_mode` `squash` is only supported with `crop_pct` 1, got {crop_pct}"
                 ));
             }
             other => {
@@ -216,15 +217,15 @@ impl Config {
         })
     }
 
-    /// What is done to pixels then.
+    /// The normalisation of pixels.
     ///
     /// # Errors
     ///
-    /// A sentence with the key, for what cannot be done.
+    /// A message with the key, if a setting is not supported.
     pub fn normalisation(&self) -> Result<Normalisation, String> {
         let std = self.preparation.std.unwrap_or(STD);
         if std.contains(&0.0) {
-            return Err("`pretrained_cfg.std` has a 0, by which nothing can be divided".into());
+            return Err("`pretrained_cfg.std` must not contain 0".into());
         }
         Ok(Normalisation {
             rescale: 1.0 / 255.0,
@@ -242,7 +243,7 @@ mod tests {
         Config::parse(json.as_bytes())
     }
 
-    /// A file as it lies on the hub.
+    /// A file from the hub.
     const HUB: &str = r#"{
         "architecture": "vit_base_patch16_224", "num_classes": 1000, "num_features": 768, "global_pool": "token",
         "pretrained_cfg": {
@@ -254,7 +255,7 @@ mod tests {
     }"#;
 
     #[test]
-    fn a_file_of_the_hub_is_timms_evaluation() {
+    fn a_file_from_the_hub_gives_timms_evaluation_preprocessing() {
         let config = parse(HUB).unwrap();
         assert_eq!(config.heads(768), Ok(12));
         assert_eq!(
@@ -274,7 +275,7 @@ mod tests {
         };
         assert_eq!(config.normalisation().unwrap(), normalisation);
 
-        // The same, as older files have it.
+        // The same in the format of older files.
         let old = r#"{"architecture": "vit_base_patch16_224", "input_size": [3, 224, 224], "crop_pct": 0.9,
                       "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}"#;
         let old = parse(old).unwrap();
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_timms() {
+    fn missing_fields_have_timms_defaults() {
         let config = parse(r#"{"architecture": "deit_small_patch16_224.fb_in1k"}"#).unwrap();
         assert_eq!(config.heads(384), Ok(6));
         let image = config.image(224).unwrap();
@@ -306,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_known_by_the_architecture_or_said() {
+    fn the_number_of_heads_comes_from_the_architecture_or_the_file() {
         let heads = |json: &str, width| parse(json).unwrap().heads(width);
         let said =
             r#"{"architecture": "vit_mine", "model_args": {"num_heads": 3, "img_size": 32}}"#;
         assert_eq!(heads(said, 48), Ok(3));
         assert_eq!(
             heads(said, 50).unwrap_err(),
-            "tokens of width 50 cannot be divided among 3 attention heads"
+            "the token width 50 is not a multiple of the 3 attention heads; correct `model_args.num_heads`"
         );
         for (architecture, width, expected) in [
             ("vit_tiny_patch16_224", 192, 3),
@@ -326,18 +327,18 @@ mod tests {
         }
         assert_eq!(
             heads(r#"{"architecture": "vit_giant_patch14_224"}"#, 1408).unwrap_err(),
-            "how many attention heads `vit_giant_patch14_224` has is not known, only of `vit_` and `deit_` in the sizes \
-             tiny, small, base, large, huge; say it as `model_args.num_heads`"
+            "the number of attention heads of `vit_giant_patch14_224` is only known for `vit_` and `deit_` in the sizes \
+             tiny, small, base, large, huge; set `model_args.num_heads`"
         );
         assert_eq!(
             heads(r#"{"architecture": "vit_small_patch16_224"}"#, 768).unwrap_err(),
-            "tokens of `vit_small_patch16_224` are 384 wide, but those of the weights 768; if both files belong \
-             together, say how many attention heads there are as `model_args.num_heads`"
+            "`vit_small_patch16_224` has token width 384, but the weights have 768; if both files belong together, \
+             set `model_args.num_heads`"
         );
     }
 
     #[test]
-    fn what_cannot_be_done_is_named_with_its_key() {
+    fn unsupported_settings_are_named_with_their_key() {
         let said = |json: &str| {
             parse(json)
                 .and_then(|config| config.image(224).map(|_| config))
@@ -347,7 +348,7 @@ mod tests {
         for (fields, expected) in [
             (
                 r#""input_size": [3, 384, 384]"#,
-                "`pretrained_cfg.input_size` is [3, 384, 384], but the weights are of images [3, 224, 224]; take both \
+                "`pretrained_cfg.input_size` is [3, 384, 384], but the weights are for images [3, 224, 224]; take both \
                  files from one folder",
             ),
             (
@@ -356,12 +357,11 @@ mod tests {
             ),
             (
                 r#""crop_pct": 1.5"#,
-                "`pretrained_cfg.crop_pct` must be 0.1 to 1, got 1.5",
+                "`pretrained_cfg.crop_pct` must be from 0.1 to 1, got 1.5",
             ),
             (
                 r#""crop_mode": "squash", "crop_pct": 0.9"#,
-                "`pretrained_cfg.crop_mode` `squash` with a `crop_pct` of 0.9 cannot be honoured, only with 1: a picture \
-                 that is scaled on both sides is not cut",
+                "`pretrained_cfg.crop_mode` `squash` is only supported with `crop_pct` 1, got 0.9",
             ),
             (
                 r#""crop_mode": "border""#,
@@ -369,7 +369,7 @@ mod tests {
             ),
             (
                 r#""std": [1, 1, 0]"#,
-                "`pretrained_cfg.std` has a 0, by which nothing can be divided",
+                "`pretrained_cfg.std` must not contain 0",
             ),
             (
                 r#""mean": [0.5, 0.5]"#,
@@ -382,23 +382,23 @@ mod tests {
         for (json, expected) in [
             (
                 "{\n  \"architecture\": \"a\",\n}",
-                "it is not JSON: trailing comma at line 3 column 1",
+                "invalid JSON: trailing comma at line 3 column 1",
             ),
             (
                 r#"{"model_type": "vit", "hidden_size": 768}"#,
-                "it has no `architecture`; the `config.json` of a model of timm has one, such as `vit_base_patch16_224`",
+                "`architecture` is missing; the `config.json` of a timm model has one, such as `vit_base_patch16_224`",
             ),
             (
                 r#"{"architecture": "a", "global_pool": "avg"}"#,
-                "`global_pool` is `avg`; the class token is what stands for an image here, `token`",
+                "`global_pool` must be `token`, the class token, got `avg`",
             ),
             (
                 r#"{"architecture": "a", "model_args": {"act_layer": "quick_gelu"}}"#,
-                "`model_args.act_layer` is \"quick_gelu\"; a plain vision transformer is made of timm's usual parts",
+                "`model_args.act_layer` is \"quick_gelu\"; only plain vision transformers with timm's default layers are supported",
             ),
             (
                 r#"{"architecture": "a", "model_args": {"num_heads": "3"}}"#,
-                "`model_args.num_heads` must be a number of heads, got \"3\"",
+                "`model_args.num_heads` must be a positive integer, got \"3\"",
             ),
         ] {
             assert_eq!(said(json), expected);

@@ -1,8 +1,8 @@
-//! The model: timm's `VisionTransformer` with nothing switched on, by the names of its tensors.
+//! The model: timm's `VisionTransformer` with default options, with timm's tensor names.
 //!
-//! A class token and patches with learned positions, layers whose norms stand before attention and perceptron, a norm behind
-//! the last. timm keeps queries, keys and values of a layer in one matrix; it is parted when it is read, so that prefixes can
-//! join the keys and the values.
+//! A class token and patches with learned positions, pre-norm layers, and a final layer norm. timm
+//! stores the query, key and value projections of a layer in one matrix; it is split when read, so
+//! that prefixes can be prepended to keys and values.
 
 use crate::shape::Shape;
 use clbench_torch::During;
@@ -27,16 +27,16 @@ pub struct VisionTransformer {
 }
 
 impl VisionTransformer {
-    /// A model of that shape, made of the source's tensors.
+    /// Creates a model of the given shape from the source's tensors.
     ///
     /// # Errors
     ///
-    /// What the source reports.
+    /// Propagates errors from the source.
     pub fn new(shape: &Shape, heads: i64, source: &mut dyn Source) -> Result<VisionTransformer> {
         let &Shape { width, patch, .. } = shape;
         let class_token = source.tensor("cls_token", &[1, 1, width])?;
         let positions = source.tensor("pos_embed", &[1, 1 + shape.patches(), width])?;
-        let doing = "the class token and the positions";
+        let doing = "reshaping the class token and the positions";
         let mut patches = Below::new(source, "patch_embed.proj");
         let embedding = ImageEmbedding {
             class_token: class_token.f_view([width]).during(doing)?,
@@ -55,12 +55,13 @@ impl VisionTransformer {
         })
     }
 
-    /// Encodes normalised images, `[images, 3, height, width]`: all tokens as they come out of the last layer, before any
-    /// norm, `[images, 1 + n + patches, width]`. Tokens of a prompt stand between the class token and the patches.
+    /// Encodes normalised images, `[images, 3, height, width]`: all tokens after the last layer,
+    /// before the final norm, `[images, 1 + n + patches, width]`. Prompt tokens are between the
+    /// class token and the patches.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn encode(&self, pixels: &Tensor, prompts: &VisualPrompts) -> Result<Tensor, TchError> {
         let mut x = self.embedding.embed(pixels)?;
         if let Some(tokens) = &prompts.tokens {
@@ -70,20 +71,20 @@ impl VisionTransformer {
             .forward(x, |layer| prompts.prefixes.get(&layer))
     }
 
-    /// The class token of encoded images after the last norm, `[images, width]`.
+    /// The class token of encoded images after the final norm, `[images, width]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn class_token(&self, encoded: &Tensor) -> Result<Tensor, TchError> {
         self.norm.forward(&encoded.f_select(1, 0)?)
     }
 
-    /// All of their tokens after it, in the same shape.
+    /// All tokens of encoded images after the final norm, in the same shape.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn tokens(&self, encoded: &Tensor) -> Result<Tensor, TchError> {
         self.norm.forward(encoded)
     }
@@ -104,7 +105,7 @@ fn layer(mut source: Below<'_>, shape: &Shape, heads: i64) -> Result<Layer> {
 }
 
 fn attention(mut source: Below<'_>, width: i64, heads: i64) -> Result<Attention> {
-    // One below the other: queries, keys, values.
+    // Rows for queries, keys and values, stacked.
     let weight = source.tensor("qkv.weight", &[3 * width, width])?;
     let bias = source.tensor("qkv.bias", &[3 * width])?;
     let part = |at: i64| {
@@ -113,7 +114,7 @@ fn attention(mut source: Below<'_>, width: i64, heads: i64) -> Result<Attention>
             bias: Some(bias.f_narrow(0, at * width, width)?),
         })
     };
-    let doing = "parting queries, keys and values";
+    let doing = "splitting the query, key and value projections";
     Ok(Attention {
         query: part(0).during(doing)?,
         key: part(1).during(doing)?,

@@ -1,8 +1,9 @@
-//! What the tensors of a file say of the model: its sizes, and whether it is a plain vision transformer at all.
+//! Derives a model's sizes from the tensors of its file, and checks that it is a plain vision
+//! transformer.
 //!
-//! timm's layout is one for many models. Most that a plain one lacks (layer scale, registers, a norm of queries and keys) is
-//! there as tensors of its own, so a file that has any but those of a plain one is refused: to pass over them would be to
-//! compute something else.
+//! Many models share timm's layout. Most features beyond a plain model (layer scale, registers,
+//! normalised queries and keys) have tensors of their own, so a file with any other tensors is an
+//! error: ignoring them would compute something else.
 
 use clbench_transformer::weights::Weights;
 use harness_abi::Result;
@@ -12,17 +13,17 @@ use harness_abi::Result;
 pub struct Shape {
     /// The width of a token.
     pub width: i64,
-    /// The width inside a layer's multi-layer perceptron.
+    /// The hidden width of a layer's MLP.
     pub inner: i64,
-    /// How many layers.
+    /// The number of layers.
     pub layers: i64,
     /// The side of a patch, in pixels.
     pub patch: i64,
-    /// How many patches an image has on a side.
+    /// The number of patches along a side of an image.
     pub side: i64,
 }
 
-/// Tensors of a plain vision transformer, those of its layers aside.
+/// The tensors of a plain vision transformer outside its layers.
 const OUTSIDE: [&str; 6] = [
     "cls_token",
     "pos_embed",
@@ -32,7 +33,7 @@ const OUTSIDE: [&str; 6] = [
     "norm.bias",
 ];
 
-/// Tensors of a layer, each with `weight` and `bias`.
+/// The tensors of a layer, each with `weight` and `bias`.
 const INSIDE: [&str; 6] = [
     "norm1",
     "attn.qkv",
@@ -42,10 +43,11 @@ const INSIDE: [&str; 6] = [
     "mlp.fc2",
 ];
 
-/// What stands behind the last norm: a classifier, and before it what was trained with that alone.
+/// Prefixes of the tensors after the final norm, which are ignored: a classifier, and layers
+/// trained only with it.
 const HEAD: [&str; 2] = ["head.", "pre_logits."];
 
-/// Parts of names, and what they tell of a model that is not plain.
+/// Parts of names, and the feature of non-plain models that they belong to.
 const OTHERS: [(&str, &str); 13] = [
     (".ls1.", "layer scale"),
     (".ls2.", "layer scale"),
@@ -53,21 +55,22 @@ const OTHERS: [(&str, &str); 13] = [
     ("reg_token", "register tokens"),
     ("dist_token", "a distillation token"),
     ("head_dist.", "a distillation token"),
-    ("fc_norm.", "a norm of pooled patches"),
-    ("norm_pre.", "a norm before the first layer"),
-    (".q_norm.", "a norm of queries and keys"),
-    (".k_norm.", "a norm of queries and keys"),
+    ("fc_norm.", "normalisation of pooled patches"),
+    ("norm_pre.", "normalisation before the first layer"),
+    (".q_norm.", "normalisation of queries and keys"),
+    (".k_norm.", "normalisation of queries and keys"),
     ("attn_pool.", "attention pooling"),
     ("rel_pos", "relative positions"),
-    ("patch_embed.", "another embedding of patches"),
+    ("patch_embed.", "another patch embedding"),
 ];
 
 impl Shape {
-    /// The sizes of the model whose tensors these are.
+    /// The sizes of the model with these tensors.
     ///
     /// # Errors
     ///
-    /// With the tensor that is not a plain vision transformer's, or is missing, or has a shape that none can have.
+    /// Names the tensor that does not belong to a plain vision transformer, is missing, or has an
+    /// impossible shape.
     pub fn of(weights: &Weights) -> Result<Shape> {
         let mut layers = 0;
         for name in weights.names() {
@@ -77,7 +80,7 @@ impl Shape {
                 Part::Foreign => return Err(weights.wrong(&name, &foreign(&name))),
             }
         }
-        // Before all else, since the positions of a model without one have another shape as well.
+        // First, because without a class token the positions have another shape too.
         let [_, _, width] = dimensions(weights, "cls_token", |[rows, tokens, width]| {
             (rows, tokens) == (1, 1) && width > 0
         })?;
@@ -101,7 +104,7 @@ impl Shape {
         })
     }
 
-    /// How many patches an image has.
+    /// The number of patches of an image.
     pub fn patches(self) -> i64 {
         self.side * self.side
     }
@@ -112,13 +115,13 @@ impl Shape {
     }
 }
 
-/// What a tensor belongs to, by its name.
+/// The part of the model that a tensor belongs to, by its name.
 enum Part {
-    /// The model, outside its layers, or a head.
+    /// Outside the layers, or a head.
     Outside,
     /// A layer, counted from 0.
     Layer(i64),
-    /// Nothing that a plain vision transformer has.
+    /// Not part of a plain vision transformer.
     Foreign,
 }
 
@@ -137,32 +140,31 @@ fn part(name: &str) -> Part {
         .map_or(Part::Foreign, |at| Part::Layer(at.into()))
 }
 
-/// What is said of a tensor that a plain vision transformer has not.
+/// The message for a tensor that does not belong to a plain vision transformer.
 fn foreign(name: &str) -> String {
     match OTHERS.iter().find(|(part, _)| name.contains(part)) {
         Some((_, what)) => {
             format!("belongs to {what}, which a plain vision transformer does not have")
         }
-        None => "is none of a plain vision transformer's in timm's layout, such as `vit_base_patch16_224`".into(),
+        None => "does not belong to a plain vision transformer in timm's layout, such as `vit_base_patch16_224`".into(),
     }
 }
 
-/// The shape of a tensor of so many dimensions, if it is there and as it must be.
+/// The shape of a tensor with N dimensions, checked by `good`.
 fn dimensions<const N: usize>(
     weights: &Weights,
     name: &str,
     good: impl Fn([i64; N]) -> bool,
 ) -> Result<[i64; N]> {
     let expected = match name {
-        "cls_token" => "a plain vision transformer has a class token, [1, 1, width]",
+        "cls_token" => "expected the class token, [1, 1, width]",
         "pos_embed" => {
-            "a plain vision transformer has [1, 1 + patches, width], a position for the class token and one for each \
-             patch of a square"
+            "expected [1, 1 + patches, width], positions of the class token and of the patches of a square"
         }
         "patch_embed.proj.weight" => {
-            "a plain vision transformer has [width, 3, patch, patch], square patches of three colours"
+            "expected [width, 3, patch, patch], square patches with three colours"
         }
-        _ => "a plain vision transformer has [inner width, width]",
+        _ => "expected [hidden width, width]",
     };
     let Some(shape) = weights.shape(name) else {
         return Err(weights.wrong(name, &format!("is missing; {expected}")));
@@ -173,7 +175,8 @@ fn dimensions<const N: usize>(
     }
 }
 
-/// How many patches there are on a side of a square with so many positions, the class token's among them.
+/// The number of patches along a side of a square image with this many positions, including the
+/// class token's.
 fn side(positions: i64) -> Option<i64> {
     let patches = positions - 1;
     let side = patches.max(0).isqrt();

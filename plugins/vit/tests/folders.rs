@@ -1,4 +1,4 @@
-//! What a folder may say, and what is said of one that cannot be used.
+//! What folders may contain, and the errors for invalid ones.
 
 #[path = "tiny/vit.rs"]
 mod tiny;
@@ -19,7 +19,7 @@ fn zeros(shape: &[i64]) -> Tensor {
 }
 
 #[test]
-fn a_backbone_says_what_its_folder_holds() {
+fn the_backbones_info_describes_its_folder() {
     let info = plain().open().unwrap().info();
     assert_eq!(info.name, "tiny-vit");
     assert_eq!((info.embedding_width, info.device.as_str()), (48, "cpu"));
@@ -43,7 +43,7 @@ fn a_backbone_says_what_its_folder_holds() {
             ("visual.kv.1", &[-1, 2, -1, 48]),
         ]
     );
-    // The same files elsewhere are the same features; another preprocessing is not.
+    // The fingerprint depends on the files and the preprocessing, not on the location.
     let other = plain();
     assert_eq!(other.open().unwrap().info().fingerprint, info.fingerprint);
     other.edit_config(|config| config["pretrained_cfg"]["mean"] = json!([0, 0, 0]));
@@ -51,27 +51,30 @@ fn a_backbone_says_what_its_folder_holds() {
 }
 
 #[test]
-fn an_incomplete_folder_is_named_with_all_that_it_lacks() {
+fn an_incomplete_folder_is_an_error_that_names_the_missing_files() {
     let tiny = plain();
     fs::remove_file(tiny.file("model.safetensors")).unwrap();
     assert_eq!(
         tiny.complaint(),
-        "tiny: the folder has no model.safetensors; a vision transformer in timm's layout is config.json and \
+        "tiny: the folder lacks model.safetensors; a vision transformer in timm's layout consists of config.json and \
          model.safetensors"
     );
     fs::remove_dir_all(tiny.path()).unwrap();
-    assert_eq!(tiny.complaint(), "tiny: there is no such folder");
+    assert_eq!(tiny.complaint(), "tiny: no such folder");
 }
 
 #[test]
-fn what_is_no_plain_vision_transformer_is_refused_by_its_tensor() {
+fn tensors_of_other_models_are_an_error() {
     for (name, what) in [
         ("blocks.0.ls1.gamma", "layer scale"),
         ("reg_token", "register tokens"),
         ("dist_token", "a distillation token"),
-        ("fc_norm.weight", "a norm of pooled patches"),
-        ("norm_pre.weight", "a norm before the first layer"),
-        ("blocks.1.attn.q_norm.weight", "a norm of queries and keys"),
+        ("fc_norm.weight", "normalisation of pooled patches"),
+        ("norm_pre.weight", "normalisation before the first layer"),
+        (
+            "blocks.1.attn.q_norm.weight",
+            "normalisation of queries and keys",
+        ),
         ("attn_pool.latent", "attention pooling"),
     ] {
         let tiny = plain();
@@ -91,10 +94,10 @@ fn what_is_no_plain_vision_transformer_is_refused_by_its_tensor() {
     });
     assert_eq!(
         tiny.complaint(),
-        "tiny/model.safetensors: tensor `vit.embeddings.cls_token` is none of a plain vision transformer's in timm's \
-         layout, such as `vit_base_patch16_224`"
+        "tiny/model.safetensors: tensor `vit.embeddings.cls_token` does not belong to a plain vision transformer in \
+         timm's layout, such as `vit_base_patch16_224`"
     );
-    // A classifier, trained with the model or not, is passed over.
+    // A classification head is ignored.
     let tiny = plain();
     tiny.edit_weights(|weights| {
         weights.retain(|name, _| !name.starts_with("head."));
@@ -104,14 +107,13 @@ fn what_is_no_plain_vision_transformer_is_refused_by_its_tensor() {
 }
 
 #[test]
-fn tensors_that_do_not_fit_are_named() {
-    let position = "a plain vision transformer has [1, 1 + patches, width], a position for the class token and one for \
-                    each patch of a square";
+fn missing_and_misshapen_tensors_are_named() {
+    let position = "expected [1, 1 + patches, width], positions of the class token and of the patches of a square";
     for (name, shape, expected) in [
         (
             "cls_token",
             None,
-            "is missing; a plain vision transformer has a class token, [1, 1, width]".into(),
+            "is missing; expected the class token, [1, 1, width]".into(),
         ),
         (
             "pos_embed",
@@ -126,24 +128,23 @@ fn tensors_that_do_not_fit_are_named() {
         (
             "patch_embed.proj.weight",
             Some(&[48, 3, 8, 4]),
-            "has shape [48, 3, 8, 4]; a plain vision transformer has [width, 3, patch, patch], square patches of three \
-             colours"
+            "has shape [48, 3, 8, 4]; expected [width, 3, patch, patch], square patches with three colours"
                 .into(),
         ),
         (
             "blocks.0.mlp.fc1.weight",
             None,
-            "is missing; a plain vision transformer has [inner width, width]".into(),
+            "is missing; expected [hidden width, width]".into(),
         ),
         (
             "blocks.0.attn.qkv.bias",
             None,
-            "is missing; by the other tensors it has shape [144]".into(),
+            "is missing; expected shape [144] according to the other tensors".into(),
         ),
         (
             "blocks.1.attn.proj.weight",
             Some(&[48, 24]),
-            "has shape [48, 24]; by the other tensors it has shape [48, 48]".into(),
+            "has shape [48, 24]; expected shape [48, 48] according to the other tensors".into(),
         ),
     ] {
         let tiny = plain();
@@ -161,25 +162,25 @@ fn tensors_that_do_not_fit_are_named() {
 }
 
 #[test]
-fn a_configuration_that_does_not_fit_is_named_with_its_key() {
+fn a_configuration_that_does_not_match_the_weights_is_an_error_with_its_key() {
     let tiny = plain();
     tiny.edit_config(|config| config["model_args"] = json!(null));
     assert_eq!(
         tiny.complaint(),
-        "tiny/config.json: tokens of `vit_tiny_patch8_32` are 192 wide, but those of the weights 48; if both files belong \
-         together, say how many attention heads there are as `model_args.num_heads`"
+        "tiny/config.json: `vit_tiny_patch8_32` has token width 192, but the weights have 48; if both files belong \
+         together, set `model_args.num_heads`"
     );
     tiny.edit_config(|config| config["architecture"] = json!("eva02_tiny_patch14_224"));
     assert_eq!(
         tiny.complaint(),
-        "tiny/config.json: how many attention heads `eva02_tiny_patch14_224` has is not known, only of `vit_` and `deit_` \
-         in the sizes tiny, small, base, large, huge; say it as `model_args.num_heads`"
+        "tiny/config.json: the number of attention heads of `eva02_tiny_patch14_224` is only known for `vit_` and `deit_` \
+         in the sizes tiny, small, base, large, huge; set `model_args.num_heads`"
     );
     let tiny = plain();
     tiny.edit_config(|config| config["pretrained_cfg"]["input_size"] = json!([3, 224, 224]));
     assert_eq!(
         tiny.complaint(),
-        "tiny/config.json: `pretrained_cfg.input_size` is [3, 224, 224], but the weights are of images [3, 32, 32]; take \
+        "tiny/config.json: `pretrained_cfg.input_size` is [3, 224, 224], but the weights are for images [3, 32, 32]; take \
          both files from one folder"
     );
 }

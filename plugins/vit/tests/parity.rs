@@ -1,5 +1,5 @@
-//! The numbers of the reference implementation, timm's plain and L2P's prompted model, on the same weights; see the
-//! fixture's README for where they come from.
+//! Compares with reference implementations on the same weights: timm's plain model and L2P's
+//! prompted one. The fixture's README says where the numbers come from.
 
 #[path = "tiny/vit.rs"]
 mod tiny;
@@ -24,7 +24,7 @@ const CASES: [&str; 4] = [
     "samplewise_token_prompt",
 ];
 
-/// The model itself, which takes the fixture's images as they are, not bytes.
+/// The model without the backbone around it, which takes the fixture's images as floats.
 fn model(weights: HashMap<String, Tensor>) -> VisionTransformer {
     let tiny = TinyVit::new(weights);
     let file = tiny.file("model.safetensors");
@@ -42,7 +42,7 @@ fn model(weights: HashMap<String, Tensor>) -> VisionTransformer {
 }
 
 #[test]
-fn the_query_is_the_class_token_of_the_plain_model() {
+fn queries_match_the_class_token_of_the_plain_model() {
     let (io, model) = (tensors("io.safetensors"), model(tiny::query_model()));
     let encoded = model
         .encode(&io["images"], &VisualPrompts::default())
@@ -57,7 +57,7 @@ fn the_query_is_the_class_token_of_the_plain_model() {
 }
 
 #[test]
-fn prompts_with_positions_of_their_own_are_the_prompted_model() {
+fn prompts_with_their_own_positions_match_the_prompted_model() {
     let (io, weights) = (tensors("io.safetensors"), tensors("weights.safetensors"));
     let (backbone, positions) = tiny::prompted_model();
     let model = model(backbone);
@@ -76,7 +76,7 @@ fn prompts_with_positions_of_their_own_are_the_prompted_model() {
         let encoded = model.encode(&io["images"], &prompts).unwrap();
         let tokens = model.tokens(&encoded).unwrap();
         assert_close(case, &tokens, of("x_last"), TOLERANCE);
-        // What the head sees: the class token, the prompts, or both.
+        // The head's input: the class token, the prompts, or both.
         let (from, many) = match case {
             "batchwise_token" => (0, 1),
             "samplewise_token_prompt" => (0, 1 + PROMPTED),
@@ -96,7 +96,7 @@ fn bytes() -> Vec<u8> {
 }
 
 #[test]
-fn images_come_in_as_bytes_and_are_normalised_as_the_configuration_says() {
+fn bytes_are_normalised_as_configured() {
     let vit = TinyVit::new(tiny::query_model()).open().unwrap();
     let (bytes, shape) = (bytes(), [2, 3, 32, 32]);
     let view = TensorView::new(&bytes, &shape).unwrap();

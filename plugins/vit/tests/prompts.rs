@@ -1,5 +1,5 @@
-//! What a prompt does at each site, and what is said of one that does not fit. That gradients are right is checked in
-//! `boundary.rs`.
+//! The effect of prompts at each site, and the errors for invalid ones. `boundary.rs` checks the
+//! gradients.
 
 #[path = "tiny/vit.rs"]
 mod tiny;
@@ -47,7 +47,7 @@ fn see(vit: &Vit, options: &str, sites: &[(&str, &Tensor)], wanted: &str) -> Res
 }
 
 #[test]
-fn a_visual_prompt_has_the_class_tokens_position_or_none() {
+fn visual_prompts_get_the_class_tokens_position_or_none() {
     let vit = TinyVit::new(tiny::query_model()).open().unwrap();
     let bare = prompt(&[2, 3, WIDTH], 1);
     let positioned = &bare + tiny::query_model()["pos_embed"].select(1, 0);
@@ -75,7 +75,7 @@ fn the_embedding_is_the_class_token() {
     assert_close("class token", &first, &see("class_token"), 1e-6);
 }
 
-/// One layer of the model, step by step from its definition, with keys and values of a prefix before its own.
+/// One layer of the model, computed from its definition, with a prefix of keys and values.
 fn layer_by_hand(
     weights: &HashMap<String, Tensor>,
     at: i64,
@@ -111,13 +111,13 @@ fn layer_by_hand(
 }
 
 #[test]
-fn a_prefix_joins_the_keys_and_the_values_of_its_layer() {
+fn a_prefix_is_prepended_to_the_keys_and_values_of_its_layer() {
     let vit = TinyVit::new(tiny::query_model()).open().unwrap();
     let weights: HashMap<String, Tensor> = tiny::query_model()
         .into_iter()
         .map(|(name, tensor)| (name, tensor.to_kind(Kind::Double)))
         .collect();
-    // The first layer's input, from the definition: a convolution over the normalised bytes.
+    // The first layer's input, from the definition: a convolution of the normalised bytes.
     let pixels = Tensor::arange(IMAGES.iter().product::<i64>(), (Kind::Int64, Device::Cpu));
     let pixels = (&pixels * &pixels).floor_divide_scalar(11).remainder(251);
     let pixels = pixels.to_kind(Kind::Double).view(IMAGES) / 255.0;
@@ -159,7 +159,7 @@ fn a_prefix_joins_the_keys_and_the_values_of_its_layer() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
+fn invalid_sites_shapes_and_outputs_are_named() {
     let vit = TinyVit::new(tiny::query_model()).open().unwrap();
     let visual = prompt(&[2, 4, WIDTH], 1);
     let refused = |site, wanted| see(&vit, "", &[(site, &visual)], wanted).unwrap_err();
@@ -179,7 +179,7 @@ fn what_does_not_fit_is_refused_by_name() {
     );
     assert_eq!(
         refused("visual.prompt", "logits").to_string(),
-        "there is no output `logits`; there are `embedding`, `class_token`, `tokens`"
+        "unknown output `logits`; the outputs are `embedding`, `class_token`, `tokens`"
     );
     let texts = Inputs::Texts {
         texts: &["zebra"],
@@ -190,7 +190,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let error = vit.forward(&texts, &[], &["embedding"]).unwrap_err();
     assert_eq!(error.code(), ErrorCode::UNSUPPORTED);
     assert_eq!(error.to_string(), "this backbone has no text encoder");
-    // CLIP's option: there is no norm before the layers here.
+    // An option of CLIP only, because a ViT has no normalisation before the layers.
     let entry = r#"{"prompt_entry": "before-pre-norm"}"#;
     let error = see(&vit, entry, &[], "embedding").unwrap_err();
     assert_eq!(error.code(), ErrorCode::PARAMETER);

@@ -1,25 +1,27 @@
-//! Where a mixture starts: k-means, of all classes at once.
+//! k-means for all classes at once, the initialisation of a mixture.
 //!
-//! The first centres are samples, chosen far from one another by k-means++ (Arthur and Vassilvitskii, 2007): each with a
-//! probability proportional to its squared distance from the nearest one chosen before. Then Lloyd's iteration until no
-//! sample changes its cluster. A class has as many clusters as it has distinct samples, if that is fewer than asked for.
+//! The initial centres are samples chosen by k-means++ (Arthur and Vassilvitskii, SODA 2007): each
+//! with a probability proportional to its squared distance from the nearest centre chosen before.
+//! Then Lloyd's algorithm runs until no sample changes its cluster. A class with fewer distinct
+//! samples than the requested clusters gets one cluster per distinct sample.
 
 use super::mixture::{Samples, chosen};
 use clbench_torch::Noise;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 
-/// Lloyd's iteration ends by itself; this bounds a class whose samples lie on borders of clusters, where rounding could
-/// move them to and fro. What scikit-learn allows.
+/// Lloyd's algorithm terminates by itself, but rounding could move samples on a cluster border back
+/// and forth for ever. scikit-learn's default limit.
 const MOST_ITERATIONS: u32 = 300;
-/// Whether samples still move is read from the device once in so many iterations: reading waits for it. Where nothing moves,
-/// further iterations change nothing.
+/// Convergence is checked only every few iterations, because reading it synchronises with the
+/// device. After convergence, further iterations change nothing.
 const CHECK_EVERY: u32 = 4;
 
 /// The clusters of some classes.
 pub(crate) struct Clusters {
     /// f64 `[classes, clusters, width]`; zeros for a cluster that a class does not have.
     pub(crate) centres: Tensor,
-    /// 1 where a sample is of a cluster, f64 `[classes, samples, clusters]`; no padding is of any.
+    /// 1 where a sample belongs to a cluster, f64 `[classes, samples, clusters]`; padding belongs
+    /// to none.
     pub(crate) members: Tensor,
 }
 
@@ -46,17 +48,18 @@ pub(crate) fn clusters(
     })
 }
 
-/// The centres, and which of them are there, bool `[classes, clusters]`.
+/// The initial centres, and which of them exist, bool `[classes, clusters]`.
 fn first_centres(
     samples: &Samples,
     clusters: i64,
     noise: &mut Noise,
 ) -> Result<(Tensor, Tensor), TchError> {
-    // Squared distances from the nearest centre, [classes, samples]; before the first centre all samples are as likely.
+    // Squared distances from the nearest centre, [classes, samples]; for the first centre all
+    // samples are equally likely.
     let mut distance = samples.mask.shallow_clone();
     let (mut centres, mut there) = (Vec::new(), Vec::new());
     for cluster in 0..clusters {
-        // Where every sample is a centre already, there is nothing left to choose.
+        // If every sample is a centre already, there is nothing left to choose.
         let left = distance
             .f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Double)?
             .f_gt(0.0)?;
@@ -83,7 +86,7 @@ fn first_centres(
 }
 
 impl Samples {
-    /// The cluster of each sample, as [`Clusters::members`] says it.
+    /// The cluster of each sample, in the form of [`Clusters::members`].
     fn nearest(&self, centres: &Tensor, there: &Tensor) -> Result<Tensor, TchError> {
         // |x − c|² without |x|², which is the same for all centres: [classes, samples, clusters].
         let lengths =
@@ -102,7 +105,7 @@ impl Samples {
             .f_mul(&self.mask.f_unsqueeze(2)?)
     }
 
-    /// The means of clusters; one that has lost all its samples stays where it was.
+    /// The means of the clusters; a cluster that has lost all its samples keeps its centre.
     fn centres(&self, members: &Tensor, before: &Tensor) -> Result<Tensor, TchError> {
         // [classes, clusters, 1].
         let counts = members
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_far_apart_are_found() {
+    fn well_separated_clusters_are_found() {
         let far = [0.0, 0.2, 9.0, 9.1, 9.2, -5.0];
         let two = [1.0, 1.5, 1.0, 40.0];
         let clusters = found(&[&far, &two], 3);
@@ -145,7 +148,7 @@ mod tests {
         for (centre, expected) in centres.iter().zip([-5.0, 0.1, 9.1]) {
             assert!((centre - expected).abs() < 1e-12, "{centres:?}");
         }
-        // The second class: its distinct samples; and two places that are padding.
+        // The second class: its distinct samples, and two rows of padding.
         let mut centres = Vec::<f64>::try_from(clusters.centres.get(1).view(-1)).unwrap();
         centres.sort_by(f64::total_cmp);
         assert_eq!(centres, [1.0, 1.5, 40.0]);

@@ -1,14 +1,14 @@
-//! What is done to embeddings before a generator is fitted to them, and undone with what is drawn.
+//! Normalises embeddings before a generator is fitted to them, and reverses it for drawn samples.
 //!
-//! Class by class and feature by feature: x is scaled to [0, 1] by the class's least and greatest value, and what came of it
-//! standardised by its mean and its standard deviation (n − 1 below):
+//! For each class and feature, x is scaled to [0, 1] by the class's minimum and maximum, then
+//! standardised by its mean and standard deviation (with n − 1 in the denominator):
 //!
 //! ```text
 //! y = ((x − min) / (max − min) − mean) / std
 //! ```
 //!
-//! A feature that is the same in all samples of a class, as every feature of a class with one sample is, has no range and no
-//! deviation to divide by. There y is 0, and undone every number is that one value, exactly.
+//! A feature that is constant over a class, as in every class with one sample, has zero range and
+//! zero standard deviation. Its y is 0, and the reverse gives exactly the constant.
 
 use super::{ClassFeatures, Fitted};
 use clbench_torch::During;
@@ -23,21 +23,23 @@ pub struct Normalisation {
     min: Tensor,
     /// max − min.
     range: Tensor,
-    /// Of the scaled features.
+    /// The mean of the scaled features.
     mean: Tensor,
-    /// Of the scaled features; 1 where the range is 0.
+    /// The standard deviation of the scaled features; 1 where the range is 0.
     std: Tensor,
 }
 
-/// The beginning of the tensors' names among a generator's.
+/// The prefix of the tensors' names.
 const PREFIX: &str = "normalisation.";
 
 impl Normalisation {
-    /// That of each class, and each class's normalised features, `[samples, width]`. Computed in the features' own type.
+    /// Computes each class's normalisation and its normalised features, `[samples, width]`, in the
+    /// type of the features.
     ///
     /// # Errors
     ///
-    /// If a class has no samples, numbers that are not finite, or a width of its own; or what libtorch reports.
+    /// If a class has no samples, values that are not finite, or another width; or if libtorch
+    /// reports an error.
     pub fn of(classes: &[ClassFeatures]) -> Result<(Normalisation, Vec<Tensor>)> {
         let _mode = GradientMode::off();
         let mut each = Vec::with_capacity(classes.len());
@@ -50,10 +52,10 @@ impl Normalisation {
                 .first()
                 .is_none_or(|&samples| samples == 0)
             {
-                return Err(Error::failed("there are none").context(doing()));
+                return Err(Error::failed("the class has no samples").context(doing()));
             }
             if !all_finite(&class.features).during(&doing())? {
-                return Err(Error::failed("not all of their numbers are finite").context(doing()));
+                return Err(Error::failed("they contain NaN or infinite values").context(doing()));
             }
             let own = Normalisation::of_one(&class.features).during(&doing())?;
             let features = own.apply(&class.features.unsqueeze(0))?;
@@ -73,7 +75,7 @@ impl Normalisation {
         Ok((stacked, normalised))
     }
 
-    /// Of one class, `[samples, width]`.
+    /// The normalisation of one class, `[samples, width]`.
     fn of_one(features: &Tensor) -> Result<Normalisation, TchError> {
         let features = features.f_unsqueeze(0)?;
         let (min, max) = features.f_aminmax(1, true)?;
@@ -82,7 +84,7 @@ impl Normalisation {
         let scaled = features
             .f_sub(&min)?
             .f_div(&range.f_masked_fill(&constant, 1.0)?)?;
-        // Of one sample there is no deviation, but it has no range either.
+        // A single sample has no standard deviation with n − 1, but its range is 0 too.
         let correction = i64::from(features.size()[1] > 1);
         let (variance, mean) = scaled.f_var_mean_correction([1].as_slice(), correction, true)?;
         Ok(Normalisation {
@@ -93,11 +95,11 @@ impl Normalisation {
         })
     }
 
-    /// Embeddings as a generator is fitted to them, `[classes, samples, width]`.
+    /// Normalises embeddings, `[classes, samples, width]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn apply(&self, features: &Tensor) -> Result<Tensor> {
         let apply = || {
             let constant = self.range.f_eq(0.0)?;
@@ -111,11 +113,11 @@ impl Normalisation {
         apply().during("normalising embeddings")
     }
 
-    /// Embeddings as the backbone gives them, of what a generator drew, `[classes, samples, width]`.
+    /// Reverses the normalisation of drawn samples, `[classes, samples, width]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn undo(&self, drawn: &Tensor) -> Result<Tensor> {
         let undo = || {
             self.mean
@@ -123,10 +125,10 @@ impl Normalisation {
                 .f_mul(&self.range)?
                 .f_add(&self.min)
         };
-        undo().during("undoing the normalisation of embeddings")
+        undo().during("reversing the normalisation of embeddings")
     }
 
-    /// The tensors that [`Normalisation::from_fitted`] finds again.
+    /// The tensors for [`Normalisation::from_fitted`].
     pub fn into_tensors(self) -> Vec<(String, Tensor)> {
         let named = |name: &str, tensor| (format!("{PREFIX}{name}"), tensor);
         vec![
@@ -137,11 +139,11 @@ impl Normalisation {
         ]
     }
 
-    /// The normalisation that a fit gave out with its generators.
+    /// Restores the normalisation from fitted generators.
     ///
     /// # Errors
     ///
-    /// If they are of a kind that has none.
+    /// If the generators are of a kind without normalisation.
     pub fn from_fitted(fitted: &Fitted) -> Result<Normalisation> {
         let tensor = |name| {
             let tensor = fitted.tensor(&format!("{PREFIX}{name}"));
@@ -171,9 +173,10 @@ mod tests {
         Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
     }
 
-    /// By hand: 0, 2, 4 scales to 0, 1/2, 1, of mean 1/2 and deviation 1/2; and 1, 3 to 0, 1, of deviation √½.
+    /// By hand: 0, 2, 4 scales to 0, 1/2, 1, with mean 1/2 and standard deviation 1/2; and 1, 3 to
+    /// 0, 1, with standard deviation √½.
     #[test]
-    fn each_class_is_scaled_and_standardised_by_its_own() {
+    fn each_class_is_scaled_and_standardised_by_its_own_statistics() {
         for kind in [Kind::Float, Kind::Double] {
             let classes = [
                 class(0, &[[2.0, -1.0], [0.0, 7.0], [4.0, 1.0]], kind),
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_constant_comes_back_exactly() {
+    fn constant_features_are_restored_exactly() {
         let one = class(3, &[[0.1, -7.3]], Kind::Float);
         let constant = class(4, &[[0.3, 1.0], [0.3, 2.0], [0.3, 5.0]], Kind::Float);
         let (normalisation, normalised) = Normalisation::of(&[one, constant]).unwrap();
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_nothing_can_be_fitted_to_is_named() {
+    fn a_class_that_cannot_be_normalised_is_named() {
         let message = |rows: &[[f64; 2]]| {
             let fine = class(2, &[[1.0, 2.0]], Kind::Float);
             let error = Normalisation::of(&[fine, class(8, rows, Kind::Float)]).unwrap_err();
@@ -231,11 +234,11 @@ mod tests {
         };
         assert_eq!(
             message(&[]),
-            "normalising the embeddings of class 8: there are none"
+            "normalising the embeddings of class 8: the class has no samples"
         );
         assert_eq!(
             message(&[[0.0, f64::NAN]]),
-            "normalising the embeddings of class 8: not all of their numbers are finite"
+            "normalising the embeddings of class 8: they contain NaN or infinite values"
         );
     }
 }

@@ -1,8 +1,9 @@
-//! Training of many small networks at once, one for each class.
+//! Trains many small networks at once, one per class.
 //!
-//! The classes are stacked, the largest first: parameters and batches have them as their first dimension. [`plan`] says which
-//! of them take part in which step, [`batches`] which samples they see there, and [`adam`] moves the parameters of those that
-//! took part. What becomes of a class does not depend on the classes beside it, but for rounding.
+//! The classes are stacked, largest first: they are the first dimension of parameters and batches.
+//! [`plan`] decides which classes take part in which step, [`batches`] which samples they see, and
+//! [`adam`] updates the parameters of those that take part. The result for a class does not depend
+//! on the other classes, except for rounding.
 
 pub(crate) mod adam;
 pub(crate) mod batches;

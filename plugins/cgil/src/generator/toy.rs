@@ -1,20 +1,20 @@
-//! Small classes to try generators on, and what every generator must do with them.
+//! Small classes for testing generators, and checks that every generator must pass.
 
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
 use clbench_torch::Noise;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use harness_abi::{Host, State};
 
-/// Numbers in an embedding.
+/// The width of an embedding.
 const WIDTH: i64 = 4;
 
-/// Classes of Gaussian features, far from one another.
+/// Well-separated classes of Gaussian features.
 pub(crate) struct Toy {
     pub(crate) classes: Vec<ClassFeatures>,
 }
 
 impl Toy {
-    /// Classes of those numbers and so many samples.
+    /// Creates classes, given as pairs of id and number of samples.
     pub(crate) fn new(classes: &[(u32, i64)]) -> Toy {
         let classes = classes.iter().map(|&(class, samples)| {
             let mut generator = clbench_torch::Generator::new(5, "toy", class);
@@ -31,8 +31,8 @@ impl Toy {
         }
     }
 
-    /// Holds the mean and the deviation of 4000 draws of each class to those of its samples; off by at most `tolerance`
-    /// deviations.
+    /// Compares mean and standard deviation of 4000 draws of each class with those of its samples,
+    /// with a tolerance of `tolerance` standard deviations.
     pub(crate) fn check_moments(&self, generator: &dyn Generator, tolerance: f64) {
         let fit = fit(generator, &self.classes);
         let draws = draw(generator, &fit.fitted, &self.numbers(), 4000);
@@ -45,7 +45,7 @@ impl Toy {
                 let off = ((&drawn - expected) / &std).abs().max().double_value(&[]);
                 assert!(
                     off < tolerance,
-                    "{what} of class {}: {:?}, of its samples {:?}",
+                    "{what} of class {}: {:?}, but {:?} for its samples",
                     class.class,
                     values(&drawn),
                     values(expected)
@@ -59,7 +59,7 @@ impl Toy {
     }
 }
 
-/// How the tests fit: on the CPU, in f32.
+/// The tests' settings for a fit: on the CPU, in f32.
 pub(crate) fn fitting(host: &Host) -> Fitting<'_> {
     Fitting {
         seed: 1,
@@ -71,7 +71,7 @@ pub(crate) fn fitting(host: &Host) -> Fitting<'_> {
 }
 
 pub(crate) fn fit(generator: &dyn Generator, classes: &[ClassFeatures]) -> Fit {
-    // Small tensors, and tests beside one another: more threads would only wait for each other.
+    // The tensors are small and tests run in parallel, so more threads would not help.
     clbench_torch::bridge::threads::set(1).unwrap();
     generator.fit(classes, &fitting(&Host::silent())).unwrap()
 }
@@ -93,7 +93,8 @@ pub(crate) fn values(tensor: &Tensor) -> Vec<f32> {
     Vec::try_from(tensor.reshape([-1])).unwrap()
 }
 
-/// A class of one sample, one of equal samples and one with a constant dimension are drawn as they are, exactly.
+/// Checks that a class of one sample, one of equal samples and one with a constant dimension are
+/// reproduced exactly.
 pub(crate) fn check_degenerate(generator: &dyn Generator) {
     let one = Tensor::from_slice(&[0.1_f32, -7.3, 0.0, 12.7]).view((1, WIDTH));
     let equal = (&one * 0.37).repeat([5, 1]);
@@ -120,7 +121,7 @@ pub(crate) fn check_degenerate(generator: &dyn Generator) {
     assert_eq!(values(&draws.get(1).select(1, 2)), [0.3; 7]);
 }
 
-/// Through a state and back, the generators are the same bits, and draw the same.
+/// Checks that generators restored from a state have the same bits and give the same draws.
 pub(crate) fn check_round_trip(generator: &dyn Generator) {
     let mut fitted = fit(generator, &Toy::new(&[(2, 12)]).classes).fitted;
     let more = fit(generator, &Toy::new(&[(3, 9), (4, 7)]).classes).fitted;

@@ -79,7 +79,7 @@ fn each(prompts: &ClassPrompts) -> Vec<(String, Tensor)> {
     all
 }
 
-/// The loss by another way: the keys of all classes, made as for prediction.
+/// The loss computed another way: with the text keys of all classes, as for prediction.
 fn loss_by_hand(
     world: &World,
     prompts: &ClassPrompts,
@@ -140,7 +140,7 @@ fn loss_by_hand(
 }
 
 #[test]
-fn losses_and_gradients_are_those_of_the_formulas_in_every_context() {
+fn losses_and_gradients_match_the_formulas_in_every_context() {
     let world = World::new();
     let batch = samples(6);
     for context in CONTEXTS {
@@ -159,8 +159,8 @@ fn losses_and_gradients_are_those_of_the_formulas_in_every_context() {
             );
             let gradients = each(tuning.trained());
             assert!(gradients.iter().all(|(_, tensor)| tensor.grad().defined()));
-            // With all prompts trained the gradient is the whole slope. (With some left as they are, what all share gets a part of
-            // it only.)
+            // If all prompts are trained, the gradient is the whole derivative. If some are frozen,
+            // shared parameters get only a part of it.
             let is_whole = first == 0 || context == Context::PerClass;
             if !is_whole {
                 continue;
@@ -191,7 +191,7 @@ fn losses_and_gradients_are_those_of_the_formulas_in_every_context() {
                     .unwrap();
                 loss_by_hand(&world, &moved, &batch, weight)
             };
-            // Small, since SELU has a corner.
+            // Small, because SELU has a kink.
             let step = 2e-4;
             let slope =
                 (8.0 * (at(step) - at(-step)) - (at(2.0 * step) - at(-2.0 * step))) / (12.0 * step);
@@ -204,7 +204,7 @@ fn losses_and_gradients_are_those_of_the_formulas_in_every_context() {
 }
 
 #[test]
-fn prompts_left_as_they_are_stay_bit_for_bit() {
+fn frozen_prompts_do_not_change_by_a_bit() {
     let world = World::new();
     for context in [Context::Combined, Context::PerClass] {
         let prompts = world.prompts(context);
@@ -227,7 +227,7 @@ fn prompts_left_as_they_are_stay_bit_for_bit() {
 }
 
 #[test]
-fn a_rate_that_is_too_high_is_named_by_its_key() {
+fn divergence_names_the_key_of_the_learning_rate() {
     let world = World::new();
     let prompts = world.prompts(Context::Generated);
     let tuning = Tuning::new(world.seen(), &prompts, 0, 0.0).unwrap();
@@ -241,7 +241,7 @@ fn a_rate_that_is_too_high_is_named_by_its_key() {
     });
     let error = trained.unwrap_err().to_string();
     assert!(
-        error.ends_with("the loss is no longer a number; set `alignment.lr`, now 1000000000000000000000000000000, lower"),
+        error.ends_with("training diverged: the loss is not finite; lower `alignment.lr` (now 1000000000000000000000000000000)"),
         "{error}"
     );
 }

@@ -1,28 +1,28 @@
-//! Batches of pictures with captions, drawn on a thread of their own while the model computes.
+//! Batches of pictures with captions, drawn on another thread while the model computes.
 
-use crate::captions::{Captions, STRANGE};
+use crate::captions::{Captions, PERTURBED};
 use crate::cli::Options;
 use clbench_torch::Generator;
 use clbench_torch::tch::{Kind, Tensor};
 use harness_pictures::{Combination, SIDE, Style, picture};
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// The key under which training pictures are drawn; no domain's pictures have it.
+/// The key for drawing training pictures; no domain uses it.
 const KEY: u64 = 0x7072_6574_7261_696e;
-/// How many batches may wait.
+/// The number of batches to prefetch.
 const AHEAD: usize = 4;
 
-/// A batch: picture i shows what caption i says.
+/// A batch, in which caption i describes picture i.
 pub struct Batch {
     /// u8 `[batch, 3, side, side]`.
     pub pictures: Tensor,
-    /// i64 `[batch, longest caption]`; behind its end a caption is filled up with its end.
+    /// i64 `[batch, longest caption]`; captions are padded with their end token.
     pub captions: Tensor,
-    /// Where each caption ends.
+    /// The position of each caption's end token.
     pub ends: Vec<i64>,
 }
 
-/// Starts the thread; the receiver gives one batch a step.
+/// Starts the thread; the receiver gets one batch per step.
 pub fn draw(options: &Options, captions: Captions) -> Receiver<Batch> {
     let (sender, receiver) = sync_channel(AHEAD);
     let options = options.clone();
@@ -55,10 +55,10 @@ fn batch(
         .iter()
         .flat_map(|&combination| picture(combination, Style::Plain, KEY, step.into()))
         .collect();
-    let strange = generator.uniform() < STRANGE;
+    let perturbed = generator.uniform() < PERTURBED;
     let texts: Vec<Vec<i64>> = chosen
         .iter()
-        .map(|&combination| captions.draw(combination, strange, generator))
+        .map(|&combination| captions.draw(combination, perturbed, generator))
         .collect();
     let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
     let filled: Vec<i64> = texts
@@ -76,7 +76,7 @@ fn batch(
     }
 }
 
-/// Pictures of interleaved channels as u8 `[pictures, 3, side, side]`.
+/// Converts pictures with interleaved channels to u8 `[pictures, 3, side, side]`.
 pub fn channels_first(pictures: &[u8], count: usize) -> Tensor {
     let side = SIDE as i64;
     Tensor::from_slice(pictures)

@@ -1,8 +1,8 @@
-//! Captions: a combination's name in one of the templates, as tokens.
+//! Captions: a combination's name in a template, as tokens.
 //!
-//! In some batches captions are made strange, so that the text encoder knows more than a dozen sentences: words are spelled byte
-//! by byte, and words of no matter stand before a caption or behind it. So every position of the context is trained, and
-//! prompts of some learned tokens meet a model that expects strangers there.
+//! In some batches captions are perturbed, so that the text encoder sees more than a dozen
+//! sentences: words are spelled byte by byte, and filler words are added before or after a caption.
+//! So every position of the context is trained, and the model copes with learned prompt tokens.
 
 use anyhow::{Context, Result, anyhow};
 use clbench_clip::tokenizer::{END, START};
@@ -11,26 +11,27 @@ use harness_pictures::{Combination, TEMPLATES};
 use std::collections::HashMap;
 use tokenizers::Tokenizer;
 
-/// How many tokens a text may have, start and end included.
+/// The maximum number of tokens of a text, start and end included.
 pub const CONTEXT_LENGTH: usize = 32;
 
-/// How likely the captions of a batch are strange. A batch is as long as its longest caption, so most are not.
-pub const STRANGE: f64 = 0.25;
-/// How likely a word of a strange caption is spelled.
+/// The probability that a batch has perturbed captions. Low, because a batch is as long as its
+/// longest caption.
+pub const PERTURBED: f64 = 0.25;
+/// The probability that a word of a perturbed caption is spelled byte by byte.
 const SPELLED: f64 = 0.1;
-/// How likely words of no matter stand before a strange caption, and behind it.
+/// The probabilities that a perturbed caption has filler words before and after it.
 const BEFORE: f64 = 0.7;
-const BEHIND: f64 = 0.4;
-/// How many they are at most.
+const AFTER: f64 = 0.4;
+/// The maximum number of filler words.
 const LONGEST: u64 = 10;
 
-/// Makes captions.
+/// Draws captions.
 pub struct Captions {
     start: i64,
     end: i64,
-    /// The tokens of every word, and those of its single bytes.
+    /// The tokens of every word, as a whole and by byte.
     words: HashMap<String, Spelling>,
-    /// Tokens of words that say nothing of a picture.
+    /// The tokens of words that do not describe a picture.
     fillers: Vec<i64>,
 }
 
@@ -40,12 +41,12 @@ struct Spelling {
 }
 
 impl Captions {
-    /// Captions in the tokens of that tokenizer.
+    /// Prepares captions for a tokenizer.
     pub fn new(tokenizer: &Tokenizer) -> Result<Captions> {
         let id = |token: &str| {
             let id = tokenizer.token_to_id(token);
             id.map(i64::from)
-                .with_context(|| format!("the vocabulary has no `{token}`"))
+                .with_context(|| format!("the vocabulary lacks the token `{token}`"))
         };
         let spelling = |piece: &str| -> Result<Spelling> {
             let whole = tokenizer.encode(piece, false).map_err(|e| anyhow!(e))?;
@@ -83,11 +84,11 @@ impl Captions {
         })
     }
 
-    /// A caption's tokens, start and end included, at most [`CONTEXT_LENGTH`].
+    /// Draws a caption's tokens, start and end included, at most [`CONTEXT_LENGTH`].
     pub fn draw(
         &self,
         combination: Combination,
-        strange: bool,
+        perturbed: bool,
         generator: &mut Generator,
     ) -> Vec<i64> {
         let template = TEMPLATES[generator.below(TEMPLATES.len() as u64) as usize];
@@ -95,20 +96,20 @@ impl Captions {
         let mut tokens = Vec::new();
         for piece in pieces(&caption) {
             let spelling = &self.words[piece];
-            tokens.extend(match strange && generator.uniform() < SPELLED {
+            tokens.extend(match perturbed && generator.uniform() < SPELLED {
                 true => &spelling.bytes,
                 false => &spelling.whole,
             });
         }
         let room = CONTEXT_LENGTH - 2;
-        // Spelled words can make a caption too long; whole ones cannot.
+        // Only spelled words can make a caption too long.
         if tokens.len() > room {
             tokens = pieces(&caption)
                 .flat_map(|piece| self.words[piece].whole.iter().copied())
                 .collect();
         }
         let mut fillers = |likely: f64, tokens: &[i64]| -> Vec<i64> {
-            let n = match strange && generator.uniform() < likely {
+            let n = match perturbed && generator.uniform() < likely {
                 true => 1 + generator.below(LONGEST) as usize,
                 false => 0,
             };
@@ -118,13 +119,13 @@ impl Captions {
         };
         let mut before = fillers(BEFORE, &tokens);
         before.extend(tokens);
-        let behind = fillers(BEHIND, &before);
-        before.extend(behind);
+        let after = fillers(AFTER, &before);
+        before.extend(after);
         [&[self.start], &before[..], &[self.end]].concat()
     }
 }
 
-/// Words and what stands between them, as the tokenizer cuts them.
+/// Words and punctuation, split as by the tokenizer.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().flat_map(|word| {
         let cut = word

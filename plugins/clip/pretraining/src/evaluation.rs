@@ -1,7 +1,7 @@
-//! The table: zero-shot accuracy of a folder that was written, as everybody will use it: through the backbone.
+//! The table: zero-shot accuracy of the written folder, evaluated through the backbone.
 //!
-//! Pictures are plain ones, drawn for this table alone. What counts is the row of the combinations that training has not
-//! seen; the row of seen ones stands beside it to show what is lost on the way.
+//! Pictures are in the plain style and drawn only for this table. The row of held-out combinations
+//! is the result; the row of seen ones shows the generalisation gap.
 
 use crate::batches::channels_first;
 use anyhow::{Context, Result};
@@ -15,19 +15,19 @@ use harness_abi::{Backbone, BackboneSetting, Host};
 use harness_pictures::{Combination, Style, picture};
 use std::path::Path;
 
-/// The key under which the table's pictures are drawn.
+/// The key for drawing the table's pictures.
 const KEY: u64 = 0x0065_7661_6c75_6174;
-/// Pictures of each combination.
+/// The number of pictures per combination.
 const PICTURES: u64 = 50;
-/// Combinations in a row of the table: how many names an image is to be told apart by.
+/// The number of combinations per row of the table: the candidate classes.
 const CLASSES: usize = 64;
-/// How a name becomes a text.
+/// The template for class names.
 const TEMPLATE: &str = "a photo of a {}";
 
-/// The table, as Markdown.
+/// Makes the table, in Markdown.
 pub fn table(folder: &Path, threads: u32) -> Result<String> {
     let clip = open(folder, threads)?;
-    // Every second of them, so that all shapes, colours and fills are among them.
+    // Every n-th one, so that all shapes, colours and fills occur.
     let some = |held_out: bool, step: usize| -> Vec<Combination> {
         let all = Combination::all().filter(|combination| combination.held_out() == held_out);
         all.step_by(step).take(CLASSES).collect()
@@ -75,7 +75,7 @@ fn open(folder: &Path, threads: u32) -> Result<Clip> {
     Ok(Clip::create(parameters, setting)?)
 }
 
-/// The share of pictures that are closest to their own name among those of all classes.
+/// The zero-shot accuracy among `classes`.
 fn accuracy(clip: &Clip, classes: &[Combination]) -> Result<f64> {
     let _mode = GradientMode::off();
     let texts: Vec<String> = classes
@@ -116,13 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_that_ships_is_that_of_the_weights_that_ship() {
+    fn the_committed_table_matches_the_committed_weights() {
         let written = std::fs::read_to_string(shipped().join("zero-shot.md")).unwrap();
         let measured = table(shipped(), 1).unwrap();
         let (written, measured) = (accuracies(&written), accuracies(&measured));
         assert_eq!((written.len(), measured.len()), (2, 2));
         for (written, measured) in written.iter().zip(&measured) {
-            // Another processor adds in another order, and a picture between two classes may fall to the other side.
+            // Another processor may sum in another order, which can flip the prediction of a
+            // borderline picture.
             assert!(
                 (written - measured).abs() < 0.3,
                 "{written}, measured {measured}"
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_ten_learned_tokens_beside_every_name() {
+    fn every_class_name_leaves_room_for_ten_context_tokens() {
         let clip = open(shipped(), 1).unwrap();
         let digits = [
             "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",

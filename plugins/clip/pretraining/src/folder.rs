@@ -1,4 +1,4 @@
-//! The folder that is written: a CLIP in the Hugging Face layout, its weights as f16.
+//! Writes the folder: a CLIP in the Hugging Face layout, with f16 weights.
 
 use crate::captions::CONTEXT_LENGTH;
 use anyhow::{Context, Result, anyhow};
@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use tokenizers::Tokenizer;
 
-/// Mean and standard deviation of a channel, after division by 255.
+/// Mean and standard deviation of every channel, after division by 255.
 const MEAN: f64 = 0.5;
 const STD: f64 = 0.5;
 
@@ -46,7 +46,7 @@ pub fn config(vocabulary: i64) -> Config {
     }
 }
 
-/// Pictures, u8, as the model takes them.
+/// Normalises u8 pictures for the model.
 pub fn normalised(pictures: &Tensor) -> Result<Tensor, TchError> {
     pictures
         .f_to_kind(Kind::Float)?
@@ -55,7 +55,7 @@ pub fn normalised(pictures: &Tensor) -> Result<Tensor, TchError> {
         .f_div_scalar(STD)
 }
 
-/// Writes the four files into a folder that is there, each whole or not at all.
+/// Writes the four files into an existing folder, each atomically.
 pub fn write(
     folder: &Path,
     config: &Config,
@@ -75,7 +75,7 @@ pub fn write(
     put("model.safetensors", &half(weights)?)
 }
 
-/// Writes a file of the folder, whole or not at all.
+/// Writes a file of the folder atomically.
 pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
     let (target, part) = (folder.join(name), folder.join(format!(".{name}.part")));
     fs::write(&part, bytes)
@@ -118,7 +118,7 @@ fn preprocessor_json() -> Value {
     })
 }
 
-/// Weights as f16, to the nearest.
+/// Serialises weights as f16, rounded to nearest.
 fn half(weights: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = weights
         .iter()
@@ -141,10 +141,10 @@ fn half(weights: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
     Ok(serialize(views, None)?)
 }
 
-/// The end token stands last in the vocabulary, where both rules of pooling find it.
+/// The end token is last in the vocabulary, where both pooling rules find it.
 #[cfg(test)]
 #[test]
-fn the_end_token_is_the_configs() {
+fn the_end_token_matches_the_config() {
     let tokenizer = crate::vocabulary::tokenizer().unwrap();
     let config = config(crate::vocabulary::size(&tokenizer));
     assert_eq!(

@@ -1,5 +1,5 @@
-//! The variables as they are before training, with the standard deviations of CLIP's own code
-//! (`initialize_parameters` of openai/CLIP): residual branches are scaled down by the depth.
+//! The initial variables, with the standard deviations of CLIP's own code (`initialize_parameters`
+//! in openai/CLIP), where residual branches are scaled down with depth.
 
 use clbench_clip::config::Config;
 use clbench_torch::tch::nn::{Init, VarStore};
@@ -8,19 +8,19 @@ use clbench_torch::{During, Generator};
 use clbench_transformer::source::Source;
 use harness_abi::Result;
 
-/// The optimiser's group of what is not decayed: biases, norms, embeddings of positions, the scale.
+/// The optimiser's group without weight decay: biases, norms, position embeddings, the logit scale.
 pub const UNDECAYED: usize = 1;
 
-/// Makes a variable for every tensor that the model asks for.
+/// Creates a variable for every tensor that the model requests.
 pub struct Initial<'a> {
-    /// The variables made so far, under the model's names.
+    /// The variables created so far, with the model's names.
     pub variables: VarStore,
     config: &'a Config,
     generator: Generator,
 }
 
 impl<'a> Initial<'a> {
-    /// No variables yet.
+    /// Starts without variables.
     pub fn new(config: &'a Config, seed: u64) -> Initial<'a> {
         Initial {
             variables: VarStore::new(Device::Cpu),
@@ -80,7 +80,7 @@ impl Source for Initial<'_> {
             return path.f_var_copy(leaf, &values).during(name);
         }
         let constant = match name {
-            // 1 / 0.07, as CLIP begins.
+            // 1 / 0.07, CLIP's initial value.
             "logit_scale" => (1.0_f64 / 0.07).ln(),
             _ if leaf == "weight" => 1.0,
             _ => 0.0,

@@ -1,11 +1,13 @@
-//! Trains the small CLIP that ships, from nothing: a vocabulary, pictures with captions, contrastive training, a folder in the
-//! Hugging Face layout, and a table of its zero-shot accuracy on combinations that it has never seen.
+//! Trains the small CLIP in this repository from scratch: vocabulary, pictures with captions,
+//! contrastive training, a folder in the Hugging Face layout, and a table of its zero-shot accuracy
+//! on held-out combinations.
 //!
-//! The world it learns is that of `harness-pictures`: a shape, a colour and a fill make a combination, and a quarter of the
-//! combinations is held out. Everything is drawn from one seed, on a fixed number of threads: two runs on one machine give the
-//! same weights, bit for bit.
+//! The pictures come from `harness-pictures`: a combination has a shape, a colour and a fill, and a
+//! quarter of the combinations is held out. With the same seed and number of threads, two runs on
+//! one machine give the same weights, bit for bit.
 //!
-//! In the order of the data: [`vocabulary`], [`captions`], [`batches`], [`initial`], [`training`], [`folder`], [`evaluation`].
+//! The modules in the order of the data: [`vocabulary`], [`captions`], [`batches`], [`initial`],
+//! [`training`], [`folder`], [`evaluation`].
 
 mod batches;
 mod captions;
@@ -21,9 +23,9 @@ use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
     let options = cli::Options::parse();
-    // A folder that cannot be made should not come to light after minutes of training.
+    // Fail before training, not after, if the folder cannot be created.
     std::fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make the folder {}", options.out.display()))?;
+        .with_context(|| format!("cannot create the folder {}", options.out.display()))?;
     let tokenizer = vocabulary::tokenizer()?;
     let shape = folder::config(vocabulary::size(&tokenizer));
     let trained = training::train(&options, &shape, &tokenizer)?;

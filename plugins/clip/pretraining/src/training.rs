@@ -1,7 +1,8 @@
-//! Contrastive training (Radford et al., arXiv 2103.00020): pictures and captions of a batch are to find each other.
+//! Contrastive training (Radford et al., arXiv 2103.00020) on pictures and captions.
 //!
-//! The loss is the mean of two cross-entropies over the batch's cosine similarities times a learned scale, pictures choosing
-//! among captions and captions among pictures. AdamW; the learning rate rises linearly and then falls as a cosine to 0.
+//! The loss is the mean of two cross-entropies over the batch's cosine similarities times a learned
+//! scale: from each picture to all captions, and from each caption to all pictures. The optimiser
+//! is AdamW with linear warm-up and a cosine schedule to 0.
 
 use crate::batches::{self, Batch};
 use crate::captions::Captions;
@@ -21,22 +22,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use tokenizers::Tokenizer;
 
-/// Weight decay of matrices.
+/// The weight decay of matrices.
 const WEIGHT_DECAY: f64 = 0.1;
-/// β₂ of AdamW; CLIP's.
+/// β₂ of AdamW, as in CLIP.
 const BETA2: f64 = 0.98;
-/// Steps over which the learning rate rises.
+/// The number of warm-up steps.
 const WARMUP: u32 = 100;
-/// The longest gradient.
+/// The maximum norm of the gradient.
 const CLIP_NORM: f64 = 1.0;
-/// The largest logit scale, as CLIP bounds it.
+/// The maximum logit scale, as in CLIP.
 const LARGEST_SCALE: f64 = 100.0;
-/// Over how many steps the loss that is shown is a mean: what a single batch says jumps.
+/// The number of steps over which the displayed loss is averaged; single batches are noisy.
 const EVERY: u32 = 20;
-/// How often it is written on a line of its own where there is no terminal for a bar.
+/// The number of steps between progress lines if there is no terminal for a progress bar.
 const LINE_EVERY: u32 = 100;
 
-/// Trains a model; gives its tensors by name.
+/// Trains a model. Returns its tensors by name.
 pub fn train(
     options: &Options,
     shape: &Config,
@@ -55,7 +56,7 @@ pub fn train(
     optimiser.set_weight_decay_group(UNDECAYED, 0.0);
     let batches = batches::draw(options, Captions::new(tokenizer)?);
     let bar = ProgressBar::new(options.steps.into()).with_style(ProgressStyle::with_template(
-        "{bar:30} step {pos} of {len}, {msg}, {elapsed} gone, {eta} to go",
+        "{bar:30} step {pos} of {len}, {msg}, {elapsed} elapsed, {eta} left",
     )?);
     let (mut loss_sum, mut right_sum) = (0.0, 0.0);
     for (step, batch) in (1..=options.steps).zip(batches) {
@@ -75,12 +76,10 @@ pub fn train(
             let (loss, right) = (loss_sum / f64::from(EVERY), right_sum / f64::from(EVERY));
             ensure!(
                 loss.is_finite(),
-                "the loss is no longer a number at step {step}; set --lr lower"
+                "training diverged: the loss is not finite at step {step}; lower --lr (now {})",
+                options.lr
             );
-            let message = format!(
-                "loss {loss:.3}, {:.1} % of the captions found",
-                100.0 * right
-            );
+            let message = format!("loss {loss:.3}, {:.1} % of captions matched", 100.0 * right);
             if bar.is_hidden() && step % LINE_EVERY == 0 {
                 eprintln!("step {step} of {}, {message}", options.steps);
             }
@@ -97,7 +96,7 @@ pub fn train(
         .collect())
 }
 
-/// Pictures against captions, `[batch, batch]`.
+/// The logits of pictures for captions, `[batch, batch]`.
 fn logits(model: &Clip, batch: &Batch) -> Result<Tensor, TchError> {
     let pixels = folder::normalised(&batch.pictures)?;
     let pictures = unit_rows(

@@ -1,7 +1,8 @@
-//! The vocabulary: a byte-level BPE in the form of CLIP's own `tokenizer.json`, learned on the words of the captions.
+//! The vocabulary: a byte-level BPE in the format of CLIP's `tokenizer.json`, trained on the words
+//! of the captions.
 //!
-//! Every byte is a token, both inside a word and at its end, so any text can be written; merges are learned until every word of
-//! the captions is one token. An unknown word costs more tokens and is never lost.
+//! Every byte is a token, both inside a word and at its end, so any text can be encoded. Merges are
+//! trained until every word of the captions is one token; other words take more tokens.
 
 use anyhow::{Context, Result, anyhow};
 use clbench_clip::tokenizer::{END, START};
@@ -13,10 +14,10 @@ use tokenizers::models::bpe::BpeTrainer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
 
-/// What marks the last token of a word.
+/// The suffix of a word's last token.
 const END_OF_WORD: &str = "</w>";
 
-/// The words of all captions, in alphabetical order.
+/// The words of all captions, sorted.
 fn words() -> BTreeSet<String> {
     let names = Combination::all().map(|combination| combination.name());
     let templates = TEMPLATES.iter().map(|template| template.replace("{}", " "));
@@ -31,13 +32,13 @@ fn words() -> BTreeSet<String> {
         .collect()
 }
 
-/// The tokenizer.
+/// Trains the tokenizer.
 pub fn tokenizer() -> Result<Tokenizer> {
     let bytes: BTreeSet<char> = ByteLevel::alphabet().into_iter().collect();
     let alone = || bytes.iter().map(char::to_string);
     let ending = || bytes.iter().map(|byte| format!("{byte}{END_OF_WORD}"));
-    // Of equally frequent pairs the trainer takes the one of the lower ids, and it numbers what it meets in the order of a
-    // hash map. So it is given all that it could meet, in an order that is always the same.
+    // The trainer breaks ties between equally frequent pairs by id, and assigns ids in the order of
+    // a hash map. To make that deterministic, it gets all possible tokens in a fixed order.
     let numbered = alone().chain(ending());
     let mut learner = load(&json!({}), &json!([]))?;
     let mut trainer = TrainerWrapper::BpeTrainer(
@@ -53,7 +54,7 @@ pub fn tokenizer() -> Result<Tokenizer> {
     );
     learner
         .train(&mut trainer, words().into_iter())
-        .map_err(|error| anyhow!("learning the vocabulary: {error}"))?;
+        .map_err(|error| anyhow!("training the vocabulary: {error}"))?;
     let learned: Value = serde_json::from_str(&learner.to_string(false).map_err(|e| anyhow!(e))?)?;
     let merges = learned["model"]["merges"]
         .as_array()
@@ -72,12 +73,12 @@ pub fn tokenizer() -> Result<Tokenizer> {
     load(&Value::Object(vocabulary), &learned["model"]["merges"])
 }
 
-/// How many tokens there are.
+/// The number of tokens.
 pub fn size(tokenizer: &Tokenizer) -> i64 {
     tokenizer.get_vocab_size(true) as i64
 }
 
-/// A tokenizer as CLIP's, with that vocabulary.
+/// Creates a tokenizer like CLIP's with the given vocabulary.
 fn load(vocabulary: &Value, merges: &Value) -> Result<Tokenizer> {
     let special = |content: &str| {
         json!({
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_same_every_time() {
+    fn training_is_deterministic() {
         let once = tokenizer().unwrap().to_string(false).unwrap();
         for _ in 0..5 {
             assert_eq!(tokenizer().unwrap().to_string(false).unwrap(), once);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_the_captions_is_one_token_and_any_text_can_be_written() {
+    fn every_caption_word_is_one_token_and_any_text_can_be_encoded() {
         let tokenizer = tokenizer().unwrap();
         for word in words() {
             assert_eq!(
@@ -153,7 +154,7 @@ mod tests {
         ] {
             let ids = tokenizer.encode(text, false).unwrap();
             assert!(ids.len() > 1);
-            // Every token is one of the vocabulary; nothing was dropped.
+            // Nothing was dropped.
             let lowered: String = text.to_lowercase();
             let bytes = lowered.split_whitespace().map(str::len).sum::<usize>();
             let written: usize = ids

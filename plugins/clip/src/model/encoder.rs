@@ -1,4 +1,4 @@
-//! An encoder by the names that Hugging Face gives its tensors, the same on both sides.
+//! Builds an encoder from Hugging Face's tensor names, which are the same for images and texts.
 
 use crate::config::Activation;
 use clbench_transformer::layer::{
@@ -7,7 +7,7 @@ use clbench_transformer::layer::{
 use clbench_transformer::source::Below;
 use harness_abi::Result;
 
-/// The numbers that shape an encoder.
+/// The shape of an encoder.
 pub(super) struct EncoderShape {
     pub(super) width: i64,
     pub(super) inner: i64,
@@ -18,7 +18,7 @@ pub(super) struct EncoderShape {
     pub(super) attend: Attend,
 }
 
-/// The layers below `encoder.layers`.
+/// Builds the layers below `encoder.layers`.
 pub(super) fn encoder(mut source: Below<'_>, shape: &EncoderShape) -> Result<Encoder> {
     let layers = (0..shape.layers).map(|at| layer(source.below(&at.to_string()), shape));
     Ok(Encoder {

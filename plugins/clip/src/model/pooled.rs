@@ -1,14 +1,16 @@
-//! The text encoder where only the pooled tokens matter, and the same rows come again with other contexts: prompt training.
+//! The text encoder for prompt training: only pooled tokens matter, and the same rows are encoded
+//! repeatedly with other contexts.
 //!
-//! It computes what [`TextModel`] computes over all positions, to the rounding of its type, and computes nothing again that
-//! cannot have changed:
+//! It gives the same results as [`TextModel`] over all positions, up to rounding, but avoids
+//! repeated and unused computation:
 //!
-//! - Nothing stands before the start token, so that it never changes: what it gives to each layer's attention is computed when
-//!   the model is made.
-//! - Rows are laid out once: a [`Layout`] holds the indices, and what goes into the first layer's attention for every token
-//!   that is not a context's.
-//! - Tokens are packed (see [`Packing`]): only attention sees the padding of shorter rows.
-//! - The last layer gives keys and values of every token, and all else of the pooled ones only.
+//! - The start token comes first and never changes, so its contribution to each layer's attention
+//!   is computed when the model is created.
+//! - A [`Layout`] of rows is computed once: it has the indices, and the inputs of the first layer's
+//!   attention for every token outside the contexts.
+//! - Tokens are packed (see [`Packing`]): only attention processes the padding of shorter rows.
+//! - The last layer computes keys and values of every token, but everything else only for pooled
+//!   tokens.
 
 use super::text::TextModel;
 use crate::packing::Packing;
@@ -20,43 +22,44 @@ use clbench_transformer::layer::{Inputs, Layer};
 pub struct PooledModel {
     model: TextModel,
     start_id: i64,
-    /// What the start token gives to the attention of each layer, `[1, width]`.
+    /// The start token's inputs of each layer's attention, `[1, width]`.
     start: Vec<Inputs>,
 }
 
-/// Rows of text as they are before contexts are put in, on the device. Packed tokens stand one behind the other; in the grid
-/// each has a place by its row and position.
+/// Rows of text on the device, before contexts are inserted. Packed tokens are contiguous; in the
+/// grid, each has a place by row and position.
 #[derive(Debug)]
 pub struct Layout {
     rows: i64,
     length: i64,
     /// The place of each packed token in the grid, `[tokens]`.
     places: Tensor,
-    /// The packed token at which each row is pooled, `[rows]`.
+    /// The index of the packed token at which each row is pooled, `[rows]`.
     pooled: Tensor,
-    /// 0 where the pooled token attends to a position, −∞ behind it, `[rows, 1, 1, length]`.
+    /// The attention mask of pooled tokens: 0 up to the token's position, −∞ after it,
+    /// `[rows, 1, 1, length]`.
     seen: Tensor,
-    /// What goes into the first layer, `[tokens, width]`.
+    /// The input of the first layer, `[tokens, width]`.
     entering: Tensor,
-    /// What goes into the first layer's attention, in the grid, `[rows · length, width]`.
+    /// The inputs of the first layer's attention, in the grid, `[rows · length, width]`.
     first: Option<Inputs>,
     contexts: Contexts,
 }
 
-/// Where the vectors of all rows' contexts go.
+/// The places of all rows' context vectors.
 #[derive(Debug)]
 struct Contexts {
-    /// Which of the vectors matter; all, where this is none.
+    /// The vectors that matter; `None` for all.
     kept: Option<Tensor>,
-    /// Of each the packed token that it is.
+    /// The packed token of each vector.
     at: Tensor,
-    /// Of each the place in the grid.
+    /// The place in the grid of each vector.
     places: Tensor,
-    /// Of each the embedding of its position, `[vectors, width]`.
+    /// The position embedding of each vector, `[vectors, width]`.
     positions: Tensor,
 }
 
-/// What the text encoder makes of pooled tokens.
+/// The text encoder's output for pooled tokens.
 #[derive(Debug)]
 pub struct PooledTexts {
     /// After the last layer norm, `[rows, width]`.
@@ -66,11 +69,11 @@ pub struct PooledTexts {
 }
 
 impl PooledModel {
-    /// The text encoder of a model, for texts that begin with that token.
+    /// Wraps the text encoder of a model, for texts that begin with the token `start_id`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn new(model: TextModel, start_id: i64) -> Result<PooledModel, TchError> {
         let id = Tensor::f_from_slice(&[start_id])?.f_to_device(model.positions.device())?;
         let mut x = model
@@ -79,7 +82,7 @@ impl PooledModel {
         let mut start = Vec::with_capacity(model.encoder.layers.len());
         for layer in &model.encoder.layers {
             let inputs = layer.inputs(&x)?;
-            // It attends to itself alone, so that its value is what its attention gives.
+            // It attends only to itself, so its attention returns its value.
             x = layer.finish(&x, &inputs[2])?;
             start.push(inputs);
         }
@@ -90,25 +93,25 @@ impl PooledModel {
         })
     }
 
-    /// The same, computed in another type.
+    /// Converts to another type.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn to_kind(&self, kind: Kind) -> Result<PooledModel, TchError> {
         PooledModel::new(self.model.to_kind(kind)?, self.start_id)
     }
 
-    /// Each layer, and what the start token gives to its attention.
+    /// Each layer with the start token's inputs of its attention.
     fn layers(&self) -> impl Iterator<Item = (&Layer, &Inputs)> {
         self.model.encoder.layers.iter().zip(&self.start)
     }
 
-    /// Lays out packed rows.
+    /// Computes the layout of packed rows.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn lay_out(&self, packing: &Packing) -> Result<Layout, TchError> {
         let positions = &self.model.positions;
         let (kind, device) = (positions.kind(), positions.device());
@@ -120,11 +123,11 @@ impl PooledModel {
         let positions = positions.f_index_select(0, &position)?;
         let ids = index(&packing.ids)?;
         let entering = self.model.embed(&ids)?.f_add(&positions)?;
-        let behind = Tensor::f_arange(length, (Kind::Int64, device))?
+        let after = Tensor::f_arange(length, (Kind::Int64, device))?
             .f_gt_tensor(&position.f_index_select(0, &pooled)?.f_unsqueeze(1)?)?
             .f_view([rows, 1, 1, length])?;
         let seen = Tensor::f_zeros([rows, 1, 1, length], (kind, device))?
-            .f_masked_fill(&behind, f64::NEG_INFINITY)?;
+            .f_masked_fill(&after, f64::NEG_INFINITY)?;
         let at = index(&packing.at)?;
         let all = packing.vectors.iter().copied().eq(0..packing.all_vectors);
         let contexts = Contexts {
@@ -153,11 +156,12 @@ impl PooledModel {
         Ok(layout)
     }
 
-    /// Encodes rows, with their contexts `[rows, n, width]` where they have one. Gradients reach the contexts.
+    /// Encodes rows, with their contexts `[rows, n, width]` if they have any. Differentiable with
+    /// respect to the contexts.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn encode(
         &self,
         layout: &Layout,
@@ -180,8 +184,8 @@ impl PooledModel {
         })
     }
 
-    /// What goes into the first layer, `[tokens, width]`, and into its attention, in the grid, with the contexts in their
-    /// places.
+    /// The inputs of the first layer, `[tokens, width]`, and of its attention, in the grid, with
+    /// contexts inserted.
     fn enter(
         &self,
         layout: &Layout,
@@ -222,8 +226,8 @@ impl PooledModel {
     }
 }
 
-/// A layer of packed tokens, `[tokens, width]` to the same. `known` is what its attention takes, in the grid, where it is
-/// known already.
+/// Applies a layer to packed tokens, `[tokens, width]`. `known` has the inputs of its attention in
+/// the grid, if already computed.
 fn forward(
     layer: &Layer,
     start: &Inputs,
@@ -239,7 +243,7 @@ fn forward(
     layer.finish(x, &mixed.f_index_select(0, &layout.places)?)
 }
 
-/// The same for the last layer, of which only the pooled tokens are asked for: `[tokens, width]` to `[rows, width]`.
+/// Applies the last layer, only for pooled tokens: `[tokens, width]` to `[rows, width]`.
 fn forward_pooled(
     layer: &Layer,
     start: &Inputs,
@@ -263,7 +267,7 @@ fn forward_pooled(
 }
 
 impl Layout {
-    /// What packed tokens give to an attention, in the grid.
+    /// Places the packed tokens' inputs of an attention in the grid.
     fn grid(&self, start: &Inputs, tokens: &Inputs) -> Result<Inputs, TchError> {
         Ok([
             self.in_grid(&start[0], &tokens[0])?,
@@ -272,15 +276,15 @@ impl Layout {
         ])
     }
 
-    /// `[tokens, width]` to `[rows · length, width]`. Where no token stands, `start` does, `[1, width]`: before a row, where it
-    /// belongs, and behind it, where nothing looks.
+    /// Places packed tokens in the grid, `[tokens, width]` to `[rows · length, width]`. Other
+    /// places get `start`, `[1, width]`: it belongs before each row, and is masked after it.
     fn in_grid(&self, start: &Tensor, tokens: &Tensor) -> Result<Tensor, TchError> {
         start
             .f_expand([self.rows * self.length, -1], false)?
             .f_index_copy(0, &self.places, tokens)
     }
 
-    /// The bytes that it holds.
+    /// The size in bytes.
     pub fn bytes(&self) -> usize {
         let Contexts {
             kept,
@@ -323,7 +327,8 @@ mod tests {
 
     impl Source for Seeded {
         fn tensor(&mut self, _: &str, shape: &[i64]) -> harness_abi::Result<Tensor> {
-            // Deviations at which attention is neither even nor a choice of one.
+            // A standard deviation at which attention is neither uniform nor concentrated on one
+            // token.
             self.0.normal_tensor(shape, 0.3, Device::Cpu)
         }
     }
@@ -355,7 +360,7 @@ mod tests {
         model::Clip::new(&config, &mut source).unwrap().text
     }
 
-    /// Over all positions.
+    /// Encodes over all positions.
     fn encoded_whole(model: &TextModel, rows: &[Row], context: &Tensor) -> (Tensor, Tensor) {
         let embedded: Vec<Tensor> = (0..)
             .zip(rows)
@@ -389,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn pooled_tokens_and_gradients_are_those_of_the_encoder_over_all_positions() {
+    fn pooled_tokens_and_gradients_match_the_encoder_over_all_positions() {
         let (t, c) = (Slot::Token, Slot::Context);
         let row = |slots: &[Slot], pooled| Row {
             slots: slots.to_vec(),
@@ -399,7 +404,8 @@ mod tests {
         let mixed = [
             row(&[s, c(0), c(1), t(1), e], 4),
             row(&[s, t(2), t(3), c(0), t(4), c(1), t(5), e], 7),
-            // Pooled before one vector of its context, before both, at its start, and at its context.
+            // Pooled before one vector of its context, before both, at its start, and in its
+            // context.
             row(&[s, t(2), c(0), e, t(3), c(1), t(6)], 3),
             row(&[s, t(2), e, c(0), c(1)], 2),
             row(&[s, c(0), c(1), t(7)], 0),

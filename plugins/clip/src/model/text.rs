@@ -1,7 +1,8 @@
-//! The text encoder: token and position embeddings, causal layers, the end of text projected.
+//! The text encoder: token and position embeddings, causal layers, projection of the end-of-text
+//! token.
 //!
-//! Every token comes out, and the weights may be trained: it is what pre-training uses, and the measure of
-//! [`pooled`](super::pooled), through which the backbone encodes.
+//! It returns every token, and its weights can be trained: pre-training uses it, and
+//! [`pooled`](super::pooled), which the backbone uses, is tested against it.
 
 use super::encoder::{EncoderShape, encoder};
 use crate::config::Config;
@@ -22,10 +23,10 @@ pub struct TextModel {
     pub(super) projection: Linear,
 }
 
-/// What the text encoder makes of rows of text.
+/// The text encoder's output for rows of text.
 #[derive(Debug)]
 pub struct EncodedTexts {
-    /// Every token after the last layer norm, `[rows, tokens, width]`.
+    /// All tokens after the final layer norm, `[rows, tokens, width]`.
     pub tokens: Tensor,
     /// The token at which each row is pooled, `[rows, width]`.
     pub pooled: Tensor,
@@ -68,11 +69,11 @@ impl TextModel {
         })
     }
 
-    /// The same, computed in another type.
+    /// Converts to another type.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn to_kind(&self, kind: Kind) -> Result<TextModel, TchError> {
         Ok(TextModel {
             tokens: self.tokens.f_to_kind(kind)?,
@@ -83,22 +84,22 @@ impl TextModel {
         })
     }
 
-    /// The embeddings of tokens, ids i64 `[…]` to `[…, width]`, without positions.
+    /// Embeds token ids, i64 `[…]` to `[…, width]`, without positions.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn embed(&self, ids: &Tensor) -> Result<Tensor, TchError> {
         Tensor::f_embedding(&self.tokens, ids, -1, false, false)
     }
 
-    /// Encodes rows of embedded tokens, `[rows, tokens, width]` without positions, each pooled at its position of `pooled`.
-    /// Attention is causal, so what stands behind the pooled token does not matter: rows need be no longer than the farthest
-    /// pooled position demands.
+    /// Encodes rows of embedded tokens, `[rows, tokens, width]` without positions, each pooled at
+    /// its position in `pooled`. Attention is causal, so tokens after the pooled one do not matter;
+    /// rows only need to reach the farthest pooled position.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn encode(&self, embedded: &Tensor, pooled: &[i64]) -> Result<EncodedTexts, TchError> {
         let (rows, tokens, width) = embedded.size3()?;
         let x = embedded.f_add(&self.positions.f_narrow(0, 0, tokens)?)?;

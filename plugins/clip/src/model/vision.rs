@@ -1,5 +1,5 @@
-//! The image encoder: patches, a class token, positions, layers, the class token projected; and the places where prompts
-//! enter.
+//! The image encoder: patch embedding, class token, positions, layers, projection of the class
+//! token; and the insertion of prompts.
 
 use super::encoder::{EncoderShape, encoder};
 use crate::config::Config;
@@ -21,25 +21,25 @@ pub struct VisionModel {
     projection: Linear,
 }
 
-/// Where prompts that are tokens enter.
+/// Where prompt tokens are inserted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptEntry {
-    /// They pass through the norm before the encoder, as the patches do.
+    /// Before the pre-norm, which normalises them like the patches.
     #[default]
     BeforePreNorm,
-    /// They join behind it.
+    /// After the pre-norm.
     AfterPreNorm,
 }
 
-/// What the image encoder makes of images.
+/// The image encoder's output.
 #[derive(Debug)]
 pub struct EncodedImages {
-    /// What goes into the first layer, `[images, 1 + n + patches, width]`.
+    /// The input of the first layer, `[images, 1 + n + patches, width]`.
     pub entering: Tensor,
-    /// What comes out of the last layer, before any norm, `[images, 1 + n + patches, width]`.
+    /// The output of the last layer, before the final norm, `[images, 1 + n + patches, width]`.
     pub last: Tensor,
-    /// The class token after the last norm, `[images, width]`.
+    /// The class token after the final norm, `[images, width]`.
     pub class_token: Tensor,
     /// Projected, not normalised, `[images, projection]`.
     pub embedding: Tensor,
@@ -86,11 +86,12 @@ impl VisionModel {
         })
     }
 
-    /// Encodes normalised images, `[images, 3, height, width]`. Tokens of a prompt enter as `entry` says.
+    /// Encodes normalised images, `[images, 3, height, width]`, with prompt tokens inserted at
+    /// `entry`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn encode(
         &self,
         pixels: &Tensor,
@@ -111,16 +112,16 @@ impl VisionModel {
         })
     }
 
-    /// All tokens as the class token is after the last norm: `last` of [`EncodedImages`] to the same shape.
+    /// All tokens after the final norm, from `last` of [`EncodedImages`], in the same shape.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn tokens(&self, last: &Tensor) -> Result<Tensor, TchError> {
         self.post_norm.forward(last)
     }
 
-    /// The tokens that go into the first layer: class, prompts, patches.
+    /// The input tokens of the first layer: class token, prompts, patches.
     fn entering(
         &self,
         pixels: &Tensor,

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug)]
 pub struct OpenClipConfig {
     /// The model's shape.
     pub config: Config,
-    /// How pictures are prepared.
+    /// The image preprocessing.
     pub preprocessor: Preprocessor,
 }
 
@@ -89,7 +89,8 @@ fn vocab_size() -> i64 {
     49408
 }
 
-/// Keys with the values under which they move no number of a plain CLIP; whatever the value, where none is given.
+/// Keys that can be ignored, with the values at which they do not affect a plain CLIP; `None` for
+/// any value.
 const HARMLESS: [(&str, &[Option<&str>]); 24] = [
     ("custom_text", &[None]),
     ("output_dict", &[None]),
@@ -117,7 +118,7 @@ const HARMLESS: [(&str, &[Option<&str>]); 24] = [
     ("init_logit_bias", &[Some("null")]),
 ];
 
-/// The first key that says more than is read, with its value.
+/// An error for the first key that is not supported, with its value.
 fn unread(path: &str, more: &Map<String, Value>) -> Result<(), String> {
     let harmless = |key: &str, value: &Value| {
         let known = HARMLESS.iter().find(|(name, _)| *name == key);
@@ -129,8 +130,7 @@ fn unread(path: &str, more: &Map<String, Value>) -> Result<(), String> {
     match more.iter().find(|(key, value)| !harmless(key, value)) {
         None => Ok(()),
         Some((key, value)) => Err(format!(
-            "`{path}.{key}` is {value}, which this backbone does not compute; it reads CLIPs with plain transformers on both \
-             sides"
+            "`{path}.{key}` is {value}, which is not supported; this backbone reads CLIPs with plain transformer encoders"
         )),
     }
 }
@@ -140,8 +140,8 @@ impl OpenClipConfig {
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if it is not whole, or asks for another
-    /// model.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if the file is
+    /// incomplete or describes an unsupported model.
     pub fn open(file: &Path) -> Result<OpenClipConfig> {
         let wrong = |problem: String| Error::data(problem).context(named(file));
         OpenClipConfig::parse(&read(file)?).map_err(wrong)
@@ -149,9 +149,10 @@ impl OpenClipConfig {
 
     fn parse(json: &[u8]) -> Result<OpenClipConfig, String> {
         let written: Value =
-            serde_json::from_slice(json).map_err(|error| format!("it is no JSON: {error}"))?;
+            serde_json::from_slice(json).map_err(|error| format!("invalid JSON: {error}"))?;
         let model = &written["model_cfg"];
-        // Towers of others have no width of ours; their own keys are what tells most.
+        // Encoders from other libraries lack our required keys; naming their own keys is the most
+        // helpful error.
         for (side, key) in [
             ("vision_cfg", "timm_model_name"),
             ("text_cfg", "hf_model_name"),
@@ -164,7 +165,8 @@ impl OpenClipConfig {
         let Written {
             model_cfg,
             preprocess_cfg,
-        } = serde_json::from_value(written).map_err(|error| format!("not a CLIP's: {error}"))?;
+        } = serde_json::from_value(written)
+            .map_err(|error| format!("not the configuration of a CLIP: {error}"))?;
         unread("model_cfg", &model_cfg.more)?;
         unread("model_cfg.vision_cfg", &model_cfg.vision_cfg.more)?;
         unread("model_cfg.text_cfg", &model_cfg.text_cfg.more)?;
@@ -175,18 +177,17 @@ impl OpenClipConfig {
         let (vision, text) = (model_cfg.vision_cfg, model_cfg.text_cfg);
         let (Some(layers), Some(patch_size)) = (vision.layers.as_i64(), vision.patch_size) else {
             return Err(format!(
-                "`model_cfg.vision_cfg.layers` is {} and there {} `patch_size`: a ResNet; this backbone reads vision transformers",
+                "`model_cfg.vision_cfg` describes a ResNet (`layers` is {}, `patch_size` is {}); this backbone reads vision \
+                 transformers only",
                 vision.layers,
-                if vision.patch_size.is_some() {
-                    "is a"
-                } else {
-                    "is no"
-                },
+                vision
+                    .patch_size
+                    .map_or("missing".to_owned(), |size| size.to_string()),
             ));
         };
         if vision.head_width < 1 || vision.width % vision.head_width != 0 {
             return Err(format!(
-                "`model_cfg.vision_cfg.width` {} cannot be divided into heads of {}",
+                "`model_cfg.vision_cfg.width` must be a multiple of `head_width` {1}, got {0}",
                 vision.width, vision.head_width
             ));
         }
@@ -200,7 +201,7 @@ impl OpenClipConfig {
                 max_position_embeddings: text.context_length,
                 hidden_act: activation,
                 layer_norm_eps: 1e-5,
-                // The rule of the largest id, which is OpenCLIP's `argmax`.
+                // The rule of the largest id, OpenCLIP's `argmax`.
                 eos_token_id: 2,
             },
             vision: VisionConfig {
@@ -226,7 +227,7 @@ impl OpenClipConfig {
 }
 
 impl Preprocessing {
-    /// The same as `preprocessor_config.json` would say it.
+    /// Converts to the form of `preprocessor_config.json`.
     fn preprocessor(self, image_size: u32) -> Result<Preprocessor, String> {
         let side = match &self.size {
             None | Some(Value::Null) => u64::from(image_size),
@@ -237,12 +238,10 @@ impl Preprocessing {
                 };
                 match sides[..] {
                     [Some(side)] => side,
-                    // Channels first, or the two sides alone.
+                    // Channels first, or only the two sides.
                     [.., Some(height), Some(width)] if height == width => height,
                     _ => {
-                        return Err(format!(
-                            "`preprocess_cfg.size` is {size}; CLIP's images are square"
-                        ));
+                        return Err(format!("`preprocess_cfg.size` must be square, got {size}"));
                     }
                 }
             }
@@ -252,7 +251,7 @@ impl Preprocessing {
             Some("bilinear") => 2,
             Some(other) => {
                 return Err(format!(
-                    "`preprocess_cfg.interpolation` is `{other}`; `bicubic` and `bilinear` are known"
+                    "`preprocess_cfg.interpolation` must be `bicubic` or `bilinear`, got `{other}`"
                 ));
             }
         };
@@ -263,7 +262,7 @@ impl Preprocessing {
             }
             Some(other) => {
                 return Err(format!(
-                    "`preprocess_cfg.resize_mode` is `{other}`; `shortest` and `squash` are known"
+                    "`preprocess_cfg.resize_mode` must be `shortest` or `squash`, got `{other}`"
                 ));
             }
         };

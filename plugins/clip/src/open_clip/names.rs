@@ -1,7 +1,8 @@
-//! OpenCLIP's tensors under the names that transformers gives them.
+//! Makes OpenCLIP's tensors available under transformers' names.
 //!
-//! Three things differ beside the names: queries, keys and values are one matrix, one below the other; the two projections are
-//! transposed; and a model with a text encoder of its own (`custom_text`) has `text.` before that side's names.
+//! Three things differ beside the names: the query, key and value projections are stacked in one
+//! matrix; the two output projections are transposed; and models with `custom_text` have the prefix
+//! `text.` for the text encoder's names.
 
 use clbench_torch::During;
 use clbench_torch::tch::{TchError, Tensor};
@@ -9,14 +10,14 @@ use clbench_transformer::source::Source;
 use clbench_transformer::weights::Weights;
 use harness_abi::Result;
 
-/// A file in OpenCLIP's layout that answers to transformers' names.
+/// A file in OpenCLIP's layout, as a source with transformers' names.
 pub struct Renamed<'a> {
     weights: &'a mut Weights,
-    /// What stands before the names of the text encoder.
+    /// The prefix of the text encoder's names.
     text: &'static str,
 }
 
-/// Names that stay what they are, but for what stands before them: transformers' and OpenCLIP's.
+/// Parts of names in transformers and in OpenCLIP.
 const PARTS: [(&str, &str); 12] = [
     ("layer_norm1.", "ln_1."),
     ("layer_norm2.", "ln_2."),
@@ -35,11 +36,11 @@ const PARTS: [(&str, &str); 12] = [
     ("final_layer_norm.", "ln_final."),
 ];
 
-/// Queries, keys and values, in the order in which they stand in one matrix.
+/// The projections in the order in which they are stacked.
 const STACKED: [&str; 3] = ["q_proj", "k_proj", "v_proj"];
 
 impl<'a> Renamed<'a> {
-    /// The file, by other names.
+    /// Wraps weights in OpenCLIP's layout.
     pub fn new(weights: &'a mut Weights) -> Renamed<'a> {
         let custom = weights.shape("text.token_embedding.weight").is_some();
         Renamed {
@@ -48,7 +49,7 @@ impl<'a> Renamed<'a> {
         }
     }
 
-    /// A part of one side, and that side's beginning in OpenCLIP.
+    /// OpenCLIP's prefix of the encoder that a name belongs to, and the rest of the name.
     fn side<'n>(&self, name: &'n str) -> Option<(&'static str, &'n str)> {
         let vision = name.strip_prefix("vision_model.");
         let text = name.strip_prefix("text_model.");
@@ -90,7 +91,7 @@ impl Source for Renamed<'_> {
             let theirs = format!("{side}{layer}attn.in_proj_{what}");
             let (rows, mut whole) = (shape[0], shape.to_vec());
             whole[0] = 3 * rows;
-            // A copy, so that the other two thirds are not kept with it.
+            // A copy, so that the other two thirds are not kept in memory.
             let third = |whole: &Tensor| -> Result<Tensor, TchError> {
                 let third = whole.f_narrow(0, index as i64 * rows, rows)?;
                 let mut copy = third.f_empty_like()?;

@@ -1,5 +1,5 @@
-//! The tiny CLIP of the fixtures, as a folder in the Hugging Face layout: its weights, a tokenizer of whole words, and a
-//! preprocessor.
+//! Writes the fixtures' tiny CLIP as a folder in the Hugging Face layout: weights, a whole-word
+//! tokenizer, and preprocessing.
 #![allow(dead_code)] // Each test file uses a part of it.
 
 use clbench_clip::{Clip, Parameters};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub const START: i64 = 598;
 pub const END: i64 = 599;
 
-/// The words of CoOp's fixtures, by their ids there; every other id below [`START`] is the word `t<id>`.
+/// The words of CoOp's fixtures with their ids; every other id below [`START`] is the word `t<id>`.
 const WORDS: [(&str, i64); 12] = [
     ("<unk>", 0),
     ("X", 5),
@@ -34,7 +34,7 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
 }
 
-/// All tensors of a file of the fixtures.
+/// All tensors of a fixture file.
 pub fn tensors(file: &str) -> HashMap<String, Tensor> {
     Tensor::read_safetensors(fixtures().join(file))
         .unwrap()
@@ -42,7 +42,7 @@ pub fn tensors(file: &str) -> HashMap<String, Tensor> {
         .collect()
 }
 
-/// The folder, in a temporary one.
+/// A model folder inside a temporary folder.
 pub struct TinyClip(TempDir);
 
 impl TinyClip {
@@ -76,7 +76,7 @@ impl TinyClip {
         fs::write(self.file(file), value.to_string()).unwrap();
     }
 
-    /// The weights, changed.
+    /// Edits the weights.
     pub fn edit_weights(&self, edit: impl FnOnce(&mut HashMap<String, Tensor>)) {
         let file = self.file("model.safetensors");
         let mut weights = Tensor::read_safetensors(&file)
@@ -88,7 +88,7 @@ impl TinyClip {
         Tensor::write_safetensors(&weights, &file).unwrap();
     }
 
-    /// The weights in another type.
+    /// Stores the weights in another type.
     pub fn store_weights_as(&self, kind: Kind) {
         self.edit_weights(|weights| {
             weights
@@ -97,7 +97,7 @@ impl TinyClip {
         });
     }
 
-    /// The scenario's folder is the one around the model's.
+    /// The temporary folder is the scenario's folder.
     pub fn setting(&self) -> BackboneSetting {
         self.setting_for(Host::silent())
     }
@@ -120,7 +120,7 @@ impl TinyClip {
         Clip::create(parameters, self.setting())
     }
 
-    /// What is said when the folder is opened, with `tiny` for its path.
+    /// The error of opening the folder, with `tiny` in place of its path.
     pub fn complaint(&self) -> String {
         let error = self.open().unwrap_err();
         assert_eq!(error.code(), harness_abi::ErrorCode::DATA, "{error}");
@@ -130,7 +130,7 @@ impl TinyClip {
     }
 }
 
-/// A word for every id.
+/// The word of an id.
 pub fn word(id: i64) -> String {
     match id {
         START => "<|startoftext|>".into(),
@@ -156,12 +156,12 @@ fn tokenizer() -> Value {
     })
 }
 
-/// The values of a tensor that came across the boundary.
+/// Copies a tensor of the ABI into libtorch.
 pub fn received(tensor: &harness_abi::Tensor) -> Tensor {
     clbench_torch::bridge::copy_in(tensor.view()).unwrap()
 }
 
-/// Fails where two tensors differ in shape, or by more than `tolerance` anywhere.
+/// Fails if two tensors differ in shape, or in any entry by more than `tolerance`.
 #[track_caller]
 pub fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
     assert_eq!(a.size(), b.size(), "{what}");
@@ -169,14 +169,14 @@ pub fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
         .abs()
         .max()
         .double_value(&[]);
-    // Written so that a NaN is no agreement.
+    // Written so that NaN fails.
     assert!(
         difference <= tolerance,
         "{what}: {difference:e} apart, {tolerance:e} allowed"
     );
 }
 
-/// Rows of length 1.
+/// Scales rows to unit length.
 pub fn unit(x: &Tensor) -> Tensor {
     x / x.norm_scalaropt_dim(2.0, [-1_i64], true)
 }

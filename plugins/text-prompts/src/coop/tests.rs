@@ -1,4 +1,4 @@
-//! Task after task, by hand.
+//! CoOp on a stream of tasks, compared with training by hand.
 
 use super::*;
 use clbench_torch::prompting::cosine::unit_rows;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 const NAMES: [&str; 6] = ["grey_seal", "tern", "crab", "shore lark", "otter", "kelp"];
 
-/// A host that writes down what it hears, and wants an end after so many questions whether it does.
+/// A host that records what it is told, and cancels once it was asked `patience` times whether to.
 struct Notes {
     losses: Mutex<Vec<f64>>,
     progress: Mutex<Vec<(String, u64, u64)>>,
@@ -44,7 +44,7 @@ impl HostService for Notes {
     }
 }
 
-/// Few tokens and large steps.
+/// Few context tokens and a high learning rate.
 fn quick() -> Parameters {
     Parameters {
         context_tokens: 4,
@@ -80,13 +80,13 @@ fn class(id: u32) -> Class {
     }
 }
 
-/// The classes of a task, from 1: two of each.
+/// The two classes of a task; tasks count from 1.
 fn own(task: u32) -> Seen {
     let ids = 2 * task - 2..2 * task;
     ids.map(|id| (id, NAMES[id as usize].to_owned())).collect()
 }
 
-/// Ten samples of each class of a task, their labels among those candidates.
+/// Ten samples per class of a task, with labels as positions among the candidates.
 fn samples(task: u32, candidates: &Seen) -> TrainingSamples {
     let labels: Vec<i64> = own(task)
         .keys()
@@ -114,9 +114,9 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
     values.into_iter().map(f32::to_bits).collect()
 }
 
-/// By hand: each task has a new optimiser, the rates from the start, and the context of the last.
+/// By hand: each task starts with a new optimiser, a restarted schedule and the previous context.
 #[test]
-fn every_task_begins_with_a_fresh_optimiser_and_schedule() {
+fn every_task_starts_with_a_new_optimiser_and_schedule() {
     let mut strategy = coop(quick());
     let mut context = strategy.context.copy();
     for task in [1, 2] {
@@ -148,7 +148,7 @@ fn cosine_of(part: f64) -> f64 {
 }
 
 #[test]
-fn the_candidates_are_the_tasks_classes_or_all_seen() {
+fn candidates_are_the_tasks_classes_or_all_classes_seen() {
     for (train_on, expected) in [
         (TrainOn::Task, vec![2, 3]),
         (TrainOn::Seen, vec![0, 1, 2, 3]),
@@ -160,7 +160,7 @@ fn the_candidates_are_the_tasks_classes_or_all_seen() {
         learn(&mut strategy, 1).unwrap();
         let candidates = strategy.candidates(&own(2));
         assert!(candidates.keys().eq(&expected), "{candidates:?}");
-        // What it takes to know them survives the host's dropping the strategy.
+        // The candidates survive when the host drops and restores the strategy.
         let state = strategy.state().unwrap();
         let mut again = coop(strategy.parameters.clone());
         again.restore(state).unwrap();
@@ -172,12 +172,12 @@ fn the_candidates_are_the_tasks_classes_or_all_seen() {
     let error = labelled(Tensor::from_slice(&[1.0_f32]), &[4], &own(1));
     assert_eq!(
         error.unwrap_err().to_string(),
-        "a sample is of class 4, which is not among the candidates"
+        "a sample has class 4, which is not among the candidates"
     );
 }
 
 #[test]
-fn a_shared_context_scores_every_class_and_is_all_that_is_remembered() {
+fn a_shared_context_scores_every_class_and_is_the_whole_state() {
     let mut strategy = coop(quick());
     let before = strategy.context.copy();
     learn(&mut strategy, 1).unwrap();
@@ -194,13 +194,13 @@ fn a_shared_context_scores_every_class_and_is_all_that_is_remembered() {
     let all: Vec<&Class> = classes.iter().collect();
     let features = encoded(&quick(), &toy, &again.context, &all).unwrap();
     assert_eq!(features.size(), [6, 16]);
-    // A class never heard of has the learned context too.
+    // An unseen class uses the learned context too.
     let by_hand = text_features(&toy, &["kelp"], &strategy.context, quick().context).unwrap();
     assert_eq!(bits(&features.get(5)), bits(&by_hand));
 }
 
 #[test]
-fn a_context_per_class_moves_with_its_own_task_and_scores_no_other() {
+fn a_per_class_context_is_trained_by_its_task_and_scores_no_other_class() {
     for train_on in [TrainOn::Task, TrainOn::Seen] {
         let parameters = Parameters {
             per_class: true,
@@ -234,7 +234,7 @@ fn a_context_per_class_moves_with_its_own_task_and_scores_no_other() {
                 .refuse_unseen(&[class(0), class(4)])
                 .unwrap_err()
                 .to_string(),
-            "class `otter` was not learned yet: with `per_class: true` its context is still noise, and cannot score it"
+            "class `otter` has not been learned yet, so with `per_class: true` its context is untrained and cannot score it; score seen classes only, or set `per_class: false`"
         );
         // Each class is encoded with its own context.
         let toy = ToyBackbone::handle();
@@ -251,7 +251,7 @@ fn a_context_per_class_moves_with_its_own_task_and_scores_no_other() {
 }
 
 #[test]
-fn what_it_declares_follows_from_its_parameters() {
+fn declarations_follow_from_the_parameters() {
     let outline = Outline {
         tasks: 3,
         classes: 6,
@@ -276,13 +276,12 @@ fn what_it_declares_follows_from_its_parameters() {
     };
     assert_eq!(
         CoOp::check(&long, &outline).unwrap_err().to_string(),
-        "parameter `context_tokens`: must be at most 20, got 22: backbone `toy` reads 24 tokens, and the start, the end, \
-         a class name and its full stop need 4 of them or more"
+        "parameter `context_tokens`: must be at most 20, got 22: backbone `toy` takes 24 tokens, of which start, end, class name and full stop need at least 4"
     );
 }
 
 #[test]
-fn a_name_that_is_too_long_is_told() {
+fn a_class_name_that_is_too_long_is_an_error() {
     let name = ["word"; 9].join("_");
     let parameters = Parameters {
         context_tokens: 16,
@@ -301,7 +300,7 @@ fn a_name_that_is_too_long_is_told() {
 }
 
 #[test]
-fn the_host_hears_of_every_epoch_and_can_end_it_between_steps() {
+fn every_epoch_is_reported_and_the_host_can_cancel_between_steps() {
     let notes = Notes::patient(12);
     let mut strategy = coop_with(quick(), Host::serving(notes.clone()));
     learn(&mut strategy, 1).unwrap();
@@ -312,7 +311,7 @@ fn the_host_hears_of_every_epoch_and_can_end_it_between_steps() {
     let losses = notes.losses.lock().unwrap().clone();
     assert!(losses[3] < 0.9 * losses[0], "{losses:?}");
 
-    // Three steps are an epoch.
+    // An epoch has three steps.
     let notes = Notes::patient(4);
     let mut strategy = coop_with(quick(), Host::serving(notes.clone()));
     let error = learn(&mut strategy, 1).unwrap_err();
@@ -321,7 +320,7 @@ fn the_host_hears_of_every_epoch_and_can_end_it_between_steps() {
 }
 
 #[test]
-fn a_loss_that_is_lost_says_so() {
+fn divergence_is_an_error() {
     let mut strategy = coop(Parameters {
         lr: 1e38,
         weight_decay: 1e4,
@@ -329,6 +328,6 @@ fn a_loss_that_is_lost_says_so() {
     });
     assert_eq!(
         learn(&mut strategy, 1).unwrap_err().to_string(),
-        "epoch 2 of 4: the loss is no longer a number; set `lr`, now 100000000000000000000000000000000000000, lower"
+        "epoch 2 of 4: training diverged: the loss is not finite; lower `lr` (now 100000000000000000000000000000000000000)"
     );
 }

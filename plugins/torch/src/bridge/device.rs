@@ -1,4 +1,4 @@
-//! Devices: what a scenario's `device` means, and what is said where it is not there.
+//! Devices: parses a scenario's `device`, and explains why a device is not available.
 
 use harness_abi::{Error, Result};
 use tch::{Cuda, Device, utils};
@@ -7,10 +7,9 @@ use tch::{Cuda, Device, utils};
 ///
 /// # Errors
 ///
-/// If it is none of these, or libtorch does not see it.
+/// If the name is invalid or libtorch does not find the device.
 pub fn named(name: &str) -> Result<Device> {
-    // Asking for the number of devices starts CUDA, which somebody who computes on the CPU should
-    // not pay for.
+    // Asking for the number of devices initialises CUDA, which CPU-only runs should not pay for.
     if name == "cpu" {
         return Ok(Device::Cpu);
     }
@@ -20,7 +19,7 @@ pub fn named(name: &str) -> Result<Device> {
     )
 }
 
-/// `cuda_devices` is how many libtorch sees, where it is built for CUDA.
+/// `cuda_devices` is the number of devices libtorch finds; `None` if it is built without CUDA.
 fn among(name: &str, cuda_devices: Option<usize>) -> Result<Device> {
     let index = match name.split_once(':') {
         None if name == "cpu" => return Ok(Device::Cpu),
@@ -30,52 +29,52 @@ fn among(name: &str, cuda_devices: Option<usize>) -> Result<Device> {
     };
     match (index, cuda_devices) {
         (None, _) => Err(Error::unsupported(format!(
-            "`device: {name}` is no device; there are `cpu`, `cuda` and `cuda:N`, N from 0"
+            "unknown device `{name}`; set `device` to `cpu`, `cuda` or `cuda:N` with N from 0"
         ))),
         (Some(_), None) => Err(Error::unsupported(format!(
-            "device `{name}` was asked for, but this libtorch is built for the CPU alone; use `device: cpu`, or set \
+            "device `{name}` is not available: this libtorch is built for the CPU only; use `device: cpu`, or set \
              CLBENCH_LIBTORCH to the `lib` folder of the same version built for CUDA, such as that of a Python `torch`"
         ))),
         (Some(_), Some(0)) => Err(Error::unsupported(format!(
-            "device `{name}` was asked for, but libtorch sees no CUDA device; use `device: cpu`, or a machine where \
+            "device `{name}` is not available: libtorch finds no CUDA device; use `device: cpu`, or a machine where \
              `nvidia-smi` lists one (CUDA_VISIBLE_DEVICES may hide it)"
         ))),
         (Some(index), Some(there)) if index >= there => Err(Error::unsupported(format!(
-            "device `{name}` was asked for, but libtorch sees {there} CUDA device(s), the last of them `cuda:{}`",
+            "device `{name}` is not available: libtorch finds {there} CUDA device(s), the last is `cuda:{}`",
             there - 1
         ))),
         (Some(index), _) => Ok(Device::Cuda(index)),
     }
 }
 
-/// Where a tensor of the boundary is, as libtorch says it.
+/// Converts a device of the ABI to one of libtorch.
 ///
 /// # Errors
 ///
-/// For a device that is neither the CPU nor a CUDA device.
+/// If the device is neither the CPU nor a CUDA device.
 pub fn of_boundary(device: harness_abi::Device) -> Result<Device> {
     match (device.kind, usize::try_from(device.index)) {
         (kind, _) if kind == harness_abi::Device::CPU.kind => Ok(Device::Cpu),
         (kind, Ok(index)) if kind == harness_abi::Device::cuda(0).kind => Ok(Device::Cuda(index)),
         _ => Err(Error::unsupported(format!(
-            "a tensor on {device} cannot be handed to libtorch; one on the CPU or on a CUDA device can"
+            "cannot pass a tensor on {device} to libtorch; use the CPU or a CUDA device"
         ))),
     }
 }
 
-/// Where a tensor of libtorch's is, as the boundary says it.
+/// Converts a device of libtorch to one of the ABI.
 ///
 /// # Errors
 ///
-/// For a device that is neither the CPU nor a CUDA device.
+/// If the device is neither the CPU nor a CUDA device.
 pub fn to_boundary(device: Device) -> Result<harness_abi::Device> {
     match device {
         Device::Cpu => Ok(harness_abi::Device::CPU),
         Device::Cuda(index) => i32::try_from(index)
             .map(harness_abi::Device::cuda)
-            .map_err(|_| Error::failed(format!("there is no CUDA device {index}"))),
+            .map_err(|_| Error::failed(format!("CUDA device index {index} is out of range"))),
         other => Err(Error::unsupported(format!(
-            "a tensor on {other:?} cannot leave the plugin; one on the CPU or on a CUDA device can"
+            "cannot return a tensor on {other:?} from the plugin; use the CPU or a CUDA device"
         ))),
     }
 }
@@ -85,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_devices_or_say_what_to_write() {
+    fn device_names_are_parsed_and_errors_say_what_to_write() {
         assert_eq!(named("cpu").unwrap(), Device::Cpu);
         assert_eq!(among("cuda", Some(2)).unwrap(), Device::Cuda(0));
         assert_eq!(among("cuda:1", Some(2)).unwrap(), Device::Cuda(1));
         let message = |name, there| among(name, there).unwrap_err().to_string();
         assert_eq!(
             message("gpu", Some(1)),
-            "`device: gpu` is no device; there are `cpu`, `cuda` and `cuda:N`, N from 0"
+            "unknown device `gpu`; set `device` to `cpu`, `cuda` or `cuda:N` with N from 0"
         );
         assert_eq!(
             message("cuda:x", None),
@@ -100,29 +99,29 @@ mod tests {
         );
         assert_eq!(
             message("cuda:1", Some(0)),
-            "device `cuda:1` was asked for, but libtorch sees no CUDA device; use `device: cpu`, or a machine where \
+            "device `cuda:1` is not available: libtorch finds no CUDA device; use `device: cpu`, or a machine where \
              `nvidia-smi` lists one (CUDA_VISIBLE_DEVICES may hide it)"
         );
         assert_eq!(
             message("cuda", None),
-            "device `cuda` was asked for, but this libtorch is built for the CPU alone; use `device: cpu`, or set \
+            "device `cuda` is not available: this libtorch is built for the CPU only; use `device: cpu`, or set \
              CLBENCH_LIBTORCH to the `lib` folder of the same version built for CUDA, such as that of a Python `torch`"
         );
         assert_eq!(
             message("cuda:2", Some(2)),
-            "device `cuda:2` was asked for, but libtorch sees 2 CUDA device(s), the last of them `cuda:1`"
+            "device `cuda:2` is not available: libtorch finds 2 CUDA device(s), the last is `cuda:1`"
         );
     }
 
     #[test]
-    fn devices_map_both_ways() {
+    fn devices_convert_both_ways() {
         for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(3)] {
             assert_eq!(of_boundary(to_boundary(device).unwrap()).unwrap(), device);
         }
         let vulkan = harness_abi::Device { kind: 7, index: 0 };
         assert_eq!(
             of_boundary(vulkan).unwrap_err().to_string(),
-            "a tensor on device 7:0 cannot be handed to libtorch; one on the CPU or on a CUDA device can"
+            "cannot pass a tensor on device 7:0 to libtorch; use the CPU or a CUDA device"
         );
     }
 }

@@ -1,22 +1,22 @@
-//! What libtorch throws, as the boundary's error.
+//! Turns libtorch's exceptions into the ABI's errors.
 //!
-//! libtorch's message begins with one line that says what did not fit, shapes included; a C++ stack
-//! follows, which helps nobody who wrote a scenario. The line is kept, the stack is not. Where
-//! memory ran out, what is kept of the line is how much was asked for and how much there was.
+//! libtorch's message starts with a line that says what went wrong, shapes included; a C++ stack
+//! trace follows, which is of no use to the author of a scenario. Only the line is kept. For
+//! out-of-memory errors, it is reduced to how much was requested and how much was free.
 
 use harness_abi::Error;
 use tch::TchError;
 
-/// Gives a result of libtorch's the boundary's error, and says what was being done.
+/// Converts a result of libtorch to the ABI's, and adds what was being done to its error.
 ///
-/// A computation of many steps is a function that returns `Result<_, TchError>`, so that `?` serves
-/// inside; its caller adds `.during("…")` once.
+/// Write a computation of many steps as a function that returns `Result<_, TchError>`, so that it
+/// can use `?`; its caller adds `.during("…")` once.
 pub trait During<T> {
-    /// The same result; an error reads "`doing`: what libtorch said".
+    /// The same result; an error reads "`doing`: libtorch's message".
     ///
     /// # Errors
     ///
-    /// Where it was one before.
+    /// If `self` is an error.
     fn during(self, doing: &str) -> harness_abi::Result<T>;
 }
 
@@ -26,20 +26,19 @@ impl<T> During<T> for Result<T, TchError> {
     }
 }
 
-/// The boundary's error for one of libtorch's.
+/// Converts an error of libtorch to one of the ABI.
 pub fn described(error: &TchError) -> Error {
     match shortage(error) {
-        Some(shortage) => Error::failed(format!("{shortage}; a smaller batch takes less")),
+        Some(shortage) => Error::failed(format!("{shortage}; reduce the batch size")),
         None => {
             Error::failed(first_line(&thrown(error)).unwrap_or("libtorch failed without a message"))
         }
     }
 }
 
-/// What is said where memory ran out, on the CPU or on a GPU; nothing where something else is
-/// wrong.
+/// The message for an out-of-memory error, on the CPU or on a GPU; `None` for other errors.
 pub fn shortage(error: &TchError) -> Option<String> {
-    // libtorch's allocators, CUDA's, and those of the libraries that bring memory of their own.
+    // libtorch's allocators on the GPU and the CPU, and libraries with allocators of their own.
     const MARKS: [&str; 3] = ["out of memory", "can't allocate memory", "_ALLOC_FAILED"];
     let thrown = thrown(error);
     let line = first_line(&thrown)?;
@@ -50,13 +49,13 @@ pub fn shortage(error: &TchError) -> Option<String> {
         .split_once("ried to allocate ")
         .and_then(|(_, rest)| rest.split_once(". "))
     else {
-        return Some(format!("memory ran out ({line})"));
+        return Some(format!("out of memory ({line})"));
     };
     // "GPU 0 has a total capacity of 79.11 GiB of which 19.50 MiB is free. Including …"
     let free = rest
         .split_once(" is free")
         .map_or_else(String::new, |(there, _)| format!(", {there} is free"));
-    Some(format!("memory ran out: {asked} were asked for{free}"))
+    Some(format!("out of memory: {asked} requested{free}"))
 }
 
 fn thrown(error: &TchError) -> String {
@@ -76,7 +75,7 @@ mod tests {
     use tch::{Device, Kind, Tensor};
 
     #[test]
-    fn an_error_keeps_the_shapes_and_drops_the_cpp_stack() {
+    fn errors_keep_the_shapes_and_drop_the_cpp_stack() {
         let a = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
         let b = Tensor::zeros([4, 5], (Kind::Float, Device::Cpu));
         let error = a.f_matmul(&b).during("scoring a batch").unwrap_err();
@@ -86,7 +85,7 @@ mod tests {
         );
     }
     #[test]
-    fn a_lack_of_memory_says_how_much_was_asked_for_and_how_much_there_is() {
+    fn out_of_memory_errors_say_how_much_was_requested_and_how_much_is_free() {
         let described = |thrown: &str| described(&TchError::Torch(thrown.into())).to_string();
         assert_eq!(
             described(
@@ -95,8 +94,8 @@ mod tests {
                  GiB is allocated by PyTorch, and 412.11 MiB is reserved by PyTorch but unallocated.\nException raised from \
                  malloc at CUDACachingAllocator.cpp:1585 (most recent call first):\n"
             ),
-            "memory ran out: 2.34 GiB were asked for, GPU 0 has a total capacity of 79.11 GiB of which 19.50 MiB is free; a \
-             smaller batch takes less"
+            "out of memory: 2.34 GiB requested, GPU 0 has a total capacity of 79.11 GiB of which 19.50 MiB is free; reduce \
+             the batch size"
         );
         for other in [
             "CUDA error: out of memory",
@@ -104,14 +103,14 @@ mod tests {
         ] {
             assert_eq!(
                 described(&format!("{other}\nCUDA kernel errors might be …")),
-                format!("memory ran out ({other}); a smaller batch takes less")
+                format!("out of memory ({other}); reduce the batch size")
             );
         }
-        // The CPU's own words: more than any machine's addresses reach.
-        let error = Tensor::f_empty([1 << 46], (Kind::Float, Device::Cpu)).during("making room");
+        // The CPU allocator's message, for more than any machine's address space.
+        let error = Tensor::f_empty([1 << 46], (Kind::Float, Device::Cpu)).during("allocating");
         assert_eq!(
             error.unwrap_err().to_string(),
-            "making room: memory ran out: 281474976710656 bytes were asked for; a smaller batch takes less"
+            "allocating: out of memory: 281474976710656 bytes requested; reduce the batch size"
         );
     }
 }

@@ -1,31 +1,31 @@
-//! A strategy's tensors into its state and back, bit for bit.
+//! Saves a strategy's tensors in its state and restores them, bit for bit.
 
 use crate::bridge::{self, During};
 use harness_abi::{Error, Result, State};
 use tch::{Device, Tensor};
 
-/// Adds a copy of the tensor, on the CPU, to a state. A copy, because the tensor may be trained
-/// further while the host still holds the state.
+/// Adds a CPU copy of the tensor to a state. A copy, because training may continue while the host
+/// still holds the state.
 ///
 /// # Errors
 ///
-/// For a type that does not cross.
+/// If the ABI does not support the tensor's type.
 pub fn put(state: &mut State, name: &str, tensor: &Tensor) -> Result<()> {
     let copy = tensor
         .f_to_device(Device::Cpu)
-        .during("bringing a tensor to the CPU")
+        .during("copying a tensor to the CPU")
         .and_then(|tensor| bridge::copy_out(&tensor))
         .map_err(|error| error.context(format!("the state's tensor `{name}`")))?;
     state.tensors.push((name.into(), copy));
     Ok(())
 }
 
-/// Writes the state's tensor of that name into `target`, which keeps its shape, type, device and
-/// whether it is trained.
+/// Copies the state's tensor `name` into `target`, which keeps its shape, type, device and
+/// `requires_grad`.
 ///
 /// # Errors
 ///
-/// If the state has no such tensor, or one of another shape or type.
+/// If the state has no such tensor, or its shape or type differs.
 pub fn take(state: &mut State, name: &str, target: &mut Tensor) -> Result<()> {
     let stored = state.take(name)?;
     let (view, kind) = (stored.view(), target.kind());
@@ -33,7 +33,7 @@ pub fn take(state: &mut State, name: &str, target: &mut Tensor) -> Result<()> {
     view.expect_shape(&what, &target.size())?;
     if view.dtype() != bridge::dtype(kind)? {
         return Err(Error::failed(format!(
-            "{what} is of {}, expected {}",
+            "{what} has type {}, expected {}",
             view.dtype(),
             bridge::dtype(kind)?
         )));
@@ -48,7 +48,7 @@ mod tests {
     use tch::Kind;
 
     #[test]
-    fn a_tensor_comes_back_bit_for_bit_and_is_still_trained() {
+    fn a_restored_tensor_has_the_same_bits_and_still_requires_a_gradient() {
         let values = [f32::from_bits(1), -0.0, 3.25, f32::MAX];
         let trained = Tensor::from_slice(&values)
             .view((2, 2))
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_does_not_change_when_training_goes_on() {
+    fn a_state_does_not_change_when_training_continues() {
         let mut weight = Tensor::ones([2], (Kind::Float, Device::Cpu));
         let mut state = State::default();
         put(&mut state, "weight", &weight).unwrap();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_that_does_not_fit_is_named() {
+    fn a_tensor_of_the_wrong_shape_or_type_is_named() {
         let mut target = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
         let mut take = |tensor: Tensor| {
             let mut state = State::default();
@@ -93,7 +93,7 @@ mod tests {
         );
         assert_eq!(
             take(Tensor::zeros([2, 2], (Kind::Double, Device::Cpu))),
-            "the state's tensor `weight` is of f64, expected f32"
+            "the state's tensor `weight` has type f64, expected f32"
         );
     }
 }

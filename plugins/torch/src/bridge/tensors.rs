@@ -1,18 +1,18 @@
-//! Tensors in from the boundary and out to it.
+//! Tensors from the ABI into libtorch and back.
 //!
 //! | | copies | shares memory |
 //! |---|---|---|
 //! | in, from a view | [`copy_in`], [`copy_to`] a device | [`borrow_in`] |
 //! | out, to an owned tensor | [`copy_out`] | [`move_out`] |
 //!
-//! The two that share are `unsafe`, because a [`tch::Tensor`] is a counted reference: any number of
-//! shallow clones can read the memory, and write it, long after the call, and libtorch tells
-//! nobody. It also takes no deleter for memory that is not its own, so what is borrowed is borrowed
-//! for the call only. A copy of a batch or of logits costs next to nothing beside the work done on
-//! it; share where it shows.
+//! The two that share memory are `unsafe`, because a [`tch::Tensor`] is a counted reference: any
+//! number of shallow clones can read and write the memory long after the call, unnoticed. libtorch
+//! also takes no deleter for memory that it does not own, so memory can only be borrowed for the
+//! duration of a call. Copying a batch or its logits costs next to nothing compared with computing
+//! them; share memory only where copying is measurably slow.
 //!
-//! Types are u8, i64, f16, bf16, f32 and f64; devices are the CPU and CUDA devices. What is copied
-//! stays on its device.
+//! Supported types are u8, i64, f16, bf16, f32 and f64; supported devices are the CPU and CUDA
+//! devices. A copy is on the device of its source.
 
 use super::device;
 use super::error::During;
@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use tch::{Device, Kind, Tensor};
 
-/// Every type that both sides have.
+/// Every type that both sides support.
 const TYPES: [(DType, Kind); 6] = [
     (DType::U8, Kind::Uint8),
     (DType::I64, Kind::Int64),
@@ -31,11 +31,11 @@ const TYPES: [(DType, Kind); 6] = [
     (DType::F64, Kind::Double),
 ];
 
-/// The boundary's element type as libtorch's.
+/// Converts an element type of the ABI to one of libtorch.
 ///
 /// # Errors
 ///
-/// If libtorch has none, or none that is used here.
+/// If libtorch has no such type or this crate does not support it.
 pub fn kind(dtype: DType) -> Result<Kind> {
     TYPES
         .into_iter()
@@ -43,17 +43,17 @@ pub fn kind(dtype: DType) -> Result<Kind> {
         .map(|(_, kind)| kind)
         .ok_or_else(|| {
             Error::unsupported(format!(
-                "a tensor of {dtype} cannot be handed to libtorch; one of {} can",
+                "cannot pass a tensor of type {dtype} to libtorch; supported types are {}",
                 known()
             ))
         })
 }
 
-/// libtorch's element type as the boundary's.
+/// Converts an element type of libtorch to one of the ABI.
 ///
 /// # Errors
 ///
-/// If it is not one that crosses.
+/// If the ABI does not support the type.
 pub fn dtype(kind: Kind) -> Result<DType> {
     TYPES
         .into_iter()
@@ -61,7 +61,7 @@ pub fn dtype(kind: Kind) -> Result<DType> {
         .map(|(dtype, _)| dtype)
         .ok_or_else(|| {
             Error::unsupported(format!(
-                "a tensor of libtorch's type {kind:?} cannot leave the plugin; one of {} can",
+                "cannot return a tensor of libtorch's type {kind:?} from the plugin; supported types are {}",
                 known()
             ))
         })
@@ -71,11 +71,11 @@ fn known() -> String {
     TYPES.map(|(dtype, _)| dtype.to_string()).join(", ")
 }
 
-/// A copy, row-major, on the view's device.
+/// Copies a view into libtorch, row-major, on the view's device.
 ///
 /// # Errors
 ///
-/// For a type or a device that is not bridged, or where libtorch has no memory left.
+/// If the type or the device is not supported, or libtorch runs out of memory.
 pub fn copy_in(view: TensorView<'_>) -> Result<Tensor> {
     let doing = || format!("copying {view:?} into libtorch");
     // SAFETY: the borrowed tensor is read once, here, and dropped before the view is.
@@ -86,14 +86,14 @@ pub fn copy_in(view: TensorView<'_>) -> Result<Tensor> {
     Ok(copy)
 }
 
-/// A copy, row-major, on that device.
+/// Copies a view to `device`, row-major.
 ///
-/// From the CPU to a GPU it goes by way of pinned memory, and the call returns before the bytes are
-/// there: what is computed of them on the GPU waits for them, the CPU does not.
+/// A copy from the CPU to a GPU goes through pinned memory and is asynchronous: later GPU
+/// operations wait for it, the CPU does not.
 ///
 /// # Errors
 ///
-/// As for [`copy_in`], or where the device is not there.
+/// As for [`copy_in`], or if the device is not available.
 pub fn copy_to(view: TensorView<'_>, device: Device) -> Result<Tensor> {
     let doing = || format!("copying {view:?} to {device:?}");
     if !(view.device().is_cpu() && device.is_cuda()) {
@@ -102,13 +102,13 @@ pub fn copy_to(view: TensorView<'_>, device: Device) -> Result<Tensor> {
     // SAFETY: the borrowed tensor is read once, here, and dropped before the view is.
     let borrowed = unsafe { borrow_in(view) }?;
     let pinned = borrowed.f_internal_pin_memory(device).during(&doing())?;
-    // libtorch keeps pinned memory until the copy from it is done, dropped or not.
+    // libtorch keeps the pinned memory until the copy is done, even if the tensor is dropped.
     pinned
         .f_to_dtype_layout((pinned.kind(), device), true, true)
         .during(&doing())
 }
 
-/// A tensor over memory that is somebody else's, for as long as it is lent.
+/// A tensor on memory borrowed from somebody else.
 #[derive(Debug)]
 pub struct Borrowed<'a> {
     tensor: Tensor,
@@ -123,19 +123,18 @@ impl Deref for Borrowed<'_> {
     }
 }
 
-/// The view as a tensor of libtorch's, without a copy.
+/// Wraps a view as a libtorch tensor, without a copy.
 ///
 /// # Errors
 ///
-/// For a type or a device that is not bridged, for negative strides, or for memory that is not
-/// aligned.
+/// If the type or the device is not supported, a stride is negative, or the memory is not aligned.
 ///
 /// # Safety
 ///
-/// Nothing that shares the memory (a shallow clone, a slice, a node that autograd keeps for the way
-/// back) is used after the view's lifetime, and nothing writes to it.
+/// Nothing that shares the memory (a shallow clone, a slice, a node that autograd keeps for the
+/// backward pass) may be used after the view's lifetime, and nothing may write to it.
 pub unsafe fn borrow_in(view: TensorView<'_>) -> Result<Borrowed<'_>> {
-    let doing = || format!("lending {view:?} to libtorch");
+    let doing = || format!("passing {view:?} to libtorch");
     let (kind, device) = (kind(view.dtype())?, device::of_boundary(view.device())?);
     let data = view.data().cast::<u8>();
     let tensor = if view.elements() == 0 {
@@ -144,8 +143,8 @@ pub unsafe fn borrow_in(view: TensorView<'_>) -> Result<Borrowed<'_>> {
         return Err(Error::failed("its memory is null or not aligned").context(doing()));
     } else {
         let strides = view.strides().unwrap_or_default();
-        // SAFETY: the view vouches for every element that shape and strides reach; the caller for
-        // the time.
+        // SAFETY: the view guarantees that every element within shape and strides is readable; the
+        // caller guarantees the lifetime.
         unsafe { Tensor::f_from_blob(data, view.shape(), strides, kind, device) }.during(&doing())?
     };
     Ok(Borrowed {
@@ -154,43 +153,48 @@ pub unsafe fn borrow_in(view: TensorView<'_>) -> Result<Borrowed<'_>> {
     })
 }
 
-/// A copy for the boundary, row-major, on the tensor's device; gradients stay behind.
+/// Copies a tensor out to the ABI, row-major, on its device, without its autograd history.
 ///
 /// # Errors
 ///
-/// For a type or a device that does not cross, or where libtorch has no memory left.
+/// If the type or the device is not supported, or libtorch runs out of memory.
 pub fn copy_out(tensor: &Tensor) -> Result<harness_abi::Tensor> {
-    let doing = || format!("copying a tensor of shape {:?} out", tensor.size());
+    let doing = || {
+        format!(
+            "copying a tensor of shape {:?} out of libtorch",
+            tensor.size()
+        )
+    };
     let mut copy =
         Tensor::f_empty(tensor.size(), (tensor.kind(), tensor.device())).during(&doing())?;
     copy.f_copy_(&tensor.f_detach().during(&doing())?)
         .during(&doing())?;
-    // SAFETY: the copy was made here; nothing else knows its memory.
+    // SAFETY: the copy was made here, so nothing else refers to its memory.
     unsafe { move_out(copy) }
 }
 
-/// Hands a tensor over to the boundary without a copy, if it is row-major; the tensor lives until
-/// the receiver drops what it got. Gradients stay behind.
+/// Moves a tensor out to the ABI, without its autograd history. A row-major tensor is not copied;
+/// it lives until the receiver drops it.
 ///
 /// # Errors
 ///
-/// For a type or a device that does not cross.
+/// If the type or the device is not supported.
 ///
 /// # Safety
 ///
-/// Nothing writes to the tensor's memory from now on: it is a result that was just computed, and
-/// neither a shallow clone nor a slice of something that is trained or reused.
+/// Nothing may write to the tensor's memory from now on: it must be a newly computed result, not a
+/// shallow clone or a slice of a tensor that is trained or reused.
 pub unsafe fn move_out(tensor: Tensor) -> Result<harness_abi::Tensor> {
     let (dtype, device) = (dtype(tensor.kind())?, device::to_boundary(tensor.device())?);
     let shape = tensor.size();
-    let doing = || format!("handing a tensor of shape {shape:?} out");
+    let doing = || format!("moving a tensor of shape {shape:?} out of libtorch");
     let tensor = tensor
         .f_detach()
         .and_then(|tensor| tensor.f_contiguous())
         .during(&doing())?;
     let data = tensor.data_ptr();
     // SAFETY: the tensor owns row-major memory of its type and shape at `data`, on its device,
-    // wherever the handle moves to; the caller vouches that nobody writes to it.
+    // wherever the handle moves; the caller guarantees that nothing writes to it.
     Ok(unsafe { harness_abi::Tensor::from_owner(tensor, data, device, dtype, &shape, None) })
 }
 
@@ -199,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_in_comes_out_bit_for_bit() {
+    fn a_round_trip_keeps_every_bit() {
         let values = [1.5_f32, -0.0, f32::NAN, f32::INFINITY, 1e-42, 7.0];
         let shape = [3, 2];
         let view = TensorView::new(&values, &shape).unwrap();
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_to_the_device_that_it_is_on_is_a_copy() {
+    fn copying_to_the_same_device_still_copies() {
         let values = [1_u8, 2, 3];
         let view = TensorView::new(&values, &[3]).unwrap();
         let copy = copy_to(view, Device::Cpu).unwrap();
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_crosses_both_ways() {
+    fn every_type_converts_both_ways() {
         for (dtype, kind) in TYPES {
             let inside = Tensor::from_slice(&[1_i64, 2, 3]).to_kind(kind);
             let outside = copy_out(&inside).unwrap();
@@ -236,18 +240,18 @@ mod tests {
         let complex = Tensor::zeros([1], (Kind::ComplexFloat, Device::Cpu));
         assert_eq!(
             copy_out(&complex).unwrap_err().to_string(),
-            "a tensor of libtorch's type ComplexFloat cannot leave the plugin; one of u8, i64, f16, bf16, f32, f64 can"
+            "cannot return a tensor of libtorch's type ComplexFloat from the plugin; supported types are u8, i64, f16, bf16, f32, f64"
         );
         let mut i32s = DType::I64;
         i32s.bits = 32;
         assert_eq!(
             super::kind(i32s).unwrap_err().to_string(),
-            "a tensor of i32 cannot be handed to libtorch; one of u8, i64, f16, bf16, f32, f64 can"
+            "cannot pass a tensor of type i32 to libtorch; supported types are u8, i64, f16, bf16, f32, f64"
         );
     }
 
     #[test]
-    fn strides_and_empty_tensors_are_understood() {
+    fn strided_and_empty_tensors_are_converted() {
         let values = [1_i64, 2, 3, 4, 5, 6];
         // SAFETY: the strides stay within the six values, which outlive the view.
         let transposed = unsafe {
@@ -265,7 +269,7 @@ mod tests {
             Vec::<i64>::try_from(inside.view(-1)).unwrap(),
             [1, 4, 2, 5, 3, 6]
         );
-        // Out again, the other way round: what leaves is row-major.
+        // Transposed back on the way out: an outgoing tensor is row-major.
         let outside = copy_out(&inside.transpose(0, 1)).unwrap();
         assert_eq!(outside.view().as_slice::<i64>().unwrap(), values);
         let empty = copy_in(TensorView::new::<f32>(&[], &[0, 4]).unwrap()).unwrap();
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn sharing_shares() {
+    fn borrow_in_and_move_out_share_memory() {
         let values = [1.0_f64, 2.0];
         let view = TensorView::new(&values, &[2]).unwrap();
         // SAFETY: used in this scope only, and never written.
@@ -282,7 +286,7 @@ mod tests {
 
         let result = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true) * 3.0;
         let address = result.data_ptr();
-        // SAFETY: the result is nobody else's.
+        // SAFETY: nothing else refers to the result.
         let outside = unsafe { move_out(result) }.unwrap();
         assert_eq!(outside.view().data(), address);
         assert_eq!(outside.view().as_slice::<f32>().unwrap(), [3.0, 3.0]);

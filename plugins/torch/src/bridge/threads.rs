@@ -1,18 +1,17 @@
-//! How many threads one operation may use.
+//! The number of threads per operation.
 //!
-//! The number belongs to the process, not to a plugin: every plugin on one libtorch computes with
-//! it, and libtorch wants it settled before work begins. It moves the last bits of results, so it
-//! comes from the scenario and never from the machine. Hence a strategy or backbone sets it once,
-//! when it is made, to what its setting says, and nobody puts it back: all settings of one process
-//! carry the scenario's one number.
+//! The number is process-wide, not per plugin: all plugins share one libtorch, which wants it set
+//! before work begins. It affects the last bits of results, so it comes from the scenario and never
+//! from the machine. A strategy or backbone sets it when it is created, to the value in its
+//! setting, and nothing resets it: all settings of a process carry the scenario's value.
 
 use harness_abi::{Error, Result};
 
-/// Sets it.
+/// Sets the number of threads.
 ///
 /// # Errors
 ///
-/// If it is 0 or more than libtorch can count.
+/// If it is 0 or exceeds `i32::MAX`.
 pub fn set(threads: u32) -> Result<()> {
     match i32::try_from(threads) {
         Ok(threads) if threads > 0 => {
@@ -22,7 +21,7 @@ pub fn set(threads: u32) -> Result<()> {
             Ok(())
         }
         _ => Err(Error::unsupported(format!(
-            "an operation can use 1 to {} threads, not {threads}",
+            "the number of threads must be between 1 and {}, got {threads}",
             i32::MAX
         ))),
     }
@@ -31,12 +30,12 @@ pub fn set(threads: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_was_set_is_what_libtorch_uses() {
+    fn libtorch_uses_the_number_that_was_set() {
         super::set(1).unwrap();
         assert_eq!(tch::get_num_threads(), 1);
         assert_eq!(
             super::set(0).unwrap_err().to_string(),
-            "an operation can use 1 to 2147483647 threads, not 0"
+            "the number of threads must be between 1 and 2147483647, got 0"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Class names into texts, and what is remembered of the texts' embeddings.
+//! Turns class names into texts, and caches the texts' embeddings.
 
 use super::cosine::{self, unit_rows};
 use crate::bridge::{self, During};
@@ -7,16 +7,16 @@ use harness_abi::{BackboneHandle, Class, Error, Result};
 use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
-/// How many texts a backbone is given at once when nothing is learned from them: bounds its memory,
-/// whatever the number of classes and templates.
+/// How many texts to encode at once when no gradient is needed; limits memory use for any number of
+/// classes and templates.
 pub const TEXTS_AT_ONCE: usize = 256;
 
-/// A class's name as text: underscores become spaces, as in CLIP's and CoOp's code.
+/// A class name as text: underscores become spaces, as in CLIP's and CoOp's code.
 pub fn readable(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// Checks that a template holds `{}`, the place of the class name, exactly once.
+/// Checks that a template contains `{}`, the placeholder for the class name, exactly once.
 ///
 /// # Errors
 ///
@@ -27,27 +27,27 @@ pub fn check_template(template: &str, path: &str) -> Result<()> {
         times => Err(Error::parameter(
             path,
             format!(
-                "the template `{template}` must hold `{{}}`, the place of the class name, exactly once, and holds it {times} \
-                 times"
+                "the template `{template}` must contain `{{}}`, the placeholder for the class name, exactly once, \
+                 not {times} times"
             ),
         )),
     }
 }
 
-/// The template's text for a class.
+/// Fills the class name into a template.
 pub fn filled(template: &str, name: &str) -> String {
     template.replace("{}", &readable(name))
 }
 
-/// The features of texts, raw as the backbone gives them, f32 `[texts, embedding width]` on the
-/// device. No gradient.
+/// The features of texts as the backbone returns them, not normalised: f32
+/// `[texts, embedding width]` on the device, without gradient.
 ///
 /// # Errors
 ///
-/// What the backbone reports.
+/// Propagates errors from the backbone.
 pub fn text_features(backbone: &BackboneHandle, texts: &[&str], device: Device) -> Result<Tensor> {
     let _mode = GradientMode::off();
-    let doing = "encoding class names in their templates";
+    let doing = "encoding templates filled with class names";
     let mut features = Vec::new();
     for texts in texts.chunks(TEXTS_AT_ONCE) {
         let encoded = backbone
@@ -61,29 +61,29 @@ pub fn text_features(backbone: &BackboneHandle, texts: &[&str], device: Device) 
         .during(doing)
 }
 
-/// The text features of classes, computed once and kept by class id. No part of a strategy's state:
-/// they are made again of it.
+/// A cache of the text features of classes, by class id. It is not part of a strategy's state, from
+/// which the features can be recomputed.
 #[derive(Debug, Default)]
 pub struct TextFeatures {
-    /// Which row of `features` is a class's.
+    /// The row in `features` of each class.
     rows: HashMap<u32, i64>,
-    /// `[classes known, width]`.
+    /// `[cached classes, width]`.
     features: Option<Tensor>,
 }
 
 impl TextFeatures {
-    /// Forgets all of them.
+    /// Clears the cache.
     pub fn clear(&mut self) {
         *self = TextFeatures::default();
     }
 
-    /// The features of those classes, `[classes, width]`, in that order. `encode` makes those that
-    /// are not known yet, `[classes asked for, width]`; they are kept as they are, so it makes them
-    /// of unit length where that is wanted.
+    /// The features of `classes`, `[classes, width]`, in that order. `encode` computes those that
+    /// are not cached yet, `[missing classes, width]`; they are cached as returned, so `encode`
+    /// normalises them if needed.
     ///
     /// # Errors
     ///
-    /// What `encode` reports.
+    /// Propagates errors from `encode`.
     pub fn of(
         &mut self,
         classes: &[Class],
@@ -94,7 +94,7 @@ impl TextFeatures {
             .filter(|class| !self.rows.contains_key(&class.id))
             .collect();
         if !missing.is_empty() {
-            let doing = "keeping text features";
+            let doing = "caching text features";
             let new = encode(&missing)?;
             let features = match &self.features {
                 Some(known) => Tensor::f_cat(&[known, &new], 0).during(doing)?,
@@ -106,7 +106,9 @@ impl TextFeatures {
             self.features = Some(features);
         }
         let Some(features) = &self.features else {
-            return Err(Error::failed("there are no classes to score"));
+            return Err(Error::failed(
+                "cannot score a batch without candidate classes",
+            ));
         };
         let rows: Vec<i64> = classes.iter().map(|class| self.rows[&class.id]).collect();
         if rows.iter().copied().eq(0..features.size()[0]) {
@@ -114,15 +116,15 @@ impl TextFeatures {
         }
         Tensor::f_from_slice(&rows)
             .and_then(|rows| features.f_index_select(0, &rows.f_to_device(features.device())?))
-            .during("choosing the text features of a batch's classes")
+            .during("selecting the text features of a batch's classes")
     }
 }
 
-/// Image features as the host has them, on the device and of unit length.
+/// Copies image features from the host to the device and scales them to unit length.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn unit_features(features: &harness_abi::Tensor, device: Device) -> Result<Tensor> {
     bridge::copy_in(features.view())?
         .f_to_device(device)
@@ -130,11 +132,11 @@ pub fn unit_features(features: &harness_abi::Tensor, device: Device) -> Result<T
         .during("preparing the image features")
 }
 
-/// The logits of a batch of images for texts, both of unit length, as a host takes them.
+/// The logits of a batch of images for texts, both of unit length, as a tensor for the host.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn scored(images: &Tensor, texts: &Tensor, scale: f64) -> Result<harness_abi::Tensor> {
     let logits = cosine::logits(images, texts, scale)
         .and_then(|logits| logits.f_to_device(Device::Cpu))
@@ -155,17 +157,17 @@ mod tests {
     }
 
     #[test]
-    fn names_are_made_readable_in_their_template() {
+    fn underscores_in_class_names_become_spaces_in_the_template() {
         assert_eq!(
             filled("a photo of a {}, a type of pet.", "german_short_haired"),
             "a photo of a german short haired, a type of pet."
         );
-        // A name that looks like a template's place is a name.
+        // A class name that contains the placeholder stays as it is.
         assert_eq!(filled("the {}", "{}_sign"), "the {} sign");
     }
 
     #[test]
-    fn every_class_is_encoded_once_and_comes_in_the_order_asked_for() {
+    fn every_class_is_encoded_once_and_returned_in_the_requested_order() {
         let mut features = TextFeatures::default();
         let mut asked = Vec::new();
         let mut of = |ids: &[u32]| {

@@ -1,15 +1,14 @@
-//! Cosine similarity, as CLIP scores an image for a text: both embeddings to unit length, their
-//! inner product times the model's factor (100 in CLIP, the exponential of its learned
-//! `logit_scale`).
+//! Cosine similarity, as CLIP scores an image for a text: the inner product of both embeddings,
+//! scaled to unit length, times the model's logit scale (100 in CLIP: the exponential of its
+//! learned `logit_scale`).
 
 use tch::{TchError, Tensor};
 
-/// The rows, each scaled to unit length: `[rows, width]` of any lengths into the same of length 1.
-/// A row of nothing but zeros stays one. Gradients go through.
+/// Scales each row of `[rows, width]` to unit length. A row of zeros stays zero. Differentiable.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn unit_rows(rows: &Tensor) -> Result<Tensor, TchError> {
     // [rows, 1]
     let length = rows
@@ -23,7 +22,7 @@ pub fn unit_rows(rows: &Tensor) -> Result<Tensor, TchError> {
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn logits(images: &Tensor, texts: &Tensor, scale: f64) -> Result<Tensor, TchError> {
     images.f_mul_scalar(scale)?.f_matmul(&texts.f_tr()?)
 }
@@ -37,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_are_scaled_cosines_and_a_row_of_zeros_is_like_nothing() {
+    fn logits_are_scaled_cosines_and_a_zero_row_has_zero_logits() {
         let images = Tensor::from_slice(&[3.0_f32, 4.0, 0.0, 0.0]).view((2, 2));
         let texts = Tensor::from_slice(&[0.0_f32, 2.0, -5.0, 0.0, 30.0, 40.0]).view((3, 2));
         let images = unit_rows(&images).unwrap();

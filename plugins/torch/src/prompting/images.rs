@@ -1,25 +1,25 @@
-//! A differentiable image call: images with prompts go in, an output that libtorch's autograd knows
-//! comes out; see [`Prompted`] for how.
+//! Encodes images with prompts, differentiably: libtorch's autograd tracks the output. [`Prompted`]
+//! explains how.
 
 use super::prompted::{Call, Prompted, Prompts};
 use crate::bridge::{During, device};
 use harness_abi::{BackboneHandle, Inputs, Result, TensorView};
 use tch::{Device, TchError, Tensor};
 
-/// The site of tokens between an image's class token and its patches, `[images, n, width]`.
+/// The site of prompt tokens between an image's class token and its patches, `[images, n, width]`.
 pub const PROMPT: &str = "visual.prompt";
-/// The output: the class token after the last norm, `[images, width]`.
+/// The output for the class token after the last normalisation, `[images, width]`.
 pub const CLASS_TOKEN: &str = "class_token";
-/// The output: all tokens after the last norm, `[images, 1 + n + patches, width]`.
+/// The output for all tokens after the last normalisation, `[images, 1 + n + patches, width]`.
 pub const TOKENS: &str = "tokens";
 
-/// The site of keys and values that stand before those of a layer, counted from 0, `[images, 2, n,
-/// width]`.
+/// The prefix-tuning site of a layer, counted from 0: keys and values that are prepended to the
+/// layer's own, `[images, 2, n, width]`.
 pub fn prefix_site(layer: u32) -> String {
     format!("visual.kv.{layer}")
 }
 
-/// A backbone whose images are encoded again and again, each time with other prompts.
+/// Encodes images repeatedly, each time with other prompts.
 #[derive(Debug)]
 pub struct PromptedImages {
     backbone: BackboneHandle,
@@ -28,12 +28,12 @@ pub struct PromptedImages {
 }
 
 impl PromptedImages {
-    /// `options` is what the backbone lets a caller choose, as a JSON object; empty for its
+    /// Wraps a backbone. `options` are the backbone's call options as a JSON object; empty for the
     /// defaults.
     ///
     /// # Errors
     ///
-    /// If the backbone's device is not there.
+    /// If the backbone's device is not available.
     pub fn new(backbone: &BackboneHandle, options: &[u8]) -> Result<PromptedImages> {
         Ok(PromptedImages {
             device: device::named(&backbone.info().device)?,
@@ -42,12 +42,12 @@ impl PromptedImages {
         })
     }
 
-    /// An output of images, u8 `[images, 3, height, width]`, with prompts, and the way back to
-    /// them.
+    /// Encodes images, u8 `[images, 3, height, width]`, with prompts. Returns the output with its
+    /// backward pass.
     ///
     /// # Errors
     ///
-    /// What the backbone reports.
+    /// Propagates errors from the backbone.
     pub fn encode(
         &self,
         images: TensorView<'_>,
@@ -57,12 +57,12 @@ impl PromptedImages {
         self.with_images(images, output, |call| call.encode(prompts))
     }
 
-    /// An output of images with prompts, when nothing is to be learned from it: in batches of the
-    /// size that the backbone prefers.
+    /// Encodes images with prompts without a backward pass, in batches of the backbone's preferred
+    /// size.
     ///
     /// # Errors
     ///
-    /// As for [`encode`](Self::encode), or where the images are not u8 on the CPU.
+    /// As for [`encode`](Self::encode), or if the images are not u8 on the CPU.
     pub fn output(
         &self,
         images: TensorView<'_>,
@@ -77,7 +77,7 @@ impl PromptedImages {
         }
         let pixels = images.as_slice::<u8>()?;
         let of_image = pixels.len() / rows as usize;
-        let doing = "parting a batch of images";
+        let doing = "splitting a batch of images";
         let outputs = (0..rows).step_by(at_once as usize).map(|start| {
             let length = at_once.min(rows - start);
             let pixels = &pixels[start as usize * of_image..][..length as usize * of_image];
@@ -130,10 +130,10 @@ mod tests {
     use harness_abi::testkit::ToyBackbone;
     use tch::Kind;
 
-    /// Two sites at once, a term of the loss that does not pass the backbone, and a node that both
+    /// Two sites at once, a loss term that bypasses the backbone, and a graph node that both terms
     /// share.
     #[test]
-    fn gradients_reach_every_site_and_what_the_loss_has_besides() {
+    fn gradients_reach_every_site_and_loss_terms_that_bypass_the_backbone() {
         let images = PromptedImages::new(&ToyBackbone::handle(), b"").unwrap();
         let mut generator = Generator::new(3, "images", 0);
         let pixels: Vec<u8> = (0..2 * 3 * 8 * 8)
@@ -146,7 +146,7 @@ mod tests {
             normal(&[2, 16]).set_requires_grad(true),
         );
         let along = [normal(&[2, 3, 8]), normal(&[2, 16])];
-        // The exponential keeps its result for the way back, which both terms go.
+        // The exponential saves its result for the backward pass, which both terms use.
         let loss = |output: &Tensor, made: &Tensor| {
             output.sin().sum(Kind::Double) + made.square().sum(Kind::Double)
         };
@@ -191,7 +191,7 @@ mod tests {
         );
     }
     #[test]
-    fn more_images_than_the_backbone_likes_go_in_parts_each_with_its_own_prompts() {
+    fn a_large_batch_is_split_and_each_part_keeps_its_own_prompts() {
         let backbone = ToyBackbone::handle();
         let rows = 2 * i64::from(backbone.info().image_batch) + 3;
         let images = PromptedImages::new(&backbone, b"").unwrap();

@@ -1,21 +1,21 @@
-//! A differentiable call of a backbone in the middle of a graph of libtorch's: prompts go in, an
-//! output that autograd knows comes out.
+//! A differentiable backbone call in the middle of a libtorch graph: prompts go in, and autograd
+//! tracks the output.
 //!
 //! The backbone is another plugin, in another file and perhaps in another framework, so autograd
-//! cannot see through it. The graph is therefore cut in two at the backbone, and what lies between
-//! is the backbone's own way back, its pullback:
+//! cannot differentiate through it. The graph is therefore cut in two at the backbone, and the
+//! backbone's pullback connects the halves:
 //!
 //! ```text
 //! parameters ─ autograd ─▶ prompts ═ backbone ═▶ output ─ autograd ─▶ loss
 //!      ◀──── 3. autograd ────    ◀═ 2. pullback ═   ◀── 1. autograd ──
 //! ```
 //!
-//! The output is a leaf of the second graph; [`Prompted::backward`] goes all the way. Prompts may
-//! be any differentiable function of any parameters, and the loss may have terms that depend on
-//! these parameters without the backbone. All gradients add up in `grad()`, as after any other
+//! The output is a leaf of the second graph; [`Prompted::backward`] runs all three steps. Prompts
+//! may be any differentiable function of any parameters, and the loss may have terms that depend on
+//! these parameters and bypass the backbone. Gradients accumulate in `grad()`, as after any other
 //! `backward`.
 //!
-//! Tensors move to the backbone's device and back where that is another than the prompts'.
+//! If the backbone's device differs from the prompts', tensors are moved to it and back.
 
 use crate::bridge::{self, During};
 use crate::training::GradientMode;
@@ -23,24 +23,24 @@ use harness_abi::foreign::PullbackHandle;
 use harness_abi::{BackboneHandle, Error, Inputs, Result, Site};
 use tch::{Device, Kind, Tensor};
 
-/// Prompts by the name of their site.
+/// Prompts with the names of their sites.
 pub type Prompts<'a> = [(&'a str, &'a Tensor)];
 
-/// What is called.
+/// A call of a backbone.
 pub(crate) struct Call<'a> {
     pub(crate) backbone: &'a BackboneHandle,
-    /// Where the backbone computes.
+    /// The backbone's device.
     pub(crate) device: Device,
     pub(crate) inputs: Inputs<'a>,
-    /// The output wanted, and its shape, where −1 is any length.
+    /// The requested output and its shape, where −1 is any length.
     pub(crate) output: &'a str,
     pub(crate) shape: &'a [i64],
-    /// For messages.
+    /// What the call does, for error messages.
     pub(crate) doing: &'a str,
 }
 
 impl Call<'_> {
-    /// The output with these prompts, and the way back to them.
+    /// The output with these prompts, with its backward pass.
     pub(crate) fn encode(&self, prompts: &Prompts<'_>) -> Result<Prompted> {
         let (output, kind, pullback) = self.forward(prompts)?;
         Ok(Prompted {
@@ -56,13 +56,13 @@ impl Call<'_> {
         })
     }
 
-    /// The output with these prompts, when nothing is to be learned from it.
+    /// The output with these prompts, without a backward pass.
     pub(crate) fn output(&self, prompts: &Prompts<'_>) -> Result<Tensor> {
         self.forward(prompts).map(|(output, ..)| output)
     }
 
-    /// The output on the prompts' device and in f32, in which type the backbone gave it, and its
-    /// way back.
+    /// The output in f32 on the prompts' device, the type in which the backbone returned it, and
+    /// the pullback.
     fn forward(&self, prompts: &Prompts<'_>) -> Result<(Tensor, Kind, PullbackHandle)> {
         let _mode = GradientMode::off();
         let lent = prompts
@@ -70,7 +70,7 @@ impl Call<'_> {
             .map(|(site, prompt)| {
                 let prompt = prompt
                     .f_to_device(self.device)
-                    .during("handing a prompt to the backbone")?;
+                    .during("passing a prompt to the backbone")?;
                 Ok((*site, bridge::copy_out(&prompt)?))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -89,7 +89,7 @@ impl Call<'_> {
             [output] => output.view(),
             others => {
                 return Err(Error::failed(format!(
-                    "the backbone gave {} outputs, where `{}` was asked for",
+                    "the backbone returned {} outputs, expected only `{}`",
                     others.len(),
                     self.output
                 )));
@@ -107,37 +107,37 @@ impl Call<'_> {
         let output = output
             .f_to_device(device)
             .and_then(|output| output.f_to_kind(Kind::Float))
-            .during("taking the backbone's output over")?;
+            .during("converting the backbone's output")?;
         Ok((output, kind, forwarded.pullback))
     }
 }
 
-/// A backbone's output with prompts put in, and the way back to these prompts.
+/// A backbone's output with prompts, and the backward pass to these prompts.
 #[derive(Debug)]
 pub struct Prompted {
     output: Tensor,
     name: String,
     prompts: Vec<(String, Tensor)>,
-    /// Where the backbone computes, and in which type it gave the output.
+    /// The backbone's device, and the type of its output.
     device: Device,
     kind: Kind,
     pullback: PullbackHandle,
 }
 
 impl Prompted {
-    /// The output, f32; a leaf that records what is done to it.
+    /// The output, f32: a leaf of the autograd graph that requires a gradient.
     pub fn output(&self) -> &Tensor {
         &self.output
     }
 
-    /// Takes the gradient of `loss`, a number made of [`output`](Self::output), with respect to
-    /// everything that the prompts were made of and everything else that the loss depends on, and
-    /// adds it to `grad()` there.
+    /// Backpropagates `loss`, a scalar computed from [`output`](Self::output), through the backbone
+    /// to everything that the prompts were computed from, and to everything else the loss depends
+    /// on. Gradients are added to `grad()`.
     ///
     /// # Errors
     ///
-    /// If the loss does not depend on the output or the prompts not on anything that is trained, or
-    /// what the backbone reports.
+    /// If the loss does not depend on the output, if the prompts do not depend on anything that
+    /// requires a gradient, or if the backbone reports an error.
     pub fn backward(mut self, loss: &Tensor) -> Result<()> {
         if !self
             .prompts
@@ -145,25 +145,25 @@ impl Prompted {
             .any(|(_, prompt)| prompt.requires_grad())
         {
             return Err(Error::failed(
-                "the prompts are made of nothing that is trained, so there is no gradient to take",
+                "no prompt requires a gradient; compute the prompts from tensors with `requires_grad`",
             ));
         }
         let _mode = GradientMode::on();
-        // The loss is needed once more below.
+        // The graph is kept because the loss is used again below.
         let gradient = Tensor::f_run_backward(&[loss], &[&self.output], true, false)
-            .during("the gradient of the loss")?
+            .during("computing the gradient of the loss")?
             .remove(0);
         if !gradient.defined() {
             return Err(Error::failed(format!(
-                "the loss does not depend on the backbone's output `{}`, so there is no gradient to take",
+                "the loss does not depend on the backbone's output `{}`, so it has no gradient",
                 self.name
             )));
         }
         let pulled = self.pulled(&gradient)?;
-        let doing = "the gradient of what the prompts are made of";
-        // The gradient of Σ ⟨prompt, what was pulled back to it⟩ with respect to a prompt is what
-        // was pulled back: so autograd takes it from here, together with what the loss depends on
-        // without the backbone.
+        let doing = "backpropagating through the prompts";
+        // The gradient of Σ ⟨prompt, pulled⟩ with respect to a prompt is `pulled`, its gradient
+        // from the backbone. So one call of autograd covers this sum and the loss terms that bypass
+        // the backbone.
         let mut all = loss.shallow_clone();
         for ((_, prompt), pulled) in self.prompts.iter().zip(pulled) {
             if prompt.requires_grad() {
@@ -177,22 +177,22 @@ impl Prompted {
         all.f_backward().during(doing)
     }
 
-    /// The gradients of the prompts, in their order, each where its prompt is and of its type.
+    /// The gradients of the prompts, in their order, each on its prompt's device and in its type.
     fn pulled(&mut self, gradient: &Tensor) -> Result<Vec<Tensor>> {
         let gradient = gradient
             .f_to_device(self.device)
             .and_then(|gradient| gradient.f_to_kind(self.kind))
-            .during("handing the gradient to the backbone")
+            .during("passing the gradient to the backbone")
             .and_then(|gradient| bridge::copy_out(&gradient))?;
         let pulled = self
             .pullback
             .call(&[(&self.name, gradient.view())])
-            .map_err(|error| error.context("the gradient of the prompts"))?;
+            .map_err(|error| error.context("computing the gradient of the prompts"))?;
         let named = |(site, _): &(String, harness_abi::Tensor)| site.clone();
         let sites: Vec<String> = pulled.iter().map(named).collect();
         if !sites.iter().eq(self.prompts.iter().map(|(site, _)| site)) {
             return Err(Error::failed(format!(
-                "the backbone's pullback gave gradients of `{}`, not of the prompts that went in",
+                "the backbone's pullback returned gradients for `{}`, which are not the prompts it was given",
                 sites.join("`, `")
             )));
         }

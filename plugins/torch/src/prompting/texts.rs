@@ -1,8 +1,8 @@
-//! A differentiable text call: texts with learned contexts go in, embeddings that libtorch's
-//! autograd knows come out; see [`Prompted`] for how.
+//! Encodes texts with learned contexts, differentiably: libtorch's autograd tracks the embeddings.
+//! [`Prompted`] explains how.
 //!
-//! The context may be any differentiable function of any parameters: one learned context that all
-//! classes share, one for each class, or what a small network makes of something.
+//! The context may be any differentiable function of any parameters: one context that all classes
+//! share, one for each class, or the output of a small network.
 
 use super::prompted::{Call, Prompted};
 use crate::bridge::device;
@@ -11,10 +11,10 @@ use tch::{Device, Tensor};
 
 /// The site of a learned context, `[rows, n, token width]`.
 pub const CONTEXT: &str = "text.context";
-/// The output: projected, not normalised, `[rows, embedding width]`.
+/// The output for embeddings, projected, not normalised, `[rows, embedding width]`.
 pub const EMBEDDING: &str = "embedding";
 
-/// Rows of text that are encoded again and again, each time with another context.
+/// Encodes rows of text repeatedly, each time with another context.
 #[derive(Debug)]
 pub struct PromptedTexts {
     backbone: BackboneHandle,
@@ -26,13 +26,12 @@ pub struct PromptedTexts {
 }
 
 impl PromptedTexts {
-    /// Rows whose texts are `texts[row_text[0]]`, `texts[row_text[1]]`, …, their contexts at
-    /// `place`. `options` is what the backbone lets a caller choose, as a JSON object; empty for
-    /// its defaults.
+    /// Creates rows with the texts `texts[row_text[0]]`, `texts[row_text[1]]`, … and contexts at
+    /// `place`. `options` are the backbone's call options as a JSON object; empty for the defaults.
     ///
     /// # Errors
     ///
-    /// If a row names a text that is not there, or the backbone's device is not.
+    /// If an index in `row_text` is out of range, or the backbone's device is not available.
     pub fn new(
         backbone: &BackboneHandle,
         texts: Vec<String>,
@@ -43,7 +42,7 @@ impl PromptedTexts {
         let there = 0..texts.len() as i64;
         if let Some(text) = row_text.iter().find(|text| !there.contains(text)) {
             return Err(Error::failed(format!(
-                "a row names text {text}, but there are {}",
+                "text index {text} is out of range: there are {} texts",
                 texts.len()
             )));
         }
@@ -57,11 +56,11 @@ impl PromptedTexts {
         })
     }
 
-    /// One row for each text, in order.
+    /// Creates one row for each text, in order.
     ///
     /// # Errors
     ///
-    /// If the backbone's device is not there.
+    /// If the backbone's device is not available.
     pub fn one_row_each(
         backbone: &BackboneHandle,
         texts: Vec<String>,
@@ -72,22 +71,22 @@ impl PromptedTexts {
         PromptedTexts::new(backbone, texts, rows, place, options)
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn rows(&self) -> i64 {
         self.row_text.len() as i64
     }
 
-    /// The rows' embeddings with that context, `[rows, n, token width]`, and the way back to it:
-    /// f32 `[rows, embedding width]`, projected, not normalised.
+    /// Encodes the rows with `context`, `[rows, n, token width]`. Returns the embeddings, f32
+    /// `[rows, embedding width]`, projected, not normalised, with their backward pass.
     ///
     /// # Errors
     ///
-    /// What the backbone reports, such as a text that is too long beside the context.
+    /// Propagates errors from the backbone, such as a text that does not fit beside the context.
     pub fn encode(&self, context: &Tensor) -> Result<Prompted> {
         self.with_inputs(|call| call.encode(&[(CONTEXT, context)]))
     }
 
-    /// The rows' embeddings with that context, when nothing is to be learned from them.
+    /// The rows' embeddings with `context`, without a backward pass.
     ///
     /// # Errors
     ///
@@ -133,8 +132,7 @@ mod tests {
             .unwrap()
     }
 
-    /// A context that a small network makes, `[rows, 4, 8]`: two tokens that the rows share, and
-    /// two of each row's own.
+    /// A context made by a small network, `[rows, 4, 8]`: two shared tokens, and two for each row.
     fn context(shared: &Tensor, weight: &Tensor) -> Tensor {
         let own = normal("inputs", &[3, 5]).matmul(weight).tanh();
         let shared = shared.unsqueeze(0).expand([3, 2, 8], false);
@@ -142,12 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn gradients_reach_whatever_the_context_is_made_of() {
+    fn gradients_reach_everything_the_context_is_computed_from() {
         for place in [Place::Front, Place::Middle, Place::End] {
             let texts = texts(place);
             let shared = normal("shared", &[2, 8]).set_requires_grad(true);
             let weight = normal("weight", &[5, 16]).set_requires_grad(true);
-            // A parameter that the loss depends on without the backbone.
+            // A parameter on which the loss depends directly.
             let factor = normal("factor", &[3, 16]).set_requires_grad(true);
             let loss = |embeddings: &Tensor, factor: &Tensor| {
                 (embeddings * factor).sin().sum(Kind::Double)
@@ -156,7 +154,7 @@ mod tests {
             let value = loss(encoded.output(), &factor);
             encoded.backward(&value).unwrap();
 
-            // The slope along a direction, by the values on both sides.
+            // The directional derivative, by finite differences.
             let (along_shared, along_weight, along_factor) = (
                 normal("along 1", &[2, 8]),
                 normal("along 2", &[5, 16]),
@@ -173,7 +171,7 @@ mod tests {
                 assert!(!embeddings.requires_grad());
                 loss(&embeddings, &moved(&factor, &along_factor)).double_value(&[])
             };
-            // Of the fourth order.
+            // Fourth order.
             let slope =
                 (8.0 * (at(step) - at(-step)) - (at(2.0 * step) - at(-2.0 * step))) / (12.0 * step);
             let along = |tensor: &Tensor, along: &Tensor| {
@@ -186,14 +184,14 @@ mod tests {
                 (slope - expected).abs() < 1e-4 * expected.abs(),
                 "{place:?}: {slope}, by autograd {expected}"
             );
-            // Each part must have been there to be found missing.
+            // No part is negligible, so a missing one would be noticed.
             assert!(along(&shared, &along_shared).abs() > 1e-2);
             assert!(along(&weight, &along_weight).abs() > 1e-2);
         }
     }
 
     #[test]
-    fn gradients_add_up_and_the_mode_is_the_callers() {
+    fn gradients_accumulate_and_the_callers_gradient_mode_is_kept() {
         let texts = texts(Place::Front);
         let context = normal("context", &[3, 4, 8]).set_requires_grad(true);
         let backward = || {
@@ -208,18 +206,18 @@ mod tests {
 
         let _off = GradientMode::off();
         let first = texts.embeddings(&context).unwrap();
-        // The mode is still off, and the backbone did not mind.
+        // The mode is still off, and the backbone worked all the same.
         assert!(!(&context * 2.0).requires_grad());
         assert_eq!(first, texts.embeddings(&context).unwrap());
     }
 
     #[test]
-    fn what_cannot_be_done_is_said() {
+    fn invalid_calls_are_errors() {
         let toy = ToyBackbone::handle();
         let error = PromptedTexts::new(&toy, vec!["a".into()], vec![0, 1], Place::Front, b"");
         assert_eq!(
             error.unwrap_err().to_string(),
-            "a row names text 1, but there are 1"
+            "text index 1 is out of range: there are 1 texts"
         );
         let name = |words: usize| vec!["word"; words].join(" ");
         let texts = PromptedTexts::one_row_each(&toy, vec![name(9)], Place::Front, b"").unwrap();
@@ -238,7 +236,7 @@ mod tests {
         let loss = encoded.output().sum(Kind::Float);
         assert_eq!(
             encoded.backward(&loss).unwrap_err().to_string(),
-            "the prompts are made of nothing that is trained, so there is no gradient to take"
+            "no prompt requires a gradient; compute the prompts from tensors with `requires_grad`"
         );
         let encoded = texts.encode(&context.set_requires_grad(true)).unwrap();
         let elsewhere = normal("elsewhere", &[1]).set_requires_grad(true);
@@ -247,7 +245,7 @@ mod tests {
                 .backward(&(elsewhere * 2.0))
                 .unwrap_err()
                 .to_string(),
-            "the loss does not depend on the backbone's output `embedding`, so there is no gradient to take"
+            "the loss does not depend on the backbone's output `embedding`, so it has no gradient"
         );
     }
 }

@@ -1,9 +1,9 @@
-//! Seeded generators of a plugin's own.
+//! Seeded random number generators.
 //!
-//! libtorch has one generator for the whole process, and tch has no handle to another: whoever
-//! seeds or uses it moves every other plugin's numbers. So random numbers are drawn here and handed
-//! to libtorch as values. A [`Generator`] is named by the cell's seed, by what it is for and by the
-//! task, so that one purpose drawing more does not move another, and a strategy that is made anew
+//! libtorch has one generator for the whole process, and tch exposes no other: any plugin that
+//! seeds or uses it changes the numbers of all others. So random numbers are drawn here and passed
+//! to libtorch as values. A [`Generator`] is seeded by the cell's seed, a purpose and the task.
+//! That keeps purposes independent of how much the others draw, and a strategy that is recreated
 //! between tasks needs no generator in its state.
 
 use crate::During;
@@ -16,8 +16,8 @@ use tch::{Device, Tensor};
 pub struct Generator(Xoshiro256);
 
 impl Generator {
-    /// The generator for that purpose (`"init"`, say, or `"order"`) in that task; 0 is before the
-    /// first.
+    /// Creates the generator for a purpose (such as `"init"` or `"order"`) in a task; task 0 is
+    /// before the first.
     pub fn new(seed: u64, purpose: &str, task: u32) -> Generator {
         Generator(Xoshiro256::named(seed, purpose, task))
     }
@@ -27,7 +27,7 @@ impl Generator {
         self.0.next_u64()
     }
 
-    /// A number of 0, 1, … `end` − 1, all equally likely.
+    /// A uniformly distributed integer from 0 to `end` − 1.
     ///
     /// # Panics
     ///
@@ -36,27 +36,27 @@ impl Generator {
         self.0.below(end)
     }
 
-    /// Uniform in [0, 1), in steps of 2⁻⁵³.
+    /// A uniform number in [0, 1), in steps of 2⁻⁵³.
     pub fn uniform(&mut self) -> f64 {
         self.0.uniform()
     }
 
-    /// Normal, of mean 0 and variance 1.
+    /// A normal number of mean 0 and variance 1.
     pub fn normal(&mut self) -> f64 {
         self.0.normal()
     }
 
-    /// The numbers 0, 1, … `length` − 1 in random order, as libtorch indexes with them.
+    /// The numbers 0, 1, … `length` − 1 in random order, as i64 for libtorch's index operations.
     pub fn permutation(&mut self, length: usize) -> Vec<i64> {
         let order = self.0.permutation(length).into_iter();
         order.map(|index| index as i64).collect()
     }
 
-    /// A tensor of normal numbers of mean 0, f32, drawn in row-major order.
+    /// An f32 tensor of normal numbers of mean 0, drawn in row-major order.
     ///
     /// # Errors
     ///
-    /// If libtorch has no memory left.
+    /// If libtorch runs out of memory.
     pub fn normal_tensor(
         &mut self,
         shape: &[i64],
@@ -66,11 +66,11 @@ impl Generator {
         tensor(shape, device, || deviation * self.normal())
     }
 
-    /// A tensor of uniform numbers from `low` to `high`, f32, drawn in row-major order.
+    /// An f32 tensor of uniform numbers from `low` to `high`, drawn in row-major order.
     ///
     /// # Errors
     ///
-    /// If libtorch has no memory left.
+    /// If libtorch runs out of memory.
     pub fn uniform_tensor(
         &mut self,
         shape: &[i64],
@@ -96,9 +96,9 @@ fn tensor(shape: &[i64], device: Device, mut draw: impl FnMut() -> f64) -> Resul
 mod tests {
     use super::*;
 
-    /// What committed results rest on: these numbers must not move.
+    /// Committed results depend on these numbers; they must not change.
     #[test]
-    fn the_numbers_stay_what_they_are() {
+    fn the_numbers_never_change() {
         let mut generator = Generator::new(1992, "init", 1);
         let normal: Vec<f32> = (0..4).map(|_| generator.normal() as f32).collect();
         assert_eq!(normal, [0.69491994, -0.9119249, -0.4643047, -1.4580694]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn drawing_leaves_libtorchs_generator_alone() {
+    fn drawing_does_not_use_libtorchs_generator() {
         let options = (tch::Kind::Float, Device::Cpu);
         tch::manual_seed(5);
         let expected = Vec::<f32>::try_from(Tensor::randn([4], options)).unwrap();

@@ -1,13 +1,13 @@
-//! Random tensors made where they are used.
+//! Random tensors, drawn on the device that uses them.
 //!
-//! A [`Generator`] draws on the host, so whoever trains on another device copies every number
-//! there. [`Noise`] is counter-based instead: word n of a stream is a hash of the stream's key and
-//! of n (SplitMix64; Steele, Lea and Flood, 2014), computed by operations on integer tensors, on
-//! the device itself. The words are the same bits on every device.
+//! A [`Generator`] draws on the host, so training on another device would copy every number there.
+//! [`Noise`] is counter-based instead: word n of a stream is a hash of the stream's key and n
+//! (SplitMix64; Steele, Lea and Flood, 2014), computed with integer tensor operations on the
+//! device. The words have the same bits on every device.
 //!
-//! One `Noise` has several streams, a row each: row r of all that is drawn depends on the seed, the
-//! purpose, the task and the name of stream r, and not on which streams stand beside it. So what is
-//! drawn for a class is the same whether it is drawn alone or together with others.
+//! A `Noise` has several streams, one row each: row r of every drawn tensor depends on the seed,
+//! the purpose, the task and the name of stream r, but not on the other streams. So a class gets
+//! the same numbers whether it is drawn alone or with others.
 
 use super::Generator;
 use crate::During;
@@ -15,25 +15,25 @@ use harness_abi::Result;
 use std::f64::consts::PI;
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Bits of a word that make one uniform number: as many as an f32 holds.
+/// Bits of a word per uniform number: the precision of an f32.
 const UNIFORM_BITS: i64 = 24;
 
-/// Streams of random numbers, a row each.
+/// Streams of random numbers, one row each.
 #[derive(Debug)]
 pub struct Noise {
     /// i64 `[streams, 1]`.
     keys: Tensor,
-    /// The number of the next word, the same in all streams.
+    /// The index of the next word, the same in all streams.
     next: i64,
 }
 
 impl Noise {
-    /// The streams of those names (classes' numbers, say) for that purpose in that task; 0 is
-    /// before the first.
+    /// Creates the streams of the given names (such as class ids) for a purpose in a task; task 0
+    /// is before the first.
     ///
     /// # Errors
     ///
-    /// If the device is not there.
+    /// If the device is not available.
     pub fn new(
         seed: u64,
         purpose: &str,
@@ -50,26 +50,26 @@ impl Noise {
         Ok(Noise { keys, next: 1 })
     }
 
-    /// Uniform numbers in [0, 1), steps of 2⁻²⁴, f32 `[streams, shape…]`.
+    /// Uniform numbers in [0, 1), in steps of 2⁻²⁴, f32 `[streams, shape…]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn uniform(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
         let words = self.words(shape.iter().product())?;
         unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?.f_view(self.shaped(shape).as_slice())
     }
 
-    /// Normal numbers of mean 0 and variance 1, f32 `[streams, shape…]` (Box and Muller, 1958: a
-    /// word makes two of them).
+    /// Normal numbers of mean 0 and variance 1, f32 `[streams, shape…]` (Box and Muller, 1958: one
+    /// word gives two of them).
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn normal(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
         let numbers: i64 = shape.iter().product();
         let words = self.words((numbers + 1) / 2)?;
-        // Half a step above 0, whose logarithm is not finite.
+        // Shifted by half a step, because log 0 is not finite.
         let length = unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?
             .f_add_scalar(0.5_f64.powi(UNIFORM_BITS as i32 + 1))?
             .f_log()?
@@ -86,24 +86,24 @@ impl Noise {
             .f_reshape(self.shaped(shape).as_slice())
     }
 
-    /// Numbers of 0, 1, … `end` − 1, i64 `[streams, shape…]`; equally likely up to `end` · 2⁻³².
+    /// Integers from 0 to `end` − 1, i64 `[streams, shape…]`; uniform up to a bias of `end` · 2⁻³².
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn below(&mut self, end: u32, shape: &[i64]) -> Result<Tensor, TchError> {
         let words = self.words(shape.iter().product())?;
-        // 32 bits times a number of 31: the product has room in an i64.
+        // 31 bits times a number of 32 bits: the product fits in an i64.
         shifted(&shifted(&words, 33)?.f_mul_scalar(i64::from(end))?, 31)?
             .f_view(self.shaped(shape).as_slice())
     }
 
-    /// The numbers 0, 1, … `length` − 1 in random order, each stream in its own, i64 `[streams,
-    /// length]`.
+    /// The numbers 0, 1, … `length` − 1 in random order, a different order per stream, i64
+    /// `[streams, length]`.
     ///
     /// # Errors
     ///
-    /// What libtorch reports.
+    /// Propagates errors from libtorch.
     pub fn permutation(&mut self, length: i64) -> Result<Tensor, TchError> {
         self.words(length)?.f_argsort(1, false)
     }
@@ -130,14 +130,14 @@ impl Noise {
     }
 }
 
-/// The words without their lowest `bits`, zeros coming in above.
+/// The words shifted right by `bits`, filled with zeros.
 fn shifted(words: &Tensor, bits: i64) -> Result<Tensor, TchError> {
     words
         .f_bitwise_right_shift_tensor_scalar(bits)?
         .f_bitwise_and(i64::MAX >> (bits - 1))
 }
 
-/// Numbers of 24 bits as f32 in [0, 1).
+/// Converts 24-bit numbers to f32 in [0, 1).
 fn unit_interval(numbers: &Tensor) -> Result<Tensor, TchError> {
     numbers
         .f_to_kind(Kind::Float)?
@@ -157,9 +157,9 @@ mod tests {
         Vec::try_from(tensor.reshape([-1])).unwrap()
     }
 
-    /// What committed results rest on: the words are those of SplitMix64, and must not move.
+    /// Committed results depend on these words; they are those of SplitMix64 and must not change.
     #[test]
-    fn words_are_those_of_split_mix() {
+    fn words_match_splitmix64() {
         let key = Generator::new(7, "test/3", 2).bits();
         let mut generator = SplitMix64::new(key);
         let words: Vec<i64> = (0..101).map(|_| generator.next_u64() as i64).collect();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_does_not_depend_on_those_beside_it() {
+    fn a_stream_does_not_depend_on_the_other_streams() {
         let (mut alone, mut together) = (noise(&[4]), noise(&[9, 4, 2]));
         for _ in 0..2 {
             let shape = [3, 5];
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_distributed_as_said() {
+    fn numbers_have_the_documented_distribution() {
         let mut noise = noise(&[0, 1]);
         let n = 100_000;
         let normal = noise.normal(&[n]).unwrap().to_kind(Kind::Double);
@@ -207,7 +207,7 @@ mod tests {
             let moment = moment(power).double_value(&[]);
             assert!((moment - expected).abs() < tolerance, "{power}: {moment}");
         }
-        // Both halves of the pairs, and neighbours, are of their own.
+        // Neighbours, and the two numbers made of one word, are uncorrelated.
         let next = normal.roll([1], [1]);
         let product = (&normal * next).mean(Kind::Double).double_value(&[]);
         let halves = normal.narrow(1, 0, n / 2) * normal.narrow(1, n / 2, n / 2);
@@ -236,9 +236,9 @@ mod tests {
         assert_eq!(noise.normal(&[0]).unwrap().size(), [2, 0]);
     }
 
-    /// These numbers must not move, whatever the generator is made of.
+    /// These numbers must not change, whatever the implementation.
     #[test]
-    fn draws_of_streams() {
+    fn draws_match_the_fixture() {
         let mut drawn = String::from(
             "# SEED PURPOSE TASK STREAMS: 5 words; 3 uniform; 4 below 3; 4 below 2^32 - 1; 10 permuted; 1 word, row by row\n",
         );
@@ -267,9 +267,9 @@ mod tests {
         );
     }
 
-    /// A device's logarithm, sine and cosine may differ in the last digit.
+    /// With a tolerance, because log, sin and cos may differ in the last digit between devices.
     #[test]
-    fn normal_draws_of_a_stream() {
+    fn normal_draws_never_change() {
         let mut noise = Noise::new(1992, "draws", 1, &[3], Device::Cpu).unwrap();
         let drawn = Vec::<f64>::try_from(noise.normal(&[9]).unwrap().reshape([-1])).unwrap();
         let expected = [

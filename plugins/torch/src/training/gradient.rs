@@ -1,29 +1,29 @@
-//! The gradient mode, set for a scope and put back.
+//! The gradient mode, set for a scope and restored after it.
 //!
-//! The mode is a variable of the thread that every plugin on one libtorch shares: a backbone called
-//! inside a strategy's `no_grad` runs under it too, and its way back then has nothing to go
-//! through. So whoever depends on the mode sets it on entry, and leaves it as it was, an error or a
-//! panic included. `tch::no_grad(f)` does not put it back after a panic.
+//! The mode is thread-local and shared by all plugins on one libtorch: a backbone called inside a
+//! strategy's `no_grad` inherits it, and then has no graph for its backward pass. So code that
+//! depends on the mode sets it on entry and restores it on exit, even after an error or a panic.
+//! `tch::no_grad(f)` does not restore it after a panic.
 
 use std::marker::PhantomData;
 
-/// The gradient mode of this thread until it is dropped. Bind it to a name: `let _mode =
-/// GradientMode::off();`.
-#[must_use = "the mode is put back at once if the guard is not kept"]
+/// Sets the gradient mode of this thread until it is dropped. Bind it to a name:
+/// `let _mode = GradientMode::off();`.
+#[must_use = "the mode is restored at once if the guard is not kept"]
 #[derive(Debug)]
 pub struct GradientMode {
     before: bool,
-    /// The mode is a thread's own: the guard may not be dropped on another.
+    /// The mode is thread-local, so the guard must not be dropped on another thread.
     thread: PhantomData<*const ()>,
 }
 
 impl GradientMode {
-    /// Operations are recorded, so that gradients can be taken.
+    /// Records operations, so that gradients can be computed.
     pub fn on() -> GradientMode {
         GradientMode::set(true)
     }
 
-    /// Nothing is recorded.
+    /// Records nothing.
     pub fn off() -> GradientMode {
         GradientMode::set(false)
     }
@@ -42,10 +42,9 @@ impl Drop for GradientMode {
     }
 }
 
-/// Sets the mode and says what it was.
+/// Sets the mode and returns the previous one.
 fn exchange(enabled: bool) -> bool {
-    // SAFETY: the call takes and returns a number, writes a variable of this thread and cannot
-    // throw.
+    // SAFETY: the call takes and returns a number, writes a thread-local variable and cannot throw.
     unsafe { torch_sys::at_grad_set_enabled(enabled.into()) != 0 }
 }
 
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_is_put_back_after_a_panic_too() {
+    fn the_mode_is_restored_even_after_a_panic() {
         assert!(recorded());
         let panicked = std::panic::catch_unwind(|| {
             let _off = GradientMode::off();

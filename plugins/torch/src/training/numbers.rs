@@ -1,12 +1,12 @@
-//! What is read of a training's numbers.
+//! Reads numbers from the device.
 
 use tch::{Kind, TchError, Tensor};
 
-/// The sum of single numbers, read once.
+/// The sum of scalars, with a single read from the device.
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn total(numbers: &[Tensor]) -> Result<f64, TchError> {
     match numbers {
         [] => Ok(0.0),
@@ -20,7 +20,7 @@ pub fn total(numbers: &[Tensor]) -> Result<f64, TchError> {
 ///
 /// # Errors
 ///
-/// What libtorch reports.
+/// Propagates errors from libtorch.
 pub fn all_finite(tensor: &Tensor) -> Result<bool, TchError> {
     Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0)
 }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn losses_are_added_up_and_what_is_not_finite_is_seen() {
+    fn losses_are_summed_and_non_finite_values_are_found() {
         let features = Tensor::from_slice(&[1.0_f32, 2.0]);
         assert_eq!(total(&[Tensor::from(1.5), Tensor::from(2.0)]).unwrap(), 3.5);
         assert_eq!(total(&[]).unwrap(), 0.0);

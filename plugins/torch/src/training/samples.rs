@@ -1,8 +1,8 @@
-//! Samples to train on.
+//! Training samples.
 
 use tch::{TchError, Tensor};
 
-/// Samples to learn from, on one device.
+/// Training samples, on one device.
 #[derive(Debug)]
 pub struct TrainingSamples {
     /// Image features of unit length, `[rows, width]`.
@@ -12,21 +12,21 @@ pub struct TrainingSamples {
 }
 
 impl TrainingSamples {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.targets.numel()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Those rows alone, i64 `[rows]`.
+    /// Selects rows by index, i64 `[rows]`.
     ///
     /// # Errors
     ///
-    /// If there is no such row.
+    /// If an index is out of range.
     pub fn rows(&self, rows: &Tensor) -> Result<TrainingSamples, TchError> {
         Ok(TrainingSamples {
             features: self.features.f_index_select(0, rows)?,
@@ -34,11 +34,11 @@ impl TrainingSamples {
         })
     }
 
-    /// The rows from `start` on, `length` of them, without a copy.
+    /// The `length` rows from `start` on, without a copy.
     ///
     /// # Errors
     ///
-    /// If there are fewer.
+    /// If there are fewer rows.
     pub fn range(&self, start: i64, length: i64) -> Result<TrainingSamples, TchError> {
         Ok(TrainingSamples {
             features: self.features.f_narrow(0, start, length)?,
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_those_asked_for() {
+    fn rows_are_selected_by_index_and_range() {
         let samples = TrainingSamples {
             features: Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]).view((3, 2)),
             targets: Tensor::from_slice(&[7_i64, 8, 9]),

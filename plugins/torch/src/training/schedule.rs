@@ -1,19 +1,19 @@
-//! Learning rates, epoch by epoch.
+//! Learning-rate schedules, by epoch.
 
 use std::f64::consts::PI;
 
-/// A constant rate to warm up, then a half cosine from the rate η down, set once per epoch: with w
-/// epochs of warm-up at the rate η₀ and E epochs in all, epoch e = 0, 1, … E − 1 has
+/// Constant warm-up, then cosine annealing from the rate η, set once per epoch: with w warm-up
+/// epochs at the rate η₀ and E epochs in total, epoch e = 0, 1, … E − 1 has
 ///
 /// ```text
 /// e < w    η₀
 /// e ≥ w    η · (1 + cos(π (e − w) / E)) / 2
 /// ```
 ///
-/// This is what CoOp trains with: `CosineAnnealingLR(T_max = E)` behind Dassl's
-/// `ConstantWarmupScheduler`, with `WARMUP_RECOUNT` (its default) on. The cosine begins where the
-/// warm-up ends, but its period is still all E epochs, so the last epochs have rates a little above
-/// those of a cosine without warm-up, and never 0.
+/// CoOp trains with this schedule: Dassl's `ConstantWarmupScheduler` around
+/// `CosineAnnealingLR(T_max = E)`, with `WARMUP_RECOUNT` at its default, on. The cosine starts
+/// after the warm-up but its period is still E epochs, so the last epochs have slightly higher
+/// rates than without warm-up, and never 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WarmUpCosine {
     /// η.
@@ -31,16 +31,17 @@ impl WarmUpCosine {
     pub fn lr(&self, epoch: u32) -> f64 {
         match epoch.checked_sub(self.warm_up_epochs) {
             None => self.warm_up_lr,
-            Some(behind) => {
-                let part = f64::from(behind) / f64::from(self.epochs);
+            Some(past) => {
+                let part = f64::from(past) / f64::from(self.epochs);
                 self.lr * (1.0 + libm::cos(PI * part)) / 2.0
             }
         }
     }
 }
 
-/// Half cosines from the rate η down to 0, each twice as long as the one before, set once per
-/// epoch: the first has T₀ epochs, and epoch i = 0, 1, … T − 1 of one that has T has
+/// Cosine annealing from the rate η to 0 with warm restarts, each period twice as long as the
+/// previous, set once per epoch: the first period has T₀ epochs; epoch i = 0, 1, … T − 1 of a
+/// period of T epochs has
 ///
 /// ```text
 /// η · (1 + cos(π i / T)) / 2
@@ -59,12 +60,12 @@ pub struct WarmRestarts {
 impl WarmRestarts {
     /// The rate of an epoch, counted from 0.
     pub fn lr(&self, epoch: u32) -> f64 {
-        let (mut behind, mut period) = (u64::from(epoch), u64::from(self.first_period.max(1)));
-        while behind >= period {
-            behind -= period;
+        let (mut past, mut period) = (u64::from(epoch), u64::from(self.first_period.max(1)));
+        while past >= period {
+            past -= period;
             period *= 2;
         }
-        let part = behind as f64 / period as f64;
+        let part = past as f64 / period as f64;
         self.lr * (1.0 + libm::cos(PI * part)) / 2.0
     }
 }
@@ -75,7 +76,7 @@ impl WarmRestarts {
 /// η · cos(0.99 · π/2 · e / (E − 1))
 /// ```
 ///
-/// CODA-Prompt's `CosineSchedule`. The last epoch has 0.016 η; an only one has η.
+/// CODA-Prompt's `CosineSchedule`. The last epoch has 0.016 η; a single epoch has η.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuarterCosine {
     /// η.
@@ -116,9 +117,9 @@ mod tests {
         }
     }
 
-    /// cos(kπ/6), to have exact numbers.
+    /// At cos(kπ/6), where exact values are known.
     #[test]
-    fn the_rates_are_those_of_dassls_scheduler() {
+    fn warm_up_cosine_matches_dassls_scheduler() {
         let root = 3_f64.sqrt();
         let eta = |cosine: f64| 0.001 * (1.0 + cosine);
         check(
@@ -130,7 +131,7 @@ mod tests {
             &[1e-5, 1e-5, 0.002, eta(root / 2.0), eta(0.5), eta(0.0)],
         );
         check(&rates(3, 0), &[0.002, eta(0.5), eta(-0.5)]);
-        // CoOp's 50 epochs, as PyTorch's recursion gives the last one.
+        // CoOp's 50 epochs; the last values are those of PyTorch's recursion.
         check(
             &rates(50, 1)[48..],
             &[1.7712749271311268e-5, 7.88529868552223e-6],
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_cosine_is_twice_as_long_as_the_last() {
+    fn each_restart_doubles_the_period() {
         let schedule = WarmRestarts {
             lr: 0.002,
             first_period: 2,
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rates_are_those_of_coda_prompts_schedule() {
+    fn quarter_cosine_matches_coda_prompts_schedule() {
         let rates = |epochs| {
             let schedule = QuarterCosine { lr: 0.5, epochs };
             (0..epochs)

@@ -1,4 +1,5 @@
-//! One safetensors file, mapped: its header is checked against its length before anything is read.
+//! One memory-mapped safetensors file, whose header is checked against its length before anything
+//! is read.
 
 use crate::folder::{named, unreadable};
 use clbench_torch::tch::{Kind, TchError, Tensor};
@@ -9,12 +10,12 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// The bytes before the header, which say how long it is.
+/// The size of the field before the header that holds the header's length.
 const LENGTH: usize = 8;
 /// The longest header that the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// The types that weights are stored in.
+/// The supported types of stored weights.
 const TYPES: [(Dtype, Kind); 4] = [
     (Dtype::F16, Kind::Half),
     (Dtype::BF16, Kind::BFloat16),
@@ -28,15 +29,15 @@ pub(super) struct Shard {
     path: PathBuf,
     map: Mmap,
     pub(super) metadata: Metadata,
-    /// Where the tensors' bytes begin.
+    /// The offset of the tensors' data.
     data: usize,
 }
 
 impl Shard {
     pub(super) fn open(path: &Path) -> Result<Shard> {
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        // SAFETY: the map is only read, and dropped once the model is made. Nothing here writes to the file; a file of
-        // weights that somebody else changes during that time is damaged in any case.
+        // SAFETY: the map is only read, and dropped once the model is built. Nothing here writes to
+        // the file; if another process changes it meanwhile, the weights are corrupt anyway.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| unreadable(path, &error))?;
         let (header, metadata) =
             header(&map).map_err(|problem| Error::data(problem).context(named(path)))?;
@@ -57,19 +58,19 @@ impl Shard {
         &self.map
     }
 
-    /// The type in which a tensor is stored, if it is one that weights have; else what it is.
+    /// The stored type of a tensor, or a message if it is not supported.
     pub(super) fn stored(info: &TensorInfo) -> Result<Kind, String> {
         let known = TYPES.iter().find(|(dtype, _)| *dtype == info.dtype);
         known.map(|(_, kind)| *kind).ok_or_else(|| {
             format!(
-                "is of {}; weights are of {}",
+                "has type {}; supported types are {}",
                 info.dtype,
                 TYPES.map(|(dtype, _)| dtype.to_string()).join(", ")
             )
         })
     }
 
-    /// A copy of a tensor of this file, as it is stored.
+    /// Copies a tensor of this file in its stored type.
     pub(super) fn read(&self, info: &TensorInfo, kind: Kind) -> Result<Tensor, TchError> {
         let (from, to) = info.data_offsets;
         let shape: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
@@ -77,35 +78,32 @@ impl Shard {
     }
 }
 
-/// The header's length and what it says, once it is sure that the file has all the bytes that it speaks of.
+/// The header's length and content, after checking that the file has all the data that it
+/// describes.
 fn header(file: &[u8]) -> Result<(usize, Metadata), String> {
     if file.starts_with(b"version https://git-lfs") {
-        return Err(
-            "it is a pointer of Git LFS, not the weights; `git lfs pull` fetches them".into(),
-        );
+        return Err("the file is a Git LFS pointer, not the weights; run `git lfs pull`".into());
     }
     let Some((length, rest)) = file.split_first_chunk::<LENGTH>() else {
         return Err(format!(
-            "its header is cut short: the file has {} bytes",
+            "the header is truncated: the file has {} bytes; copy or download it again",
             file.len()
         ));
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER {
-        return Err(
-            "it is not a safetensors file: it does not begin with the length of a header".into(),
-        );
+        return Err("not a safetensors file: it does not start with the length of a header".into());
     }
     let length = length as usize;
     if length > rest.len() {
         return Err(format!(
-            "its header is cut short: it has {length} bytes, of which {} are there",
+            "the header is truncated: expected {length} bytes, found {}; copy or download the file again",
             rest.len()
         ));
     }
     let (header, data) = rest.split_at(length);
     let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|error| format!("its header is damaged: {error}"))?;
+        .map_err(|error| format!("the header is invalid: {error}"))?;
     let expected = metadata.data_len();
     if data.len() < expected {
         let whole = |name: &String| {
@@ -116,16 +114,15 @@ fn header(file: &[u8]) -> Result<(usize, Metadata), String> {
         let names = metadata.offset_keys();
         let first = names.iter().find(|name| !whole(name));
         return Err(format!(
-            "its data are cut short: by its header they have {expected} bytes, of which {} are there; tensor `{}` is the \
-             first that is not whole",
+            "the data are truncated: expected {expected} bytes, found {}, so tensor `{}` is incomplete; copy or download \
+             the file again",
             data.len(),
             first.map_or("", String::as_str)
         ));
     }
     if data.len() > expected {
         return Err(format!(
-            "its data have {} bytes, {} more than its header speaks of",
-            data.len(),
+            "the file has {} bytes of data more than its header describes; copy or download it again",
             data.len() - expected
         ));
     }

@@ -1,22 +1,23 @@
-//! Random vectors made orthogonal, after Gram and Schmidt.
+//! Random orthogonal vectors by the Gram-Schmidt process.
 
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
 use harness_abi::{Error, Result};
 
-/// What is left of a random vector below this squared length is drawn again.
+/// A random vector whose remainder has a smaller squared length is drawn again.
 const SHORTEST: f64 = 1e-8;
-/// How often, before it is given up.
+/// The maximum number of draws per vector.
 const DRAWS: u32 = 100;
 
-/// `count` unit vectors, f32 `[count, width]` where `before` is: drawn from a normal distribution, less their projections on each
-/// row of `before`, `[n, width]`, and on each other, then brought to length 1. The released code's `gram_schmidt`: each projection
-/// is that of the vector as it was drawn, so vectors are orthogonal to rows that are orthogonal among themselves, and nearly so to
-/// others, as trained ones are.
+/// Draws `count` unit vectors, f32 `[count, width]` on the device of `before`, from a normal
+/// distribution, subtracts their projections onto each row of `before`, `[n, width]`, and onto each
+/// other, and scales them to unit length. As in the released code's `gram_schmidt`, projections are
+/// computed from the drawn vector, so the result is exactly orthogonal only to rows that are
+/// orthogonal to each other, and nearly so to trained rows.
 ///
 /// # Errors
 ///
-/// If nothing is left of vectors however often they are drawn: there are as many rows as dimensions.
+/// If no orthogonal vector is found, because there are as many rows as dimensions.
 pub fn orthogonal_to(before: &Tensor, count: i64, generator: &mut Generator) -> Result<Tensor> {
     let doing = "making components orthogonal";
     let device = before.device();
@@ -30,7 +31,7 @@ pub fn orthogonal_to(before: &Tensor, count: i64, generator: &mut Generator) -> 
         let vector = loop {
             if draws.next().is_none() {
                 return Err(Error::failed(format!(
-                    "no vector of {width} numbers is orthogonal to {} others",
+                    "cannot find a vector of width {width} orthogonal to {} others; use fewer components",
                     rows.size()[0]
                 )));
             }
@@ -46,23 +47,22 @@ pub fn orthogonal_to(before: &Tensor, count: i64, generator: &mut Generator) -> 
             .during(doing)?;
     }
     let unit = || {
-        let fresh = rows.f_narrow(0, rows.size()[0] - count, count)?;
-        let length = fresh.f_norm_scalaropt_dim(2.0, [1], true)?;
-        fresh
-            .f_div(&length)?
+        let new = rows.f_narrow(0, rows.size()[0] - count, count)?;
+        let length = new.f_norm_scalaropt_dim(2.0, [1], true)?;
+        new.f_div(&length)?
             .f_to_kind(Kind::Float)?
             .f_to_device(device)
     };
     unit().during(doing)
 }
 
-/// A vector less its projections on the rows, and the square of what is left.
+/// A vector minus its projections onto the rows, and the squared length of this remainder.
 fn remainder(rows: &Tensor, vector: &Tensor) -> Result<(Tensor, f64), TchError> {
     let vector = vector.f_to_kind(Kind::Double)?;
     let squares = rows
         .f_square()?
         .f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?
-        // A row of nothing but zeros takes nothing away.
+        // A zero row has no projection.
         .f_clamp_min(f64::MIN_POSITIVE)?;
     let shares = rows.f_mv(&vector)?.f_div(&squares)?;
     let left = vector.f_sub(&rows.f_tr()?.f_mv(&shares)?)?;
@@ -75,11 +75,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fresh_vectors_are_of_length_1_and_orthogonal_to_all() {
+    fn new_vectors_have_unit_length_and_are_orthogonal_to_all_others() {
         let mut generator = Generator::new(1, "begin", 1);
         let none = Tensor::zeros([0, 6], (Kind::Float, Device::Cpu));
         let first = orthogonal_to(&none, 2, &mut generator).unwrap();
-        // Past rows keep the length that training gave them.
+        // Trained rows have any length.
         let past = &first * Tensor::from_slice(&[3.0_f32, 0.2]).view((2, 1));
         let second = orthogonal_to(&past, 3, &mut generator).unwrap();
         let all = Tensor::cat(&[first, second], 0);
@@ -91,7 +91,7 @@ mod tests {
         let error = orthogonal_to(&all, 2, &mut generator).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no vector of 6 numbers is orthogonal to 6 others"
+            "cannot find a vector of width 6 orthogonal to 6 others; use fewer components"
         );
     }
 }

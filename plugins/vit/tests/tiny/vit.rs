@@ -1,4 +1,4 @@
-//! The vision transformers of L2P's fixture, as folders in timm's layout.
+//! Writes the vision transformers of the L2P fixture as folders in timm's layout.
 #![allow(dead_code)] // Each test file uses a part of it.
 
 use clbench_torch::tch::{Kind, Tensor};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 pub const WIDTH: i64 = 48;
 pub const HEADS: i64 = 3;
-/// How many tokens of prompts an image has in the fixture.
+/// The number of prompt tokens of an image in the fixture.
 pub const PROMPTED: i64 = 12;
 
-/// All tensors of a file of the fixture.
+/// All tensors of a fixture file.
 pub fn tensors(file: &str) -> HashMap<String, Tensor> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/l2p");
     Tensor::read_safetensors(fixtures.join(file))
@@ -24,7 +24,7 @@ pub fn tensors(file: &str) -> HashMap<String, Tensor> {
         .collect()
 }
 
-/// The tensors of the model that gives the queries, by timm's names.
+/// The tensors of the query model, with timm's names.
 pub fn query_model() -> HashMap<String, Tensor> {
     let tensors = tensors("weights.safetensors").into_iter();
     tensors
@@ -32,7 +32,8 @@ pub fn query_model() -> HashMap<String, Tensor> {
         .collect()
 }
 
-/// Those of the prompted model without its prompts and their positions, and these positions, `[1, 12, 48]`.
+/// The tensors of the prompted model without its prompts and their positions, and these positions,
+/// `[1, 12, 48]`.
 pub fn prompted_model() -> (HashMap<String, Tensor>, Tensor) {
     let mut model: HashMap<String, Tensor> = tensors("weights.safetensors")
         .into_iter()
@@ -46,7 +47,7 @@ pub fn prompted_model() -> (HashMap<String, Tensor>, Tensor) {
     (model, all.narrow(1, 1, PROMPTED))
 }
 
-/// A folder, in a temporary one.
+/// A model folder inside a temporary folder.
 pub struct TinyVit(TempDir);
 
 impl TinyVit {
@@ -81,7 +82,7 @@ impl TinyVit {
         fs::write(file, value.to_string()).unwrap();
     }
 
-    /// The weights, changed.
+    /// Edits the weights.
     pub fn edit_weights(&self, edit: impl FnOnce(&mut HashMap<String, Tensor>)) {
         let file = self.file("model.safetensors");
         let tensors = Tensor::read_safetensors(file).unwrap();
@@ -90,7 +91,7 @@ impl TinyVit {
         self.write_weights(weights);
     }
 
-    /// The weights in another type.
+    /// Stores the weights in another type.
     pub fn store_weights_as(&self, kind: Kind) {
         self.edit_weights(|weights| {
             weights
@@ -104,7 +105,7 @@ impl TinyVit {
         Tensor::write_safetensors(&weights, self.file("model.safetensors")).unwrap();
     }
 
-    /// The scenario's folder is the one around the model's.
+    /// The temporary folder is the scenario's folder.
     pub fn setting(&self) -> BackboneSetting {
         BackboneSetting {
             device: "cpu".into(),
@@ -123,7 +124,7 @@ impl TinyVit {
         Vit::create(parameters, self.setting())
     }
 
-    /// What is said when the folder is opened, with `tiny` for its path.
+    /// The error of opening the folder, with `tiny` in place of its path.
     pub fn complaint(&self) -> String {
         let error = self.open().unwrap_err();
         assert_eq!(error.code(), harness_abi::ErrorCode::DATA, "{error}");
@@ -133,12 +134,12 @@ impl TinyVit {
     }
 }
 
-/// The values of a tensor that came across the boundary.
+/// Copies a tensor of the ABI into libtorch.
 pub fn received(tensor: &harness_abi::Tensor) -> Tensor {
     clbench_torch::bridge::copy_in(tensor.view()).unwrap()
 }
 
-/// Fails where two tensors differ in shape, or by more than `tolerance` anywhere.
+/// Fails if two tensors differ in shape, or in any entry by more than `tolerance`.
 #[track_caller]
 pub fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
     assert_eq!(a.size(), b.size(), "{what}");
@@ -146,7 +147,7 @@ pub fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
         .abs()
         .max()
         .double_value(&[]);
-    // Written so that a NaN is no agreement.
+    // Written so that NaN fails.
     assert!(
         difference <= tolerance,
         "{what}: {difference:e} apart, {tolerance:e} allowed"

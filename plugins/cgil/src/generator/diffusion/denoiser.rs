@@ -1,4 +1,4 @@
-//! The denoisers of some classes: one small network each, computed together.
+//! The denoisers of some classes: one small network per class, computed together.
 //!
 //! ```text
 //! time     e = W₂ silu(W₁ s(t))          s(t): sines and cosines of t
@@ -7,20 +7,20 @@
 //! out      x̂₀ = W h
 //! ```
 //!
-//! Every W is a linear layer with a bias, of PyTorch's initial values. The parameters of all classes are stacked along their
-//! first dimension, so that a layer is one batched product.
+//! Every W is a linear layer with a bias and PyTorch's default initialisation. The parameters of
+//! all classes are stacked along their first dimension, so a layer is one batched matrix product.
 
 use super::super::Fitted;
 use clbench_torch::Noise;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 
-/// The layers before the hidden ones, by name.
+/// The names of the layers before the hidden ones.
 const TIME_AND_IN: [&str; 3] = ["time.0", "time.1", "in"];
 
-/// What a network looks like.
+/// The shape of a network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
-    /// Numbers in an embedding.
+    /// The width of an embedding.
     pub(crate) width: i64,
     pub(crate) hidden: i64,
     pub(crate) layers: i64,
@@ -29,7 +29,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The names of the linear layers and their widths in and out, in order.
+    /// The names, input widths and output widths of the linear layers, in order.
     pub(crate) fn linears(&self) -> Vec<(String, i64, i64)> {
         let hidden = (0..self.layers).map(|layer| format!("hidden.{layer}"));
         let names = TIME_AND_IN.into_iter().map(String::from).chain(hidden);
@@ -43,7 +43,7 @@ impl Shape {
     }
 }
 
-/// A linear layer of each class.
+/// One linear layer per class.
 #[derive(Debug)]
 pub(crate) struct Linear {
     /// `[classes, in, out]`.
@@ -53,7 +53,7 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// Weights and biases uniform between ±1/√in.
+    /// Weights and biases uniform in ±1/√in.
     fn new(width_in: i64, width_out: i64, noise: &mut Noise) -> Result<Linear, TchError> {
         let bound = 1.0 / (width_in as f64).sqrt();
         let mut uniform = |shape: [i64; 2]| {
@@ -68,7 +68,7 @@ impl Linear {
         })
     }
 
-    /// `[classes, rows, in]` to `[classes, rows, out]`, the product in `kind`.
+    /// Maps `[classes, rows, in]` to `[classes, rows, out]`, with the product in type `kind`.
     fn forward(&self, input: &Tensor, kind: Kind) -> Result<Tensor, TchError> {
         match kind {
             Kind::Float => self.bias.f_baddbmm(input, &self.weight, 1.0, 1.0),
@@ -86,12 +86,12 @@ impl Linear {
 pub(crate) struct Denoiser {
     /// In the order of [`Shape::linears`].
     pub(crate) linears: Vec<Linear>,
-    /// Of matrix products.
+    /// The type of matrix products.
     pub(crate) kind: Kind,
 }
 
 impl Denoiser {
-    /// Networks not trained yet.
+    /// Creates untrained networks.
     pub(crate) fn new(shape: &Shape, kind: Kind, noise: &mut Noise) -> Result<Denoiser, TchError> {
         let linear = |(_, width_in, width_out)| Linear::new(width_in, width_out, noise);
         let linears = shape.linears().into_iter().map(linear);
@@ -101,7 +101,7 @@ impl Denoiser {
         })
     }
 
-    /// The parameters, a weight and a bias of each layer in turn.
+    /// The parameters: weight and bias of each layer in turn.
     pub(crate) fn parameters(&self) -> Vec<Tensor> {
         let of_linear = |linear: &Linear| [&linear.weight, &linear.bias].map(Tensor::shallow_clone);
         self.linears.iter().flat_map(of_linear).collect()
@@ -111,7 +111,7 @@ impl Denoiser {
         self.linears[0].weight.size()[0]
     }
 
-    /// The networks of the first classes, on the same memory, as leaves of a new graph.
+    /// The networks of the first classes, sharing memory, as leaves of a new autograd graph.
     pub(crate) fn leaves(&self, classes: i64) -> Result<Denoiser, TchError> {
         let leaf = |tensor: &Tensor| {
             let own = tensor.f_narrow(0, 0, classes)?.f_detach()?;
@@ -129,7 +129,7 @@ impl Denoiser {
         })
     }
 
-    /// What the networks make of every time, given `times` of [`sinusoids`]: `[classes, T, hidden]`.
+    /// The embeddings of all times, `[classes, T, hidden]`, from the `times` of [`sinusoids`].
     pub(crate) fn embedded(&self, times: &Tensor) -> Result<Tensor, TchError> {
         let times = times
             .f_unsqueeze(0)?
@@ -138,11 +138,12 @@ impl Denoiser {
         self.linears[1].forward(&inner, self.kind)
     }
 
-    /// x̂₀ of `noisy`, `[classes, rows, width]`; `time` is a row of [`Denoiser::embedded`] for each row, or one for all.
+    /// x̂₀ of `noisy`, `[classes, rows, width]`; `time` has a row of [`Denoiser::embedded`] for
+    /// each row, or one for all.
     pub(crate) fn denoised(&self, noisy: &Tensor, time: &Tensor) -> Result<Tensor, TchError> {
         let (out, hidden) = self.linears[TIME_AND_IN.len()..]
             .split_last()
-            .expect("a denoiser has a layer out");
+            .expect("a denoiser has an output layer");
         let mut rows = self.linears[2].forward(noisy, self.kind)?.f_silu()?;
         for layer in hidden {
             rows = layer.forward(&rows, self.kind)?.f_add(time)?.f_silu()?;
@@ -152,7 +153,7 @@ impl Denoiser {
 }
 
 impl Denoiser {
-    /// Which classes have finite parameters only, bool `[classes]`.
+    /// Whether all parameters of a class are finite, bool `[classes]`.
     pub(crate) fn finite(&self) -> Result<Tensor, TchError> {
         let parameters = self.parameters();
         let finite = parameters.iter().map(|parameter| {
@@ -165,7 +166,7 @@ impl Denoiser {
         Tensor::f_stack(&finite, 1)?.f_all_dim(1, false)
     }
 
-    /// The tensors that [`Denoiser::from_fitted`] finds again; the classes are those at `positions`, in order.
+    /// The tensors for [`Denoiser::from_fitted`], of the classes at `positions`, in order.
     pub(crate) fn tensors(
         &self,
         shape: &Shape,
@@ -183,7 +184,8 @@ impl Denoiser {
         Ok(tensors)
     }
 
-    /// The networks that a fit gave out, and what they look like; the settings say all but the width.
+    /// Restores the networks from a fit, and their shape; `shape` makes it from the embedding
+    /// width.
     pub(crate) fn from_fitted(
         fitted: &Fitted,
         shape: impl FnOnce(i64) -> Shape,
@@ -207,15 +209,16 @@ impl Denoiser {
     }
 }
 
-/// s(t) for t = 1 … T, `[T, width]`: sines, then cosines, of t T^(−i/(n−1)) for i = 0 … n − 1, n half the width. The
-/// transformer's encoding of positions (Vaswani et al., 2017) with T in the place of 10000.
+/// s(t) for t = 1 … T, `[T, width]`: sines, then cosines, of t T^(−i/(n−1)) for i = 0 … n − 1,
+/// where n is half the width. This is the transformer's positional encoding (Vaswani et al., 2017)
+/// with T instead of 10000.
 pub(crate) fn sinusoids(steps: i64, width: i64, device: Device) -> Result<Tensor, TchError> {
     let half = (width + 1) / 2;
     let count = |from, to| Tensor::f_arange_start(from, to, (Kind::Double, device));
     let exponent = -(steps as f64).ln() / (half - 1).max(1) as f64;
     let frequencies = count(0, half)?.f_mul_scalar(exponent)?.f_exp()?;
     let angles = count(1, steps + 1)?.f_unsqueeze(1)?.f_mul(&frequencies)?;
-    // Of an odd width the last cosine has no room.
+    // For an odd width the last cosine is dropped.
     Tensor::f_cat(&[angles.f_sin()?, angles.f_cos()?], 1)?
         .f_narrow(1, 0, width)?
         .f_to_kind(Kind::Float)

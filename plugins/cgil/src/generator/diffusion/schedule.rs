@@ -1,40 +1,43 @@
-//! How noise is mixed into a sample, step by step, and taken out again.
+//! The noise schedule: how noise is added to a sample and removed again, step by step.
 //!
-//! With x₀ the sample, ε ~ N(0, I) and steps t = 1 … T (Ho, Jain and Abbeel, *Denoising diffusion probabilistic models*, 2020):
+//! With a sample x₀, ε ~ N(0, I) and steps t = 1 … T (Ho, Jain and Abbeel, *Denoising diffusion
+//! probabilistic models*, NeurIPS 2020):
 //!
 //! ```text
 //! schedule     ᾱ_t = cos²(π/2 · t/T),  ᾱ_0 = 1,  α_t = ᾱ_t / ᾱ_{t−1},  β_t = 1 − α_t
 //! noisy        x_t = √ᾱ_t x₀ + √(1 − ᾱ_t) ε
 //! loss         w_t · mean over dimensions of (x̂₀ − x₀)²,  w_t = max(1, log(√ᾱ_t / √(1 − ᾱ_t)))
-//! one back     x_{t−1} = √ᾱ_{t−1} β_t / (1 − ᾱ_t) · x̂₀ + √α_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t) · x_t + √β_t ε
+//! one back     x_{t−1} = √ᾱ_{t−1} β_t / (1 − ᾱ_t) · x̂₀
+//!                        + √α_t (1 − ᾱ_{t−1}) / (1 − ᾱ_t) · x_t + √β_t ε
 //! last         x₀ = x̂₀ at t = 1
 //! ```
 //!
-//! where x̂₀ is what the denoiser makes of x_t and t. The schedule is the cosine of Nichol and Dhariwal (*Improved denoising
-//! diffusion probabilistic models*, 2021) with their offset s = 0, as in the code published with CGIL; the target x₀ and the
-//! weight w are that code's too.
+//! where x̂₀ is the denoiser's output for x_t and t. The schedule is the cosine schedule of Nichol
+//! and Dhariwal (*Improved denoising diffusion probabilistic models*, ICML 2021) with offset s = 0,
+//! as in the code published with CGIL; the target x₀ and the weight w are from that code too.
 //!
-//! Two things differ from that code. Its noise is a product of two normal numbers, though it draws from one; here it is one,
-//! always. And its step back mixes fresh noise into x̂₀ and forgets x_t, which loses variance: of normal features of variance 1
-//! a perfect denoiser would leave 0.46 after 32 steps. The step above, which is DDPM's with the variance β_t, leaves 0.998.
+//! Two things differ from that code. It trains with products of two normal numbers as noise, but
+//! samples with one; here noise is always one normal number. And its reverse step adds new noise to
+//! x̂₀ and ignores x_t, which loses variance: for normal features of variance 1 even a perfect
+//! denoiser ends at 0.46 after 32 steps. The step above, DDPM's with variance β_t, ends at 0.998.
 
 use std::f64::consts::FRAC_PI_2;
 
-/// The schedule of T steps.
+/// A schedule of T steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     /// ᾱ_0 … ᾱ_T.
     cumulative: Vec<f64>,
 }
 
-/// What x_{t−1} is made of.
+/// The coefficients of x_{t−1}.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct StepBack {
-    /// Times x̂₀.
+    /// The factor of x̂₀.
     pub(crate) denoised: f64,
-    /// Times x_t.
+    /// The factor of x_t.
     pub(crate) noisy: f64,
-    /// Times ε; 0 for the last step.
+    /// The factor of ε; 0 for the last step.
     pub(crate) noise: f64,
 }
 
@@ -62,7 +65,7 @@ impl Schedule {
         self.each(|t| (signal_to_noise(t).ln() / 2.0).max(1.0))
     }
 
-    /// The steps back from t = T, T − 1, … 1, each with its t.
+    /// The reverse steps t = T, T − 1, … 1, each with its t.
     pub(crate) fn back(&self) -> impl Iterator<Item = (usize, StepBack)> {
         (1..self.cumulative.len()).rev().map(|t| {
             let (here, before) = (self.cumulative[t], self.cumulative[t - 1]);
@@ -91,7 +94,7 @@ mod tests {
 
     /// With T = 3 the cosines are those of 30°, 60° and 90°.
     #[test]
-    fn three_steps_are_known_by_heart() {
+    fn three_steps_have_known_values() {
         let schedule = Schedule::new(3);
         let root = 3_f64.sqrt();
         for (ours, expected) in [
@@ -123,9 +126,9 @@ mod tests {
         }
     }
 
-    /// cot(π/64) is the ratio of signal to noise of the first of 32 steps.
+    /// The first of 32 steps has signal-to-noise ratio cot(π/64).
     #[test]
-    fn clean_samples_weigh_more() {
+    fn less_noisy_samples_have_higher_weights() {
         let weight = Schedule::new(32).weight();
         close(weight[0], 20.355467624987188_f64.ln());
         assert!(weight.windows(2).all(|pair| pair[0] >= pair[1]));
@@ -133,9 +136,10 @@ mod tests {
         assert!(weight[6] > 1.0 && weight[7..].iter().all(|&weight| weight == 1.0));
     }
 
-    /// Of normal features of variance 1 the best denoiser is √ᾱ_t x_t: what comes back has to have variance 1 too.
+    /// For normal features of variance 1 the optimal denoiser is √ᾱ_t x_t; samples must have
+    /// variance 1 too.
     #[test]
-    fn the_way_back_keeps_the_variance() {
+    fn the_reverse_process_keeps_the_variance() {
         let schedule = Schedule::new(32);
         let signal = schedule.signal();
         let variance = schedule.back().fold(1.0, |variance, (t, step)| {

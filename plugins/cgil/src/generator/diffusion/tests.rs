@@ -18,13 +18,14 @@ fn small(epochs: u32) -> Diffusion {
     }
 }
 
-/// To a tolerance that the noise of training leaves; draws whose steps back lose variance are off by a third and more.
+/// The tolerance allows for training noise; reverse steps that lose variance would be off by a
+/// third or more.
 #[test]
-fn draws_are_distributed_as_the_classes() {
+fn draws_have_the_distribution_of_the_classes() {
     Toy::new(&[(3, 600), (8, 1000)]).check_moments(&small(500), 0.2);
 }
 
-/// Half of the samples about −4 and half about +4 in the first dimension.
+/// Half of the samples lie around −4, half around +4 in the first dimension.
 #[test]
 fn both_modes_of_a_class_are_learned() {
     let classes = Toy::new(&[(0, 400)]).classes;
@@ -46,7 +47,7 @@ fn both_modes_of_a_class_are_learned() {
 }
 
 #[test]
-fn a_class_is_fitted_as_if_it_were_alone() {
+fn a_class_is_fitted_independently_of_the_others() {
     let all = Toy::new(&[(2, 9), (7, 21), (4, 1), (5, 16)]);
     let diffusion = Diffusion {
         batch_size: 8,
@@ -65,9 +66,9 @@ fn a_class_is_fitted_as_if_it_were_alone() {
     }
 }
 
-/// By its formula: one sample, its noise and its time, through a network of known output.
+/// One sample with known noise and time, through a network with known output.
 #[test]
-fn the_loss_is_that_of_the_formula() {
+fn the_loss_matches_the_formula() {
     let diffusion = Diffusion {
         steps: 3,
         hidden: 6,
@@ -83,7 +84,7 @@ fn the_loss_is_that_of_the_formula() {
     let times = Tensor::from_slice(&[1_i64]).view((1, 1));
     let losses = tables.losses(&denoiser, &samples, &times, &epsilon);
     let loss = values(&losses.unwrap())[0];
-    // t = 2 of 3: x_t = x₀ / 2 + √¾ ε, of weight 1.
+    // t = 2 of 3: x_t = x₀ / 2 + √¾ ε, weight 1.
     let root = 0.75_f32.sqrt();
     let noisy = Tensor::from_slice(&[0.5 + root * 0.5, -1.0 + root * 2.0]).view((1, 1, 2));
     let time = denoiser
@@ -96,8 +97,8 @@ fn the_loss_is_that_of_the_formula() {
 }
 
 #[test]
-fn times_are_told_apart_by_sines_and_cosines() {
-    // Width 5: sines of frequencies 1, 4^(−1/2), 4^(−1), cosines of the first two.
+fn times_are_encoded_as_sines_and_cosines() {
+    // Width 5: sines with frequencies 1, 4^(−1/2) and 4^(−1), cosines with the first two.
     let sinusoids = values(&sinusoids(4, 5, Device::Cpu).unwrap().get(2));
     let by_hand = [
         3_f32.sin(),
@@ -112,9 +113,9 @@ fn times_are_told_apart_by_sines_and_cosines() {
 }
 
 #[test]
-fn degenerate_classes_come_back_as_they_are() {
+fn degenerate_classes_are_reproduced_exactly() {
     toy::check_degenerate(&small(3));
-    // As small as it can be.
+    // The smallest possible model.
     toy::check_degenerate(&Diffusion {
         hidden: 1,
         layers: 1,
@@ -126,12 +127,12 @@ fn degenerate_classes_come_back_as_they_are() {
 }
 
 #[test]
-fn a_state_gives_the_same_draws() {
+fn restored_generators_give_the_same_draws() {
     toy::check_round_trip(&small(2));
 }
 
 #[test]
-fn half_precision_is_near() {
+fn half_precision_is_close() {
     let classes = Toy::new(&[(3, 20)]).classes;
     let host = Host::silent();
     let fit = |kind| {
@@ -153,7 +154,7 @@ fn half_precision_is_near() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_names_the_class() {
+fn divergence_is_an_error_that_names_the_class() {
     let classes = Toy::new(&[(3, 9), (6, 12)]).classes;
     let host = Host::silent();
     let diffusion = Diffusion {
@@ -169,7 +170,7 @@ fn a_loss_that_is_no_number_names_the_class() {
 }
 
 #[test]
-fn the_host_hears_of_epochs_and_can_end_them() {
+fn epochs_are_reported_and_the_host_can_cancel() {
     #[derive(Default)]
     struct Ends(AtomicU64);
     impl HostService for Ends {

@@ -1,4 +1,4 @@
-//! The training of the denoisers of some classes, epoch by epoch.
+//! Trains the denoisers of some classes, epoch by epoch.
 
 use super::super::stack::adam::Adam;
 use super::super::stack::batches::Batches;
@@ -11,33 +11,34 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use harness_abi::Result;
 
-/// A batch of one sample is a batch like any other.
+/// A batch of a single sample is allowed.
 const LEAST_BATCH: i64 = 1;
-/// Rows whose times and noise are drawn together, so that a class gets the same numbers however long the batches beside its
-/// own.
+/// Times and noise are drawn for this many rows at once, so a class gets the same numbers whatever
+/// the batch lengths of other classes.
 const NOISE_ROWS: i64 = 64;
 
-/// All that takes part.
+/// The state of the training.
 #[derive(Debug)]
 pub(crate) struct Training {
     pub(crate) plan: Plan,
-    /// Of all classes, in the order of the stack.
+    /// The networks of all classes, in the order of the stack.
     pub(crate) denoiser: Denoiser,
-    /// Of the first classes, for every number of them that steps are taken with, on the same memory.
+    /// The networks of the first classes, one entry for each number of active classes, sharing
+    /// memory.
     prefixes: Vec<Denoiser>,
     adam: Adam,
     lr: f64,
     batches: Batches,
-    /// Of each step, for every [`NOISE_ROWS`] rows.
+    /// For each step, one for every [`NOISE_ROWS`] rows.
     noise: Vec<Vec<Noise>>,
     tables: Tables,
-    /// 1 / steps of an epoch for each class.
+    /// 1 / steps per epoch, for each class.
     shares: Tensor,
 }
 
 impl Training {
-    /// Of classes with those names and normalised samples, f32 `[samples, width]` each; products are computed in the type
-    /// `product`.
+    /// Sets up the training of classes with these names and normalised samples, f32
+    /// `[samples, width]` each; `product` is the type of matrix products.
     pub(crate) fn new(
         diffusion: &Diffusion,
         names: &[u32],
@@ -45,7 +46,7 @@ impl Training {
         (seed, task): (u64, u32),
         product: Kind,
     ) -> Result<Training> {
-        let doing = "laying out the diffusion models";
+        let doing = "setting up the diffusion models";
         let _mode = GradientMode::off();
         let (width, device) = (samples[0].size()[1], samples[0].device());
         let lengths: Vec<i64> = samples.iter().map(|samples| samples.size()[0]).collect();
@@ -89,8 +90,8 @@ impl Training {
         })
     }
 
-    /// Trains for an epoch. Gives the mean of each class's losses, each before its step, in the order of the stack,
-    /// `[classes]`.
+    /// Trains for one epoch. Returns the mean of each class's losses, measured before each step,
+    /// `[classes]` in the order of the stack.
     pub(crate) fn epoch(&mut self) -> Result<Tensor, TchError> {
         self.batches.shuffle()?;
         let losses = self.shares.f_zeros_like()?;
@@ -101,7 +102,7 @@ impl Training {
                 .prefixes
                 .iter()
                 .find(|own| own.classes() == step.active);
-            let denoiser = denoiser.expect("steps are of whole groups");
+            let denoiser = denoiser.expect("steps use whole groups");
             let _mode = GradientMode::on();
             let each = self.tables.losses(denoiser, &samples, &times, &epsilon)?;
             let own = match &step.weights {
@@ -123,7 +124,7 @@ impl Training {
         losses.f_mul(&self.shares)
     }
 
-    /// Which classes have a finite loss and finite parameters; read from the device.
+    /// Which classes have a finite loss and finite parameters. Synchronises with the device.
     pub(crate) fn sound(&self, losses: &Tensor) -> Result<Vec<bool>, TchError> {
         let _mode = GradientMode::off();
         Vec::try_from(
@@ -134,14 +135,14 @@ impl Training {
     }
 }
 
-/// What does not change in training, on the device.
+/// Constants of the training, on the device.
 #[derive(Debug)]
 pub(crate) struct Tables {
     /// √ᾱ_t, √(1 − ᾱ_t) and w_t, `[T]` each.
     signal: Tensor,
     noise: Tensor,
     weight: Tensor,
-    /// Of every time.
+    /// The encodings of all times.
     pub(crate) sinusoids: Tensor,
     /// 0, 1, … T − 1.
     numbers: Tensor,
@@ -170,7 +171,7 @@ impl Tables {
         })
     }
 
-    /// t − 1, `[active, rows]`, and ε, `[active, rows, width]`, of a step's samples.
+    /// t − 1, `[active, rows]`, and ε, `[active, rows, width]`, for a step's samples.
     fn drawn(
         &self,
         step: &Step,
@@ -187,7 +188,7 @@ impl Tables {
         Ok((whole(&times)?, whole(&epsilon)?))
     }
 
-    /// The loss of each sample, `[active, rows]`. `times` are from 0.
+    /// The loss of each sample, `[active, rows]`. `times` count from 0.
     pub(crate) fn losses(
         &self,
         denoiser: &Denoiser,
@@ -199,7 +200,8 @@ impl Tables {
         let noisy = samples
             .f_mul(&of_time(&self.signal)?)?
             .f_add(&epsilon.f_mul(&of_time(&self.noise)?)?)?;
-        // Rows are chosen by a product, whose gradient is summed in one order; that of an index is not on every device.
+        // Rows are selected by a matrix product: its gradient is summed in a fixed order, unlike
+        // that of an index operation on some devices.
         let time = times
             .f_unsqueeze(2)?
             .f_eq_tensor(&self.numbers)?

@@ -6,7 +6,7 @@ fn doubles(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
 }
 
-/// Two classes of width 3, of 7 and 11 samples, and 4 components somewhere.
+/// Two classes of width 3 with 7 and 11 samples, and 4 random components.
 fn instance() -> (Samples, Components) {
     let mut generator = clbench_torch::Generator::new(3, "instance", 0);
     let mut normal = |shape: &[i64]| {
@@ -22,9 +22,9 @@ fn instance() -> (Samples, Components) {
     (samples, components)
 }
 
-/// EM as the formulas say it, sample by sample.
+/// EM computed from the formulas, sample by sample.
 #[test]
-fn a_step_is_that_of_the_formulas() {
+fn a_step_matches_the_formulas() {
     let (samples, components) = instance();
     let first = Step::first(&samples, components).unwrap();
     let next = first.next(&samples).unwrap();
@@ -89,11 +89,11 @@ fn a_step_is_that_of_the_formulas() {
 }
 
 #[test]
-fn the_likelihood_never_falls() {
+fn the_likelihood_never_decreases() {
     let (samples, components) = instance();
     let mut now = Step::first(&samples, components).unwrap();
     let first = doubles(&now.likelihood);
-    // Seven samples for four components: variances reach the floor on the way.
+    // With seven samples for four components, variances reach the floor.
     for step in 0..60 {
         now.going_on = now.going_on.ones_like();
         let next = now.next(&samples).unwrap();
@@ -119,11 +119,11 @@ fn the_likelihood_never_falls() {
 }
 
 #[test]
-fn draws_are_distributed_as_the_classes() {
+fn draws_have_the_distribution_of_the_classes() {
     Toy::new(&[(3, 40), (8, 90)]).check_moments(&Mixture::default(), 0.06);
 }
 
-/// 30 samples about −4 and 90 about +2 in the first dimension.
+/// 30 samples lie around −4 and 90 around +2 in the first dimension.
 #[test]
 fn both_modes_of_a_class_are_found() {
     let modes = Toy::new(&[(0, 120), (1, 50)]).classes;
@@ -172,14 +172,14 @@ fn both_modes_of_a_class_are_found() {
             let (ours, theirs) = (ours.double_value(&[]), theirs.double_value(&[]));
             assert!(
                 (ours - theirs).abs() < 0.05,
-                "{ours}, of the samples {theirs}"
+                "{ours}, but {theirs} for the samples"
             );
         }
     }
 }
 
 #[test]
-fn a_class_is_fitted_as_if_it_were_alone() {
+fn a_class_is_fitted_independently_of_the_others() {
     let all = Toy::new(&[(2, 25), (7, 60), (4, 3)]);
     let together = toy::fit(&Mixture::default(), &all.classes).fitted;
     for (position, class) in all.classes.into_iter().enumerate() {
@@ -202,7 +202,7 @@ fn a_class_is_fitted_as_if_it_were_alone() {
 }
 
 #[test]
-fn a_choice_follows_its_weights() {
+fn choices_follow_the_weights() {
     let weights = Tensor::from_slice(&[0.0_f32, 1.0, 0.0, 3.0, 0.0]).view((1, 5));
     let uniform = Tensor::from_slice(&[0.0_f32, 0.2, 0.25, 0.5, 0.99999994]).view((1, 5));
     let chosen = chosen(&weights, &uniform).unwrap();
@@ -213,17 +213,17 @@ fn a_choice_follows_its_weights() {
 }
 
 #[test]
-fn degenerate_classes_come_back_as_they_are() {
+fn degenerate_classes_are_reproduced_exactly() {
     toy::check_degenerate(&Mixture::default());
 }
 
 #[test]
-fn a_state_gives_the_same_draws() {
+fn restored_generators_give_the_same_draws() {
     toy::check_round_trip(&Mixture::default());
 }
 
 #[test]
-fn embeddings_that_are_not_finite_are_refused() {
+fn embeddings_that_are_not_finite_are_an_error() {
     let classes = Toy::new(&[(3, 5), (4, 5)]).classes;
     let _ = classes[1].features.narrow(0, 0, 1).fill_(f64::NAN);
     let error = Mixture::default()
@@ -231,6 +231,6 @@ fn embeddings_that_are_not_finite_are_refused() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "normalising the embeddings of class 4: not all of their numbers are finite"
+        "normalising the embeddings of class 4: they contain NaN or infinite values"
     );
 }

@@ -1,7 +1,7 @@
-//! Adam for parameters of many classes at once, some of which take fewer steps than others.
+//! Adam for the parameters of many classes at once, some of which take fewer steps than others.
 //!
-//! AdamW (Loshchilov and Hutter, 2019), which without weight decay is Adam (Kingma and Ba, 2015): with the gradient g and the
-//! decay λ, the t-th step is
+//! AdamW (Loshchilov and Hutter, ICLR 2019), which without weight decay is Adam (Kingma and Ba,
+//! ICLR 2015). With gradient g and weight decay λ, the t-th step is
 //!
 //! ```text
 //! p ← p − η λ p
@@ -9,8 +9,8 @@
 //! p ← p − η · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
 //! ```
 //!
-//! It reads and writes far more memory than it computes, so on the CPU it goes through the parameters block by block: all
-//! operations on one block find it in the cache.
+//! Adam is bound by memory bandwidth, so on the CPU it processes the parameters in blocks that stay
+//! in the cache during all operations.
 
 use clbench_torch::tch::{Device, TchError, Tensor};
 use clbench_torch::training::GradientMode;
@@ -19,10 +19,11 @@ use std::ops::Range;
 const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
 
-/// Numbers in a block on the CPU: four tensors of them, 512 KiB in f32, fit into a core's second cache.
+/// Numbers in a block on the CPU: four tensors of this size, 512 KiB in f32, fit into a core's L2
+/// cache.
 const BLOCK: i64 = 1 << 15;
 
-/// Classes that follow one another in the stack and take all their steps together.
+/// Consecutive classes of the stack that take all their steps together.
 #[derive(Debug)]
 struct Group {
     classes: Range<i64>,
@@ -34,9 +35,9 @@ struct Group {
 /// A part of one parameter of a group's classes, flat.
 #[derive(Debug)]
 struct Block {
-    /// Which of the parameters.
+    /// The index of the parameter.
     parameter: usize,
-    /// Where it begins in the flat parameter; the gradient of the first classes alone has it at the same place.
+    /// The offset in the flat parameter, and in the gradient of the first classes.
     start: i64,
     length: i64,
     /// p, sharing memory with the parameter.
@@ -56,7 +57,8 @@ pub(crate) struct Adam {
 }
 
 impl Adam {
-    /// Of those parameters, which are written in place; the groups are in order and cover the classes that take any steps.
+    /// Creates the optimiser of `parameters`, which it updates in place. The groups are in order
+    /// and cover all classes that take steps.
     pub fn new(
         parameters: &[Tensor],
         groups: &[Range<i64>],
@@ -102,8 +104,8 @@ impl Adam {
         })
     }
 
-    /// A step of the first `active` classes, which are whole groups. The gradients are of these classes, one for each
-    /// parameter, and are spent.
+    /// Makes a step for the first `active` classes, which must be whole groups. `gradients` has one
+    /// tensor per parameter, for these classes only, and is overwritten.
     pub fn step(&mut self, active: i64, gradients: &[Tensor], lr: f64) -> Result<(), TchError> {
         let _mode = GradientMode::off();
         let flat = gradients.iter().map(|gradient| gradient.f_reshape([-1]));
@@ -142,9 +144,10 @@ mod tests {
     use clbench_torch::tch::Kind;
     use clbench_torch::tch::nn::{self, OptimizerConfig, VarStore};
 
-    /// Two classes, the second of which sits out every third step, each against libtorch's optimiser.
+    /// Two classes, of which the second skips every third step, each compared with libtorch's
+    /// optimiser.
     #[test]
-    fn each_class_takes_the_steps_of_libtorchs_optimiser() {
+    fn each_class_matches_libtorchs_optimiser() {
         for weight_decay in [0.0, 0.3] {
             let mut generator = clbench_torch::Generator::new(2, "adam", 0);
             let mut normal = || {

@@ -1,4 +1,4 @@
-//! The batches of an epoch: classes stacked, each in an order of its own.
+//! The batches of an epoch: classes stacked, each in its own random order.
 
 use super::plan::{Plan, Step};
 use clbench_torch::tch::{TchError, Tensor};
@@ -6,23 +6,23 @@ use clbench_torch::{During, Noise};
 use harness_abi::Result;
 use std::ops::Range;
 
-/// The samples of all classes, and the order in which they come.
+/// The samples of all classes, and their order.
 #[derive(Debug)]
 pub(crate) struct Batches {
-    /// One class behind the other, in the order of the stack, `[samples, width]`.
+    /// The samples of all classes, concatenated in the order of the stack, `[samples, width]`.
     samples: Tensor,
-    /// For each class its rows of `samples`, one batch behind the other, i64 `[classes, samples of the largest]`. Behind
-    /// them comes the class's first row again and again: what fills a batch up must be numbers that the class's network
-    /// makes numbers of, and nothing else is asked of it.
+    /// Each class's rows of `samples`, batch after batch, i64 `[classes, samples of the largest]`.
+    /// Padding repeats the class's first row, so that the network's outputs for it are finite; it
+    /// has no other effect.
     rows: Tensor,
     shuffles: Vec<Shuffle>,
 }
 
-/// Classes that follow one another in the stack and have equally many samples. They are shuffled apart from other sizes,
-/// because a permutation uses up as many random numbers as it is long.
+/// Consecutive classes of the stack with equally many samples. Each size is shuffled separately,
+/// because a permutation consumes as many random numbers as its length.
 #[derive(Debug)]
 struct Shuffle {
-    /// Where they write, a view of [`Batches::rows`].
+    /// The classes' part of [`Batches::rows`], a view.
     target: Tensor,
     /// The classes' first rows, `[classes, 1]`.
     offsets: Tensor,
@@ -31,13 +31,14 @@ struct Shuffle {
 }
 
 impl Batches {
-    /// Of those samples, `[samples, width]` for each class in the order of the stack.
+    /// Creates the batches of `samples`, `[samples, width]` for each class in the order of the
+    /// stack.
     pub fn new(
         plan: &Plan,
         samples: &[&Tensor],
         mut noise: impl FnMut(Range<usize>) -> Result<Noise>,
     ) -> Result<Batches> {
-        let doing = "laying out the batches";
+        let doing = "setting up the batches";
         let samples = Tensor::f_cat(samples, 0).during(doing)?;
         let mut next = 0;
         let offsets = plan.sizes.iter().map(|size| {
@@ -66,7 +67,7 @@ impl Batches {
         for equal in plan.sizes.chunk_by(|one, next| one == next) {
             let classes = start..start + equal.len();
             start = classes.end;
-            // Where one batch is all there is, its order is nothing that anything depends on.
+            // With a single batch, the order does not matter.
             if equal[0] <= plan.batch_size {
                 break;
             }
@@ -89,7 +90,7 @@ impl Batches {
         })
     }
 
-    /// Begins an epoch.
+    /// Shuffles the samples at the start of an epoch.
     pub fn shuffle(&mut self) -> Result<(), TchError> {
         for shuffle in &mut self.shuffles {
             let order = shuffle.noise.permutation(shuffle.size)?;

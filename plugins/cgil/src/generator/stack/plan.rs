@@ -1,43 +1,46 @@
-//! Which classes take part in which step of an epoch.
+//! Plans which classes take part in which step of an epoch.
 //!
-//! Classes differ in size, and each has batches of its own, the first of each class in the first step and so on. Stacked by
-//! size, the largest first, those that still have a batch at a step are the first ones of the stack: the others are simply
-//! not computed. Within a step the batches may still differ in length. They are filled up to the longest, and a weight for
-//! each row, 1 / length or 0, keeps what was filled up out of every sum.
+//! Classes differ in size. Each has its own batches, and step n trains the n-th batch of every
+//! class that has one. Because the stack is sorted by size, largest first, the classes with a batch
+//! in a step are a prefix of the stack, and the others are not computed. Batches of a step may
+//! differ in length; they are padded to the longest, and row weights of 1 / length or 0 keep the
+//! padding out of every sum.
 
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use std::ops::Range;
 
-/// The steps of every epoch, for classes of those sizes.
+/// The steps of an epoch, for classes of given sizes.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The classes in the order of the stack, as positions in the order in which they were given.
+    /// The stack's order: for each position, the index of the class in the original order.
     pub order: Vec<usize>,
-    /// Their samples, in the order of the stack.
+    /// The number of samples of each class, in the order of the stack.
     pub sizes: Vec<i64>,
     /// Samples in a full batch.
     pub batch_size: i64,
     /// The steps of an epoch.
     pub steps: Vec<Step>,
-    /// The classes of the stack that take any steps, cut where they take differently many; each with that number.
+    /// The classes that take steps, grouped by their number of steps, which is the second item.
     pub groups: Vec<(Range<i64>, u64)>,
 }
 
 /// One step of an epoch.
 #[derive(Debug)]
 pub(crate) struct Step {
-    /// The first that many classes of the stack take part.
+    /// The number of classes that take part: the first ones of the stack.
     pub active: i64,
-    /// Where the batches begin among a class's samples.
+    /// The offset of the batches in each class's samples.
     pub start: i64,
-    /// The rows of the longest batch.
+    /// The length of the longest batch.
     pub rows: i64,
-    /// `[active, rows, 1]`: 1 / length in a batch's rows, 0 behind them. None if all batches are of `rows` rows.
+    /// `[active, rows, 1]`: 1 / length for the rows of a batch, 0 for its padding. `None` if all
+    /// batches have `rows` rows.
     pub weights: Option<Tensor>,
 }
 
 impl Plan {
-    /// For classes of those sizes, as given. A class's last batch is kept if it is of at least `least` samples.
+    /// Plans the steps for classes of the given sizes. A class's incomplete last batch is kept if
+    /// it has at least `least` samples.
     pub fn new(
         sizes: &[i64],
         batch_size: i64,
@@ -88,14 +91,14 @@ impl Plan {
         })
     }
 
-    /// The steps of an epoch, a class's own each.
+    /// The number of steps of an epoch, summed over classes.
     pub fn steps_of_classes(&self) -> u64 {
         let of_group =
             |(classes, steps): &(Range<i64>, u64)| (classes.end - classes.start) as u64 * steps;
         self.groups.iter().map(of_group).sum()
     }
 
-    /// 1 / steps of an epoch, `[classes]`; 0 for a class that takes none.
+    /// 1 / steps per epoch, `[classes]`; 0 for a class that takes none.
     pub fn shares(&self, kind: Kind, device: Device) -> Result<Tensor, TchError> {
         let mut shares = vec![0.0; self.order.len()];
         for (classes, steps) in &self.groups {
@@ -106,7 +109,7 @@ impl Plan {
             .f_to_device(device)
     }
 
-    /// Positions in the stack, in the order in which the classes were given.
+    /// The inverse of `order`: the position in the stack of each class, in the original order.
     pub fn back(&self) -> Vec<i64> {
         let mut back = vec![0; self.order.len()];
         for (position, &class) in (0..).zip(&self.order) {
@@ -136,13 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_stand_by_size_and_leave_when_they_have_no_batch() {
+    fn classes_are_sorted_by_size_and_drop_out_without_a_batch() {
         let sizes = [3, 9, 1, 8, 9, 5];
         let plan = Plan::new(&sizes, 4, 2, (Kind::Double, Device::Cpu)).unwrap();
         assert_eq!(plan.order, [1, 4, 3, 5, 0, 2]);
         assert_eq!(plan.back(), [4, 0, 5, 2, 1, 3]);
         assert_eq!(plan.sizes, [9, 9, 8, 5, 3, 1]);
-        // Nine are 4 + 4 + 1, five 4 + 1: a batch of one is left out.
+        // 9 = 4 + 4 + 1 and 5 = 4 + 1, and the batch of one is dropped.
         assert_eq!(plan.groups, [(0..3, 2), (3..5, 1)]);
         assert_eq!(plan.steps_of_classes(), 8);
         let steps: Vec<_> = plan
@@ -162,11 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn classes_without_a_whole_batch_take_no_step() {
+    fn classes_smaller_than_the_smallest_batch_take_no_steps() {
         let plan = Plan::new(&[1, 1], 4, 2, (Kind::Float, Device::Cpu)).unwrap();
         assert!(plan.steps.is_empty() && plan.groups.is_empty());
         assert_eq!(plan.steps_of_classes(), 0);
-        // Unless a batch of one will do.
+        // Unless a batch of one is allowed.
         let plan = Plan::new(&[1, 5], 4, 1, (Kind::Float, Device::Cpu)).unwrap();
         assert_eq!(plan.groups, [(0..1, 2), (1..2, 1)]);
     }

@@ -1,4 +1,5 @@
-//! The decoders of classes: all of their autoencoders that is kept, because samples are drawn from them.
+//! The decoders of classes: the only part of the autoencoders that is kept, because samples are
+//! drawn from it.
 
 use super::layer::{leaky, product};
 use crate::generator::Fitted;
@@ -7,17 +8,18 @@ use clbench_torch::tch::{Kind, TchError, Tensor};
 /// The decoders of some classes, `[classes, …]` each.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Of layers 0 and 2, `[classes, out, in]`; of layer 4, whose samples are rows, `[classes, in, out]`.
+    /// Layers 0 and 2, `[classes, out, in]`; layer 4, whose samples are rows, `[classes, in, out]`.
     pub weights: [Tensor; 3],
     /// `[classes, out]`.
     pub biases: [Tensor; 3],
 }
 
-/// Their names, those of the layers of the reference.
+/// The names of the tensors, after the layers of the reference code.
 const NAMES: [&str; 3] = ["decoder.0", "decoder.2", "decoder.4"];
 
 impl Decoder {
-    /// x̂ of z, products computed in the type `kind`: `[classes, latent, samples]` becomes `[classes, samples, width]`.
+    /// Decodes z to x̂, `[classes, latent, samples]` to `[classes, samples, width]`; `kind` is the
+    /// type of matrix products.
     pub fn decoded(&self, latent: &Tensor, kind: Kind) -> Result<Tensor, TchError> {
         let [first, second, third] = &self.weights;
         let bias = |at: usize, dimension| self.biases[at].f_unsqueeze(dimension);
@@ -27,19 +29,20 @@ impl Decoder {
         product(&rows, third, Some(&bias(2, 1)?), kind)
     }
 
-    /// Samples drawn at random, `[classes, samples, width]`, of `[classes, samples, latent]` normal numbers.
+    /// Decodes normal noise, `[classes, samples, latent]`, to random samples,
+    /// `[classes, samples, width]`.
     pub fn sampled(&self, normal: &Tensor) -> Result<Tensor, TchError> {
         let kind = self.weights[0].kind();
         let latent = normal.f_to_kind(kind)?.f_transpose(1, 2)?;
         self.decoded(&latent, kind)
     }
 
-    /// The numbers that a sample is decoded from.
+    /// The width of the latent space.
     pub fn latent(&self) -> i64 {
         self.weights[0].size()[2]
     }
 
-    /// The decoders of those classes, as tensors that [`Decoder::from_fitted`] finds again.
+    /// The decoders of the given classes, as tensors for [`Decoder::from_fitted`].
     pub fn tensors(&self, classes: &Tensor) -> Result<Vec<(String, Tensor)>, TchError> {
         let mut tensors = Vec::new();
         for (name, (weight, bias)) in NAMES.iter().zip(self.weights.iter().zip(&self.biases)) {
@@ -50,11 +53,11 @@ impl Decoder {
         Ok(tensors)
     }
 
-    /// The decoders that a fit gave out.
+    /// Restores the decoders from a fit.
     ///
     /// # Errors
     ///
-    /// If it was one of another kind of generator.
+    /// If the fit is of another kind of generator.
     pub fn from_fitted(fitted: &Fitted) -> harness_abi::Result<Decoder> {
         let found = |part: &str| -> harness_abi::Result<[Tensor; 3]> {
             let [first, second, third] = NAMES.map(|name| fitted.tensor(&format!("{name}.{part}")));
@@ -66,7 +69,7 @@ impl Decoder {
         })
     }
 
-    /// Whether each class's decoder is of finite numbers, bool `[classes]`.
+    /// Whether all parameters of each class's decoder are finite, bool `[classes]`.
     pub fn finite(&self) -> Result<Tensor, TchError> {
         let tensors = self.weights.iter().chain(&self.biases);
         let finite = tensors.map(|tensor| {

@@ -1,13 +1,13 @@
-//! What the layers of stacked networks are made of.
+//! Building blocks of the stacked networks' layers.
 
 use clbench_torch::tch::{Kind, TchError, Tensor};
 
-/// Of LeakyReLU.
+/// The slope of LeakyReLU.
 const SLOPE: f64 = 0.2;
-/// Of batch normalisation.
+/// ε of batch normalisation.
 const EPSILON: f64 = 1e-5;
 
-/// a · b + bias, class by class, computed in the type `product`; the bias is broadcast.
+/// a · b + bias for each class, with matrix products in type `product`; the bias is broadcast.
 pub(super) fn product(
     a: &Tensor,
     b: &Tensor,
@@ -29,14 +29,14 @@ pub(super) fn product(
     }
 }
 
-/// LeakyReLU, as x + (1 − slope) (ReLU(x) − x): tch's `leaky_relu` takes no slope.
+/// LeakyReLU as x + (1 − slope) (ReLU(x) − x), because tch's `leaky_relu` takes no slope.
 pub(super) fn leaky(hidden: &Tensor) -> Result<Tensor, TchError> {
     hidden.f_lerp(&hidden.f_relu()?, 1.0 - SLOPE)
 }
 
-/// Batch normalisation of `[classes, features, rows]`, always by the batch's own mean and variance (n below). The rows'
-/// weights are `[classes, rows, 1]` and add up to 1 for each class; without them all rows weigh the same. Gain and bias are
-/// `[classes, features]`.
+/// Batch normalisation of `[classes, features, rows]`, always with the batch's own mean and
+/// variance (with n in the denominator). Row weights are `[classes, rows, 1]` and sum to 1 for each
+/// class; without them all rows weigh the same. Gain and bias are `[classes, features]`.
 pub(super) fn batch_normalised(
     hidden: &Tensor,
     weights: Option<&Tensor>,
@@ -44,7 +44,7 @@ pub(super) fn batch_normalised(
     bias: &Tensor,
 ) -> Result<Tensor, TchError> {
     let Some(weights) = weights else {
-        // The features of all classes are the channels of one normalisation.
+        // The features of all classes are the channels of a single batch normalisation.
         let (gain, bias) = (gain.f_reshape([-1])?, bias.f_reshape([-1])?);
         let channels = hidden.f_reshape([1, gain.size()[0], -1])?;
         let none = None::<Tensor>;

@@ -1,8 +1,9 @@
-//! The networks of all classes, stacked: every parameter has the classes as its first dimension, every product is a batched
-//! one.
+//! The networks of all classes, stacked: the classes are the first dimension of every parameter,
+//! and every matrix product is batched.
 //!
-//! Inside, samples are columns, `[classes, features, samples]`: batch normalisation then finds the numbers of a feature side
-//! by side. The samples that come in and the reconstructions that go out have them as rows.
+//! Internally, samples are columns, `[classes, features, samples]`, so that batch normalisation
+//! finds the values of a feature contiguous in memory. In the input and in the reconstruction,
+//! samples are rows.
 
 use super::Posterior;
 use super::decoder::Decoder;
@@ -20,16 +21,17 @@ pub(super) struct Sizes {
     pub latent: i64,
 }
 
-/// What is trained, `[classes, …]` each.
+/// The trained parameters, `[classes, …]` each.
 ///
-/// Before a batch normalisation there is no bias: the mean that is taken off would take it off again.
+/// Layers before a batch normalisation have no bias: subtracting the mean would remove it.
 #[derive(Debug)]
 pub(super) struct Parameters {
-    /// `encoder.0`, `.3`, `.6` and `decoder.0`, `.2`: `[classes, out, in]`; `decoder.4`: `[classes, in, out]`, because its
-    /// product has samples as rows.
+    /// `encoder.0`, `.3`, `.6` and `decoder.0`, `.2`: `[classes, out, in]`; `decoder.4`:
+    /// `[classes, in, out]`, because its output has samples as rows.
     pub matrices: [Tensor; 6],
-    /// One behind the other, `[classes, numbers]`: gain and bias of `encoder.1` and `.4`, the biases of `encoder.6` and of
-    /// `decoder.0`, `.2`, `.4`. Together, because an operation on so few numbers costs as much as one on many.
+    /// Concatenated, `[classes, numbers]`: gain and bias of `encoder.1` and `.4`, the biases of
+    /// `encoder.6` and of `decoder.0`, `.2`, `.4`. In one tensor, because an operation on few
+    /// numbers costs as much as one on many.
     pub vectors: Tensor,
 }
 
@@ -52,7 +54,7 @@ impl Sizes {
         ]
     }
 
-    /// How many numbers are trained.
+    /// The number of trained parameters.
     pub fn parameters(&self) -> i64 {
         let matrices: i64 = self
             .matrices()
@@ -84,8 +86,8 @@ impl Sizes {
 }
 
 impl Parameters {
-    /// Linear layers are uniform between ±1/√in, weights and biases, as PyTorch makes them; gains are 1, their biases 0.
-    /// `uniform` gives numbers in [0, 1), `[classes, shape…]`.
+    /// Initialises weights and biases of linear layers uniformly in ±1/√in, PyTorch's default;
+    /// gains are 1, their biases 0. `uniform` returns numbers in [0, 1), `[classes, shape…]`.
     pub fn init(
         sizes: Sizes,
         kind: Kind,
@@ -126,11 +128,11 @@ impl Parameters {
         vectors.extend(&biases);
         Ok(Parameters {
             vectors: Tensor::f_cat(&vectors, 1)?,
-            matrices: matrices.try_into().expect("six were made"),
+            matrices: matrices.try_into().expect("there are six"),
         })
     }
 
-    /// All of them, in the order of [`Network::gradients`].
+    /// All parameters, in the order of [`Network::gradients`].
     pub fn all(&self) -> Vec<Tensor> {
         let all = self.matrices.iter().chain([&self.vectors]);
         all.map(Tensor::shallow_clone).collect()
@@ -138,7 +140,7 @@ impl Parameters {
 }
 
 impl Posterior {
-    /// z of μ, ln σ² and normal noise.
+    /// Samples z from μ, ln σ² and normal noise.
     pub(super) fn drawn(
         self,
         mean: &Tensor,
@@ -157,18 +159,18 @@ impl Posterior {
 #[derive(Debug)]
 pub(super) struct Network {
     classes: i64,
-    /// In which products are computed.
+    /// The type of matrix products.
     product: Kind,
     /// Weights, `[classes, out, in]`.
     encoder: [Tensor; 3],
     /// Gain and bias of each batch normalisation, `[classes, features]`.
     normalisations: [[Tensor; 2]; 2],
-    /// Of the encoder's last layer, `[classes, out]`.
+    /// The bias of the encoder's last layer, `[classes, out]`.
     encoder_bias: Tensor,
     decoder: Decoder,
 }
 
-/// What the networks make of samples.
+/// The output of a forward pass.
 #[derive(Debug)]
 pub(super) struct Pass {
     /// μ, `[classes, latent, samples]`.
@@ -179,17 +181,18 @@ pub(super) struct Pass {
     pub reconstruction: Tensor,
 }
 
-/// The terms of the loss, of each class the mean over its samples, `[classes]`.
+/// The terms of the loss, averaged over each class's samples, `[classes]`: the negative evidence
+/// lower bound (Kingma and Welling, *Auto-Encoding Variational Bayes*, ICLR 2014).
 #[derive(Debug)]
 pub(super) struct Loss {
     /// −ln p(x|z) with variance 1: ½ Σ (x − x̂)² + ½ D ln 2π.
     pub reconstruction: Tensor,
-    /// The divergence of the posterior from N(0, I): ½ Σ (σ² + μ² − 1 − ln σ²).
+    /// The KL divergence of the posterior from N(0, I): ½ Σ (σ² + μ² − 1 − ln σ²).
     pub divergence: Tensor,
 }
 
 impl Network {
-    /// Of the first `classes` classes, its products computed in the type `product`.
+    /// The network of the first `classes` classes; `product` is the type of matrix products.
     pub fn new(
         parameters: &Parameters,
         classes: i64,
@@ -223,7 +226,7 @@ impl Network {
         })
     }
 
-    /// How many classes these are.
+    /// The number of classes.
     pub fn classes(&self) -> i64 {
         self.classes
     }
@@ -233,8 +236,8 @@ impl Network {
         &self.decoder
     }
 
-    /// From samples, `[classes, rows, width]`, to their reconstruction, by way of the noise `epsilon`,
-    /// `[classes, latent, rows]`; for the rows' weights see [`batch_normalised`].
+    /// Encodes samples, `[classes, rows, width]`, and reconstructs them, with the noise `epsilon`,
+    /// `[classes, latent, rows]`. For the row weights see [`batch_normalised`].
     pub fn pass(
         &self,
         samples: &Tensor,
@@ -251,7 +254,7 @@ impl Network {
         let bias = self.encoder_bias.f_unsqueeze(2)?;
         let both = product(&self.encoder[2], &hidden, Some(&bias), self.product)?;
         let [mean, log_variance] =
-            <[Tensor; 2]>::try_from(both.f_chunk(2, 1)?).expect("two halves were asked for");
+            <[Tensor; 2]>::try_from(both.f_chunk(2, 1)?).expect("two chunks");
         let latent = posterior.drawn(&mean, &log_variance, epsilon)?;
         let reconstruction = self.decoder.decoded(&latent, self.product)?;
         Ok(Pass {
@@ -261,7 +264,8 @@ impl Network {
         })
     }
 
-    /// The gradients of the sum of those losses with respect to each of [`Parameters::all`], of this network's classes.
+    /// The gradients of the sum of `losses` with respect to each of [`Parameters::all`], for this
+    /// network's classes.
     pub fn gradients(&self, losses: &Tensor) -> Result<Vec<Tensor>, TchError> {
         let matrices = self.encoder.iter().chain(&self.decoder.weights);
         let mut leaves: Vec<&Tensor> = matrices.collect();
@@ -278,7 +282,7 @@ impl Network {
 }
 
 impl Loss {
-    /// Of a pass of those samples.
+    /// The loss of a pass.
     pub fn of(samples: &Tensor, weights: Option<&Tensor>, pass: &Pass) -> Result<Loss, TchError> {
         let [_, rows, width] = samples.size()[..] else {
             unreachable!("samples are [classes, rows, width]");
@@ -314,7 +318,7 @@ impl Loss {
         })
     }
 
-    /// Both terms, `[classes]`.
+    /// The sum of both terms, `[classes]`.
     pub fn total(&self) -> Result<Tensor, TchError> {
         self.reconstruction.f_add(&self.divergence)
     }

@@ -1,4 +1,5 @@
-//! Against the numbers of the reference; what they are is said beside them.
+//! Compares the autoencoder with the numbers of the reference code; a README beside the fixtures
+//! describes them.
 
 use super::super::stack::plan::Plan;
 use super::network::{Loss, Network, Parameters};
@@ -27,7 +28,7 @@ pub(super) fn numbers(tensor: &Tensor) -> Vec<f64> {
     Vec::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
 }
 
-/// What the reference computed, and its parameters in our layout.
+/// The reference's results, and its parameters in our layout.
 struct Golden {
     tensors: BTreeMap<String, Tensor>,
 }
@@ -70,7 +71,7 @@ impl Golden {
         &self.tensors[name]
     }
 
-    /// Under that prefix, stacked as a class alone.
+    /// The parameters under a prefix, as a stack of one class.
     fn parameters(&self, prefix: &str) -> Parameters {
         let [mut matrices, vectors] = [&MATRICES[..], &VECTORS[..]].map(|names| {
             let found = names
@@ -95,14 +96,14 @@ fn same_parameters(what: &str, ours: &[Tensor], theirs: &Parameters, tolerance: 
 }
 
 #[test]
-fn a_pass_and_its_gradients_are_those_of_the_reference() {
+fn a_pass_and_its_gradients_match_the_reference() {
     let golden = Golden::read();
     let parameters = golden.parameters("init");
     let network = Network::new(&parameters, 1, SIZES, Kind::Float).unwrap();
     let _mode = GradientMode::on();
     let samples = golden.get("batch").unsqueeze(0);
     let epsilon = golden.get("eps").get(0).tr().unsqueeze(0);
-    // Rows that are left out change nothing.
+    // Padding must change nothing.
     let more = Tensor::cat(&[&samples, &(samples.narrow(1, 3, 5) * 2.0)], 1);
     let noise = Tensor::cat(&[&epsilon, &epsilon.narrow(2, 0, 5)], 2);
     let weights = Tensor::cat(
@@ -152,7 +153,7 @@ fn a_pass_and_its_gradients_are_those_of_the_reference() {
 }
 
 #[test]
-fn six_steps_and_what_is_drawn_then_are_those_of_the_reference() {
+fn six_steps_and_the_draws_after_them_match_the_reference() {
     let golden = Golden::read();
     let raw = ClassFeatures {
         class: 0,
@@ -206,7 +207,7 @@ fn six_steps_and_what_is_drawn_then_are_those_of_the_reference() {
 }
 
 #[test]
-fn the_rates_are_those_of_the_reference() {
+fn the_learning_rates_match_the_reference() {
     let text = std::fs::read_to_string(Path::new(FIXTURES).join("lr_schedule.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let by_epochs = json["lr_by_epoch"].as_object().unwrap();
@@ -225,7 +226,7 @@ fn the_rates_are_those_of_the_reference() {
             );
         }
     }
-    // The reference cannot do fewer than ten.
+    // The reference cannot train for fewer than ten epochs.
     let short = Vae {
         epochs: 3,
         ..Vae::default()

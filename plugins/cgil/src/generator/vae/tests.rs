@@ -1,4 +1,4 @@
-//! One class against many, and what comes of classes that are hard to fit.
+//! Fitting one class compared with many, and classes that are hard to fit.
 
 use super::reference_tests::{close, numbers};
 use super::*;
@@ -8,9 +8,10 @@ use harness_abi::{ErrorCode, Host};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Classes of those sizes, 12 wide: each around a mean of its own, along two directions of its own and a little beside them.
+/// Classes of the given sizes, of width 12: each has its own mean, two main directions, and a
+/// little noise.
 fn classes(sizes: &[i64], kind: Kind) -> Vec<ClassFeatures> {
-    // Operations on so few numbers are not worth a second thread.
+    // Operations on so few numbers do not benefit from a second thread.
     clbench_torch::bridge::threads::set(1).unwrap();
     let make = |(class, &size): (u32, &i64)| {
         let mut generator = clbench_torch::Generator::new(5, "samples", class);
@@ -48,9 +49,9 @@ fn fitting(host: &Host) -> Fitting<'_> {
 
 const UNEVEN: [i64; 8] = [70, 3, 130, 64, 1, 65, 2, 64];
 
-/// In double precision, whatever batches the others have, and however many.
+/// In double precision, for various batch sizes.
 #[test]
-fn together_is_the_same_as_one_by_one() {
+fn fitting_together_equals_fitting_one_by_one() {
     for (batch_size, epochs) in [(64, 24), (20, 8), (100, 24)] {
         let vae = Vae {
             batch_size,
@@ -96,9 +97,10 @@ fn together_is_the_same_as_one_by_one() {
 }
 
 #[test]
-fn a_fit_gives_a_class_the_same_whatever_stands_beside_it() {
+fn a_class_is_fitted_independently_of_the_others() {
     let host = Host::silent();
-    // Small steps: of two samples batch normalisation leaves gradients of little but rounding.
+    // A low learning rate: with two samples, batch normalisation leaves gradients that are mostly
+    // rounding errors.
     let vae = Vae {
         lr: 1e-3,
         ..small(5)
@@ -106,7 +108,8 @@ fn a_fit_gives_a_class_the_same_whatever_stands_beside_it() {
     let autoencoders = Autoencoders::new(vae, Posterior::StandardDeviation);
     let all = classes(&UNEVEN, Kind::Float);
     let fit = autoencoders.fit(&all, &fitting(&host)).unwrap();
-    // 130 and 70 are two and three steps; the sixty-fifth sample is left out, and a class of one sample.
+    // 70 and 130 samples take two and three steps; the 65th sample of class 5 and the class of one
+    // sample are dropped.
     assert_eq!(fit.optimiser_steps, 5 * (2 + 1 + 3 + 1 + 1 + 1 + 1));
     let names: Vec<u32> = all.iter().map(|class| class.class).collect();
     let draw = |fit: &Fit, names: &[u32]| {
@@ -128,9 +131,9 @@ fn a_fit_gives_a_class_the_same_whatever_stands_beside_it() {
     }
 }
 
-/// Two classes of that size fill a stack on the CPU.
+/// On the CPU a stack holds two classes of this size.
 #[test]
-fn a_task_may_be_several_stacks() {
+fn a_task_can_be_split_into_several_stacks() {
     let notes = Impatient::after(u64::MAX);
     let host = Host::serving(notes.clone());
     let vae = Vae {
@@ -155,7 +158,7 @@ fn a_task_may_be_several_stacks() {
 }
 
 #[test]
-fn what_is_drawn_resembles_the_class() {
+fn draws_resemble_the_class() {
     let host = Host::silent();
     let all = classes(&[60, 40, 60], Kind::Float);
     for (kind, posterior) in [
@@ -182,11 +185,11 @@ fn what_is_drawn_resembles_the_class() {
             };
             let (mean, covariance) = moments(&drawn.get(position));
             let (real_mean, real_covariance) = moments(&class.features);
-            // Means of classes are about 1.4 apart in every feature.
+            // The means of classes differ by about 1.4 in every feature.
             let what = format!("{kind:?}, {posterior:?}, class {position}");
             close(&what, &mean, &real_mean, 0.2);
-            // Drawn without the noise of the likelihood, samples vary less than those they are fitted to, in the same
-            // directions.
+            // Drawn without the likelihood's noise, samples vary in the same directions as the real
+            // ones, but less.
             let norm = |matrix: &Tensor| matrix.norm().double_value(&[]);
             let ratio = norm(&covariance) / norm(&real_covariance);
             let cosine = (&covariance * &real_covariance).sum(None).double_value(&[])
@@ -200,7 +203,7 @@ fn what_is_drawn_resembles_the_class() {
 }
 
 #[test]
-fn what_is_constant_is_drawn_exactly_and_all_is_finite() {
+fn constant_features_are_drawn_exactly_and_all_draws_are_finite() {
     let host = Host::silent();
     let all = classes(&[2, 5, 1], Kind::Float);
     let _ = all[1].features.narrow(1, 0, 3).fill_(0.7);
@@ -218,7 +221,7 @@ fn what_is_constant_is_drawn_exactly_and_all_is_finite() {
     assert_eq!(drawn.get(2), all[2].features.expand([9, 12], false));
 }
 
-/// A host that wants an end after so many questions whether it does, and hears of losses.
+/// A host that records losses, and cancels once it was asked `patience` times whether to.
 struct Impatient {
     patience: AtomicU64,
     losses: Mutex<Vec<(u64, f64)>>,
@@ -232,7 +235,7 @@ impl Impatient {
         })
     }
 
-    /// Those with a loss.
+    /// The epochs with a reported loss.
     fn epochs(&self) -> Vec<u64> {
         let losses = self.losses.lock().unwrap();
         losses.iter().map(|(epoch, _)| *epoch).collect()
@@ -250,7 +253,7 @@ impl HostService for Impatient {
 }
 
 #[test]
-fn a_fit_ends_when_the_host_wants_it_to() {
+fn the_host_can_cancel_a_fit() {
     let all = classes(&[20, 30], Kind::Float);
     let autoencoders = Autoencoders::new(small(25), Posterior::StandardDeviation);
     let notes = Impatient::after(u64::MAX);
@@ -268,7 +271,7 @@ fn a_fit_ends_when_the_host_wants_it_to() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_names_the_class() {
+fn divergence_is_an_error_that_names_the_class() {
     let host = Host::silent();
     let vae = Vae {
         lr: 1e30,

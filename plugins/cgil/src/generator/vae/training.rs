@@ -1,4 +1,4 @@
-//! All steps of all classes of a stack.
+//! Trains the autoencoders of a stack of classes.
 
 use super::super::stack::adam::Adam;
 use super::super::stack::batches::Batches;
@@ -11,23 +11,25 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
 use harness_abi::Result;
 
-/// Of one sample batch normalisation can make nothing.
+/// Batch normalisation needs at least two samples.
 const LEAST_BATCH: i64 = 2;
 
-/// Columns of noise that are drawn together, so that a class gets the same numbers however long the batches beside its own.
+/// Noise is drawn for this many samples at once, so a class gets the same numbers whatever the
+/// batch lengths of other classes.
 const NOISE_ROWS: i64 = 64;
 
 /// The networks of a stack of classes, and their optimiser.
 #[derive(Debug)]
 pub(super) struct Stack {
-    /// Of the first classes, for every number of them that steps are taken with; all classes last.
+    /// The networks of the first classes, one entry for each number of active classes; the last has
+    /// all classes.
     networks: Vec<Network>,
     adam: Adam,
     posterior: Posterior,
 }
 
 impl Stack {
-    /// For the steps of that plan; products are computed in the type `product`.
+    /// Creates the networks for the steps of `plan`; `product` is the type of matrix products.
     pub fn new(
         parameters: &Parameters,
         sizes: Sizes,
@@ -53,8 +55,9 @@ impl Stack {
         })
     }
 
-    /// A step of the first classes: of as many as there are batches in `samples`, `[active, rows, width]`. For `weights` and
-    /// `epsilon` see [`Network::pass`]. Gives their losses before the step, `[active]`.
+    /// Makes a step for the first classes, one for each batch in `samples`,
+    /// `[active, rows, width]`. For `weights` and `epsilon` see [`Network::pass`]. Returns their
+    /// losses before the step, `[active]`.
     pub fn step(
         &mut self,
         samples: &Tensor,
@@ -78,7 +81,7 @@ impl Stack {
             .networks
             .iter()
             .find(|network| network.classes() == classes);
-        found.expect("steps are of whole groups")
+        found.expect("steps use whole groups")
     }
 }
 
@@ -88,16 +91,16 @@ pub(super) struct Training {
     pub plan: Plan,
     pub stack: Stack,
     batches: Batches,
-    /// Of each step, for every [`NOISE_ROWS`] rows.
+    /// For each step, one for every [`NOISE_ROWS`] rows.
     noise: Vec<Vec<Noise>>,
     latent: i64,
-    /// 1 / steps of an epoch for each class, `[classes]`; 0 for one that takes none.
+    /// 1 / steps per epoch for each class, `[classes]`; 0 for one that takes none.
     shares: Tensor,
 }
 
 impl Training {
-    /// Of classes with those names and normalised samples, `[samples, width]` each. Numbers are of the samples' type and on
-    /// their device.
+    /// Sets up the training of classes with these names and normalised samples, `[samples, width]`
+    /// each. Tensors have the samples' type and device.
     pub fn new(
         vae: &Vae,
         posterior: Posterior,
@@ -106,7 +109,7 @@ impl Training {
         (seed, task): (u64, u32),
         product: Kind,
     ) -> Result<Training> {
-        let doing = "laying out the autoencoders";
+        let doing = "setting up the autoencoders";
         let (kind, device) = (samples[0].kind(), samples[0].device());
         let lengths: Vec<i64> = samples.iter().map(|samples| samples.size()[0]).collect();
         let plan = Plan::new(&lengths, vae.batch_size.into(), LEAST_BATCH, (kind, device))
@@ -144,8 +147,8 @@ impl Training {
         })
     }
 
-    /// Trains for an epoch. Gives the mean of each class's losses in the order of the stack, `[classes]`; 0 for a class that
-    /// takes no steps.
+    /// Trains for one epoch. Returns the mean of each class's losses, `[classes]` in the order of
+    /// the stack; 0 for a class that takes no steps.
     pub fn epoch(&mut self, lr: f64) -> Result<Tensor, TchError> {
         self.batches.shuffle()?;
         let losses = self.shares.f_zeros_like()?;
@@ -171,7 +174,8 @@ impl Training {
         losses.f_mul(&self.shares)
     }
 
-    /// The mean over the classes that are trained of what [`Training::epoch`] gave; read from the device.
+    /// The mean over trained classes of the losses from [`Training::epoch`]. Synchronises with the
+    /// device.
     pub fn mean(&self, losses: &Tensor) -> Result<f64, TchError> {
         let trained = self.plan.steps.first().map_or(0, |step| step.active);
         losses
