@@ -4,8 +4,10 @@ use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::features::FeatureError;
 use crate::hub::HubError;
+use crate::init::InitError;
 use crate::metric::MetricError;
 use crate::plugin::PluginError;
+use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
 use crate::run::ScoreError;
@@ -94,6 +96,12 @@ pub enum Error {
         /// How.
         what: String,
     },
+    /// A folder of images that no scenario was written for.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// A project that was not created.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A model that cannot be fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -155,6 +163,8 @@ impl Error {
             | Error::Off { .. }
             | Error::DomainChanged { .. }
             | Error::BackboneChanged { .. } => ExitCode::Data,
+            Error::Init(error) => error.exit_code(),
+            Error::Project(error) => error.exit_code(),
             Error::Hub(HubError::Name(_)) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,

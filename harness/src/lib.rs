@@ -21,6 +21,7 @@
 
 pub mod atomic;
 pub mod cache;
+mod checkout;
 pub mod cli;
 pub mod commands;
 pub mod domain;
@@ -29,11 +30,14 @@ pub mod exit_code;
 pub mod features;
 pub mod hub;
 pub mod id;
+pub mod init;
 pub mod metric;
 pub mod plugin;
+pub mod project;
 pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;
 pub mod stream;
 pub mod suggest;
+mod template;
