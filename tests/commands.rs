@@ -360,7 +360,7 @@ fn a_scenario_chooses_what_ranks_and_what_is_shown() {
     let both = leaderboard(&["results/runs/usual"]);
     assert_eq!(both.code, 2);
     expect![[r#"
-        error: the scenarios of `results/runs/chosen` and `results/runs/usual` rank by different metrics; choose with `--rank-by NAME`
+        error: the scenarios of `results/runs/chosen` and `results/runs/usual` rank by different metrics; choose one with `--rank-by METRIC`
     "#]]
     .assert_eq(&both.stderr);
 

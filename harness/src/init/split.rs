@@ -68,10 +68,10 @@ pub(crate) fn csv(survey: &Survey) -> Result<Vec<u8>, InitError> {
     Ok(table.into_inner().expect("a table in memory"))
 }
 
-/// Readers of split lists trim blanks, and take `\` for a separator of folders.
+/// Split lists are read with spaces trimmed and `\` as a separator of folders.
 fn check_name(root: &Path, name: &str) -> Result<(), InitError> {
     let problem = if name.trim() != name {
-        "it begins or ends with a blank"
+        "it begins or ends with a space"
     } else if name.contains('\\') {
         "it has a backslash"
     } else {

@@ -61,8 +61,11 @@ impl Survey {
         let folders = folders(&root)?;
         let survey = match split_folders(&root, &folders)? {
             (Some(train), Some(test)) => of_splits(&root, &folders, train, test)?,
-            // Without a test folder, `train` is a folder of classes like any other.
-            (Some(train), None) => of_classes(&root.join(train))?,
+            // Without a test folder, `train` is a folder of classes like any other, unless it is a
+            // class among others.
+            (Some(train), None) if others_have_no_images(&root, &folders, train)? => {
+                of_classes(&root.join(train))?
+            }
             _ => of_classes(&root)?,
         };
         match &survey.classes[..] {
@@ -139,8 +142,8 @@ fn lone(dir: &Path) -> Result<PathBuf, InitError> {
     }
 }
 
-/// The folders of the splits, under the names that people give them. A folder that holds images
-/// itself is one of a class: of trains, say.
+/// The folders of the splits, under the names that people give them. A split's folder holds folders;
+/// one that does not is a class's: of trains, say.
 fn split_folders<'a>(
     root: &Path,
     folders: &'a [String],
@@ -153,8 +156,7 @@ fn split_folders<'a>(
             else {
                 continue;
             };
-            let path = root.join(folder);
-            if images_in(&path)?.is_empty() && !self::folders(&path)?.is_empty() {
+            if !self::folders(&root.join(folder))?.is_empty() {
                 return Ok(Some(folder));
             }
         }
@@ -164,6 +166,15 @@ fn split_folders<'a>(
         find(&["train", "training"])?,
         find(&["test", "testing", "val", "valid", "validation"])?,
     ))
+}
+
+fn others_have_no_images(root: &Path, folders: &[String], train: &str) -> Result<bool, InitError> {
+    for other in folders.iter().filter(|folder| *folder != train) {
+        if !below(&root.join(other), &has_image_ending)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The classes of a folder with a folder for each split.
