@@ -46,14 +46,14 @@ fn what_is_printed_can_be_expected() {
               0  dawn       3     2
               1  dusk       3     2
 
-          check                           expected         found
-          train samples                          –             6
-          test samples                           –             4
-          split                                  –  03a0917a9579
-          class order, seed 1                    –  c6e9a391da1d
-          class order, seed 2                    –  34436cc1f522
-          images that do not decode              0             0  ok
-          test images also in train              0             0  ok
+          check                      expected         found
+          train samples                     –             6
+          test samples                      –             4
+          split                             –  03a0917a9579
+          class order, seed 1               –  c6e9a391da1d
+          class order, seed 2               –  34436cc1f522
+          images that do not decode         0             0  ok
+          test images also in train         0             0  ok
           the scenario expects nothing of this domain yet; to pin it as it is, add:
             expect:
               train: 6
@@ -73,14 +73,14 @@ fn what_is_printed_can_be_expected() {
               0  dawn       3     2
               1  dusk       3     2
 
-          check                               expected         found
-          train samples                              6             6  ok
-          test samples                               4             4  ok
-          split                           03a0917a9579  03a0917a9579  ok
-          class order, seed 1             c6e9a391da1d  c6e9a391da1d  ok
-          class order, seed 2             34436cc1f522  34436cc1f522  ok
-          images that do not decode                  0             0  ok
-          test images also in train                  0             0  ok
+          check                          expected         found
+          train samples                         6             6  ok
+          test samples                          4             4  ok
+          split                      03a0917a9579  03a0917a9579  ok
+          class order, seed 1        c6e9a391da1d  c6e9a391da1d  ok
+          class order, seed 2        34436cc1f522  34436cc1f522  ok
+          images that do not decode             0             0  ok
+          test images also in train             0             0  ok
     "#]]
     .assert_eq(&found);
     dir.clbench(["run", "s.yaml"]).succeeds();
@@ -110,14 +110,14 @@ fn whatever_is_off_is_named() {
               0  dawn       3     2
               1  dusk       3     2
 
-          check                               expected         found
-          train samples                              6             6  ok
-          test samples                               5             4  FAILED
-          split                           0123456789ab  03a0917a9579  FAILED
-          class order, seed 1             0123456789ab  c6e9a391da1d  FAILED
-          class order, seed 2             0123456789ab  34436cc1f522  FAILED
-          images that do not decode                  0             1  FAILED
-          test images also in train                  0             1  FAILED
+          check                          expected         found
+          train samples                         6             6  ok
+          test samples                          5             4  FAILED
+          split                      0123456789ab  03a0917a9579  FAILED
+          class order, seed 1        0123456789ab  c6e9a391da1d  FAILED
+          class order, seed 2        0123456789ab  34436cc1f522  FAILED
+          images that do not decode             0             1  FAILED
+          test images also in train             0             1  FAILED
           does not decode: train train/dusk/1.png: DIR/images/train/dusk/1.png: damaged image (unexpected end of file); copy it again, or delete it
           in both splits: train train/dawn/2.png = test test/dawn/11.png
     "#]].assert_eq(&verified.stdout);

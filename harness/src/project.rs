@@ -4,7 +4,7 @@
 mod error;
 mod name;
 
-use crate::template::{filled, quoted};
+use crate::template::{filled, quoted, yaml_scalar};
 use crate::{atomic, checkout, init};
 pub use error::ProjectError;
 use name::Name;
@@ -55,7 +55,7 @@ pub fn strategy(
         .nth(2)
         .and_then(checkout::small_clip);
     let clip = match &weights {
-        Some(weights) => format!("path: {}", quoted(&absolute(weights)?)),
+        Some(weights) => format!("path: {}", yaml_scalar(&absolute(weights)?)),
         None => format!("model: {}", init::HUB_MODEL),
     };
     let files = [

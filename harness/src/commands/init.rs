@@ -1,5 +1,5 @@
-//! `clbench init`: writes a scenario for a folder of images, and opens it as `validate` would, so that
-//! what it leaves behind is valid.
+//! `clbench init`: writes a scenario for a folder of images, and opens it as `validate` would, so
+//! that the files it leaves are valid.
 
 use super::print::print;
 use crate::error::Error;

@@ -10,7 +10,7 @@ pub(super) fn strategy(dir: &Path, name: Option<&str>, abi: Option<&Path>) -> Re
     let Project { name, files, fetch } = project::strategy(dir, name, abi)?;
     let fetch = fetch.map(|model| format!("  clbench fetch model {model}\n"));
     print(&format!(
-        "Created {}, a plugin with the strategy {name}: {}\n\
+        "Created the strategy {name} in {}: {}\n\
          Next:\n  cd {}\n  cargo test\n  cargo build --release\n{}  clbench run scenario.yaml\n",
         dir.display(),
         files.join(", "),

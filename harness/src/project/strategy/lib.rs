@@ -49,7 +49,8 @@ impl Default for Parameters {
 /// The strategy between two calls.
 pub struct MyStrategy {
     parameters: Parameters,
-    /// The number of values in a feature.
+    /// The number of classes in the stream, and of values in a feature.
+    classes: usize,
     width: usize,
     /// `[classes, width]`, row by row; zero for classes that have not been learned.
     means: Vec<f32>,
@@ -79,11 +80,13 @@ impl Strategy for MyStrategy {
 
     fn create(parameters: Parameters, setting: Setting) -> Result<Self> {
         // `setting.seed` is the only source of randomness that a strategy may use.
+        let classes = setting.classes as usize;
         let width = setting.backbone()?.info().embedding_width as usize;
         Ok(MyStrategy {
             parameters,
+            classes,
             width,
-            means: vec![0.0; setting.classes as usize * width],
+            means: vec![0.0; classes * width],
         })
     }
 
@@ -91,7 +94,7 @@ impl Strategy for MyStrategy {
         // Features of the task's training images from backbone 0, f32 `[samples, width]`.
         // `task.images(0, rows)` gives the images themselves.
         let features = task.features(0, &task.rows())?;
-        let features = features.view().as_slice()?;
+        let features: &[f32] = features.view().as_slice()?;
         for class in task.classes() {
             let mut sum = vec![0.0_f64; self.width];
             let mut n = 0.0;
@@ -117,8 +120,9 @@ impl Strategy for MyStrategy {
         // The batch has no labels and no task: only images, and the classes to score. The logits
         // are f32 `[images, classes]`; the highest wins.
         let features = batch.features(0)?;
+        let features: &[f32] = features.view().as_slice()?;
         let mut logits = Vec::with_capacity(batch.len() * batch.classes().len());
-        for row in features.view().as_slice()?.chunks_exact(self.width) {
+        for row in features.chunks_exact(self.width) {
             for class in batch.classes() {
                 let mean = &self.means[class.id as usize * self.width..][..self.width];
                 let distance: f32 = row.iter().zip(mean).map(|(a, b)| (a - b) * (a - b)).sum();
@@ -131,8 +135,8 @@ impl Strategy for MyStrategy {
     fn state(&self) -> Result<State> {
         // Tensors by name, and JSON for everything else. The size of the state is a column of
         // costs.csv.
-        let classes = (self.means.len() / self.width) as i64;
-        let means = Tensor::from_vec(self.means.clone(), &[classes, self.width as i64])?;
+        let shape = [self.classes as i64, self.width as i64];
+        let means = Tensor::from_vec(self.means.clone(), &shape)?;
         Ok(State {
             tensors: vec![("means".into(), means)],
             ..State::default()
@@ -140,9 +144,9 @@ impl Strategy for MyStrategy {
     }
 
     fn restore(&mut self, mut state: State) -> Result<()> {
-        let classes = (self.means.len() / self.width) as i64;
+        let shape = [self.classes as i64, self.width as i64];
         let means = state.take("means")?;
-        means.view().expect_shape("`means`", &[classes, self.width as i64])?;
+        means.view().expect_shape("`means`", &shape)?;
         self.means = means.view().to_vec()?;
         Ok(())
     }

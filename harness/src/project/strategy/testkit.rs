@@ -1,8 +1,9 @@
 //! Checks what clbench relies on: that a restored strategy predicts the same to the bit, that the
 //! batch does not change a prediction, that wrong parameters are refused, and more.
 
-use harness_abi::testkit::{self, json};
 use my_strategy::MyStrategy;
+
+use harness_abi::testkit::{self, json};
 
 #[test]
 fn clbench_can_rely_on_it() {
