@@ -1,8 +1,8 @@
 //! From a folder of images to a commented scenario that runs as it is.
 //!
-//! The folder is surveyed ([`Survey`]): which classes it has, and whether its folders say which
-//! images are for testing. Where they do not, or where the source `image-folder` would refuse the
-//! folder, a split list goes with the scenario.
+//! A survey finds the classes of the folder, and whether its folders say which images are for
+//! testing. If they do not, or if the source `image-folder` would refuse the folder, a split list
+//! goes with the scenario.
 
 mod error;
 mod scenario;

@@ -1,6 +1,6 @@
 //! Why no scenario was written.
 
-use crate::domain::{DomainError, Split};
+use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::suggest::list;
 use std::path::PathBuf;
@@ -72,8 +72,6 @@ pub enum InitError {
         has: PathBuf,
         /// The folder of the split that does not.
         lacks: PathBuf,
-        /// That split.
-        missing: Split,
     },
     /// Classes of one image.
     #[error(

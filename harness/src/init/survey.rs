@@ -215,7 +215,6 @@ fn of_splits(
                 classes: classes.iter().map(|class| class.name.clone()).collect(),
                 has: root.join(has),
                 lacks: root.join(lacks),
-                missing,
             });
         }
     }

@@ -116,7 +116,7 @@ fn train_and_test_are_used_as_they_are() {
           class_order: { numpy: seed }
 
         domains:
-          # The name in tables.
+          # The domain's name, as tables show it.
           flowers:
             # Images in train/<class>/ and test/<class>/.
             source: image-folder
@@ -162,6 +162,22 @@ fn train_and_test_are_used_as_they_are() {
           #   parameters: { epochs: 10, train_on: seen }
           #   grid: { lr: [0.002, 0.02] }
     "##]].assert_eq(&yaml);
+}
+
+#[test]
+fn without_the_small_clip_a_model_of_the_hub_is_named() {
+    let home = five_each(&["rose", "daisy"], &[]);
+    let dir = home.path().join("flowers");
+    let file = dir.join("scenario.yaml");
+    let survey = Survey::of(&dir).unwrap();
+    let yaml = init::scenario(&survey, &dir, &file, None).unwrap();
+    let model = "    parameters: { model: openai/clip-vit-base-patch32 }\n";
+    assert!(yaml.contains(model), "{yaml}");
+    let next = report(&survey, &file, &file, false);
+    assert!(
+        next.contains("Next:\n  clbench fetch model openai/clip-vit-base-patch32\n"),
+        "{next}"
+    );
 }
 
 #[test]
