@@ -217,7 +217,7 @@ fn a_damaged_image_is_not_skipped() {
     let run = dir.clbench(["run", "s.yaml"]).outcome();
     expect![[r#"
         error: domain `sky`: DIR/images/test/dusk/0.png: damaged image (unexpected end of file); copy it again, or delete it
-            its log: results/runs/s/features.log
+            log: results/runs/s/features.log
     "#]].assert_eq(&run.stderr);
     assert_eq!((run.code, run.stdout.as_str()), (4, ""));
     // No record, no table, no features: only the plan and the log.

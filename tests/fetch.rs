@@ -223,7 +223,7 @@ fn a_model_is_downloaded_once_and_used_by_its_name() {
     assert_eq!(place, "DIR/hf/hub/models--org--small/snapshots/COMMIT");
     assert!(rest.starts_with("4 files, "), "{rest}");
     assert!(rest.ends_with(
-        " MiB, all transferred\nin a scenario, among the parameters of a backbone:\n  model: org/small\n  revision: COMMIT\n"
+        " MiB, all downloaded\nTo use it in a scenario, add to a backbone's parameters:\n  model: org/small\n  revision: COMMIT\n"
     ), "{rest}");
     assert_eq!(first.stderr.lines().count(), 4, "{}", first.stderr);
     let asked = hub.asked();
@@ -260,7 +260,7 @@ fn a_model_is_downloaded_once_and_used_by_its_name() {
 
     let again = hub.call(&dir, &["org/small"]).succeeds();
     assert!(
-        again.stdout.contains("all there already"),
+        again.stdout.contains("already in the cache"),
         "{}",
         again.stdout
     );

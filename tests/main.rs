@@ -8,6 +8,7 @@ mod device;
 mod digits;
 mod domains;
 mod fetch;
+mod first_steps;
 mod golden;
 mod l2p_vit;
 mod layouts;

@@ -132,32 +132,32 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again() {
     expect![[r#"
         digits · features of pixels
         [ 1/14] digits · aborts · seed 1992  failed: task 1/5: a plugin crashed its process (signal 6)
-            its log: out/cells/digits-aborts-s1992-HASH.log
+            log: out/cells/digits-aborts-s1992-HASH.log
         [ 2/14] digits · crashes · seed 1992  failed: task 1/5: a plugin crashed its process (signal 11)
-            its log: out/cells/digits-crashes-s1992-HASH.log
+            log: out/cells/digits-crashes-s1992-HASH.log
         [ 3/14] digits · exits · seed 1992  failed: task 1/5: a plugin ended its process (exit status 7)
-            its log: out/cells/digits-exits-s1992-HASH.log
+            log: out/cells/digits-exits-s1992-HASH.log
         [ 4/14] digits · exits-well · seed 1992  failed: task 1/5: a plugin ended its process (exit status 0)
-            its log: out/cells/digits-exits-well-s1992-HASH.log
+            log: out/cells/digits-exits-well-s1992-HASH.log
         [ 5/14] digits · forgets-its-state · seed 1992  failed: strategy `forgets-its-state`: after task 1 its state is another once it was restored; `restore` must bring back all of `state`
-            its log: out/cells/digits-forgets-its-state-s1992-HASH.log
+            log: out/cells/digits-forgets-its-state-s1992-HASH.log
         [ 6/14] digits · learns-in-predict · seed 1992  failed: strategy `learns-in-predict`: predicting after task 1 changed its state; prediction must leave it as it is
-            its log: out/cells/digits-learns-in-predict-s1992-HASH.log
+            log: out/cells/digits-learns-in-predict-s1992-HASH.log
         [ 7/14] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
-            its log: out/cells/digits-nan-s1992-HASH.log
+            log: out/cells/digits-nan-s1992-HASH.log
         [ 8/14] digits · panics-in-drop · seed 1992
         [ 9/14] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
-            its log: out/cells/digits-panics-in-learn-s1992-HASH.log
+            log: out/cells/digits-panics-in-learn-s1992-HASH.log
         [10/14] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
-            its log: out/cells/digits-panics-in-predict-s1992-HASH.log
+            log: out/cells/digits-panics-in-predict-s1992-HASH.log
         [11/14] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 was asked for, but there are 10
-            its log: out/cells/digits-peeks-s1992-HASH.log
+            log: out/cells/digits-peeks-s1992-HASH.log
         [12/14] digits · prints · seed 1992
         [13/14] digits · wrong-shape · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `wrong-shape`: the logits should have shape [50, 2], not [50, 1]
-            its log: out/cells/digits-wrong-shape-s1992-HASH.log
+            log: out/cells/digits-wrong-shape-s1992-HASH.log
         [14/14] digits · nearest-class-mean · seed 1992
         results are in out
-        error: 11 of 14 cells failed; running again does only what is missing
+        error: 11 of 14 cells failed; run again to retry only those
     "#]].assert_eq(&settled(&first.stderr));
     let rows = |table: &str| -> Vec<String> {
         let names = table
@@ -242,11 +242,11 @@ fn a_failure_before_the_first_cell_ends_the_run() {
         error: checking backbone `exits-in-create` of plugin BUILD/examples/libmisbehaving.so: a plugin ended its process (exit status 0)
         error: plugin BUILD/examples/libmisbehaving.so: backbone `data-error`: DIR/weights.safetensors: no such file; download the weights
         error: plugin BUILD/examples/libmisbehaving.so: backbone `nan`: the embedding of `0000` has a number that is infinite or not a number
-            its log: out/features.log
+            log: out/features.log
         error: features of `aborts-in-encode` of plugin BUILD/examples/libmisbehaving.so: a plugin crashed its process (signal 6)
-            its log: out/features.log
+            log: out/features.log
         error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
-            its log: out/features.log
+            log: out/features.log
         error: scenario.yaml:8: strategies.needs-parameter.parameters: missing field `rate`
             8 |   needs-parameter: {}
               |   ^^^^^^^^^^^^^^^
@@ -339,7 +339,7 @@ fn after_an_interrupt_the_next_run_runs_the_missing_cells() {
     expect![[r#"
         digits · features of pixels
         [1/3] digits · nearest-class-mean · seed 1992
-        error: interrupted; running again does only what is missing
+        error: interrupted; run again to resume
     "#]]
     .assert_eq(&settled(&outcome.stderr));
     assert_eq!((outcome.code, &outcome.stdout[..]), (130, ""));

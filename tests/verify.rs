@@ -47,15 +47,15 @@ fn the_printed_expect_is_valid() {
               0  dawn       3     2
               1  dusk       3     2
 
-          check                           expected         found
-          train samples                          –             6
-          test samples                           –             4
-          split                                  –  03a0917a9579
-          class order, seed 1                    –  c6e9a391da1d
-          class order, seed 2                    –  34436cc1f522
-          images that do not decode              0             0  good
-          test images that train has too         0             0  good
-          nothing is expected of it yet; as it is:
+          check                      expected         found
+          train samples                     –             6
+          test samples                      –             4
+          split                             –  03a0917a9579
+          class order, seed 1               –  c6e9a391da1d
+          class order, seed 2               –  34436cc1f522
+          images that do not decode         0             0  ok
+          test images also in train         0             0  ok
+          the scenario expects nothing of this domain yet; to pin it as it is, add:
             expect:
               train: 6
               test: 4
@@ -74,14 +74,14 @@ fn the_printed_expect_is_valid() {
               0  dawn       3     2
               1  dusk       3     2
 
-          check                               expected         found
-          train samples                              6             6  good
-          test samples                               4             4  good
-          split                           03a0917a9579  03a0917a9579  good
-          class order, seed 1             c6e9a391da1d  c6e9a391da1d  good
-          class order, seed 2             34436cc1f522  34436cc1f522  good
-          images that do not decode                  0             0  good
-          test images that train has too             0             0  good
+          check                          expected         found
+          train samples                         6             6  ok
+          test samples                          4             4  ok
+          split                      03a0917a9579  03a0917a9579  ok
+          class order, seed 1        c6e9a391da1d  c6e9a391da1d  ok
+          class order, seed 2        34436cc1f522  34436cc1f522  ok
+          images that do not decode             0             0  ok
+          test images also in train             0             0  ok
     "#]]
     .assert_eq(&found);
     dir.clbench(["run", "s.yaml"]).succeeds();
@@ -107,24 +107,24 @@ fn all_differences_are_listed() {
     .unwrap();
     let verified = dir.clbench(["data", "verify", "s.yaml"]).outcome();
     expect![[r#"
-        sky: 2 classes, OFF
+        sky: 2 classes, FAILED
           label  class  train  test
               0  dawn       3     2
               1  dusk       3     2
 
-          check                               expected         found
-          train samples                              6             6  good
-          test samples                               5             4  OFF
-          split                           0123456789ab  03a0917a9579  OFF
-          class order, seed 1             0123456789ab  c6e9a391da1d  OFF
-          class order, seed 2             0123456789ab  34436cc1f522  OFF
-          images that do not decode                  0             1  OFF
-          test images that train has too             0             1  OFF
+          check                          expected         found
+          train samples                         6             6  ok
+          test samples                          5             4  FAILED
+          split                      0123456789ab  03a0917a9579  FAILED
+          class order, seed 1        0123456789ab  c6e9a391da1d  FAILED
+          class order, seed 2        0123456789ab  34436cc1f522  FAILED
+          images that do not decode             0             1  FAILED
+          test images also in train             0             1  FAILED
           does not decode: train train/dusk/1.png: DIR/images/train/dusk/1.png: damaged image (unexpected end of file); copy it again, or delete it
           in both splits: train train/dawn/2.png = test test/dawn/11.png
     "#]].assert_eq(&verified.stdout);
     expect![[r#"
-        error: 1 of 1 domains: something is off; what, is marked `OFF` above
+        error: 1 of 1 domains failed; see the lines marked `FAILED` above
     "#]]
     .assert_eq(&verified.stderr);
     assert_eq!(verified.code, 4);
@@ -135,7 +135,7 @@ fn all_differences_are_listed() {
         refused.stderr
     });
     expect![[r#"
-        error: domain `sky` is not the one that the scenario expects: test samples 4, expected 5; `clbench data verify s.yaml` looks closer; to measure on what is there, change the domain's `expect`
+        error: domain `sky` does not match its `expect`: test samples 4, expected 5; run `clbench data verify s.yaml` for details, or change `expect` to use the data as it is
     "#]].assert_eq(&refused[0]);
     assert_eq!(refused[1..], [refused[0].clone(), refused[0].clone()]);
     assert_eq!(files(&dir.path("results")), [""; 0]);
@@ -151,7 +151,7 @@ fn missing_images() {
     scenario(&dir, "  near: {source: digits}\n");
     let verified = dir.clbench(["data", "verify", "s.yaml"]).outcome();
     assert_eq!(verified.code, 4);
-    expect!["sky: OFF"].assert_eq(verified.stdout.lines().next().unwrap());
+    expect!["sky: FAILED"].assert_eq(verified.stdout.lines().next().unwrap());
     assert!(verified.stdout.contains("near: 10 classes"));
     let valid = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
     expect!["domain sky: not checked, since its images are not there: images"]

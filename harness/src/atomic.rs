@@ -1,14 +1,15 @@
-//! Files that are there whole or not at all.
+//! Files that appear whole or not at all.
 //!
-//! A file is written beside its place, brought to the disk, then renamed. No reader and no crash ever sees half of one;
-//! what is dropped before [`commit`](PendingFile::commit) is gone.
+//! A file is written under a temporary name in its own folder, synced to disk, then renamed. No
+//! reader and no crash ever sees half of one. A file dropped before
+//! [`commit`](PendingFile::commit) is deleted.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// How a file that is being written ends, behind its name and a random part.
+/// The suffix of a file that is being written, after its name and a random part.
 pub const SUFFIX: &str = ".part";
 
 /// A file that is being written.
@@ -19,7 +20,7 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    /// A file that will be at `path`. Its folder is made if it is missing.
+    /// Starts the file that will be at `path`, and creates its folder if it is missing.
     ///
     /// # Errors
     ///
@@ -33,7 +34,8 @@ impl PendingFile {
         builder.prefix(&prefix).suffix(SUFFIX);
         #[cfg(unix)]
         {
-            // A temporary file is private by default; results on a shared folder are for everyone whom the umask admits.
+            // Temporary files are private by default. Results in a shared folder are for everyone
+            // whom the umask admits.
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
@@ -43,21 +45,35 @@ impl PendingFile {
         })
     }
 
-    /// Puts it at its place.
+    /// Moves it to its place, over a file that is already there.
     ///
     /// # Errors
     ///
     /// If the disk is full, or the folder cannot be written to.
     pub fn commit(self) -> io::Result<()> {
+        let (file, path) = self.synced()?;
+        file.persist(&path)?;
+        sync_folder(&path);
+        Ok(())
+    }
+
+    /// Moves it to its place if nothing is there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if something is; otherwise as for
+    /// [`commit`](Self::commit).
+    pub fn commit_new(self) -> io::Result<()> {
+        let (file, path) = self.synced()?;
+        file.persist_noclobber(&path)?;
+        sync_folder(&path);
+        Ok(())
+    }
+
+    fn synced(self) -> io::Result<(NamedTempFile, PathBuf)> {
         let file = self.file.into_inner().map_err(|error| error.into_error())?;
         file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        // The rename itself must outlive a power cut too. Some shared file systems refuse to sync a folder; the file is
-        // whole anyway.
-        if let Ok(dir) = File::open(folder(&self.path)) {
-            let _ = dir.sync_all();
-        }
-        Ok(())
+        Ok((file, self.path))
     }
 }
 
@@ -77,15 +93,34 @@ impl Seek for PendingFile {
     }
 }
 
-/// Writes `bytes` to `path`.
+/// Writes `bytes` to `path`, over a file that is already there.
 ///
 /// # Errors
 ///
-/// As for [`PendingFile`].
+/// As for [`PendingFile::commit`].
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = PendingFile::create(path)?;
     file.write_all(bytes)?;
     file.commit()
+}
+
+/// Writes `bytes` to `path` if nothing is there yet.
+///
+/// # Errors
+///
+/// As for [`PendingFile::commit_new`].
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = PendingFile::create(path)?;
+    file.write_all(bytes)?;
+    file.commit_new()
+}
+
+/// A rename must survive a power cut too. Some shared file systems refuse to sync a folder; the
+/// file is whole anyway.
+fn sync_folder(path: &Path) {
+    if let Ok(dir) = File::open(folder(path)) {
+        let _ = dir.sync_all();
+    }
 }
 
 fn folder(path: &Path) -> &Path {

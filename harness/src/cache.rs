@@ -1,9 +1,11 @@
-//! Where clbench keeps what it can make again: features, and the libtorch that the set-up fetched.
+//! The folder of everything that clbench can recreate: features, and the libtorch that the set-up
+//! downloaded.
 
 use std::env;
 use std::path::PathBuf;
 
-/// `$CLBENCH_CACHE`, else `$XDG_CACHE_HOME/clbench`, else `~/.cache/clbench`; none without a home folder.
+/// `$CLBENCH_CACHE`, or `$XDG_CACHE_HOME/clbench`, or `~/.cache/clbench`. `None` without a home
+/// folder.
 pub fn folder() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     set("CLBENCH_CACHE")

@@ -1,5 +1,6 @@
 //! The command line, as written.
 
+use crate::exit_code::ExitCode;
 use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::export::{self, EXPORTS, Export};
@@ -7,91 +8,118 @@ use crate::scenario::{Selection, SetOverride};
 use crate::stream::open::Restriction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// Compares continual-learning strategies for vision-language models.
+/// Compare continual-learning strategies for vision-language models
 #[derive(Debug, Parser)]
-#[command(name = "clbench", version, propagate_version = true)]
+#[command(name = "clbench", version, propagate_version = true, after_help = after_help())]
 pub struct Cli {
-    /// What to do.
+    /// The command to carry out.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run what is missing of a scenario, write its tables, and print the leaderboard
+    /// Run a scenario's remaining cells, write its tables and print the leaderboard
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Check a scenario and its domains; needs no plugin
+    /// Check a scenario and its data; works before any plugin is built
     Validate {
-        /// The scenario
+        /// Scenario file
         scenario: PathBuf,
-        /// Where plugins are.
+        /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
     },
-    /// Print what `run` would do: a cell per line
+    /// List the cells that `run` would compute
+    #[command(after_help = PLAN_EXAMPLES)]
     Plan {
-        /// What of which scenario.
+        /// Which cells.
         #[command(flatten)]
         scenario: ScenarioArgs,
-        /// Each cell as a line of JSON that says all that is needed to run it
+        /// Print each cell as one line of JSON with everything needed to run it
         #[arg(long)]
         json: bool,
     },
-    /// List what there is
+    /// List available strategies, backbones, metrics, domains or plugins
     Ls {
-        /// Of what kind
+        /// What to list
+        #[arg(value_name = "KIND")]
         what: Listed,
-        /// Show this one in full: a strategy's or a backbone's parameters, a domain source's keys
+        /// Show only this one, in full: a strategy's or backbone's parameters, a source's keys
         name: Option<String>,
-        /// Where plugins are.
+        /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
     },
-    /// Make tables of the results in one or more run folders
+    /// Print the leaderboard of one or more run folders
+    #[command(after_help = LEADERBOARD_EXAMPLES)]
     Leaderboard {
-        /// Folders that `run` wrote, such as results/runs/quickstart
+        /// Folders written by `run`, such as results/runs/quickstart
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
-        /// The form
+        /// Output format
         #[arg(long, value_parser = export_parser(), default_value = EXPORTS[0].name())]
         format: &'static dyn Export,
-        /// A metric to show; repeat it for more
-        #[arg(long = "metric", value_name = "NAME")]
+        /// Show this metric (repeatable) [default: the scenario's `columns`]
+        #[arg(long = "metric", value_name = "METRIC")]
         metrics: Vec<String>,
-        /// Rank by this metric instead of the scenario's
-        #[arg(long, value_name = "NAME")]
+        /// Rank by this metric [default: the scenario's `rank_by`]
+        #[arg(long, value_name = "METRIC")]
         rank_by: Option<String>,
-        /// Where plugins are.
+        /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
     },
-    /// Look at the data of a scenario
+    /// Write a scenario for a folder of images
+    #[command(after_help = INIT_EXAMPLES)]
+    Init {
+        /// Folder with `train/<class>/` and `test/<class>/`, or with `<class>/` alone
+        #[arg(value_name = "DIR", default_value = ".")]
+        dir: PathBuf,
+        /// File to write; an existing file is never overwritten [default: DIR/scenario.yaml]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Create a plugin project
+    New {
+        /// What to do.
+        #[command(subcommand)]
+        command: NewCommand,
+    },
+    /// Inspect a scenario's data
     Data {
-        /// What to do
+        /// What to do.
         #[command(subcommand)]
         command: DataCommand,
     },
-    /// Bring what is needed onto this machine; nothing else touches the network
+    /// Download model weights; no other command uses the network
     Fetch {
-        /// What to bring
+        /// What to do.
         #[command(subcommand)]
         command: FetchCommand,
     },
-    /// Look at plugin files
+    /// Inspect plugin files
     Plugin {
-        /// What to do
+        /// What to do.
         #[command(subcommand)]
         command: PluginCommand,
     },
-    /// Print the JSON Schema of scenarios
+    /// Print the JSON Schema of scenario files, with the parameters of the plugins found
     Schema {
-        /// Where plugins are.
+        /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// Shell to complete commands in
+        shell: Shell,
     },
     /// Check plugins' parameters (a process of `run`)
     #[command(hide = true)]
@@ -102,14 +130,14 @@ pub enum Command {
     /// Run the cell whose line of JSON is on standard input
     #[command(hide = true)]
     Cell {
-        /// The run's folder
+        /// Run folder
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
     /// Write a run's tables (a process of `run`)
     #[command(hide = true)]
     Report {
-        /// The run's folder
+        /// Run folder
         dir: PathBuf,
     },
 }
@@ -117,81 +145,105 @@ pub enum Command {
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// What of which scenario.
+    /// Which cells.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
-    /// The folder for the results [default: results/runs/SCENARIO]
+    /// Folder for the results [default: results/runs/NAME, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// How many cells run at a time
+    /// Number of cells to run in parallel
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub jobs: NonZeroUsize,
 }
 
-/// What of which scenario.
+/// A scenario, and which part of it to use.
 #[derive(Debug, Args)]
 pub struct ScenarioArgs {
-    /// The scenario
+    /// Scenario file
     pub scenario: PathBuf,
-    /// Only this strategy; repeat it for more
+    /// Select only this strategy (repeatable)
     #[arg(long, value_name = "STRATEGY")]
     pub only: Vec<String>,
-    /// Only this domain; repeat it for more
+    /// Select only this domain (repeatable)
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<String>,
-    /// Only this seed; repeat it for more
+    /// Select only this seed (repeatable)
     #[arg(long, value_name = "SEED")]
     pub seed: Vec<u64>,
-    /// Only the first N samples per class
+    /// Use only the first N samples of each class and split
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<NonZeroUsize>,
-    /// Put this part of the training data in the place of every test split
+    /// Test on this fraction of the training data instead of the test split, such as 0.2
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     pub validation: Option<f64>,
-    /// Change a key of the scenario, such as strategies.NAME.KEY=VALUE; repeat it for more
+    /// Override a key of the scenario, such as strategies.NAME.KEY=VALUE (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<SetOverride>,
-    /// Keep every prediction: row, sample, class and logits, beside the records
+    /// Save every prediction (row, sample, class and logits) next to the records
     #[arg(long)]
     pub save_predictions: bool,
-    /// Where plugins are.
+    /// Where to look for plugins.
     #[command(flatten)]
     pub plugins: PluginArgs,
 }
 
-/// Where plugins are.
+/// Where to look for plugins.
 #[derive(Debug, Args)]
 pub struct PluginArgs {
-    /// A folder with plugins, searched before CLBENCH_PLUGIN_PATH and the program's own; repeat it for more
+    /// Search this folder for plugins before CLBENCH_PLUGIN_PATH and the program's folder
+    /// (repeatable)
     #[arg(long = "plugin-dir", value_name = "DIR")]
     pub plugin_dirs: Vec<PathBuf>,
+}
+
+/// Kinds of projects that `new` creates.
+#[derive(Debug, Subcommand)]
+pub enum NewCommand {
+    /// Create a strategy plugin: a crate that builds, passes the testkit and runs in a scenario
+    #[command(after_help = NEW_STRATEGY_EXAMPLES)]
+    Strategy {
+        /// Folder to create; its name becomes the name of the strategy
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Name of the crate and the strategy, such as my-strategy [default: DIR's name]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Folder of the harness-abi crate [default: the one this program was built with]
+        #[arg(long, value_name = "DIR")]
+        abi: Option<PathBuf>,
+    },
 }
 
 /// What to do with data.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Compare each domain with what the scenario expects, decode every image, and look for images in both splits
+    /// Decode every image, find images in both splits, and compare counts and digests with `expect`
+    #[command(after_help = VERIFY_EXAMPLES)]
     Verify {
-        /// The scenario
+        /// Scenario file
         scenario: PathBuf,
-        /// Only this domain; repeat it for more
+        /// Select only this domain (repeatable)
         #[arg(long, value_name = "DOMAIN")]
         domain: Vec<String>,
-        /// Change a key of the scenario, such as domains.NAME.path=FOLDER; repeat it for more
+        /// Override a key of the scenario, such as domains.NAME.path=DIR (repeatable)
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<SetOverride>,
     },
 }
 
-/// What to bring onto this machine.
+/// What to download.
 #[derive(Debug, Subcommand)]
 pub enum FetchCommand {
-    /// The weights of a CLIP or an ImageNet ViT from the Hugging Face hub, into the hub's own cache (HF_HOME, HF_HUB_CACHE)
+    /// Download a CLIP or an ImageNet ViT from the Hugging Face hub into the hub's own cache
+    ///
+    /// Interrupted downloads resume, files are checksummed, and files already in the cache are
+    /// skipped. HF_HOME and HF_HUB_CACHE choose the cache; HF_TOKEN gives access to gated models.
+    #[command(after_help = FETCH_EXAMPLES)]
     Model {
-        /// Its name on the hub, such as openai/clip-vit-large-patch14
+        /// Name on the hub, such as openai/clip-vit-large-patch14
         #[arg(value_name = "MODEL")]
         model: String,
-        /// A branch, a tag or a commit [default: main]
+        /// Branch, tag or commit [default: main]
         #[arg(long, value_name = "REVISION")]
         revision: Option<String>,
     },
@@ -202,22 +254,22 @@ pub enum FetchCommand {
 pub enum Listed {
     /// Plugin files
     Plugins,
-    /// Strategies that plugins offer
+    /// Strategies offered by plugins
     Strategies,
-    /// Backbones that plugins offer
+    /// Backbones offered by plugins
     Backbones,
-    /// Metrics that plugins offer
+    /// Metrics offered by plugins
     Metrics,
-    /// Kinds of domains
+    /// Sources of domains
     Domains,
 }
 
 /// What to do with a plugin file.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// Say what a plugin file is, without running it
+    /// Print a plugin file's manifest without running any of its code
     Inspect {
-        /// The file
+        /// Plugin file
         file: PathBuf,
     },
 }
@@ -248,33 +300,128 @@ impl ScenarioArgs {
     }
 }
 
-/// The names of the forms, from where they are registered.
+/// The export formats, from their registry.
 fn export_parser() -> impl TypedValueParser<Value = &'static dyn Export> {
     let value =
         |export: &&'static dyn Export| PossibleValue::new(export.name()).help(export.summary());
     PossibleValuesParser::new(EXPORTS.iter().map(value))
-        .map(|name| export::by_name(&name).expect("only these names are let through"))
+        .map(|name| export::by_name(&name).expect("only registered names are accepted"))
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
-        .map_err(|_| "a whole number of at least 1 is needed".into())
+        .map_err(|_| "expected a whole number of at least 1".into())
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(fraction) if fraction > 0.0 && fraction < 1.0 => Ok(fraction),
-        _ => Err("a number between 0 and 1, such as 0.2, is needed".into()),
+        _ => Err("expected a number between 0 and 1, such as 0.2".into()),
     }
 }
+
+fn after_help() -> String {
+    let mut text = String::from(
+        "\
+Examples:
+  clbench run scenarios/quickstart.yaml -j 2    Run a scenario, two cells in parallel
+  clbench init ~/data/flowers                   Write a scenario for your own images
+  clbench new strategy my-strategy              Write your own strategy
+
+Environment:
+  CLBENCH_PLUGIN_PATH  Folders with plugins, separated like PATH
+  CLBENCH_LIBTORCH     Folder with libtorch_cpu.so, for plugins that need libtorch
+  CLBENCH_CACHE        Folder for cached features [default: ~/.cache/clbench]
+
+Exit codes:",
+    );
+    for code in ExitCode::ALL {
+        text += &format!("\n  {:>3}  {}", code as u8, code.meaning());
+    }
+    text
+}
+
+const RUN_EXAMPLES: &str = "\
+Cells that already have a record are skipped, so an interrupted run resumes.
+
+Examples:
+  clbench run scenario.yaml -j 4
+  clbench run scenario.yaml --only cgil --seed 1992 --limit 20
+  clbench run scenario.yaml --validation 0.2 --set strategies.linear-head.lr=0.03";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  clbench plan scenario.yaml --only cgil
+  clbench plan scenario.yaml --json > cells.jsonl";
+
+const LEADERBOARD_EXAMPLES: &str = "\
+Examples:
+  clbench leaderboard results/runs/quickstart
+  clbench leaderboard results/runs/a results/runs/b --format markdown
+  clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer";
+
+const INIT_EXAMPLES: &str = "\
+If there is no test folder, init draws 20 % of each class for testing and writes that split to a
+CSV file next to the scenario.
+
+Examples:
+  clbench init ~/data/flowers
+  clbench init ~/data/flowers --out scenarios/flowers.yaml";
+
+const NEW_STRATEGY_EXAMPLES: &str = "\
+Examples:
+  clbench new strategy my-strategy
+  clbench new strategy research/Attempt3 --name my-strategy";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  clbench data verify scenario.yaml
+  clbench data verify scenario.yaml --domain cub --set domains.cub.path=/data/CUB_200_2011";
+
+const FETCH_EXAMPLES: &str = "\
+Example:
+  clbench fetch model openai/clip-vit-large-patch14";
+
+const COMPLETIONS_HELP: &str = "\
+Where to put the script:
+  bash        clbench completions bash > ~/.local/share/bash-completion/completions/clbench
+  zsh         clbench completions zsh > ~/.zfunc/_clbench
+              (before compinit in ~/.zshrc: fpath+=~/.zfunc)
+  fish        clbench completions fish > ~/.config/fish/completions/clbench.fish
+  powershell  clbench completions powershell >> $PROFILE
+  elvish      clbench completions elvish >> ~/.config/elvish/rc.elv";
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use expect_test::expect_file;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// What `--help` prints for a command and its visible subcommands.
+    fn help(command: &clap::Command, path: &[&str], text: &mut String) {
+        let line = [path, &["--help"]].concat();
+        let asked = Cli::command().term_width(100);
+        let answer = asked.try_get_matches_from(&line).unwrap_err();
+        *text += &format!("$ {}\n{answer}\n", line.join(" "));
+        for subcommand in command.get_subcommands() {
+            if !subcommand.is_hide_set() {
+                help(subcommand, &[path, &[subcommand.get_name()]].concat(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn help_texts() {
+        let mut text = String::new();
+        help(&Cli::command(), &["clbench"], &mut text);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "too wide: {line}");
+        }
+        expect_file!["cli/help.txt"].assert_eq(&text);
     }
 }

@@ -1,11 +1,14 @@
-//! One file per command: from arguments to the library and back to what the user reads.
+//! One file per command: from arguments to the library, and back to what the user reads.
 
 mod children;
+mod completions;
 mod describe;
 mod fetch;
+mod init;
 mod inspect;
 mod leaderboard;
 mod ls;
+mod new;
 mod plan;
 mod print;
 mod resolve;
@@ -14,14 +17,14 @@ mod schema;
 mod validate;
 mod verify;
 
-use crate::cli::{Cli, Command, DataCommand, FetchCommand, PluginCommand};
+use crate::cli::{Cli, Command, DataCommand, FetchCommand, NewCommand, PluginCommand};
 use crate::error::Error;
 
-/// Does what the command line says.
+/// Carries out the command.
 ///
 /// # Errors
 ///
-/// What the user is to read; it carries the exit code.
+/// Any [`Error`]: its text is for the user, and it knows its exit code.
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Run(args) => run::run(&args),
@@ -53,6 +56,11 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Plugin {
             command: PluginCommand::Inspect { file },
         } => inspect::inspect(&file),
+        Command::Init { dir, out } => init::init(&dir, out.as_deref()),
+        Command::New {
+            command: NewCommand::Strategy { dir, name, abi },
+        } => new::strategy(&dir, name.as_deref(), abi.as_deref()),
+        Command::Completions { shell } => completions::completions(shell),
         Command::Schema { plugins } => schema::schema(&plugins),
         Command::Probe => children::probe(),
         Command::Embed => children::embed(),

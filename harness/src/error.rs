@@ -4,8 +4,10 @@ use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::features::FeatureError;
 use crate::hub::HubError;
+use crate::init::InitError;
 use crate::metric::MetricError;
 use crate::plugin::PluginError;
+use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
 use crate::run::ScoreError;
@@ -23,7 +25,7 @@ pub enum Error {
     /// The scenario.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// A stream that cannot be cut from its domain.
+    /// A stream that its domain does not allow.
     #[error(transparent)]
     Stream(#[from] StreamError),
     /// A plugin.
@@ -37,10 +39,10 @@ pub enum Error {
         /// What is wrong.
         error: DomainError,
     },
-    /// A domain that is another one than the scenario expects.
+    /// A domain that does not match the scenario's `expect`.
     #[error(
-        "domain `{domain}` is not the one that the scenario expects: {} {}, expected {}; `clbench data verify {}` looks closer; \
-         to measure on what is there, change the domain's `expect`",
+        "domain `{domain}` does not match its `expect`: {} {}, expected {}; run `clbench data verify {}` for details, \
+         or change `expect` to use the data as it is",
         check.what, check.found, check.expected.as_deref().unwrap_or_default(), scenario.display()
     )]
     Unexpected {
@@ -51,17 +53,17 @@ pub enum Error {
         /// What differs.
         check: Box<ExpectationCheck>,
     },
-    /// Domains in which `data verify` found something.
-    #[error("{bad} of {total} domains: something is off; what, is marked `OFF` above")]
+    /// Domains in which `data verify` found a problem.
+    #[error("{bad} of {total} domains failed; see the lines marked `FAILED` above")]
     Off {
-        /// How many.
+        /// How many failed.
         bad: usize,
-        /// Of how many.
+        /// How many there are.
         total: usize,
     },
     /// The data changed between planning and running.
     #[error(
-        "domain `{domain}` is not what it was when the run was planned (split {found}, planned {planned}); run again"
+        "domain `{domain}` changed after the run was planned (split {found}, planned {planned}); run again"
     )]
     DomainChanged {
         /// Its name.
@@ -73,7 +75,7 @@ pub enum Error {
     },
     /// The weights changed between planning and running.
     #[error(
-        "backbone `{backbone}` is not what it was when the run was planned (fingerprint {found}, planned {planned}); run again"
+        "backbone `{backbone}` changed after the run was planned (fingerprint {found}, planned {planned}); run again"
     )]
     BackboneChanged {
         /// Its name.
@@ -86,18 +88,24 @@ pub enum Error {
     /// Logits that cannot be scored.
     #[error(transparent)]
     Score(#[from] ScoreError),
-    /// A strategy breaks the protocol.
+    /// A strategy that breaks the protocol.
     #[error("strategy `{strategy}`: {what}")]
     Protocol {
         /// The row.
         strategy: String,
-        /// How.
+        /// What it did.
         what: String,
     },
+    /// A folder of images that no scenario was written for.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// A project that was not created.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A model that cannot be fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// What a run folder holds.
+    /// The content of a run folder.
     #[error(transparent)]
     Results(#[from] ResultsError),
     /// Metrics.
@@ -106,7 +114,7 @@ pub enum Error {
     /// Tables.
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// A file of ours.
+    /// A file that clbench reads or writes itself.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
@@ -114,26 +122,26 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// What a process of ours reported before it ended.
+    /// What a child process reported before it ended.
     #[error("{message}")]
     Child {
-        /// Its words.
+        /// Its message.
         message: String,
-        /// Its code.
+        /// Its exit code.
         code: ExitCode,
     },
     /// Some cells failed.
-    #[error("{failed} of {total} cells failed; running again does only what is missing")]
+    #[error("{failed} of {total} cells failed; run again to retry only those")]
     Cells {
-        /// How many.
+        /// How many failed.
         failed: usize,
-        /// Of how many.
+        /// How many there are.
         total: usize,
     },
     /// Ctrl-C.
-    #[error("interrupted; running again does only what is missing")]
+    #[error("interrupted; run again to resume")]
     Interrupted,
-    /// Ours.
+    /// A bug in clbench.
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -155,6 +163,8 @@ impl Error {
             | Error::Off { .. }
             | Error::DomainChanged { .. }
             | Error::BackboneChanged { .. } => ExitCode::Data,
+            Error::Init(error) => error.exit_code(),
+            Error::Project(error) => error.exit_code(),
             Error::Hub(HubError::Name(_)) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,
@@ -179,25 +189,25 @@ impl Error {
         }
     }
 
-    /// The same error of a process of ours, with where that process's words are.
+    /// An error of a child process, with the path of the child's log.
     #[must_use]
     pub fn with_log(self, log: &Path) -> Error {
         match self {
             Error::Child { message, code } if code != ExitCode::Interrupted => Error::Child {
-                message: format!("{message}\n    its log: {}", log.display()),
+                message: format!("{message}\n    log: {}", log.display()),
                 code,
             },
             error => error,
         }
     }
 
-    /// For `map_err`: an error about that file.
+    /// For `map_err`: an error about a file.
     pub fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.to_owned();
         move |source| Error::File { path, source }
     }
 
-    /// For `map_err`: an error about that domain.
+    /// For `map_err`: an error about a domain.
     pub fn domain(name: &str) -> impl FnOnce(DomainError) -> Error {
         let domain = name.to_owned();
         move |error| Error::Domain { domain, error }

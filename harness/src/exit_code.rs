@@ -1,19 +1,19 @@
-//! What the program's exit status says.
+//! The program's exit codes.
 
 use std::process;
 
-/// The exit status of `clbench`, of its own processes too.
+/// The exit code of `clbench` and of the processes that it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
-    /// All that was asked for was done.
+    /// Everything that was asked for was done.
     Good = 0,
-    /// A defect of clbench, or a system that refuses to work (a full disk).
+    /// A bug in clbench, or a failure of the system such as a full disk.
     Internal = 1,
     /// The command line or the scenario is wrong.
     Usage = 2,
     /// A plugin is missing, damaged, or failed.
     Plugin = 3,
-    /// A domain's or a backbone's files are missing or damaged.
+    /// The files of a domain or a backbone are missing or damaged.
     Data = 4,
     /// Some cells failed; the others have their results.
     Cells = 5,
@@ -22,17 +22,36 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// The code that a process of ours ended with.
-    pub fn of_status(code: Option<i32>) -> ExitCode {
-        match code {
-            Some(0) => ExitCode::Good,
-            Some(2) => ExitCode::Usage,
-            Some(3) => ExitCode::Plugin,
-            Some(4) => ExitCode::Data,
-            Some(5) => ExitCode::Cells,
-            Some(130) => ExitCode::Interrupted,
-            _ => ExitCode::Internal,
+    /// All of them, in order.
+    pub const ALL: [ExitCode; 7] = [
+        ExitCode::Good,
+        ExitCode::Internal,
+        ExitCode::Usage,
+        ExitCode::Plugin,
+        ExitCode::Data,
+        ExitCode::Cells,
+        ExitCode::Interrupted,
+    ];
+
+    /// What it means, as `clbench --help` says it.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::Good => "Success",
+            ExitCode::Internal => "Internal error, or a system failure such as a full disk",
+            ExitCode::Usage => "Invalid command line or scenario",
+            ExitCode::Plugin => "A plugin is missing, damaged, or failed",
+            ExitCode::Data => "Files of a domain or a backbone are missing or damaged",
+            ExitCode::Cells => "Some cells failed; the others have their results",
+            ExitCode::Interrupted => "Interrupted by Ctrl-C",
         }
+    }
+
+    /// The code that a child process ended with; any other status is an internal error.
+    pub fn of_status(code: Option<i32>) -> ExitCode {
+        ExitCode::ALL
+            .into_iter()
+            .find(|&known| code == Some(known as i32))
+            .unwrap_or(ExitCode::Internal)
     }
 }
 

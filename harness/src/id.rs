@@ -1,4 +1,4 @@
-//! Numbers that must not be mixed up.
+//! Newtypes for numbers that must not be mixed up.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,11 +21,12 @@ macro_rules! number {
 }
 
 number! {
-    /// A class as its domain numbers it: the index into the domain's list of class names, from 0.
+    /// A class as its domain numbers it: the index into the domain's class names, from 0.
     Label(u32)
 }
 number! {
-    /// A class as a stream numbers it: its position in the class order, from 0. Task 1 holds the first ids.
+    /// A class as a stream numbers it: its position in the class order, from 0. Task 1 has the
+    /// first ids.
     ClassId(u32)
 }
 number! {
@@ -33,26 +34,27 @@ number! {
     TaskId(u32)
 }
 number! {
-    /// A cell's seed: it decides the class order (where that follows the seed) and all of a strategy's random numbers.
+    /// A cell's seed: it decides all of a strategy's random numbers, and the class order if the
+    /// scenario draws it from the seed.
     Seed(u64)
 }
 
 impl Label {
-    /// As an index into a list by label.
+    /// The index into a list ordered by label.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 impl ClassId {
-    /// As an index into a list in class order.
+    /// The index into a list in class order.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 impl TaskId {
-    /// As an index into a list of tasks (task 1 is at 0).
+    /// The index into a list of tasks (task 1 is at 0).
     pub fn index(self) -> usize {
         self.0 as usize - 1
     }

@@ -1,4 +1,4 @@
-//! `clbench`: see the library's documentation for the way of the data.
+//! The program `clbench`. The library's documentation is a tour of the code.
 
 use clap::Parser;
 use harness::cli::Cli;

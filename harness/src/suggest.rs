@@ -1,13 +1,14 @@
 //! "Did you mean": the known name that a misspelt one is closest to.
 //!
-//! Every name that a user types (a key, a strategy, a plugin, a domain, a file) is looked up in a list that we know, so
-//! every failed look-up can offer the nearest entry, or show the list when nothing is near. All messages that do so take
-//! their words from here, so that they read alike.
+//! Every name that a user types (a key, a strategy, a plugin, a domain, a file) is looked up in a
+//! known list. A failed look-up suggests the nearest entry, or shows the list if none is near. All
+//! such messages are worded here, so that they read alike.
 
-/// The candidate closest to `word`, if any is close enough that a slip of the finger explains the difference.
+/// The candidate closest to `word`, if one is close enough to be what was meant.
 ///
-/// Upper and lower case, `-` and `_` count as equal. One edit (a letter added, dropped, changed, or two swapped) is allowed per
-/// three letters, and one in any case. Of equally close candidates the first wins, so the answer is the same every time.
+/// Case is ignored, and `-` equals `_`. One edit (a letter added, dropped or changed, or two
+/// swapped) is allowed per three letters, and at least one. The first of equally close candidates
+/// wins, so the answer is always the same.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);
     let allowed = (word.chars().count() / 3).max(1);
@@ -17,7 +18,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             let distance = strsim::damerau_levenshtein(&word, &folded(candidate));
             (distance, candidate)
         })
-        // With as many edits as letters any word becomes any other.
+        // With one edit per letter, any word becomes any other.
         .filter(|&(distance, candidate)| {
             distance <= allowed && distance < candidate.chars().count()
         })
@@ -25,7 +26,8 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// The end of a message about an unknown name: the closest candidate, else the list of all, else nothing.
+/// The end of a message about an unknown name: the closest candidate, or all candidates if none is
+/// close, or nothing if there are none.
 ///
 /// ```
 /// use harness::suggest::hint;
@@ -45,7 +47,7 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> St
     }
 }
 
-/// Names as a message shows them: `` `a`, `b`, `c` ``.
+/// Names as messages list them: `` `a`, `b`, `c` ``.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
@@ -60,7 +62,7 @@ mod tests {
     use super::closest;
 
     #[test]
-    fn a_slip_finds_its_word_and_a_stranger_finds_none() {
+    fn a_typo_finds_its_word_and_another_word_finds_none() {
         let keys = [
             "use",
             "parameters",
@@ -76,7 +78,7 @@ mod tests {
         assert_eq!(
             find("backbonse"),
             Some("backbone"),
-            "of two at one distance the first"
+            "the first of two equally close ones"
         );
         assert_eq!(find("optimizer"), None);
         assert_eq!(closest("x", ["y"]), None);

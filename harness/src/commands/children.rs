@@ -1,4 +1,4 @@
-//! The processes that `run` starts.
+//! The child processes that `run` starts.
 
 use crate::error::Error;
 use crate::features::FeatureStore;
@@ -42,7 +42,7 @@ pub(super) fn cell(out: &Path) -> Result<(), Error> {
     })
 }
 
-/// Writes the CSVs of the run's own cells, in its order, and answers with its leaderboard.
+/// Writes the CSV files of the run's cells, in the run's order, and answers with its leaderboard.
 pub(super) fn report(dir: &Path) -> Result<(), Error> {
     child(|events, _| {
         if let Some(leaderboard) = written_tables(&RunFolder::new(dir))? {
@@ -52,10 +52,10 @@ pub(super) fn report(dir: &Path) -> Result<(), Error> {
     })
 }
 
-/// The leaderboard; `None` if no cell has left a record.
+/// The leaderboard; `None` if there are no records.
 fn written_tables(folder: &RunFolder) -> Result<Option<Leaderboard>, Error> {
     let run = folder.run_file()?.ok_or_else(|| {
-        Error::Usage(format!("{} is not a run's folder", folder.path().display()))
+        Error::Usage(format!("`{}` is not a run folder", folder.path().display()))
     })?;
     let metrics = run
         .metrics
@@ -76,9 +76,9 @@ fn written_tables(folder: &RunFolder) -> Result<Option<Leaderboard>, Error> {
     Ok(Some(leaderboard))
 }
 
-/// Runs a process's work; an error is told to the parent, and written to the log.
+/// Runs the work of a child process; an error is sent to the parent and written to the log.
 fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Result<(), Error> {
-    // A parent that was killed cannot end its processes; the system does.
+    // A parent that was killed cannot end its children, so the system does it.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let events = Events::on_stdout().map_err(|error| Error::Internal(error.to_string()))?;
     let events = Arc::new(events);
@@ -97,7 +97,7 @@ fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Re
     ended
 }
 
-/// What the parent asks for.
+/// The parent's request.
 fn request<T: DeserializeOwned>() -> Result<T, Error> {
     serde_json::from_str(&input()?).map_err(|error| Error::Internal(format!("a request: {error}")))
 }
@@ -113,7 +113,8 @@ fn input() -> Result<String, Error> {
 fn store() -> Result<FeatureStore, Error> {
     let folder = crate::cache::folder().ok_or_else(|| {
         Error::Usage(
-            "there is no home folder for the feature cache; set CLBENCH_CACHE to a folder".into(),
+            "no folder for the feature cache, since HOME is not set; set CLBENCH_CACHE to a folder"
+                .into(),
         )
     })?;
     Ok(FeatureStore::new(folder.join("features")))

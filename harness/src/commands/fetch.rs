@@ -1,4 +1,4 @@
-//! `clbench fetch`: brings weights onto this machine.
+//! `clbench fetch`: downloads weights into the Hugging Face hub's cache.
 
 use super::print::print;
 use crate::error::Error;
@@ -8,16 +8,16 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
 pub(super) fn model(name: &str, revision: Option<&str>) -> Result<(), Error> {
-    // Ctrl-C ends the process as it stands: what has come lies in a part of its own, from where the
-    // next call goes on.
+    // Ctrl-C just ends the process: a partial download is kept as a part file, and the next call
+    // resumes it.
     let fetched = hub::fetch(name, revision, Transfer::of)?;
     let transferred = match fetched.transferred {
-        0 => "all there already".into(),
-        n if n == fetched.files => "all transferred".into(),
-        n => format!("{n} transferred, the others there already"),
+        0 => "already in the cache".into(),
+        n if n == fetched.files => "all downloaded".into(),
+        n => format!("{n} downloaded, the rest already in the cache"),
     };
     print(&format!(
-        "{}: {} files, {}, {transferred}\nin a scenario, among the parameters of a backbone:\n  model: {name}\n  revision: {}\n",
+        "{}: {} files, {}, {transferred}\nTo use it in a scenario, add to a backbone's parameters:\n  model: {name}\n  revision: {}\n",
         fetched.folder.display(),
         fetched.files,
         HumanBytes(fetched.bytes),
@@ -25,7 +25,7 @@ pub(super) fn model(name: &str, revision: Option<&str>) -> Result<(), Error> {
     ))
 }
 
-/// The progress of a file: a bar where there is a terminal, a line when it is there otherwise.
+/// The progress of a file: a bar in a terminal, otherwise a line once it is complete.
 struct Transfer {
     name: String,
     bar: ProgressBar,
@@ -61,7 +61,7 @@ impl Progress for Transfer {
     }
 
     fn finish(&mut self) {
-        // A transfer that is cut off ends so as well.
+        // This is called for interrupted transfers too.
         if self.bar.length() != Some(self.bar.position()) {
             return;
         }

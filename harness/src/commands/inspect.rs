@@ -1,4 +1,4 @@
-//! `clbench plugin inspect`: a plugin file, without running it.
+//! `clbench plugin inspect`: prints what a plugin file says about itself, without running it.
 
 use super::print::print;
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! `clbench leaderboard`: tables of results that are there.
+//! `clbench leaderboard`: prints tables of existing results.
 
 use super::print::print;
 use crate::cli::PluginArgs;
@@ -24,7 +24,8 @@ pub(super) fn leaderboard(
     print(&format.write(&leaderboard))
 }
 
-/// What the arguments choose; otherwise what the scenarios of all folders agree on.
+/// The metrics that the arguments choose; by default, those that the scenarios of all folders agree
+/// on.
 fn choice(
     folders: &[RunFolder],
     columns: Vec<String>,
@@ -40,7 +41,7 @@ fn choice(
         Some(rank_by) => Some(rank_by),
         None => agreed(
             runs.iter().map(|(folder, run)| (*folder, &run.rank_by)),
-            "rank by different metrics; choose with `--rank-by NAME`",
+            "rank by different metrics; choose one with `--rank-by METRIC`",
         )?
         .flatten(),
     };
@@ -48,14 +49,14 @@ fn choice(
         false => columns,
         true => agreed(
             runs.iter().map(|(folder, run)| (*folder, &run.columns)),
-            "show different metrics; choose with `--metric NAME`",
+            "show different metrics; choose some with `--metric METRIC`",
         )?
         .unwrap_or_default(),
     };
     Ok(Choice { rank_by, columns })
 }
 
-/// What is the same in all runs; `None` if there are no runs.
+/// The value that all runs share; `None` if there are no runs.
 fn agreed<'a, T: Clone + PartialEq + 'a>(
     mut runs: impl Iterator<Item = (&'a RunFolder, &'a T)>,
     otherwise: &str,

@@ -1,4 +1,4 @@
-//! `clbench plan`: the cells of a scenario.
+//! `clbench plan`: lists the cells of a scenario.
 
 use super::print::print;
 use super::resolve::resolve;

@@ -1,9 +1,9 @@
-//! What commands print.
+//! Printing to standard output.
 
 use crate::error::Error;
 use std::io::Write;
 
-/// To standard output. A reader that has left (`| head`) is no error.
+/// Prints to standard output. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };

@@ -1,4 +1,4 @@
-//! `clbench run`: plan, compute, gather, print.
+//! `clbench run`: plans, computes, gathers and prints.
 
 use super::print::print;
 use super::resolve::resolve;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     )?;
     let cells = execute(&plan, &folder, args.jobs, &interrupt);
     match cells {
-        // What is there is worth a table, even if some cells failed.
+        // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {
             if let Some(leaderboard) = report_in_child(&folder, &interrupt)? {
                 print(&leaderboard)?;
@@ -48,7 +48,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     }
 }
 
-/// The metrics to compute, and who offers each; those that rank or are shown must be among them.
+/// The metrics to compute, each with the plugin that offers it. Those that rank or are shown must be
+/// among them.
 fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, PluginRef)>, Error> {
     let found = PluginMetrics::find(registry, scenario.metrics.as_deref())?;
     for (key, name) in scenario.chosen_metrics() {
@@ -78,8 +79,7 @@ fn run_file(scenario: Scenario, plan: &Plan, metrics: Vec<(String, PluginRef)>) 
     }
 }
 
-/// Has a process write the tables of the run folder; gives the leaderboard, if any cell has its
-/// record.
+/// Has a child process write the run folder's tables. Returns the leaderboard, if there are records.
 fn report_in_child(folder: &RunFolder, interrupt: &Interrupt) -> Result<Option<String>, Error> {
     interrupt.check()?;
     let path = folder.report_log();

@@ -1,5 +1,5 @@
-//! `clbench data verify`: are these the images, the split and the class orders that the scenario
-//! means?
+//! `clbench data verify`: checks that the images, the split and the class orders are those that the
+//! scenario expects.
 
 use super::print::print;
 use crate::domain::verify::{Findings, examine, per_class};
@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
 
-/// As many are named of the images that something is the matter with.
+/// The number of bad images to name.
 const NAMED: usize = 10;
 
 pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Result<(), Error> {
@@ -24,10 +24,10 @@ pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Resul
     let interrupt = Interrupt::on_ctrl_c()?;
     let mut bad = 0;
     for domain in &scenario.domains {
-        // What is wrong with one domain does not keep the others from being looked at.
-        let (text, good) = match looked_at(&scenario, domain, &interrupt) {
+        // A broken domain does not stop the others from being verified.
+        let (text, good) = match verified(&scenario, domain, &interrupt) {
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => (format!("{}: OFF\n  {error}\n", domain.name), false),
+            Err(error) => (format!("{}: FAILED\n  {error}\n", domain.name), false),
             Ok(found) => found,
         };
         bad += usize::from(!good);
@@ -40,8 +40,8 @@ pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Resul
     }
 }
 
-/// The tables of a domain, and whether all is as it must be.
-fn looked_at(
+/// The tables of a domain, and whether everything is as expected.
+fn verified(
     scenario: &Scenario,
     domain: &DomainUse,
     interrupt: &Interrupt,
@@ -56,7 +56,7 @@ fn looked_at(
         findings.undecodable.len(),
     ));
     checks.push(ExpectationCheck::count(
-        "test images that train has too",
+        "test images also in train",
         Some(domain.expect.shared),
         findings.shared.len(),
     ));
@@ -65,7 +65,7 @@ fn looked_at(
         "{}: {} classes, {}\n",
         domain.name,
         summary.classes.len(),
-        if good { "as expected" } else { "OFF" }
+        if good { "as expected" } else { "FAILED" }
     );
     let classes = summary.classes.iter().zip(per_class(&opened)).enumerate();
     let classes = classes.map(|(label, (name, [train, test]))| {
@@ -77,8 +77,8 @@ fn looked_at(
     text.push('\n');
     let rows = checks.iter().map(|check| {
         let verdict = match (check.good, &check.expected) {
-            (false, _) => "OFF",
-            (true, Some(_)) => "good",
+            (false, _) => "FAILED",
+            (true, Some(_)) => "ok",
             (true, None) => "",
         };
         let expected = check.expected.as_deref().unwrap_or("–");
@@ -91,7 +91,7 @@ fn looked_at(
         let orders: Vec<_> = orders.iter().map(|(_, order)| order.as_str()).collect();
         let _ = writeln!(
             text,
-            "  nothing is expected of it yet; as it is:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      \
+            "  the scenario expects nothing of this domain yet; to pin it as it is, add:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      \
              class_orders:\n        - {}",
             summary.n_train,
             summary.n_test,
@@ -121,7 +121,7 @@ fn examined(name: &str, domain: &Domain, interrupt: &Interrupt) -> Result<Findin
     findings.ok_or(Error::Interrupted)
 }
 
-/// Which images they are, as far as that can be read.
+/// The first bad images, line by line.
 fn named(text: &mut String, findings: &Findings) {
     let undecodable = findings.undecodable.iter().map(|image| {
         let (split, sample) = (image.split, &image.sample);
@@ -144,14 +144,14 @@ fn named(text: &mut String, findings: &Findings) {
     }
 }
 
-/// The side that a column's fields stand on.
+/// How a column is aligned.
 #[derive(Clone, Copy)]
 enum Side {
     Left,
     Right,
 }
 
-/// Rows below a header, two blanks before each column.
+/// Rows below a header, with two spaces before each column.
 fn table(sides: [Side; 4], header: [&str; 4], rows: impl Iterator<Item = [String; 4]>) -> String {
     let rows: Vec<_> = [header.map(str::to_owned)]
         .into_iter()

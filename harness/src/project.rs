@@ -1,0 +1,164 @@
+//! Plugin projects that `clbench new` creates. Their files are real files in the folder
+//! `project/strategy` beside this one; the project's names replace `my-strategy` and its like.
+
+mod error;
+mod name;
+
+use crate::template::{filled, quoted, yaml_scalar};
+use crate::{atomic, checkout, init};
+pub use error::ProjectError;
+use name::Name;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A project that was created.
+#[derive(Debug)]
+pub struct Project {
+    /// The name of its crate and its strategy.
+    pub name: String,
+    /// Its files, relative to its folder.
+    pub files: Vec<&'static str>,
+    /// A model that its scenario needs and that has to be fetched first.
+    pub fetch: Option<&'static str>,
+}
+
+/// Creates a strategy plugin in `dir`, which is named after its folder unless `name` is given, and
+/// which builds on the crate `harness-abi` in `abi`, or on the one of this program's own checkout.
+///
+/// # Errors
+///
+/// If the name is not valid, the folder has files, `harness-abi` is not found, or a file cannot be
+/// written.
+pub fn strategy(
+    dir: &Path,
+    name: Option<&str>,
+    abi: Option<&Path>,
+) -> Result<Project, ProjectError> {
+    let name = match name {
+        Some(name) => Name::new(name, None)?,
+        None => Name::new(&last_part(dir)?, Some(dir))?,
+    };
+    check_folder(dir)?;
+    let abi = match (abi, checkout::find()) {
+        (Some(abi), _) if checkout::is_abi(abi) => abi.to_owned(),
+        (Some(abi), _) => return Err(ProjectError::NotAbi { dir: abi.into() }),
+        (None, Some(checkout)) => checkout::abi(&checkout),
+        (None, None) => {
+            let dir = checkout::at_build_time();
+            return Err(ProjectError::NoCheckout { dir });
+        }
+    };
+    let abi = absolute(&abi)?;
+    let weights = Path::new(&abi)
+        .ancestors()
+        .nth(2)
+        .and_then(checkout::small_clip);
+    let clip = match &weights {
+        Some(weights) => format!("path: {}", yaml_scalar(&absolute(weights)?)),
+        None => format!("model: {}", init::HUB_MODEL),
+    };
+    let files = [
+        (
+            "Cargo.toml",
+            filled(
+                include_str!("project/strategy/Cargo.toml.template"),
+                &[("my-strategy", &name.kebab), ("\"ABI\"", &quoted(&abi))],
+            ),
+        ),
+        (
+            "src/lib.rs",
+            filled(
+                include_str!("project/strategy/lib.rs"),
+                &[("my-strategy", &name.kebab), ("MyStrategy", &name.pascal)],
+            ),
+        ),
+        (
+            "tests/testkit.rs",
+            filled(
+                include_str!("project/strategy/testkit.rs"),
+                &[("my_strategy", &name.snake), ("MyStrategy", &name.pascal)],
+            ),
+        ),
+        (
+            "scenario.yaml",
+            filled(
+                include_str!("project/strategy/scenario.yaml"),
+                &[
+                    ("my-strategy", &name.kebab),
+                    ("my_strategy", &name.snake),
+                    ("path: WEIGHTS", &clip),
+                ],
+            ),
+        ),
+        (
+            "README.md",
+            filled(
+                include_str!("project/strategy/README.md"),
+                &[("my-strategy", &name.kebab), ("my_strategy", &name.snake)],
+            ),
+        ),
+        (
+            ".gitignore",
+            include_str!("project/strategy/gitignore").to_owned(),
+        ),
+    ];
+    write(dir, &files)?;
+    Ok(Project {
+        name: name.kebab,
+        files: files.iter().map(|(file, _)| *file).collect(),
+        fetch: weights.is_none().then_some(init::HUB_MODEL),
+    })
+}
+
+/// Writes all files, or none.
+fn write(dir: &Path, files: &[(&str, String)]) -> Result<(), ProjectError> {
+    let mut written: Vec<PathBuf> = Vec::new();
+    for (file, text) in files {
+        let path = dir.join(file);
+        if let Err(source) = atomic::write_new(&path, text.as_bytes()) {
+            for path in written {
+                let _ = fs::remove_file(path);
+            }
+            return Err(ProjectError::Unwritten { path, source });
+        }
+        written.push(path);
+    }
+    Ok(())
+}
+
+/// Whether the folder is empty or yet to be created.
+fn check_folder(dir: &Path) -> Result<(), ProjectError> {
+    let dir = dir.to_owned();
+    match fs::read_dir(&dir) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(ProjectError::NotEmpty { dir }),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(ProjectError::NotAFolder { dir })
+        }
+        Err(source) => Err(ProjectError::Unwritten { path: dir, source }),
+    }
+}
+
+/// The name of a folder, of `.` too.
+fn last_part(dir: &Path) -> Result<String, ProjectError> {
+    let whole = || dir.canonicalize().ok();
+    let part = match dir.file_name() {
+        Some(part) => Some(part.to_owned()),
+        None => whole().and_then(|dir| dir.file_name().map(ToOwned::to_owned)),
+    };
+    Ok(part.unwrap_or_default().to_string_lossy().into_owned())
+}
+
+/// The whole path, as a manifest or a scenario writes it.
+fn absolute(path: &Path) -> Result<String, ProjectError> {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let text = whole.to_str().map(str::to_owned);
+    text.ok_or(ProjectError::PathNotUnicode { path: whole })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! `my-strategy`: a continual-learning strategy for clbench.
+//!
+//! As generated, it is nearest class mean: each class is remembered by the mean of its training
+//! features, and an image belongs to the class with the nearest mean. Replace it piece by piece.
+//!
+//! clbench calls a strategy in this order:
+//!
+//! 1. [`check`](Strategy::check), before anything is trained: are the parameters in range, and does
+//!    the backbone offer what the strategy needs?
+//! 2. [`create`](Strategy::create), once per domain and seed.
+//! 3. For each task: [`learn`](Strategy::learn) from the task's training data, then
+//!    [`state`](Strategy::state). clbench drops the strategy, creates it again and calls
+//!    [`restore`](Strategy::restore): what is not in the state is forgotten.
+//! 4. After each task: [`predict`](Strategy::predict) on the test images of all tasks.
+
+use harness_abi::{
+    Batch, Declaration, Error, Keeps, Learned, Outline, Result, Setting, State, Strategy, Task,
+    Tensor, export_plugin,
+};
+use serde::Deserialize;
+
+// What the plugin file offers. A scenario names the strategy by the text on the left;
+// `clbench ls strategies` prints the line on the right. `runtime: none` means: no libtorch.
+export_plugin! {
+    runtime: none,
+    backbones: {},
+    strategies: {
+        "my-strategy": MyStrategy => "nearest class mean, a starting point",
+    },
+    metrics: {},
+}
+
+/// The keys of `parameters:` in a scenario. Unknown keys are an error; missing keys get their
+/// default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Parameters {
+    /// How strongly means are pulled towards zero: the sum of n features is divided by
+    /// n + shrinkage. At least 0.
+    pub shrinkage: f64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Parameters { shrinkage: 0.0 }
+    }
+}
+
+/// The strategy between two calls.
+pub struct MyStrategy {
+    parameters: Parameters,
+    /// The number of classes in the stream, and of values in a feature.
+    classes: usize,
+    width: usize,
+    /// `[classes, width]`, row by row; zero for classes that have not been learned.
+    means: Vec<f32>,
+}
+
+impl Strategy for MyStrategy {
+    type Parameters = Parameters;
+
+    fn check(parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
+        // An error that names the parameter is shown with its line in the scenario.
+        if !(parameters.shrinkage >= 0.0 && parameters.shrinkage.is_finite()) {
+            return Err(Error::parameter(
+                "shrinkage",
+                format!("must be at least 0, got {}", parameters.shrinkage),
+            ));
+        }
+        let width = outline.backbone()?.embedding_width;
+        // What the leaderboard says about the strategy.
+        Ok(Declaration {
+            keeps: vec![Keeps::Statistics],
+            // Whether `predict` can score classes that have not been learned, as zero-shot CLIP can.
+            scores_unseen: false,
+            trainable_parameters: u64::from(outline.classes) * u64::from(width),
+            ..Declaration::default()
+        })
+    }
+
+    fn create(parameters: Parameters, setting: Setting) -> Result<Self> {
+        // `setting.seed` is the only source of randomness that a strategy may use.
+        let classes = setting.classes as usize;
+        let width = setting.backbone()?.info().embedding_width as usize;
+        Ok(MyStrategy {
+            parameters,
+            classes,
+            width,
+            means: vec![0.0; classes * width],
+        })
+    }
+
+    fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
+        // Features of the task's training images from backbone 0, f32 `[samples, width]`.
+        // `task.images(0, rows)` gives the images themselves.
+        let features = task.features(0, &task.rows())?;
+        let features: &[f32] = features.view().as_slice()?;
+        for class in task.classes() {
+            let mut sum = vec![0.0_f64; self.width];
+            let mut n = 0.0;
+            // `task.labels()` holds the class id of each row.
+            for (row, label) in features.chunks_exact(self.width).zip(task.labels()) {
+                if *label == i64::from(class.id) {
+                    n += 1.0;
+                    for (sum, value) in sum.iter_mut().zip(row) {
+                        *sum += f64::from(*value);
+                    }
+                }
+            }
+            let start = class.id as usize * self.width;
+            for (mean, sum) in self.means[start..].iter_mut().zip(sum) {
+                *mean = (sum / (n + self.parameters.shrinkage)) as f32;
+            }
+        }
+        // No optimiser was used. One that trains counts its steps here.
+        Ok(Learned { optimiser_steps: 0 })
+    }
+
+    fn predict(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
+        // The batch has no labels and no task: only images, and the classes to score. The logits
+        // are f32 `[images, classes]`; the highest wins.
+        let features = batch.features(0)?;
+        let features: &[f32] = features.view().as_slice()?;
+        let mut logits = Vec::with_capacity(batch.len() * batch.classes().len());
+        for row in features.chunks_exact(self.width) {
+            for class in batch.classes() {
+                let mean = &self.means[class.id as usize * self.width..][..self.width];
+                let distance: f32 = row.iter().zip(mean).map(|(a, b)| (a - b) * (a - b)).sum();
+                logits.push(-distance);
+            }
+        }
+        Tensor::from_vec(logits, &[batch.len() as i64, batch.classes().len() as i64])
+    }
+
+    fn state(&self) -> Result<State> {
+        // Tensors by name, and JSON for everything else. The size of the state is a column of
+        // costs.csv.
+        let shape = [self.classes as i64, self.width as i64];
+        let means = Tensor::from_vec(self.means.clone(), &shape)?;
+        Ok(State {
+            tensors: vec![("means".into(), means)],
+            ..State::default()
+        })
+    }
+
+    fn restore(&mut self, mut state: State) -> Result<()> {
+        let shape = [self.classes as i64, self.width as i64];
+        let means = state.take("means")?;
+        means.view().expect_shape("`means`", &shape)?;
+        self.means = means.view().to_vec()?;
+        Ok(())
+    }
+}
