@@ -95,7 +95,8 @@ impl Unchecked {
         match registry.find(kind, name, named) {
             Ok(file) => Ok(Some(file)),
             Err(error) if not_built(&error, registry) => {
-                let line = format!("  not checked: {kind} `{name}`, because its plugin is not built");
+                let line =
+                    format!("  not checked: {kind} `{name}`, because its plugin is not built");
                 if !self.0.contains(&line) {
                     self.0.push(line);
                 }

@@ -338,6 +338,9 @@ mod tests {
             host: Host::silent(),
         };
         let error = LinearHead::create(Parameters::default(), setting).unwrap_err();
-        assert!(error.to_string().contains("unknown device `gpu`"), "{error}");
+        assert!(
+            error.to_string().contains("unknown device `gpu`"),
+            "{error}"
+        );
     }
 }
