@@ -150,6 +150,8 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     for line in text.lines() {
         let line = line.strip_prefix("$ ").unwrap_or(line);
         for command in line.split(" && ") {
+            // A redirection is not an argument.
+            let command = command.split(" > ").next().unwrap_or_default();
             let words = words(command);
             if !words.is_empty() {
                 commands.push(words);

@@ -355,7 +355,7 @@ fn what_has_no_classes_is_refused() {
         error 4: class folder `HOME/flowers/1` holds folders, so a split list must name the class, but a number in a split list is a label; rename the folder, or move its images directly into it
         error 4: HOME/flowers/a\b/0.png: a split list cannot hold this name (it has a backslash); rename it
         error 4: HOME/flowers/ daisy/0.png: a split list cannot hold this name (it begins or ends with a space); rename it
-        error 4: domain `flowers`: HOME/flowers/rose/2.jpg: no PNG or JPEG image, whatever its name says; copy it again, convert it, or delete it
+        error 4: domain `flowers`: HOME/flowers/rose/2.jpg: not a PNG or JPEG image, despite its name; copy it again, convert it, or delete it
         error 2: `HOME/flowers/scenario.yaml` already exists; write to another file with `--out FILE`, or delete it
         error 2: `HOME/flowers/scenario-split.csv` already exists; write to another file with `--out FILE`, or delete it
     "#]].assert_eq(&messages);

@@ -5,8 +5,8 @@
 //!
 //! clbench calls a strategy in this order:
 //!
-//! 1. [`check`](Strategy::check), before anything is trained: are the parameters in range, and does
-//!    the backbone offer what the strategy needs?
+//! 1. [`check`](Strategy::check), before anything is trained: do the parameters fit together, and
+//!    does the backbone offer what the strategy needs?
 //! 2. [`create`](Strategy::create), once per domain and seed.
 //! 3. For each task: [`learn`](Strategy::learn) from the task's training data, then
 //!    [`state`](Strategy::state). clbench drops the strategy, creates it again and calls
@@ -14,8 +14,8 @@
 //! 4. After each task: [`predict`](Strategy::predict) on the test images of all tasks.
 
 use harness_abi::{
-    Batch, Declaration, Error, Keeps, Learned, Outline, Result, Setting, State, Strategy, Task,
-    Tensor, export_plugin,
+    Batch, Declaration, Keeps, Learned, Outline, ParameterSet, Result, Setting, State, Strategy,
+    Task, Tensor, export_plugin,
 };
 use serde::Deserialize;
 
@@ -30,20 +30,16 @@ export_plugin! {
     metrics: {},
 }
 
-/// The keys of `parameters:` in a scenario. Unknown keys are an error; missing keys get their
-/// default.
-#[derive(Debug, Clone, Deserialize)]
+/// The keys of `parameters:` in a scenario, each with its default and its range. Unknown keys and
+/// values out of range are errors with their line in the scenario. Users read the doc comments in
+/// `clbench ls strategies my-strategy`.
+#[derive(Debug, Clone, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// How strongly means are pulled towards zero: the sum of n features is divided by
-    /// n + shrinkage. At least 0.
+    /// How strongly means are shrunk towards zero: the sum of n features is divided by
+    /// n + shrinkage.
+    #[parameter(default = 0.0, at_least = 0)]
     pub shrinkage: f64,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Parameters { shrinkage: 0.0 }
-    }
 }
 
 /// The strategy between two calls.
@@ -59,14 +55,9 @@ pub struct MyStrategy {
 impl Strategy for MyStrategy {
     type Parameters = Parameters;
 
-    fn check(parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
-        // An error that names the parameter is shown with its line in the scenario.
-        if !(parameters.shrinkage >= 0.0 && parameters.shrinkage.is_finite()) {
-            return Err(Error::parameter(
-                "shrinkage",
-                format!("must be at least 0, got {}", parameters.shrinkage),
-            ));
-        }
+    fn check(_parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
+        // Parameters are in range here. For those that do not fit together, or do not fit the
+        // backbone, return `Error::parameter("shrinkage", "…")`.
         let width = outline.backbone()?.embedding_width;
         // What the leaderboard says about the strategy.
         Ok(Declaration {

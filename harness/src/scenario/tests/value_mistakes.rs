@@ -412,7 +412,7 @@ fn domains() {
         "source: digits",
         "source: file-list, path: x",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits: missing key `split`; add the list of the images, as in `split: lists/split.json`
+            scenarios/test.yaml:6: domains.digits: missing key `split`; add the list of images, as in `split: lists/split.json`
                 6 |   digits: {source: file-list, path: x}
                   |   ^^^^^^
         "#]],
