@@ -249,6 +249,7 @@ fn logits_of_seen_and_unseen_classes_are_the_references_or_corrected() {
             classes: 6,
             device: "cpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: vec![world.clip.clone()],
             host: Host::silent(),
         };

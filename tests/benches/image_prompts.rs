@@ -121,6 +121,7 @@ fn step<M: Method>(
         classes: CLASSES,
         device: "cpu".into(),
         threads: 1,
+        folder: ".".into(),
         backbones: vec![clip.clone()],
         host: Host::silent(),
     };

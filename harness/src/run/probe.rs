@@ -111,6 +111,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             tasks: check.tasks,
             classes: check.classes,
             device: request.device.clone(),
+            folder: request.folder.clone(),
             backbones: check
                 .backbones
                 .iter()
@@ -123,6 +124,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             classes: check.classes,
             device: request.device.clone(),
             threads: request.threads,
+            folder: request.folder.clone(),
             backbones: check
                 .backbones
                 .iter()

@@ -209,6 +209,7 @@ mod tests {
             classes: CLASSES as u32,
             device: "cpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: vec![ToyBackbone::handle()],
             host,
         };
@@ -333,6 +334,7 @@ mod tests {
             classes: 2,
             device: "gpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: vec![ToyBackbone::handle()],
             host: Host::silent(),
         };

@@ -1,4 +1,4 @@
-//! A sound strategy, and one with a place for faults.
+//! A correct strategy, and one into which faults can be inserted.
 
 use super::*;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ impl Default for Parameters {
     }
 }
 
-/// Class means, each moved a little at random: a state of numbers, a seed and a generator.
+/// Class means with random jitter. Its state has numbers, a seed and a generator.
 struct Means {
     parameters: Parameters,
     width: usize,
@@ -178,6 +178,7 @@ macro_rules! fault {
 mod culprits;
 mod panics;
 mod prompts;
+mod setting;
 
 fault!(Sound {});
 
