@@ -117,8 +117,10 @@
 //! # Train a text prompt without libtorch
 //!
 //! Prompt learning keeps a vision-language model frozen and trains a few vectors in its input. Here
-//! they are *context* vectors that take the place of the words in "a photo of a": the text of a
-//! class is `[v₁] … [v_M] [name]`. This is CoOp (Zhou et al., IJCV 2022) with a context per class.
+//! they are M *context* vectors in place of the words "a photo of a". This is CoOp (Zhou et al.,
+//! IJCV 2022) with a context per class. CoOp puts the context before the class name
+//! ([`Place::Front`]); the strategy below puts it after ([`Place::End`]), because the toy backbone,
+//! on which it is tested, forgets early tokens.
 //!
 //! A backbone cannot be differentiated from outside, because it lives in another plugin and perhaps
 //! in another framework. It differentiates itself: [`forward`] returns outputs and a pullback,
@@ -174,16 +176,16 @@
 //!
 //! ## The strategy
 //!
-//! The image features f are cached, so images are never encoded during training. With the text
-//! embedding t of a class, u = t / ‖t‖ and the model's logit scale s, the logits are z = s · f · u,
-//! and the loss is the mean cross-entropy over the samples. Its gradient is computed in three
-//! steps:
+//! Image features are cached, so images are not encoded during training; f is a feature scaled to
+//! unit length. With the text embedding t of a class, u = t / ‖t‖ and the model's logit scale s,
+//! the logits are z = s · f · u, and the loss is the mean cross-entropy over the samples. Its
+//! gradient is computed in three steps:
 //!
 //! - dz = (softmax(z) − onehot(label)) / samples
 //! - du = s · Σ dz · f, the sum over samples
 //! - dt = (du − (du · u) u) / ‖t‖, the gradient of the normalisation
 //!
-//! and the pullback continues from dt to the context. The rest is bookkeeping, in the order of the
+//! The pullback then goes from dt to the context. The methods, in the order of the
 //! [lifecycle](#lifecycle):
 //!
 //! 1. **check** asks for what is needed: one backbone, with a text encoder, the site
@@ -192,19 +194,20 @@
 //!    `learn`.
 //! 2. **create** draws the contexts from the seed.
 //! 3. **learn** trains the contexts of the task's classes, and only those. It reports progress, and
-//!    asks whether it is to stop.
+//!    checks in every epoch whether the run is to stop.
 //! 4. **predict** encodes the texts with the trained contexts.
-//! 5. **state** and **restore** carry the contexts as a tensor, and the names as JSON.
+//! 5. **state** and **restore** carry the contexts as a tensor. There is nothing else to remember:
+//!    the names of the classes come with every batch. Counters and names would go into the JSON
+//!    part, with [`State::write`] and [`State::read`].
 //!
 //! ```
 //! use harness_abi::foreign::Forwarded;
 //! use harness_abi::{
-//!     BackboneHandle, Batch, Declaration, Error, Host, Inputs, Learned, Outline, Place, Result,
-//!     Setting, Site, State, Strategy, Task, Tensor, TensorView,
+//!     BackboneHandle, Batch, Class, Declaration, Error, Host, Inputs, Learned, Outline, Place,
+//!     Result, Setting, Site, State, Strategy, Task, Tensor, TensorView,
 //! };
-//! use serde::{Deserialize, Serialize};
 //!
-//! #[derive(Deserialize)]
+//! #[derive(serde::Deserialize)]
 //! #[serde(deny_unknown_fields, default)]
 //! struct Parameters {
 //!     context_tokens: u32,
@@ -222,17 +225,13 @@
 //!     parameters: Parameters,
 //!     backbone: BackboneHandle,
 //!     host: Host,
+//!     /// The factor between cosine similarity and logits.
 //!     scale: f32,
-//!     /// The sizes of an embedding, and of one class's context.
+//!     /// The width of an embedding.
 //!     width: usize,
-//!     context: usize,
+//!     /// The size of one class's context, M · token width.
+//!     size: usize,
 //!     contexts: Vec<f32>, // [classes, M, token width]
-//!     memory: Memory,
-//! }
-//!
-//! #[derive(Default, Serialize, Deserialize)]
-//! struct Memory {
-//!     names: Vec<String>, // of the classes learned, by id
 //! }
 //!
 //! impl Strategy for TextPrompt {
@@ -261,10 +260,10 @@
 //!             let message = format!("must be above 0, got {}", parameters.lr);
 //!             return Err(Error::parameter("lr", message));
 //!         }
-//!         let context = u64::from(parameters.context_tokens * text.width);
+//!         let size = u64::from(parameters.context_tokens * text.width);
 //!         Ok(Declaration {
 //!             scores_unseen: false,
-//!             trainable_parameters: u64::from(outline.classes) * context,
+//!             trainable_parameters: u64::from(outline.classes) * size,
 //!             ..Declaration::default()
 //!         })
 //!     }
@@ -273,46 +272,44 @@
 //!         let backbone = setting.backbone()?.clone();
 //!         let info = backbone.info();
 //!         let token = info.text.as_ref().map_or(0, |text| text.width); // see `check`
-//!         let context = (parameters.context_tokens * token) as usize;
+//!         let size = (parameters.context_tokens * token) as usize;
 //!         let mut seed = setting.seed;
-//!         let contexts = (0..setting.classes as usize * context).map(|_| 0.1 * noise(&mut seed));
+//!         let contexts = (0..setting.classes as usize * size).map(|_| 0.1 * noise(&mut seed));
 //!         Ok(TextPrompt {
 //!             contexts: contexts.collect(),
 //!             scale: info.logit_scale.unwrap_or(1.0) as f32,
 //!             width: info.embedding_width as usize,
 //!             host: setting.host,
-//!             memory: Memory::default(),
 //!             parameters,
 //!             backbone,
-//!             context,
+//!             size,
 //!         })
 //!     }
 //!
 //!     fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
 //!         let features = self.unit_rows(&task.features(0, &task.rows())?)?;
-//!         // A task's class ids are consecutive, and follow those of the task before.
-//!         let first = self.memory.names.len();
-//!         let targets = task.labels().iter().map(|&label| label as usize - first);
+//!         // Positions among the task's classes, whose ids are consecutive.
+//!         let first = i64::from(task.classes()[0].id);
+//!         let targets = task.labels().iter().map(|label| (label - first) as usize);
 //!         let targets: Vec<usize> = targets.collect();
-//!         self.memory.names.extend(task.classes().iter().map(|class| class.name.clone()));
-//!         for epoch in 0..self.parameters.epochs {
+//!         let epochs = u64::from(self.parameters.epochs);
+//!         for epoch in 1..=epochs {
 //!             if self.host.cancelled() {
 //!                 return Err(Error::cancelled());
 //!             }
-//!             let loss = self.step(first, &features, &targets)?;
-//!             self.host.scalar("loss", u64::from(epoch) + 1, loss.into());
-//!             self.host.progress("epoch", u64::from(epoch) + 1, self.parameters.epochs.into());
+//!             let loss = self.step(task.classes(), &features, &targets)?;
+//!             self.host.scalar("loss", epoch, loss.into());
+//!             self.host.progress("epoch", epoch, epochs);
 //!         }
-//!         Ok(Learned { optimiser_steps: self.parameters.epochs.into() })
+//!         Ok(Learned { optimiser_steps: epochs })
 //!     }
 //!
 //!     fn predict(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
 //!         let features = self.unit_rows(&batch.features(0)?)?;
-//!         let texts = self.unit_rows(&self.forward(0)?.outputs[0])?;
+//!         let texts = self.unit_rows(&self.forward(batch.classes())?.outputs[0])?;
 //!         let mut logits = Vec::new(); // [images, classes]
 //!         for feature in features.chunks_exact(self.width) {
-//!             for class in batch.classes() {
-//!                 let text = &texts[class.id as usize * self.width..][..self.width];
+//!             for text in texts.chunks_exact(self.width) {
 //!                 logits.push(self.scale * dot(feature, text));
 //!             }
 //!         }
@@ -320,47 +317,53 @@
 //!     }
 //!
 //!     fn state(&self) -> Result<State> {
-//!         let mut state = State::default();
-//!         state.write(&self.memory)?;
-//!         let contexts = Tensor::from_vec(self.contexts.clone(), &[self.contexts.len() as i64])?;
-//!         state.tensors.push(("contexts".into(), contexts));
-//!         Ok(state)
+//!         let shape = [self.contexts.len() as i64];
+//!         let contexts = Tensor::from_vec(self.contexts.clone(), &shape)?;
+//!         Ok(State { tensors: vec![("contexts".into(), contexts)], ..State::default() })
 //!     }
 //!
 //!     fn restore(&mut self, mut state: State) -> Result<()> {
-//!         self.memory = state.read()?;
-//!         self.contexts = state.take("contexts")?.view().to_vec()?;
+//!         let contexts = state.take("contexts")?;
+//!         contexts.view().expect_shape("`contexts`", &[self.contexts.len() as i64])?;
+//!         self.contexts = contexts.view().to_vec()?;
 //!         Ok(())
 //!     }
 //! }
 //!
 //! impl TextPrompt {
-//!     /// The texts of the classes learned, from class `first` on, with their contexts.
-//!     fn forward(&self, first: usize) -> Result<Forwarded> {
-//!         let texts: Vec<&str> = self.memory.names[first..].iter().map(String::as_str).collect();
-//!         let rows: Vec<i64> = (0..texts.len() as i64).collect();
-//!         let contexts = &self.contexts[first * self.context..][..texts.len() * self.context];
+//!     /// Encodes the names of classes, each with its context.
+//!     fn forward(&self, classes: &[Class]) -> Result<Forwarded> {
+//!         let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
+//!         let rows: Vec<i64> = (0..classes.len() as i64).collect();
+//!         let contexts = classes.iter().flat_map(|class| &self.contexts[self.range(class)]);
+//!         let contexts: Vec<f32> = contexts.copied().collect();
 //!         let tokens = i64::from(self.parameters.context_tokens);
-//!         let shape = [rows.len() as i64, tokens, self.context as i64 / tokens];
+//!         let shape = [rows.len() as i64, tokens, self.size as i64 / tokens];
 //!         let inputs = Inputs::Texts {
-//!             texts: &texts,
+//!             texts: &names,
 //!             row_text: &rows,
 //!             place: Place::End,
 //!             options: b"",
 //!         };
-//!         let prompt = TensorView::new(contexts, &shape)?;
+//!         let prompt = TensorView::new(&contexts, &shape)?;
 //!         self.backbone.forward(&inputs, &[Site { name: "text.context", prompt }], &["embedding"])
 //!     }
 //!
-//!     /// One step of gradient descent on the contexts from class `first` on; returns the loss.
-//!     fn step(&mut self, first: usize, features: &[f32], targets: &[usize]) -> Result<f32> {
-//!         let mut forwarded = self.forward(first)?;
+//!     /// The place of a class's context.
+//!     fn range(&self, class: &Class) -> std::ops::Range<usize> {
+//!         let start = class.id as usize * self.size;
+//!         start..start + self.size
+//!     }
+//!
+//!     /// One step of gradient descent on the contexts of classes; returns the loss.
+//!     fn step(&mut self, classes: &[Class], features: &[f32], targets: &[usize]) -> Result<f32> {
+//!         let mut forwarded = self.forward(classes)?;
 //!         let shape = forwarded.outputs[0].view().shape().to_vec();
 //!         let texts = forwarded.outputs[0].view().to_vec::<f32>()?; // t: [classes, width]
-//!         let units = self.unit_rows(&forwarded.outputs[0])?; // u
+//!         let units = self.unit_rows(&forwarded.outputs[0])?; // u: [classes, width]
 //!
 //!         let mut loss = 0.0;
-//!         let mut gradient = vec![0.0_f32; texts.len()]; // du
+//!         let mut gradient = vec![0.0_f32; texts.len()]; // du: [classes, width]
 //!         for (feature, &target) in features.chunks_exact(self.width).zip(targets) {
 //!             let logits = units.chunks_exact(self.width).map(|u| self.scale * dot(feature, u));
 //!             let logits: Vec<f32> = logits.collect();
@@ -384,13 +387,15 @@
 //!         let gradient = TensorView::new(&gradient, &shape)?;
 //!         let pulled = forwarded.pullback.call(&[("embedding", gradient)])?;
 //!         let pulled = pulled[0].1.view().to_vec::<f32>()?; // [classes, M, token width]
-//!         let contexts = &mut self.contexts[first * self.context..];
-//!         let lr = self.parameters.lr;
-//!         contexts.iter_mut().zip(pulled).for_each(|(value, g)| *value -= lr * g);
+//!         for (class, gradient) in classes.iter().zip(pulled.chunks_exact(self.size)) {
+//!             let (range, lr) = (self.range(class), self.parameters.lr);
+//!             let context = &mut self.contexts[range];
+//!             context.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * g);
+//!         }
 //!         Ok(loss)
 //!     }
 //!
-//!     /// The rows `[rows, width]` at unit length.
+//!     /// The rows `[rows, width]`, each scaled to unit length.
 //!     fn unit_rows(&self, rows: &Tensor) -> Result<Vec<f32>> {
 //!         rows.view().expect_shape("the embeddings", &[-1, self.width as i64])?;
 //!         let mut rows = rows.view().to_vec::<f32>()?;
@@ -438,6 +443,9 @@
 //! before `forward`, and sum the pulled gradient over the rows. The strategy can then declare
 //! `scores_unseen: true`.
 //!
+//! `options` is a JSON object with what the backbone lets its caller choose. CoOp's texts end with
+//! a full stop, which the backbone `clip` appends if the options are `{"suffix": "."}`.
+//!
 //! On a GPU, outputs are on the backbone's device ([Tensors](#tensors)), and `to_vec` refuses to
 //! read them. Plain Rust arithmetic is for backbones on the CPU; for others use a framework.
 //!
@@ -460,13 +468,17 @@
 //! [`Batch::output`]: crate::Batch::output
 //! [`Host`]: crate::Host
 //! [`Metric`]: crate::Metric
+//! [`Place::End`]: crate::Place::End
+//! [`Place::Front`]: crate::Place::Front
 //! [`Pullback`]: crate::Pullback
 //! [`Setting::folder`]: crate::Setting::folder
 //! [`Setting::seed`]: crate::Setting::seed
 //! [`Setting::threads`]: crate::Setting::threads
 //! [`Site::prompt`]: crate::Site::prompt
 //! [`SiteInfo::shape`]: crate::backbone::SiteInfo::shape
+//! [`State::read`]: crate::State::read
 //! [`State::tensors`]: crate::State::tensors
+//! [`State::write`]: crate::State::write
 //! [`Strategy`]: crate::Strategy
 //! [`Strategy::predict`]: crate::Strategy::predict
 //! [`Task`]: crate::Task

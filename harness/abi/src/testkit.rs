@@ -11,7 +11,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! harness-abi = { version = "0.1", features = ["testkit"] }
+//! harness-abi = { path = "…/clbench/harness/abi", features = ["testkit"] }
 //! ```
 //!
 //! A backbone:

@@ -10,8 +10,10 @@
 //! - [`training`]: samples to train on, learning rates, and the gradient mode.
 //! - [`prompting`]: differentiable calls of a backbone with prompts, and the class texts and
 //!   cosines around them.
+//! - [`guide`]: a walk-through that trains a text prompt.
 
 pub mod bridge;
+pub mod guide;
 pub mod prompting;
 pub mod random;
 #[cfg(feature = "testkit")]

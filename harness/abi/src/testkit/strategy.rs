@@ -73,7 +73,7 @@ impl<S: Strategy> StrategyKit<S> {
     /// wrong key. Call it once for each mistake that a user can make. Unknown keys are always
     /// checked.
     ///
-    /// `path` may also be the key of a missing file; see [`folder`](Self::folder).
+    /// `path` may also be the key of a file that is missing from [`folder`](Self::folder).
     pub fn bad_parameters(mut self, parameters: Value, path: &str) -> Self {
         self.bad.push((parameters, path.into()));
         self

@@ -24,7 +24,7 @@ pub(super) struct Subject {
     folder: PathBuf,
     pub(super) stream: Stream,
     watch: Watch,
-    /// Panics of the author's own `Drop`, which the guard swallows.
+    /// Panics in the author's `Drop`, which the guard swallows.
     drops: RefCell<Vec<String>>,
 }
 
@@ -126,7 +126,7 @@ impl Live<'_> {
         self.learn_from(task, &samples, &samples)
     }
 
-    /// Learns a task whose samples come from elsewhere.
+    /// Learns a task, from 0, whose samples come from another source.
     pub(super) fn learn_from(
         &mut self,
         task: usize,

@@ -188,7 +188,7 @@ fn kit<F: Fault>() -> StrategyKit<Faulty<F>> {
         .expect_accuracy_above(0.9)
 }
 
-/// The one check that finds fault, and its first message.
+/// Asserts that only this check fails, and its first message.
 #[track_caller]
 fn caught<F: Fault>(check: Check, message: &str) {
     let report = kit::<F>().report();
