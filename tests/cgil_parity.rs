@@ -249,6 +249,7 @@ fn logits_of_seen_and_unseen_classes_match_the_reference_or_are_corrected() {
             classes: 6,
             device: "cpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: vec![world.clip.clone()],
             host: Host::silent(),
         };

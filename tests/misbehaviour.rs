@@ -443,3 +443,27 @@ fn damaged_features_are_recomputed_and_reported_once() {
     assert_eq!(fs::read(&path).unwrap(), whole);
     assert_eq!(second.stdout, first.stdout);
 }
+
+#[test]
+fn files_that_a_strategy_names_are_found_in_the_scenarios_folder() {
+    let dir = Dir::new();
+    let reader = "reader: {parameters: {file: prototypes.bin}}";
+    scenario(&dir, &[PIXELS], &[reader]);
+    fs::create_dir(dir.path("study")).unwrap();
+    fs::rename(dir.path("scenario.yaml"), dir.path("study/scenario.yaml")).unwrap();
+    let run = || {
+        let args = ["run", "study/scenario.yaml", "--plugin-dir", "plugins"];
+        let args = args.iter().chain(&["--limit", "5", "--out", "out"]);
+        dir.clbench(args).outcome()
+    };
+    // One in the working directory does not count, and nothing is trained without it.
+    dir.write("prototypes.bin", "");
+    let missing = run();
+    assert_eq!(missing.code, 2);
+    assert!(!dir.path("out/cells").exists());
+    expect![[r#""#]].assert_eq(&missing.stderr);
+
+    dir.write("study/prototypes.bin", "");
+    let found = run();
+    assert_eq!(found.code, 0, "{}", found.stderr);
+}

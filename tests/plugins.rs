@@ -209,8 +209,8 @@ fn errors_on_loading_are_reported_before_the_first_cell() {
         &table,
         expect![[r#"
             error: plugin DIR/no-header.so: its manifest is there, but the functions behind it are not; build the plugin again, and strip none of its dynamic symbols
-            error: plugin DIR/other-header.so: its header is not of the kind that this host reads; build the plugin with this clbench's harness-abi
-            error: plugin DIR/other-layout.so: a type that crosses the boundary has another layout in it than in this host; build the plugin with this clbench's harness-abi
+            error: plugin DIR/other-header.so: this host cannot read its header; build the plugin with this clbench's harness-abi
+            error: plugin DIR/other-layout.so: a type that crosses the boundary has a different layout than in this host; build the plugin with this clbench's harness-abi
             error: plugin DIR/needs-a-library.so: the system cannot load it (libgcc_q.so.1: cannot open shared object file: No such file or directory); install the libraries that it needs, or build the plugin on this machine
         "#]],
     );

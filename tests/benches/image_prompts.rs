@@ -123,6 +123,7 @@ fn step<M: Method>(
         classes: CLASSES,
         device: "cpu".into(),
         threads: 1,
+        folder: ".".into(),
         backbones: vec![clip.clone()],
         host: Host::silent(),
     };

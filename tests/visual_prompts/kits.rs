@@ -64,6 +64,7 @@ fn taught(
         classes: 2 * tasks,
         device: "cpu".into(),
         threads: 1,
+        folder: ".".into(),
         backbones: vec![backbone.clone()],
         host: Host::silent(),
     };

@@ -51,6 +51,7 @@ fn setting() -> Setting {
         classes: 10,
         device: "cpu".into(),
         threads: 1,
+        folder: ".".into(),
         backbones: vec![vit],
         host: Host::silent(),
     }

@@ -29,6 +29,7 @@ fn learner<M: Method>(parameters: Value, backbone: &BackboneHandle) -> Learner<M
         classes: CLASSES,
         device: "cpu".into(),
         threads: 1,
+        folder: ".".into(),
         backbones: vec![backbone.clone()],
         host: Host::silent(),
     };
@@ -433,6 +434,7 @@ fn a_backbone_without_the_sites_is_refused_before_training() {
         tasks: TASKS,
         classes: CLASSES,
         device: "cpu".into(),
+        folder: ".".into(),
         backbones: vec![backbone.info().clone()],
     };
     let toy = outline(&testkit::ToyBackbone::handle());

@@ -1,4 +1,5 @@
-//! Errors that cross the boundary: data, never a panic and never a pointer into the file that made them.
+//! Errors that cross the boundary. They are plain data: never a panic, and never a pointer into the
+//! file that made them.
 
 use abi_stable::StableAbi;
 use abi_stable::std_types::{RResult, RVec};
@@ -8,8 +9,8 @@ use std::fmt;
 /// A plugin's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure it is; decides what a host does about it. A plain number at the boundary, so that codes can
-/// be added.
+/// The kind of failure, which decides how a host handles it. It crosses as a plain number, so that
+/// codes can be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ErrorCode(pub u32);
@@ -23,14 +24,27 @@ impl ErrorCode {
     pub const PANIC: ErrorCode = ErrorCode(3);
     /// A file that the plugin reads (weights, a tokenizer) is missing or damaged.
     pub const DATA: ErrorCode = ErrorCode(4);
-    /// The plugin does not offer what was asked for.
+    /// The plugin does not support what was asked for.
     pub const UNSUPPORTED: ErrorCode = ErrorCode(5);
-    /// The host asked for an end, and the plugin obeyed.
+    /// The host asked the plugin to stop, and it did.
     pub const CANCELLED: ErrorCode = ErrorCode(6);
 }
 
-/// An error as data. Build it with [`failed`](Self::failed), [`parameter`](Self::parameter), … and add where it
-/// happened with [`context`](Self::context).
+/// An error. Create it with [`failed`](Self::failed), [`parameter`](Self::parameter), … and add
+/// where it happened with [`context`](Self::context).
+///
+/// A good message says what is wrong, with the values, and how to fix it:
+///
+/// ```
+/// use harness_abi::Error;
+///
+/// let error = Error::failed("the loss is NaN; lower `lr`, which is 10").context("epoch 3 of 50");
+/// assert_eq!(error.to_string(), "epoch 3 of 50: the loss is NaN; lower `lr`, which is 10");
+///
+/// // The host adds the scenario's line.
+/// let error = Error::parameter("optimiser.lr", "must be above 0, got -1");
+/// assert_eq!(error.to_string(), "parameter `optimiser.lr`: must be above 0, got -1");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     code: ErrorCode,
@@ -44,7 +58,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of that code.
+    /// An error with this code.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Error {
         Error {
             code,
@@ -60,7 +74,8 @@ impl Error {
         Error::new(ErrorCode::FAILED, message)
     }
 
-    /// The parameter at `path` (dotted, as in `optimiser.lr`; empty for the parameters as a whole) cannot be used.
+    /// The parameter at `path` cannot be used. The path is dotted, as in `optimiser.lr`, and empty
+    /// for the parameters as a whole.
     pub fn parameter(path: impl Into<String>, message: impl Into<String>) -> Error {
         let path = path.into();
         Error {
@@ -69,7 +84,7 @@ impl Error {
         }
     }
 
-    /// The plugin does not offer what was asked for.
+    /// The plugin does not support what was asked for.
     pub fn unsupported(message: impl Into<String>) -> Error {
         Error::new(ErrorCode::UNSUPPORTED, message)
     }
@@ -79,7 +94,7 @@ impl Error {
         Error::new(ErrorCode::DATA, message)
     }
 
-    /// The host asked for an end.
+    /// The host asked the plugin to stop; see [`Host::cancelled`](crate::Host::cancelled).
     pub fn cancelled() -> Error {
         Error::new(ErrorCode::CANCELLED, "cancelled")
     }
@@ -91,29 +106,29 @@ impl Error {
         }
     }
 
-    /// The same error, with one more line of where it happened; the innermost is added first.
+    /// Adds where it happened. The innermost context is added first and shown last.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Error {
         self.context.push(context.into());
         self
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// What went wrong, without context.
+    /// What is wrong, without context.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The path of the parameter that is at fault.
+    /// The path of the parameter that is wrong.
     pub fn parameter_path(&self) -> Option<&str> {
         self.parameter.as_deref()
     }
 
-    /// Where a panic came from.
+    /// The backtrace of a panic.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }
@@ -133,7 +148,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An error on its way across: the code, and the rest as JSON, so that it can grow.
+/// An error on its way across: the code, and everything else as JSON, so that fields can be added.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawError {
@@ -166,7 +181,7 @@ impl From<RawError> for Error {
     }
 }
 
-/// Into Rust's result.
+/// Converts to Rust's result.
 pub(crate) fn received<T>(raw: RawResult<T>) -> Result<T> {
     raw.into_result().map_err(Error::from)
 }

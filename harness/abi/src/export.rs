@@ -233,6 +233,7 @@ pub mod __private {
                     classes: setting.classes,
                     device: setting.device,
                     threads: setting.threads,
+                    folder: setting.folder,
                     backbones: backbones
                         .into_iter()
                         .map(BackboneHandle::from_raw)

@@ -1,5 +1,5 @@
-//! The host's side: safe objects of what a plugin file gives. Strategies meet one of them too, the
-//! [`BackboneHandle`]: a backbone of another plugin is as foreign to a strategy as to the host.
+//! The host's side: safe types for what a plugin file exports. Strategies use one of them too,
+//! [`BackboneHandle`], because their backbone usually comes from another plugin.
 
 mod backbone;
 mod metric;

@@ -1,8 +1,10 @@
-//! The guard: an author's traits as boundary objects, in the plugin's own file.
+//! The guard: turns an author's traits into boundary objects, in the plugin's own file.
 //!
-//! Every call, construction and drop runs inside [`contained`]: a panic becomes an [`Error`] with message, place and
-//! backtrace, and the object that panicked answers nothing else afterwards. A panic must not reach the boundary, where
-//! it would end the process.
+//! Every call, creation and drop runs inside [`contained`], which turns a panic into an [`Error`]
+//! with message, location and backtrace. An object that has panicked refuses further calls. A panic
+//! must not reach the boundary, where it would end the process.
+//!
+//! The guard adds no threads: every call runs on its caller's thread.
 
 mod backbone;
 mod metric;
@@ -19,7 +21,7 @@ pub use strategy::{check_strategy, guard_strategy};
 use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// An author's value that is dropped inside the guard, and is not called again after a panic.
+/// An author's value. It is dropped inside the guard, and not called again after a panic.
 struct Guarded<T> {
     value: Option<T>,
     poisoned: bool,
@@ -36,7 +38,7 @@ impl<T> Guarded<T> {
     fn with<R>(&mut self, call: &str, f: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
         let Some(value) = self.value.as_mut().filter(|_| !self.poisoned) else {
             return Err(Error::failed(format!(
-                "`{call}` cannot be called: an earlier call panicked"
+                "`{call}` cannot be called after an earlier call panicked"
             )));
         };
         let result = contained(call, || f(value));
@@ -50,7 +52,7 @@ impl<T> Guarded<T> {
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         let value = self.value.take();
-        // A panicking drop leaks what it had not dropped; there is nobody to tell.
+        // A panicking drop leaks what it had not dropped; the panic cannot be reported.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
     }
 }

@@ -1,4 +1,4 @@
-//! What the host offers to the plugins that it made: progress, log, scalars, and word of an end.
+//! What the host offers to plugins: progress, log lines, scalars, and cancellation.
 
 use crate::wire::{HostObject, RawHost, RawHost_TO};
 use abi_stable::erased_types::TD_Opaque;
@@ -6,23 +6,23 @@ use abi_stable::std_types::{RArc, RStr};
 use std::fmt;
 use std::sync::Arc;
 
-/// How much a log line matters.
+/// The level of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Of use when something is to be found out.
+    /// For debugging.
     Debug,
-    /// Of use to everyone who reads the log.
+    /// For everyone who reads the log.
     Info,
-    /// The result may not be what the user expects.
+    /// The result may not be what the user expects. Warnings are shown on the terminal too.
     Warning,
 }
 
-/// The host, as a plugin holds it. Cheap to clone; every clone speaks to the same host.
+/// A plugin's handle to the host. It is cheap to clone, and can be used from any thread.
 pub struct Host(HostObject);
 
 impl Host {
-    /// Says how far the work is: `done` of `total` in a phase such as `epoch`. Call it as often as you like; the host
-    /// shows what it can.
+    /// Reports progress: `done` of `total` in a phase such as `epoch`. Call it as often as you
+    /// like; the host drops updates that come too fast to show.
     pub fn progress(&self, phase: &str, done: u64, total: u64) {
         self.0.progress(RStr::from_str(phase), done, total);
     }
@@ -32,26 +32,27 @@ impl Host {
         self.0.log(level as u32, RStr::from_str(message));
     }
 
-    /// Records a number of the training, such as `loss` after an epoch.
+    /// Records a value of the training, such as `loss` after an epoch.
     pub fn scalar(&self, name: &str, step: u64, value: f64) {
         self.0.scalar(RStr::from_str(name), step, value);
     }
 
-    /// Whether the host wants an end. Long work asks now and then, and returns [`Error::cancelled`].
+    /// Whether the run is to stop, for example because the user pressed Ctrl-C. Long work checks
+    /// this regularly, such as before every batch, and then returns [`Error::cancelled`].
     ///
     /// [`Error::cancelled`]: crate::Error::cancelled
     pub fn cancelled(&self) -> bool {
         self.0.cancelled()
     }
 
-    /// A host that hears nothing and never wants an end.
+    /// A host that ignores everything and never stops a run; for tests.
     pub fn silent() -> Host {
         struct Silence;
         impl HostService for Silence {}
         Host::serving(Arc::new(Silence))
     }
 
-    /// The host's own side: a handle to give to plugins.
+    /// Creates the handle that a host gives to plugins.
     pub fn serving(service: Arc<dyn HostService>) -> Host {
         Host(RawHost_TO::from_ptr(RArc::new(Served(service)), TD_Opaque))
     }
@@ -77,7 +78,7 @@ impl fmt::Debug for Host {
     }
 }
 
-/// What a host does with what plugins tell it. It must not panic: a plugin is the caller.
+/// A host's side of [`Host`]. It must not panic, because its caller is a plugin.
 pub trait HostService: Send + Sync + 'static {
     /// See [`Host::progress`].
     fn progress(&self, _phase: &str, _done: u64, _total: u64) {}

@@ -1,20 +1,41 @@
 //! The plugin boundary of clbench.
 //!
-//! A plugin is a shared library that offers backbones, strategies and metrics. Its author implements ordinary traits
-//! that return [`Result`] and hands the types to [`export_plugin!`]:
+//! A plugin is a shared library that offers backbones, strategies and metrics. Its author
+//! implements ordinary traits that return [`Result`], and passes the types to [`export_plugin!`]:
 //!
-//! - [`Backbone`]: a frozen model that encodes images and texts, with one differentiable call over named prompt sites.
 //! - [`Strategy`]: a continual-learning method that learns task after task.
+//! - [`Backbone`]: a frozen model that encodes images and texts, with one differentiable call
+//!   through which prompts are trained.
 //! - [`Metric`]: a pure function of a run's accuracy matrices and costs.
 //!
-//! Two layers make of them what crosses. The guard, in the plugin's file, turns the traits into boundary objects,
-//! panics into errors, and JSON into an author's own parameter type ([`parameters`]). The [`foreign`] types, in the
-//! host's file, turn the objects into safe types again. [`tensor`]s cross as DLPack, without a copy; [`error`]s cross as
-//! data; infos and settings cross as JSON, so that they can grow. A plugin that a host may load says so in its
-//! [`manifest`], which is read before any of the file's code runs. The feature `testkit` adds the checks that an author
-//! runs on their own plugin.
+//! Each trait has a complete example. The [`guide`] says which thread calls which method in which
+//! order, and what every tensor looks like, and trains a text prompt step by step. With the feature
+//! `testkit`, the module [`testkit`] checks a plugin in an ordinary test.
 //!
-//! No other crate names the library that the boundary is made with, so that it can be replaced.
+//! Two layers connect a plugin to the host. The guard, in the plugin's file, turns the traits into
+//! boundary objects, panics into errors, and JSON into an author's own parameter type
+//! ([`parameters`]). The [`foreign`] types, in the host's file, turn the objects into safe types
+//! again. [`tensor`]s cross as DLPack, without a copy; [`error`]s cross as data; infos and settings
+//! cross as JSON, so that fields can be added. A plugin file describes itself in its [`manifest`],
+//! which a host reads before it runs any of the file's code.
+//!
+//! [`serde`] and [`serde_json`] are re-exported, so that a plugin needs no dependency but this
+//! crate:
+//!
+//! ```
+//! use harness_abi::serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! #[serde(crate = "harness_abi::serde")]
+//! struct Memory {
+//!     tasks: u32,
+//! }
+//! # let _ = Memory { tasks: 1 }.tasks;
+//! ```
+//!
+//! No other crate names the library that implements the boundary, so that it can be replaced.
+#![cfg_attr(not(feature = "testkit"), allow(rustdoc::broken_intra_doc_links))]
+#![warn(clippy::missing_errors_doc)]
 
 // The derive macros name this crate as its users do.
 extern crate self as harness_abi;
@@ -29,6 +50,7 @@ pub mod foreign;
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod guard;
+pub mod guide;
 pub mod host;
 pub mod manifest;
 pub mod metric;
@@ -53,6 +75,8 @@ pub use harness_abi_derive::{Choice, ParameterSet};
 pub use host::{Host, Level};
 pub use metric::{Matrix, Metric, MetricInfo, Run};
 pub use parameters::{NoParameters, ParameterSet};
+pub use serde;
+pub use serde_json;
 pub use strategy::{
     Batch, Class, Declaration, Keeps, Learned, Outline, Setting, State, Strategy, Task,
 };

@@ -1,9 +1,14 @@
 //! Strategies: continual-learning methods, as their authors write them.
 //!
-//! A strategy meets the tasks of a stream one after another. What it may see is what it is handed: the current task's
-//! training data in [`learn`](Strategy::learn), names of unseen classes in [`predict`](Strategy::predict) only, never a
-//! label or a task at prediction. After every task the host takes its [`state`](Strategy::state), drops it, makes it
-//! anew and restores it: what it remembers is in its state, and the state's bytes are a reported cost.
+//! A strategy learns the tasks of a stream one after another. It sees only what it is given: the
+//! current task's training data in [`learn`](Strategy::learn), and the names of unseen classes in
+//! [`predict`](Strategy::predict). It never sees a test label, or which task a test image belongs
+//! to. After every task the host takes the [`state`](Strategy::state), drops the strategy, creates
+//! it again and restores it, so everything that a strategy remembers is in its state. The size of
+//! the state is a reported cost.
+//!
+//! The [guide](crate::guide) says in which order and from which thread the methods are called, and
+//! what every tensor looks like.
 
 use crate::backbone::BackboneInfo;
 use crate::error::{Error, Result, received};
@@ -16,70 +21,212 @@ use abi_stable::std_types::RSlice;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 
 /// A continual-learning method.
+///
+/// The host calls all methods of a strategy from one thread, one at a time, so a strategy need be
+/// neither [`Send`] nor [`Sync`]. A strategy that starts threads of its own joins them before the
+/// method returns, and starts at most [`Setting::threads`].
+///
+/// # Example
+///
+/// A class is scored by the inner product with the sum of its features. The testkit then checks
+/// everything that the host relies on:
+///
+/// ```
+/// use harness_abi::{
+///     Batch, Declaration, Keeps, Learned, Outline, ParameterSet, Result, Setting, State, Strategy,
+///     Task, Tensor,
+/// };
+/// use serde::{Deserialize, Serialize};
+///
+/// struct Prototypes {
+///     parameters: Parameters,
+///     width: usize,
+///     sums: Vec<f32>, // [classes, width]
+///     memory: Memory,
+/// }
+///
+/// #[derive(Deserialize, ParameterSet)]
+/// #[serde(deny_unknown_fields, default)]
+/// struct Parameters {
+///     /// The factor of the logits.
+///     #[parameter(default = 1.0, above = 0)]
+///     scale: f32,
+/// }
+///
+/// /// The JSON part of the state.
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Memory {
+///     samples_seen: usize,
+/// }
+///
+/// impl Strategy for Prototypes {
+///     type Parameters = Parameters;
+///
+///     fn check(_parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
+///         outline.backbone()?; // exactly one
+///         // `scale` is above 0 here. What a range cannot say would be checked now.
+///         Ok(Declaration {
+///             keeps: vec![Keeps::Statistics],
+///             ..Declaration::default()
+///         })
+///     }
+///
+///     fn create(parameters: Parameters, setting: Setting) -> Result<Self> {
+///         let width = setting.backbone()?.info().embedding_width as usize;
+///         let sums = vec![0.0; setting.classes as usize * width];
+///         Ok(Prototypes { parameters, width, sums, memory: Memory::default() })
+///     }
+///
+///     fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
+///         let features = task.features(0, &task.rows())?; // f32 [rows, width]
+///         features.view().expect_shape("the features", &[-1, self.width as i64])?;
+///         let rows = features.view().as_slice::<f32>()?.chunks_exact(self.width);
+///         for (row, &label) in rows.zip(task.labels()) {
+///             let sum = &mut self.sums[label as usize * self.width..][..self.width];
+///             sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+///         }
+///         self.memory.samples_seen += task.len();
+///         Ok(Learned::default())
+///     }
+///
+///     fn predict(&mut self, batch: &Batch<'_>) -> Result<Tensor> {
+///         let features = batch.features(0)?;
+///         features.view().expect_shape("the features", &[-1, self.width as i64])?;
+///         let mut logits = Vec::new(); // [images, classes]
+///         for row in features.view().as_slice::<f32>()?.chunks_exact(self.width) {
+///             for class in batch.classes() {
+///                 let sum = &self.sums[class.id as usize * self.width..][..self.width];
+///                 let product: f32 = sum.iter().zip(row).map(|(a, b)| a * b).sum();
+///                 logits.push(self.parameters.scale * product);
+///             }
+///         }
+///         Tensor::from_vec(logits, &[batch.len() as i64, batch.classes().len() as i64])
+///     }
+///
+///     fn state(&self) -> Result<State> {
+///         let mut state = State::default();
+///         state.write(&self.memory)?;
+///         let sums = Tensor::from_vec(self.sums.clone(), &[self.sums.len() as i64])?;
+///         state.tensors.push(("sums".into(), sums));
+///         Ok(state)
+///     }
+///
+///     fn restore(&mut self, mut state: State) -> Result<()> {
+///         self.memory = state.read()?;
+///         self.sums = state.take("sums")?.view().to_vec()?;
+///         Ok(())
+///     }
+/// }
+///
+/// # #[cfg(feature = "testkit")] {
+/// use harness_abi::testkit::{self, json};
+///
+/// testkit::strategy::<Prototypes>()
+///     .parameters(json!({ "scale": 2.0 }))
+///     .bad_parameters(json!({ "scale": -1.0 }), "scale")
+///     .bad_parameters(json!({ "scale": "large" }), "scale")
+///     .expect_accuracy_above(0.5)
+///     .check();
+/// # }
+/// ```
 pub trait Strategy: Sized + 'static {
     /// What a scenario can set; see [`crate::parameters`].
     type Parameters: ParameterSet;
 
-    /// Checks the parameters, the device, and that the backbones offer what the strategy needs, before anything is trained; and
-    /// says what the strategy will keep and can do.
+    /// Checks parameters, device and backbones before anything is trained, and declares what the
+    /// strategy keeps and can do.
+    ///
+    /// The host calls it when it plans a run, before the first cell, and again at the start of
+    /// every cell. It should be quick. A strategy that names files in its parameters checks here
+    /// that they exist; relative paths start at [`Outline::folder`].
     ///
     /// # Errors
     ///
-    /// [`Error::parameter`] for a parameter that is out of range, [`Error::unsupported`] for a backbone that lacks
-    /// something.
+    /// [`Error::parameter`] if a parameter is out of range or names a missing file,
+    /// [`Error::unsupported`] if a backbone or the device lacks what the strategy needs.
     fn check(parameters: &Self::Parameters, outline: &Outline) -> Result<Declaration>;
 
-    /// Makes the strategy as it is before its first task. All of its randomness comes from generators of its own,
-    /// seeded with [`Setting::seed`]; a global one is never reseeded.
+    /// Creates the strategy as it is before its first task.
+    ///
+    /// The host calls it many times: once when it plans a run, to see that it works; at the start
+    /// of every cell; and again after every task. It should therefore be quick. All randomness
+    /// comes from the strategy's own generators, seeded with [`Setting::seed`]; it must not reseed
+    /// a global generator.
     ///
     /// # Errors
     ///
-    /// What keeps it from being made.
+    /// If the strategy cannot be created.
     fn create(parameters: Self::Parameters, setting: Setting) -> Result<Self>;
 
     /// Learns a task.
     ///
+    /// It is called once per task, in the order of the stream; in the joint regime, once with all
+    /// classes. Earlier tasks cannot be read again.
+    ///
     /// # Errors
     ///
-    /// What keeps it from learning; [`Error::cancelled`] when the host wanted an end.
+    /// If training fails; [`Error::cancelled`] if [`Host::cancelled`] says that the run is to stop.
     fn learn(&mut self, task: &Task<'_>) -> Result<Learned>;
 
-    /// Scores every sample of a batch for every class given: logits, f32 `[batch, classes]` on the CPU. The classes
-    /// are all those of the stream, or those seen so far if the strategy cannot score others.
+    /// Scores every image of a batch for every class in [`Batch::classes`].
+    ///
+    /// Returns logits: f32 `[images, classes]`, contiguous, on the CPU. Rows are in the order of
+    /// the batch, columns in the order of [`Batch::classes`]. Of equal logits, the first class
+    /// wins. −∞ rules a class out; NaN fails the cell.
+    ///
+    /// If the strategy declares [`scores_unseen`](Declaration::scores_unseen), the classes are all
+    /// those of the stream, and the first call comes before the first `learn` (not in the joint
+    /// regime). Otherwise they are the classes learned so far, and `learn` always comes first. In
+    /// both cases the batch mixes test images of all tasks, including images whose class is not
+    /// among the candidates yet.
+    ///
+    /// It must not change the [`state`](Self::state): the host compares the state's bytes before
+    /// and after. Caches that are not part of the state may change.
     ///
     /// # Errors
     ///
-    /// What keeps it from predicting.
+    /// If the images cannot be scored.
     fn predict(&mut self, batch: &Batch<'_>) -> Result<Tensor>;
 
-    /// Everything that it remembers, as tensors on the CPU and JSON.
+    /// Returns everything that the strategy remembers, as JSON and tensors on the CPU.
+    ///
+    /// The same strategy gives the same bytes each time.
     ///
     /// # Errors
     ///
-    /// What keeps it from writing its state.
+    /// If the state cannot be written.
     fn state(&self) -> Result<State>;
 
-    /// Takes a state of its own back, on a strategy just created with the same parameters and setting; it then is
-    /// what it was, bit for bit.
+    /// Restores a state.
+    ///
+    /// The strategy was just created with the parameters and setting of the one that gave the
+    /// state, and must now be equal to it, bit for bit. Optimisers and random generators that live
+    /// longer than one `learn` are part of the state.
     ///
     /// # Errors
     ///
-    /// If the state is not one of this strategy's.
+    /// If the state does not belong to this strategy.
     fn restore(&mut self, state: State) -> Result<()>;
 }
 
-/// What is known before any data: enough to check parameters against.
+/// What is known before any data is read: enough to check parameters against.
+///
+/// It crosses as JSON, so a newer host can add to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outline {
-    /// How many tasks the strategy will meet (T; 1 in the joint regime).
+    /// How many tasks the strategy will learn (T; 1 in the joint regime).
     pub tasks: u32,
     /// How many classes the stream has (N).
     pub classes: u32,
     /// Where it will compute: `cpu`, `cuda` or `cuda:N`.
     pub device: String,
-    /// The backbones that it is given.
+    /// The scenario's folder; see [`Setting::folder`].
+    #[serde(default)]
+    pub folder: PathBuf,
+    /// The backbones that the scenario gives it, in the order of [`Setting::backbones`].
     pub backbones: Vec<BackboneInfo>,
 }
 
@@ -108,51 +255,59 @@ impl fmt::Display for Keeps {
     }
 }
 
-/// What a strategy says of itself; every item is a column of the leaderboard.
+/// What a strategy declares about itself; records and leaderboards show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declaration {
-    /// What it keeps of past data; nothing if empty.
+    /// What it keeps of past data; empty if nothing.
     pub keeps: Vec<Keeps>,
-    /// Whether it can score classes that it has not been taught.
+    /// Whether it can score classes that it has not learned.
     pub scores_unseen: bool,
-    /// Whether a sample's logits depend on the other samples of its batch.
+    /// Whether an image's logits depend on the other images of its batch.
     pub batch_dependent: bool,
     /// How many parameters are trained.
     pub trainable_parameters: u64,
-    /// The outputs of its backbones that it reads through [`Task::output`] and [`Batch::output`], such as `class_token`. The
-    /// host computes them once, before any training; `embedding` is always there.
+    /// The backbone outputs that it reads through [`Task::output`] and [`Batch::output`], such as
+    /// `class_token`. The host computes them once, before any training. `embedding` is always
+    /// available.
     #[serde(default)]
     pub reads: Vec<String>,
-    /// How what it does on these backbones departs from the method as published, in a few words; none where it does not.
+    /// How it departs from the published method on these backbones, in a few words.
     #[serde(default)]
     pub adaptation: Option<String>,
 }
 
-/// What a strategy is made with, its parameters aside.
+/// What a strategy is created with, besides its parameters.
 #[derive(Debug)]
 pub struct Setting {
     /// The cell's seed.
     pub seed: u64,
-    /// How many tasks it will meet (T; 1 in the joint regime).
+    /// How many tasks it will learn (T; 1 in the joint regime).
     pub tasks: u32,
-    /// How many classes the stream has (N). Class ids run from 0 to N − 1 in the order in which they arrive.
+    /// How many classes the stream has (N). Class ids run from 0 to N − 1 in the order in which
+    /// classes arrive.
     pub classes: u32,
     /// Where to compute: `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// How many threads one operation may use.
     pub threads: u32,
+    /// The scenario's folder, as an absolute path: relative paths among the parameters start here.
+    /// Empty if the host is older than this field, so that they start at the working directory.
+    ///
+    /// A cell's id covers the parameters, and so a file's path, but not the file's content. If the
+    /// content changes, give the file another name.
+    pub folder: PathBuf,
     /// The backbones that the scenario gives it.
     pub backbones: Vec<BackboneHandle>,
-    /// The host.
+    /// The host, for progress, log lines and cancellation.
     pub host: Host,
 }
 
 impl Setting {
-    /// The strategy's one backbone.
+    /// The strategy's only backbone.
     ///
     /// # Errors
     ///
-    /// If it was given none, or several.
+    /// If it was given none or several.
     pub fn backbone(&self) -> Result<&BackboneHandle> {
         match &self.backbones[..] {
             [backbone] => Ok(backbone),
@@ -162,11 +317,11 @@ impl Setting {
 }
 
 impl Outline {
-    /// The strategy's one backbone.
+    /// The strategy's only backbone.
     ///
     /// # Errors
     ///
-    /// If it was given none, or several.
+    /// If it was given none or several.
     pub fn backbone(&self) -> Result<&BackboneInfo> {
         match &self.backbones[..] {
             [backbone] => Ok(backbone),
@@ -181,6 +336,11 @@ fn one_backbone(given: usize) -> Error {
     ))
 }
 
+/// A [`Setting`] on its way across.
+///
+/// New fields have a default, so that a plugin still loads in an older host; an older plugin
+/// ignores fields that it does not know. Growing it therefore does not move
+/// [`ABI_VERSION`](crate::ABI_VERSION).
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SettingJson {
     pub seed: u64,
@@ -188,9 +348,11 @@ pub(crate) struct SettingJson {
     pub classes: u32,
     pub device: String,
     pub threads: u32,
+    #[serde(default)]
+    pub folder: PathBuf,
 }
 
-/// A class, as a strategy meets it.
+/// A class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Class {
     /// Its position in the class order, from 0.
@@ -208,7 +370,11 @@ pub struct Learned {
     pub optimiser_steps: u64,
 }
 
-/// A task's classes and training samples. Rows are positions in the task, from 0.
+/// A task's classes and training samples.
+///
+/// Rows are positions in the task, from 0. They follow the order of the domain's training split and
+/// are not shuffled: shuffle them with a generator of your own. All methods that take `rows` return
+/// one row for each of them, in the order given; a row may be asked for more than once.
 pub struct Task<'a> {
     pub(crate) id: u32,
     pub(crate) classes: Vec<Class>,
@@ -218,17 +384,17 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// Which task it is, from 1.
+    /// The task's number, from 1.
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// The classes that arrive with it.
+    /// The classes that arrive with this task, in ascending order of id.
     pub fn classes(&self) -> &[Class] {
         &self.classes
     }
 
-    /// How many training samples it has.
+    /// The number of training samples.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
@@ -238,27 +404,36 @@ impl Task<'_> {
         self.labels.is_empty()
     }
 
-    /// The class id of every row.
+    /// The class id of every row: an index into the stream's classes, not into
+    /// [`classes`](Self::classes).
     pub fn labels(&self) -> &[i64] {
         self.labels
     }
 
-    /// Every row's index into the domain's training split: the same sample has the same index in every cell.
+    /// Every row's index into the domain's training split. The same sample has the same index in
+    /// every cell.
     pub fn index(&self) -> &[u64] {
         self.index
     }
 
-    /// Cached features of a backbone (by its position in [`Setting::backbones`]), f32 `[rows, embedding width]`.
+    /// Cached features of a backbone, named by its position in [`Setting::backbones`]: f32
+    /// `[rows, embedding width]`, contiguous, on the CPU. They are projected, as
+    /// [`Backbone::encode_images`](crate::Backbone::encode_images) returns them, but not
+    /// normalised.
+    ///
+    /// The tensor may be read-only memory of the feature cache. Copy it before you write to it.
     ///
     /// # Errors
     ///
-    /// If a row or the backbone does not exist, or the host cannot compute them.
+    /// If a row or the backbone does not exist.
     pub fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
         features(&self.samples, backbone, rows)
     }
 
-    /// Another cached output of a backbone, one of those that the strategy [declared](Declaration::reads), f32
-    /// `[rows, width]`: what [`Backbone::forward`](crate::Backbone::forward) gives for the plain images, without prompts.
+    /// Another cached output of a backbone, one that the strategy
+    /// [declared](Declaration::reads): f32 `[rows, width]`, contiguous, on the CPU. It is what
+    /// [`Backbone::forward`](crate::Backbone::forward) returns for the plain images, without
+    /// prompts.
     ///
     /// # Errors
     ///
@@ -267,7 +442,7 @@ impl Task<'_> {
         cached(&self.samples, backbone, output, rows)
     }
 
-    /// Images as a backbone takes them, u8 `[rows, 3, height, width]`.
+    /// Images as a backbone takes them: u8 `[rows, 3, height, width]`, RGB, contiguous, on the CPU.
     ///
     /// # Errors
     ///
@@ -276,9 +451,10 @@ impl Task<'_> {
         images(&self.samples, backbone, rows)
     }
 
-    /// Images to train on, u8 `[rows, 3, height, width]`: after a random resized crop and flip where the scenario's stream
-    /// asks for augmentation, as they are where it does not. The same sample, seed and `draw` (the epoch, say) give the same
-    /// picture. Cached features and outputs are always those of the plain image.
+    /// Images to train on, in the form of [`images`](Self::images). If the scenario's stream asks
+    /// for augmentation, each has had a random resized crop and flip; otherwise they are the plain
+    /// images. The same sample, seed and `draw` (the epoch, for example) give the same picture.
+    /// Cached features and outputs are always those of the plain image.
     ///
     /// # Errors
     ///
@@ -297,7 +473,7 @@ impl Task<'_> {
     }
 }
 
-/// A prediction batch: samples without label, task or index, and the classes to score them for.
+/// Test images without label, task or index, and the classes to score them for.
 pub struct Batch<'a> {
     pub(crate) rows: Vec<u32>,
     pub(crate) classes: &'a [Class],
@@ -305,12 +481,12 @@ pub struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// How many samples it has.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether it has no samples.
+    /// Whether it has no images.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -320,25 +496,26 @@ impl Batch<'_> {
         self.classes
     }
 
-    /// Cached features of a backbone (by its position in [`Setting::backbones`]), f32 `[batch, embedding width]`.
+    /// Cached features of a backbone: f32 `[images, embedding width]`; see [`Task::features`].
     ///
     /// # Errors
     ///
-    /// If the backbone does not exist, or the host cannot compute them.
+    /// If the backbone does not exist.
     pub fn features(&self, backbone: usize) -> Result<Tensor> {
         features(&self.samples, backbone, &self.rows)
     }
 
-    /// Another cached output of a backbone, f32 `[batch, width]`; see [`Task::output`].
+    /// Another cached output of a backbone: f32 `[images, width]`; see [`Task::output`].
     ///
     /// # Errors
     ///
-    /// As for [`features`](Self::features), or if the output was not [declared](Declaration::reads).
+    /// As for [`features`](Self::features), or if the output was not
+    /// [declared](Declaration::reads).
     pub fn output(&self, backbone: usize, output: &str) -> Result<Tensor> {
         cached(&self.samples, backbone, output, &self.rows)
     }
 
-    /// Images as a backbone takes them, u8 `[batch, 3, height, width]`.
+    /// Images as a backbone takes them: u8 `[images, 3, height, width]`; see [`Task::images`].
     ///
     /// # Errors
     ///
@@ -369,17 +546,42 @@ fn images(samples: &SamplesObject<'_>, backbone: usize, rows: &[u32]) -> Result<
         .validated("a batch of images")
 }
 
-/// Everything that a strategy remembers.
+/// Everything that a strategy remembers: JSON for numbers, names and counters, and named tensors.
+///
+/// # Example
+///
+/// ```
+/// use harness_abi::{State, Tensor};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// struct Memory {
+///     tasks: u32,
+///     classes: Vec<String>,
+/// }
+///
+/// # fn main() -> harness_abi::Result<()> {
+/// let memory = Memory { tasks: 1, classes: vec!["gull".into(), "tern".into()] };
+/// let mut state = State::default();
+/// state.write(&memory)?;
+/// state.tensors.push(("means".into(), Tensor::from_vec(vec![0.5_f32, 2.0], &[2, 1])?));
+///
+/// // In `restore`:
+/// assert_eq!(state.read::<Memory>()?, memory);
+/// assert_eq!(state.take("means")?.view().to_vec::<f32>()?, [0.5, 2.0]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct State {
-    /// Numbers, names, counters.
+    /// Numbers, names, counters; see [`write`](Self::write).
     pub json: serde_json::Value,
-    /// Tensors on the CPU, by name; a name stands once.
+    /// Tensors on the CPU, contiguous, by name. Names are unique.
     pub tensors: Vec<(String, Tensor)>,
 }
 
 impl State {
-    /// Takes the tensor of that name out.
+    /// Removes the tensor of that name and returns it.
     ///
     /// # Errors
     ///
@@ -388,32 +590,47 @@ impl State {
         match self.tensors.iter().position(|(have, _)| have == name) {
             Some(position) => Ok(self.tensors.swap_remove(position).1),
             None => Err(Error::failed(format!(
-                "the state has no tensor `{name}`; it is not a state of this strategy"
+                "the state has no tensor `{name}`, so it belongs to another strategy"
             ))),
         }
+    }
+
+    /// Sets the JSON part from an author's own type, which [`read`](Self::read) returns again.
+    ///
+    /// Keep results of floating-point arithmetic in a tensor: it preserves every bit, while JSON
+    /// has neither NaN nor infinity and may round the last digit.
+    ///
+    /// # Errors
+    ///
+    /// If the value cannot be written as JSON, such as a map whose keys are not strings or numbers.
+    pub fn write<T: Serialize>(&mut self, value: &T) -> Result<()> {
+        self.json = serde_json::to_value(value)
+            .map_err(|error| Error::failed(format!("the state cannot be written: {error}")))?;
+        Ok(())
     }
 
     /// Reads the JSON part as an author's own type.
     ///
     /// # Errors
     ///
-    /// If it is not one.
+    /// If the JSON does not fit the type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         T::deserialize(&self.json)
-            .map_err(|error| Error::failed(format!("not a state of this strategy: {error}")))
+            .map_err(|error| Error::failed(format!("the state cannot be read: {error}")))
     }
 
-    /// The state as bytes that are equal exactly when the states are: the same names, types, shapes, bits and JSON.
+    /// The state as bytes. Two states have the same bytes exactly if they have the same names,
+    /// types, shapes, bits and JSON.
     ///
     /// # Errors
     ///
-    /// If a tensor is not on the CPU, not contiguous or of a type of part bytes, or a name stands twice.
+    /// If a tensor is not on the CPU or not contiguous, or two have the same name.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut tensors: Vec<_> = self.tensors.iter().collect();
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         if let Some(twice) = tensors.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(Error::failed(format!(
-                "the state has two tensors of the name `{}`",
+                "the state has two tensors named `{}`",
                 twice[0].0
             )));
         }
@@ -430,7 +647,7 @@ impl State {
         Ok(bytes)
     }
 
-    /// How many bytes the state takes: its tensors' elements and its JSON.
+    /// The size of the state in bytes: its tensors' elements and its JSON.
     pub fn size(&self) -> u64 {
         let json = serde_json::to_vec(&self.json).map_or(0, |json| json.len());
         let tensors: usize = self.tensors.iter().map(|(_, t)| t.view().bytes()).sum();
@@ -441,7 +658,7 @@ impl State {
 pub(crate) fn raw_bytes(view: &crate::tensor::TensorView<'_>) -> Result<Vec<u8>> {
     if !view.device().is_cpu() || !view.is_contiguous() {
         return Err(Error::failed(format!(
-            "{view:?} is not a contiguous tensor on the CPU"
+            "expected a contiguous tensor on the CPU, got {view:?}"
         )));
     }
     if view.bytes() == 0 {

@@ -9,8 +9,10 @@ macro_rules! abi_version {
     };
 }
 
-/// The version of the boundary that this crate describes. A host loads a plugin only if the two agree.
+/// The version of the boundary that this crate describes. A host loads a plugin only if its version
+/// is the same.
 ///
-/// It moves when a type that crosses by value changes its layout or its meaning. What can grow without that (infos,
-/// errors and task descriptions are JSON; new methods are appended with defaults) does not move it.
+/// It changes when a type that crosses by value changes its layout or its meaning. Additions that
+/// older plugins and hosts can ignore do not change it: infos, settings, outlines and errors are
+/// JSON in which a new field has a default, and new methods are appended with a default.
 pub const ABI_VERSION: u32 = abi_version!();

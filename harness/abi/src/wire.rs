@@ -1,5 +1,6 @@
-//! The types that cross the boundary: C layouts and `sabi_trait` objects. Authors never meet them; [`crate::guard`]
-//! makes them of an author's traits, [`crate::foreign`] makes safe objects of them again.
+//! The types that cross the boundary: C layouts and `sabi_trait` objects. Authors do not use them:
+//! [`crate::guard`] creates them from an author's traits, and [`crate::foreign`] wraps them in safe
+//! types again.
 
 use crate::error::RawResult;
 use crate::tensor::{Tensor, TensorView};
@@ -17,18 +18,19 @@ pub use objects::{
 
 /// A backbone, shared by the host and by every strategy that uses it.
 pub type BackboneObject = RawBackbone_TO<'static, RArc<()>>;
-/// The host, shared by everything that it made.
+/// The host, shared by all plugins.
 pub type HostObject = RawHost_TO<'static, RArc<()>>;
 /// A strategy.
 pub type StrategyObject = RawStrategy_TO<'static, RBox<()>>;
 /// A metric.
 pub type MetricObject = RawMetric_TO<'static, RBox<()>>;
-/// What a differentiable call leaves behind.
+/// The backward pass of a differentiable call.
 pub type PullbackObject = RawPullback_TO<'static, RBox<()>>;
-/// The samples of a task or of a prediction batch, lent by the host for one call.
+/// The samples of a task or of a prediction batch, lent by the host for one call. Not `Send`: they
+/// are read on the thread that the host calls.
 pub type SamplesObject<'a> = RawSamples_TO<'a, RBox<()>>;
 
-/// A tensor with its name.
+/// A named tensor.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawNamedTensor {
@@ -36,7 +38,7 @@ pub struct RawNamedTensor {
     pub tensor: Tensor,
 }
 
-/// A view with its name.
+/// A named view.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawNamedView<'a> {
@@ -56,7 +58,7 @@ pub struct RawInputs<'a> {
     pub options: RSlice<'a, u8>,
 }
 
-/// The outputs of a differentiable call, in the order asked for, and the way back.
+/// The outputs of a differentiable call, in the order asked for, and its backward pass.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawForwarded {
@@ -64,7 +66,7 @@ pub struct RawForwarded {
     pub pullback: ROption<PullbackObject>,
 }
 
-/// A task as a strategy meets it: what it is, and its training samples.
+/// A task: its classes and its training samples.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawTask<'a> {
@@ -92,8 +94,8 @@ pub struct RawState {
     pub tensors: RVec<RawNamedTensor>,
 }
 
-/// A run's counts for a metric. Matrices are row-major, row 0 before the first task, one row per task after it, one
-/// column per task; −1 is a missing entry.
+/// A run's counts, for a metric. Matrices are row-major: row 0 is before the first task, then one
+/// row after each task; one column per task. −1 is a missing entry.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawRun<'a> {
@@ -104,7 +106,7 @@ pub struct RawRun<'a> {
     pub costs: RSlice<'a, u8>,
 }
 
-/// What a plugin file offers, as functions. New ones are appended after the last prefix field.
+/// The functions that a plugin file exports. New ones are appended after the last prefix field.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = PluginModuleRef, prefix_fields = PluginModulePrefix)))]

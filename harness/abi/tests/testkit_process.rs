@@ -1,5 +1,5 @@
-//! The testkit watches the working directory and the environment. In a process of its own, since both are the whole
-//! process's.
+//! The testkit watches the working directory and the environment. This test has its own process,
+//! because both belong to the process.
 
 #![cfg(feature = "testkit")]
 
@@ -9,7 +9,7 @@ use harness_abi::{
     Tensor,
 };
 
-/// Learns nothing, and leaves its traces.
+/// Learns nothing, and changes global state.
 struct Littering;
 
 impl Strategy for Littering {
@@ -26,12 +26,12 @@ impl Strategy for Littering {
     }
 
     fn create(_: NoParameters, _: Setting) -> Result<Self> {
-        std::env::set_current_dir("/").expect("the root is there");
+        std::env::set_current_dir("/").expect("the root directory exists");
         Ok(Littering)
     }
 
     fn learn(&mut self, _: &Task<'_>) -> Result<Learned> {
-        // SAFETY: this test has its process to itself, and one thread that reads the environment.
+        // SAFETY: this test is alone in its process, and one thread reads the environment.
         unsafe { std::env::set_var("TESTKIT_LITTER", "1") };
         Ok(Learned::default())
     }

@@ -31,7 +31,8 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paths {
-    /// The scenario's folder: relative paths in a backbone's parameters start here.
+    /// The scenario's folder: relative paths in the parameters of a backbone or a strategy start
+    /// here.
     pub folder: PathBuf,
     /// The images of the stream's domains, in their order.
     pub sources: Vec<Source>,

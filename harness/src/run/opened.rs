@@ -12,6 +12,7 @@ use harness_abi::backbone::BackboneSetting;
 use harness_abi::{BackboneHandle, Host};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A request for the features of a cell's backbones on its domain.
@@ -30,6 +31,8 @@ pub struct Opened {
     pub(super) plugins: Plugins,
     /// In the strategy's order, each with its plugin.
     pub(super) backbones: Vec<(BackboneHandle, Arc<Loaded>)>,
+    /// The scenario's folder.
+    pub(super) folder: PathBuf,
     pub(super) host: Host,
 }
 
@@ -72,6 +75,7 @@ impl Opened {
             domain,
             plugins,
             backbones,
+            folder: job.paths.folder.clone(),
             host,
         })
     }

@@ -113,6 +113,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             tasks: check.tasks,
             classes: check.classes,
             device: request.device.clone(),
+            folder: request.folder.clone(),
             backbones: check
                 .backbones
                 .iter()
@@ -125,6 +126,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             classes: check.classes,
             device: request.device.clone(),
             threads: request.threads,
+            folder: request.folder.clone(),
             backbones: check
                 .backbones
                 .iter()

@@ -15,6 +15,7 @@ use crate::stream::Stream;
 use harness_abi::foreign::ForeignStrategy;
 use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
 use std::ops::Range;
+use std::path::Path;
 use std::time::Instant;
 
 /// A cell's protocol, ready to run.
@@ -24,6 +25,7 @@ pub(super) struct Protocol<'a> {
     stream: &'a Stream,
     embedded: &'a [Embedded],
     plugin: &'a Loaded,
+    folder: &'a Path,
     host: Host,
     interrupt: &'a Interrupt,
     /// What the strategy declares about itself.
@@ -74,6 +76,7 @@ impl<'a> Protocol<'a> {
             stream,
             embedded,
             plugin,
+            folder: &opened.folder,
             host: opened.host.clone(),
             interrupt,
             declaration,
@@ -209,6 +212,7 @@ impl<'a> Protocol<'a> {
             classes: self.stream.n_classes() as u32,
             device: self.cell.device.clone(),
             threads: self.cell.threads,
+            folder: self.folder.to_owned(),
             backbones: self.embedded.iter().map(|e| e.handle.clone()).collect(),
             host: self.host.clone(),
         };
@@ -262,6 +266,7 @@ pub(super) fn declared(
         tasks: learned_tasks(cell.strategy.regime, stream),
         classes: stream.n_classes() as u32,
         device: cell.device.clone(),
+        folder: opened.folder.clone(),
         backbones: backbones.map(|(handle, _)| handle.info().clone()).collect(),
     };
     Ok(plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?)

@@ -210,6 +210,7 @@ mod tests {
             classes: CLASSES as u32,
             device: "cpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: vec![ToyBackbone::handle()],
             host,
         };
@@ -334,6 +335,7 @@ mod tests {
             classes: 2,
             device: "gpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: vec![ToyBackbone::handle()],
             host: Host::silent(),
         };

@@ -8,8 +8,10 @@
 //! - [`random`]: seeded random number generators, so that libtorch's global one is never used.
 //! - [`training`]: training samples, learning-rate schedules, and the gradient mode.
 //! - [`prompting`]: differentiable backbone calls with prompts, class texts, and cosine logits.
+//! - [`guide`]: a walk-through that trains a text prompt.
 
 pub mod bridge;
+pub mod guide;
 pub mod prompting;
 pub mod random;
 #[cfg(feature = "testkit")]

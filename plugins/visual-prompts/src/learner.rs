@@ -71,6 +71,7 @@ impl<M: Method> Strategy for Learner<M> {
             tasks: setting.tasks,
             classes: setting.classes,
             device: setting.device.clone(),
+            folder: setting.folder.clone(),
             backbones: vec![backbone.info().clone()],
         };
         let (plan, encoder) = planned::<M>(&parameters, &outline)?;

@@ -1,4 +1,4 @@
-//! A backbone of some plugin.
+//! A plugin's backbone, as the host and strategies use it.
 
 use crate::backbone::{BackboneInfo, Inputs, Place, Site};
 use crate::error::{Error, Result, received};
@@ -8,7 +8,8 @@ use abi_stable::std_types::{ROption, RSlice, RStr};
 use std::fmt;
 use std::sync::Arc;
 
-/// A backbone, shared: cheap to clone, the model stands in memory once.
+/// A shared backbone. It is cheap to clone: all clones use one model in memory. It can be used from
+/// any thread.
 pub struct BackboneHandle {
     object: BackboneObject,
     info: Arc<BackboneInfo>,
@@ -21,7 +22,8 @@ impl BackboneHandle {
             .map_err(|error| Error::failed(format!("the backbone's info: {error}")))?;
         if info.embedding_width == 0 || info.image.height == 0 || info.image.width == 0 {
             return Err(Error::failed(
-                "the backbone's info has an embedding or an image of width 0",
+                "the backbone's info is invalid: the embedding width and the image's height and width must be \
+                 above 0",
             ));
         }
         Ok(BackboneHandle {
@@ -34,7 +36,7 @@ impl BackboneHandle {
         RawBackbone_TO::from_sabi(self.object.obj.shallow_clone())
     }
 
-    /// What the backbone is.
+    /// Describes the backbone.
     pub fn info(&self) -> &BackboneInfo {
         &self.info
     }
@@ -43,7 +45,7 @@ impl BackboneHandle {
     ///
     /// # Errors
     ///
-    /// What the backbone reports.
+    /// If the backbone reports an error.
     pub fn encode_texts(&self, texts: &[&str]) -> Result<Tensor> {
         let texts = raw_strings(texts);
         received(self.object.encode_texts(RSlice::from_slice(&texts)))?.validated("the embeddings")
@@ -53,7 +55,7 @@ impl BackboneHandle {
     ///
     /// # Errors
     ///
-    /// What the backbone reports.
+    /// If the backbone reports an error.
     pub fn encode_images(&self, images: TensorView<'_>) -> Result<Tensor> {
         received(self.object.encode_images(images))?.validated("the embeddings")
     }
@@ -62,7 +64,7 @@ impl BackboneHandle {
     ///
     /// # Errors
     ///
-    /// What the backbone reports.
+    /// If the backbone reports an error.
     pub fn forward(
         &self,
         inputs: &Inputs<'_>,
@@ -114,11 +116,9 @@ impl BackboneHandle {
                 .into_iter()
                 .map(|output| output.validated("an output"))
                 .collect::<Result<_>>()?,
-            pullback: PullbackHandle(
-                forwarded.pullback.into_option().ok_or_else(|| {
-                    Error::failed("the backbone gave no pullback with its outputs")
-                })?,
-            ),
+            pullback: PullbackHandle(forwarded.pullback.into_option().ok_or_else(|| {
+                Error::failed("the backbone returned outputs without a pullback")
+            })?),
         })
     }
 }
@@ -138,25 +138,28 @@ impl fmt::Debug for BackboneHandle {
     }
 }
 
-/// What a differentiable call gave.
+/// The result of a differentiable call.
 #[derive(Debug)]
 pub struct Forwarded {
     /// The wanted outputs, in the order asked for.
     pub outputs: Vec<Tensor>,
-    /// The way back.
+    /// Takes gradients of the outputs back to the prompts.
     pub pullback: PullbackHandle,
 }
 
-/// The way back of one differentiable call.
+/// The backward pass of one differentiable call.
 pub struct PullbackHandle(PullbackObject);
 
 impl PullbackHandle {
-    /// The gradients of a loss with respect to outputs, by name, become those with respect to every prompt that was
-    /// passed in, by site, in the call's order. It runs once.
+    /// Takes the gradients of a loss with respect to outputs, by name, and returns those with
+    /// respect to every prompt of the call, by site and in the call's order. It runs once.
+    ///
+    /// A gradient has the type, shape and device of its output; outputs left out have a gradient of
+    /// zero. The returned gradients are f32, in the shape of the prompt, on the backbone's device.
     ///
     /// # Errors
     ///
-    /// If it ran before, or what the backbone reports.
+    /// If it has already run, or the backbone reports an error.
     pub fn call(&mut self, gradients: &[(&str, TensorView<'_>)]) -> Result<Vec<(String, Tensor)>> {
         let gradients: Vec<_> = gradients
             .iter()

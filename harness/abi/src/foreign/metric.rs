@@ -1,4 +1,4 @@
-//! A metric of some plugin.
+//! A plugin's metric.
 
 use crate::error::{Error, Result, received};
 use crate::metric::{MetricInfo, Run};
@@ -6,7 +6,7 @@ use crate::wire::{MetricObject, RawRun};
 use abi_stable::std_types::RSlice;
 use std::fmt;
 
-/// A metric.
+/// A metric of a plugin.
 pub struct ForeignMetric {
     object: MetricObject,
     info: MetricInfo,
@@ -22,7 +22,7 @@ impl ForeignMetric {
         })
     }
 
-    /// What it is.
+    /// Describes the metric.
     pub fn info(&self) -> &MetricInfo {
         &self.info
     }
@@ -31,7 +31,7 @@ impl ForeignMetric {
     ///
     /// # Errors
     ///
-    /// What the metric reports.
+    /// If the metric reports an error.
     pub fn compute(&self, run: &Run<'_>) -> Result<Option<f64>> {
         let value = received(self.object.compute(RawRun {
             n: RSlice::from_slice(run.n),

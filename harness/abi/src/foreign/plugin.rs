@@ -1,4 +1,4 @@
-//! A plugin file, loaded and checked.
+//! A loaded plugin file.
 
 use super::{BackboneHandle, ForeignMetric, ForeignStrategy};
 use crate::backbone::{BackboneSetting, BackboneSettingJson};
@@ -10,26 +10,27 @@ use abi_stable::std_types::{RSlice, RStr};
 use serde::Serialize;
 use std::fmt;
 
-/// The symbol of a plugin file's header, with its closing zero.
+/// The symbol of a plugin file's header, zero-terminated.
 pub const HEADER_SYMBOL: &[u8] = ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes();
 
-/// A plugin file whose layout was checked. It is never unloaded.
+/// A plugin file whose layout has been checked. It is never unloaded.
 #[derive(Clone, Copy)]
 pub struct ForeignPlugin(PluginModuleRef);
 
 impl ForeignPlugin {
-    /// Checks the header of a loaded file, and every layout behind it.
+    /// Checks the header of a loaded file, and the layout of every type that crosses.
     ///
     /// # Errors
     ///
-    /// If the file was built with another version of the boundary's crates, or a layout differs.
+    /// If the file was built with an incompatible version of this crate, or a layout differs.
     ///
     /// # Safety
     ///
-    /// `header` is the address of [`HEADER_SYMBOL`] in a file that [`export_plugin!`](crate::export_plugin) made and
-    /// that stays loaded for the rest of the process.
+    /// `header` is the address of [`HEADER_SYMBOL`] in a file made by
+    /// [`export_plugin!`](crate::export_plugin) that stays loaded for the rest of the process.
     pub unsafe fn from_header(header: *const ()) -> Result<ForeignPlugin> {
-        // SAFETY: the symbol is a header by the caller's word; a reference to it is what the symbol's address is.
+        // SAFETY: the caller guarantees that the symbol is a header; its address is a reference to
+        // it.
         let header = unsafe { std::mem::transmute::<*const (), AbiHeaderRef>(header) };
         let header = header.upgrade().map_err(other_boundary)?;
         let module = header
@@ -38,17 +39,17 @@ impl ForeignPlugin {
         Ok(ForeignPlugin(module))
     }
 
-    /// The functions of a plugin that is linked in, behind the same boundary as a loaded file's.
+    /// A plugin that is linked in, behind the same boundary as a loaded file.
     #[cfg(feature = "testkit")]
     pub(crate) fn linked_in(module: PluginModuleRef) -> ForeignPlugin {
         ForeignPlugin(module)
     }
 
-    /// Makes a backbone.
+    /// Creates a backbone.
     ///
     /// # Errors
     ///
-    /// What the plugin reports.
+    /// If the plugin reports an error.
     pub fn backbone(
         &self,
         name: &str,
@@ -72,7 +73,7 @@ impl ForeignPlugin {
     ///
     /// # Errors
     ///
-    /// What the plugin reports.
+    /// If the plugin reports an error.
     pub fn check(
         &self,
         name: &str,
@@ -88,11 +89,11 @@ impl ForeignPlugin {
             .map_err(|error| Error::failed(format!("the strategy's declaration: {error}")))
     }
 
-    /// Makes a strategy.
+    /// Creates a strategy.
     ///
     /// # Errors
     ///
-    /// What the plugin reports.
+    /// If the plugin reports an error.
     pub fn strategy(
         &self,
         name: &str,
@@ -108,6 +109,7 @@ impl ForeignPlugin {
                 classes: setting.classes,
                 device: setting.device.clone(),
                 threads: setting.threads,
+                folder: setting.folder.clone(),
             })?),
             setting
                 .backbones
@@ -119,11 +121,11 @@ impl ForeignPlugin {
         Ok(ForeignStrategy::from_raw(object))
     }
 
-    /// Makes a metric.
+    /// Creates a metric.
     ///
     /// # Errors
     ///
-    /// What the plugin reports.
+    /// If the plugin reports an error.
     pub fn metric(&self, name: &str) -> Result<ForeignMetric> {
         ForeignMetric::from_raw(received(self.0.metric()(RStr::from_str(name)))?)
     }
@@ -135,7 +137,7 @@ impl fmt::Debug for ForeignPlugin {
     }
 }
 
-/// In one line what fills a page: which of the two sides has which layout helps nobody who has only one of them.
+/// One line instead of a page of layouts, which would help no user.
 fn other_boundary(error: LibraryError) -> Error {
     Error::failed(match error {
         LibraryError::IncompatibleVersionNumber {
@@ -143,13 +145,15 @@ fn other_boundary(error: LibraryError) -> Error {
             actual_version,
             ..
         } => {
-            format!("built with harness-abi {actual_version}, but this host has {expected_version}")
+            format!(
+                "built with harness-abi {actual_version}, but this host needs {expected_version}"
+            )
         }
         LibraryError::AbiInstability(_) => {
-            "a type that crosses the boundary has another layout in it than in this host".into()
+            "a type that crosses the boundary has a different layout than in this host".into()
         }
-        LibraryError::RootModule { err, .. } => format!("its functions cannot be had ({err})"),
-        _ => "its header is not of the kind that this host reads".into(),
+        LibraryError::RootModule { err, .. } => format!("its functions cannot be read ({err})"),
+        _ => "this host cannot read its header".into(),
     })
 }
 

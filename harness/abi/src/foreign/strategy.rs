@@ -1,4 +1,4 @@
-//! A strategy of some plugin, and the samples that the host lends it.
+//! A plugin's strategy, and the samples that the host lends it.
 
 use crate::error::{Error, RawError, RawResult, Result, received};
 use crate::strategy::{Class, Learned, State};
@@ -11,23 +11,25 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RBox, RSlice, RStr};
 use std::fmt;
 
-/// Where the samples of a task or a prediction batch come from. Rows are positions in it, from 0.
+/// The source of a task's or a batch's samples. Rows are positions in it, from 0; every method
+/// returns one row for each of `rows`, in that order.
 pub trait SampleSource {
     /// Cached features, f32 `[rows, width]`; see [`Task::features`](crate::Task::features).
     ///
     /// # Errors
     ///
-    /// If a row or the backbone does not exist, or they cannot be computed.
+    /// If a row or the backbone does not exist, or the features cannot be computed.
     fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor>;
 
     /// Another cached output, f32 `[rows, width]`; see [`Task::output`](crate::Task::output).
     ///
     /// # Errors
     ///
-    /// As for [`features`](Self::features), or if the strategy did not declare that it reads that output.
+    /// As for [`features`](Self::features), or if the strategy did not declare that it reads the
+    /// output.
     fn output(&self, _backbone: usize, output: &str, _rows: &[u32]) -> Result<Tensor> {
         Err(Error::unsupported(format!(
-            "no output `{output}` is kept here"
+            "the output `{output}` is not cached"
         )))
     }
 
@@ -38,7 +40,8 @@ pub trait SampleSource {
     /// If a row or the backbone does not exist, or an image cannot be read.
     fn images(&self, backbone: usize, rows: &[u32]) -> Result<Tensor>;
 
-    /// Augmented images; see [`Task::augmented_images`](crate::Task::augmented_images). A prediction batch has none.
+    /// Augmented images; see [`Task::augmented_images`](crate::Task::augmented_images). A
+    /// prediction batch has none.
     ///
     /// # Errors
     ///
@@ -82,10 +85,10 @@ fn lend(samples: &dyn SampleSource) -> SamplesObject<'_> {
     RawSamples_TO::from_ptr(RBox::new(Lent(samples)), TD_Opaque)
 }
 
-/// A strategy.
+/// A strategy of a plugin.
 pub struct ForeignStrategy {
     object: StrategyObject,
-    /// The classes of the last prediction batch and their JSON, which seldom change between batches.
+    /// The classes of the last batch and their JSON, which rarely change from batch to batch.
     classes: Option<(Vec<Class>, Vec<u8>)>,
 }
 
@@ -97,11 +100,12 @@ impl ForeignStrategy {
         }
     }
 
-    /// Teaches it task `id` (from 1): `labels` are class ids, `index` the rows' indices into the training split.
+    /// Has it learn task `id` (from 1). `labels` are class ids, `index` the rows' indices into the
+    /// training split.
     ///
     /// # Errors
     ///
-    /// What the strategy reports.
+    /// If the strategy reports an error.
     pub fn learn(
         &mut self,
         id: u32,
@@ -118,14 +122,14 @@ impl ForeignStrategy {
             samples: lend(samples),
         }))?;
         serde_json::from_slice(&learned)
-            .map_err(|error| Error::failed(format!("what `learn` gave: {error}")))
+            .map_err(|error| Error::failed(format!("the result of `learn`: {error}")))
     }
 
-    /// Scores `rows` samples for `classes`: f32 `[rows, classes]`.
+    /// Scores `rows` samples for `classes`: f32 `[rows, classes]` on the CPU.
     ///
     /// # Errors
     ///
-    /// What the strategy reports, or if its logits are not of that shape, type and on the CPU.
+    /// If the strategy reports an error, or its logits have another shape, type or device.
     pub fn predict(
         &mut self,
         rows: u32,
@@ -153,11 +157,11 @@ impl ForeignStrategy {
         Ok(logits)
     }
 
-    /// Everything that it remembers.
+    /// Reads everything that it remembers.
     ///
     /// # Errors
     ///
-    /// What the strategy reports.
+    /// If the strategy reports an error.
     pub fn state(&self) -> Result<State> {
         let RawState { json, tensors } = received(self.object.state())?;
         Ok(State {
@@ -173,11 +177,11 @@ impl ForeignStrategy {
         })
     }
 
-    /// Gives it a state back.
+    /// Restores a state.
     ///
     /// # Errors
     ///
-    /// What the strategy reports.
+    /// If the strategy reports an error.
     pub fn restore(&mut self, state: State) -> Result<()> {
         let json = serde_json::to_vec(&state.json)
             .map_err(|error| Error::failed(format!("the state's JSON: {error}")))?;

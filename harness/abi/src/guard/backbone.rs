@@ -12,11 +12,11 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RArc, RBox, ROption, RSlice, RStr, RVec};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Makes a backbone, and of it the object that crosses.
+/// Creates a backbone, as an object that crosses.
 ///
 /// # Errors
 ///
-/// What its author's code reports, a panic included.
+/// If the author's code reports an error or panics.
 pub fn guard_backbone<B: Backbone>(
     parameters: &[u8],
     setting: BackboneSetting,
@@ -28,8 +28,8 @@ pub fn guard_backbone<B: Backbone>(
     })
 }
 
-/// Shared, so without the poisoning of [`Guarded`]: a panic in `&self` leaves a backbone as usable as its author's
-/// locks make it.
+/// It is shared, so it has no poisoning as [`Guarded`] has: after a panic in a `&self` method, the
+/// author's own locks decide whether the backbone is still usable.
 struct GuardedBackbone<B>(Option<B>);
 
 impl<B: Backbone> GuardedBackbone<B> {
@@ -105,9 +105,9 @@ impl<B: Backbone> RawBackbone for GuardedBackbone<B> {
             let Forward { outputs, pullback } = backbone.forward(&inputs, &sites, &wanted)?;
             if outputs.len() != wanted.len() {
                 return Err(Error::failed(format!(
-                    "{} outputs were wanted, the backbone gave {}",
-                    wanted.len(),
-                    outputs.len()
+                    "the backbone returned {} outputs, expected {}",
+                    outputs.len(),
+                    wanted.len()
                 )));
             }
             let pullback = RawPullback_TO::from_ptr(
@@ -128,7 +128,7 @@ fn checked_rows(row_text: &[i64], texts: usize) -> Result<&[i64]> {
         .find(|&&text| usize::try_from(text).map_or(true, |text| text >= texts))
     {
         Some(text) => Err(Error::failed(format!(
-            "a row names text {text}, but there are {texts}"
+            "`row_text` contains {text}, but there are {texts} texts"
         ))),
         None => Ok(row_text),
     }

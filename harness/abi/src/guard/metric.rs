@@ -7,11 +7,11 @@ use crate::wire::{MetricObject, RawMetric, RawMetric_TO, RawRun};
 use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RBox, ROption, RVec};
 
-/// Makes a metric, and of it the object that crosses.
+/// Creates a metric, as an object that crosses.
 ///
 /// # Errors
 ///
-/// What its author's code reports, a panic included.
+/// If the author's code reports an error or panics.
 pub fn guard_metric<M: Metric>(create: impl FnOnce() -> M) -> Result<MetricObject> {
     contained("create", || {
         Ok(RawMetric_TO::from_ptr(
@@ -49,7 +49,7 @@ impl<M: Metric> RawMetric for GuardedMetric<M> {
                 .any(|matrix| matrix.len() != entries)
             {
                 return Err(Error::failed(format!(
-                    "the matrices of {} tasks have {entries} entries",
+                    "the matrices of a run of {} tasks must have {entries} entries",
                     run.n.len()
                 )));
             }

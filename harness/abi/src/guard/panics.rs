@@ -1,7 +1,8 @@
-//! Catching panics with what is needed to find their cause.
+//! Catches panics, with what is needed to find their cause.
 //!
-//! A plugin file has a standard library of its own, and with it a panic hook of its own, which the host's never sees.
-//! So the guard installs one in the plugin. Outside a guarded call it does what the hook before it did.
+//! A plugin file has its own standard library, and therefore its own panic hook: the host's hook is
+//! not called. So the guard installs one in the plugin. Outside a guarded call it calls the
+//! previous hook.
 
 use crate::error::{Error, Result};
 use std::any::Any;
@@ -15,7 +16,7 @@ thread_local! {
     static CAUGHT: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
 }
 
-/// Installs the hook, once per plugin file.
+/// Installs the hook once per plugin file.
 pub fn install_hook() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -35,7 +36,7 @@ pub fn install_hook() {
     });
 }
 
-/// What `panic!` was given: a literal, or a formatted text.
+/// The message given to `panic!`: a literal or a formatted string.
 fn message(payload: &dyn Any) -> &str {
     payload
         .downcast_ref::<&str>()
@@ -44,7 +45,11 @@ fn message(payload: &dyn Any) -> &str {
         .unwrap_or("no message")
 }
 
-/// Runs an author's code; a panic becomes an error that names the call.
+/// Runs an author's code, and turns a panic into an error that names the call.
+///
+/// # Errors
+///
+/// If the code reports an error or panics.
 pub fn contained<T>(call: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
     install_hook();
     DEPTH.set(DEPTH.get() + 1);
@@ -55,7 +60,7 @@ pub fn contained<T>(call: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
             Some((message, backtrace)) => (message, Some(backtrace)),
             None => ("no message".into(), None),
         };
-        // A payload may panic when it is dropped.
+        // The payload may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         Err(Error::panic(
             format!("the plugin panicked in `{call}`: {message}"),
@@ -64,8 +69,8 @@ pub fn contained<T>(call: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Runs code in which the guard may swallow a panic, as it does when it drops an author's value; gives the panic's
-/// message and place.
+/// Runs code in which the guard may swallow a panic, as it does when it drops an author's value.
+/// Returns the panic's message and location.
 #[cfg(feature = "testkit")]
 pub(crate) fn swallowed(f: impl FnOnce()) -> Option<String> {
     install_hook();

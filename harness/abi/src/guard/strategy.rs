@@ -14,18 +14,18 @@ use abi_stable::std_types::{RBox, RVec};
 ///
 /// # Errors
 ///
-/// What its author's code reports, a panic included.
+/// If the author's code reports an error or panics.
 pub fn check_strategy<S: Strategy>(parameters: &[u8], outline: &Outline) -> Result<Declaration> {
     contained("check", || {
         S::check(&crate::parameters::parse(parameters)?, outline)
     })
 }
 
-/// Makes a strategy, and of it the object that crosses.
+/// Creates a strategy, as an object that crosses.
 ///
 /// # Errors
 ///
-/// What its author's code reports, a panic included.
+/// If the author's code reports an error or panics.
 pub fn guard_strategy<S: Strategy>(parameters: &[u8], setting: Setting) -> Result<StrategyObject> {
     contained("create", || {
         let strategy = S::create(crate::parameters::parse(parameters)?, setting)?;
@@ -40,7 +40,7 @@ pub fn guard_strategy<S: Strategy>(parameters: &[u8], setting: Setting) -> Resul
 
 struct GuardedStrategy<S> {
     strategy: Guarded<S>,
-    /// The classes of the last prediction batch, which seldom change between batches.
+    /// The classes of the last batch, which rarely change from batch to batch.
     classes: Vec<Class>,
     classes_json: Vec<u8>,
 }
@@ -95,7 +95,7 @@ impl<S: Strategy> RawStrategy for GuardedStrategy<S> {
             .filter(|_| !self.strategy.poisoned)
         else {
             return Err(RawError::from(Error::failed(
-                "`state` cannot be called: an earlier call panicked",
+                "`state` cannot be called after an earlier call panicked",
             )))
             .into();
         };

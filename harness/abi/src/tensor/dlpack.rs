@@ -1,29 +1,29 @@
-//! DLPack's structs (version 1.0), field by field, and the newtypes for device and element type.
+//! DLPack's structs (version 1.0), and the newtypes for device and element type.
 
 use abi_stable::StableAbi;
 use std::ffi::c_void;
 use std::fmt;
 
-/// Where a tensor's memory is, as DLPack numbers it.
+/// The device that a tensor's memory is on, with DLPack's numbers.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, StableAbi)]
 pub struct Device {
     /// DLPack's device type: 1 is the CPU, 2 is CUDA.
     pub kind: i32,
-    /// Which device of that kind; 0 for the CPU.
+    /// The index among the devices of that kind; 0 for the CPU.
     pub index: i32,
 }
 
 impl Device {
-    /// The memory that the processor addresses.
+    /// Main memory.
     pub const CPU: Device = Device { kind: 1, index: 0 };
 
-    /// The CUDA device with that number.
+    /// The CUDA device with this index.
     pub const fn cuda(index: i32) -> Device {
         Device { kind: 2, index }
     }
 
-    /// Whether the processor can read the memory.
+    /// Whether the CPU can read the memory.
     pub fn is_cpu(self) -> bool {
         self.kind == Self::CPU.kind
     }
@@ -39,15 +39,15 @@ impl fmt::Display for Device {
     }
 }
 
-/// The type of a tensor's elements, as DLPack writes it.
+/// The type of a tensor's elements, in DLPack's encoding.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, StableAbi)]
 pub struct DType {
     /// DLPack's type code: 0 signed integer, 1 unsigned integer, 2 float, 4 bfloat, 6 bool.
     pub code: u8,
-    /// Bits of one element.
+    /// Bits per element.
     pub bits: u8,
-    /// Elements of a vector type; 1 otherwise.
+    /// Number of lanes of a vector type; 1 otherwise.
     pub lanes: u16,
 }
 
@@ -73,7 +73,7 @@ impl DType {
         }
     }
 
-    /// Bytes of one element.
+    /// Bytes per element.
     pub fn size(self) -> usize {
         (usize::from(self.bits) * usize::from(self.lanes)).div_ceil(8)
     }
@@ -123,8 +123,8 @@ impl DlPackVersion {
     pub const CURRENT: DlPackVersion = DlPackVersion { major: 1, minor: 0 };
 }
 
-/// `DLManagedTensorVersioned`. The deleter's argument is the struct itself; DLPack's C type for it is a pointer to the
-/// struct, which has the same representation as the untyped pointer written here.
+/// `DLManagedTensorVersioned`. The deleter's argument is the struct itself. In C it is a pointer to
+/// the struct, which has the same representation as the untyped pointer here.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct DlManagedTensorVersioned {

@@ -1,4 +1,4 @@
-//! The Rust types that a tensor's elements can be read as.
+//! The Rust types as which a tensor's elements can be read.
 
 use super::DType;
 
@@ -6,9 +6,9 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A Rust type with a [`DType`] of the same layout, every bit pattern of which is a value.
+/// A Rust type that has the layout of a [`DType`] and for which every bit pattern is valid.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
-    /// The type's name at the boundary.
+    /// The type at the boundary.
     const DTYPE: DType;
 }
 

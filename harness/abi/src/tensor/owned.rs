@@ -1,4 +1,4 @@
-//! A tensor with its owner: DLPack's `DLManagedTensorVersioned` behind one pointer.
+//! An owned tensor: a pointer to DLPack's `DLManagedTensorVersioned`.
 
 use super::dlpack::{DlManagedTensorVersioned, DlPackVersion, DlTensor, FLAG_READ_ONLY};
 use super::view::element_count;
@@ -10,19 +10,20 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-/// An owned tensor. Dropping it calls the deleter of whoever made it, in the file that made it.
+/// An owned tensor. Dropping it calls its producer's deleter, in the file that created it.
 #[repr(transparent)]
 #[derive(StableAbi)]
 pub struct Tensor {
     managed: NonNull<DlManagedTensorVersioned>,
 }
 
-// SAFETY: the handle is the only owner, and every constructor requires an owner that may move between threads.
+// SAFETY: the handle is the only owner, and every constructor requires an owner that may move
+// between threads.
 unsafe impl Send for Tensor {}
 // SAFETY: only shared, read-only access is given through `&Tensor`.
 unsafe impl Sync for Tensor {}
 
-/// What a handle made here points to: the struct that crosses, then what it needs to stay alive.
+/// What a [`Tensor`] created here points to: the struct that crosses, then what it keeps alive.
 #[repr(C)]
 struct Allocation<O> {
     managed: DlManagedTensorVersioned,
@@ -32,11 +33,11 @@ struct Allocation<O> {
 }
 
 impl Tensor {
-    /// A tensor that takes over `values`, row-major in `shape`. Nothing is copied.
+    /// Creates a tensor from `values`, row-major in `shape`, without a copy.
     ///
     /// # Errors
     ///
-    /// If `shape` does not hold as many elements as `values`.
+    /// If `shape` does not have as many elements as `values`.
     pub fn from_vec<T: Element>(mut values: Vec<T>, shape: &[i64]) -> Result<Tensor> {
         let elements = element_count(shape)?;
         if elements != values.len() {
@@ -50,12 +51,13 @@ impl Tensor {
         Ok(unsafe { Self::from_owner(values, data, Device::CPU, T::DTYPE, shape, None) })
     }
 
-    /// A tensor over memory that `owner` keeps alive. Nothing is copied.
+    /// Creates a tensor over memory that `owner` keeps alive, without a copy.
     ///
     /// # Safety
     ///
-    /// `data` points to the first element on `device`; every element that `shape` and `strides` (in elements, as long
-    /// as `shape`) reach stays valid until `owner` is dropped, also after `owner` was moved.
+    /// `data` points to the first element on `device`. Every element that `shape` and `strides` (in
+    /// elements, as long as `shape`) reach stays valid until `owner` is dropped, even if `owner` is
+    /// moved.
     pub unsafe fn from_owner<O: Send + 'static>(
         owner: O,
         data: *mut c_void,
@@ -94,7 +96,7 @@ impl Tensor {
         }
     }
 
-    /// The same tensor, marked as memory that must not be written.
+    /// Marks the memory as read-only.
     #[must_use]
     pub fn marked_read_only(mut self) -> Tensor {
         // SAFETY: the handle owns the struct, and `&mut self` excludes other access.
@@ -102,41 +104,42 @@ impl Tensor {
         self
     }
 
-    /// The tensor, borrowed.
+    /// Borrows the tensor.
     pub fn view(&self) -> TensorView<'_> {
         // SAFETY: the struct lives as long as the handle.
         let managed = unsafe { self.managed.as_ref() };
         TensorView::of_owned(managed.tensor, managed.flags)
     }
 
-    /// Hands ownership over as a `DLManagedTensorVersioned*`, for another framework's `from_dlpack`. The receiver
-    /// calls its deleter.
+    /// Converts to a `DLManagedTensorVersioned*` for another framework's `from_dlpack`. The
+    /// receiver owns it and calls its deleter.
     pub fn into_dlpack(self) -> *mut c_void {
         let pointer = self.managed.as_ptr().cast();
         std::mem::forget(self);
         pointer
     }
 
-    /// Takes over a `DLManagedTensorVersioned*` of another framework.
+    /// Takes ownership of another framework's `DLManagedTensorVersioned*`.
     ///
     /// # Errors
     ///
-    /// If the pointer is null, of another major version of DLPack, or describes an impossible tensor. The pointer is
-    /// then not taken over.
+    /// If the pointer is null, has another major version of DLPack, or describes an impossible
+    /// tensor. The caller then still owns it.
     ///
     /// # Safety
     ///
-    /// The pointer is null or what a `__dlpack__` of version 1 gives, not yet consumed; its deleter may be called on
-    /// any thread.
+    /// The pointer is null, or comes from a `__dlpack__` of version 1 and was not consumed yet. Its
+    /// deleter may be called on any thread.
     pub unsafe fn from_dlpack(pointer: *mut c_void) -> Result<Tensor> {
         let Some(managed) = NonNull::new(pointer.cast::<DlManagedTensorVersioned>()) else {
-            return Err(Error::failed("a DLPack pointer is null"));
+            return Err(Error::failed("the DLPack pointer is null"));
         };
-        // SAFETY: the caller vouches for the pointer; the version is the first field in every version of DLPack.
+        // SAFETY: the caller vouches for the pointer; the version is the first field in every
+        // version of DLPack.
         let major = unsafe { managed.as_ref() }.version.major;
         if major != DlPackVersion::CURRENT.major {
             return Err(Error::failed(format!(
-                "a tensor of DLPack version {major} was given; version 1 is understood"
+                "the tensor has DLPack version {major}; only version 1 is supported"
             )));
         }
         let tensor = Tensor { managed };
@@ -147,7 +150,7 @@ impl Tensor {
         Ok(tensor)
     }
 
-    /// Checks what can be checked of a tensor that came from elsewhere.
+    /// Checks a tensor that came from another file, as far as that is possible.
     pub(crate) fn validated(self, what: &str) -> Result<Tensor> {
         self.view().validated(what)?;
         Ok(self)
@@ -171,7 +174,8 @@ impl fmt::Debug for Tensor {
 }
 
 unsafe extern "C" fn delete<O>(managed: *mut c_void) {
-    // SAFETY: `from_owner` set this deleter on an `Allocation<O>`, whose first field is the struct handed in.
+    // SAFETY: `from_owner` set this deleter on an `Allocation<O>`, whose first field is the struct
+    // handed in.
     let allocation = unsafe { Box::from_raw(managed.cast::<Allocation<O>>()) };
     // An owner whose drop panics must not unwind into a foreign caller.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(allocation)));

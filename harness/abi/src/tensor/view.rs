@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::{fmt, slice};
 
-/// A tensor that somebody else owns: DLPack's `DLTensor` and a flag.
+/// A borrowed tensor: DLPack's `DLTensor` and its flags.
 #[repr(C)]
 #[derive(Clone, Copy, StableAbi)]
 pub struct TensorView<'a> {
@@ -23,11 +23,11 @@ unsafe impl Send for TensorView<'_> {}
 unsafe impl Sync for TensorView<'_> {}
 
 impl<'a> TensorView<'a> {
-    /// A view of `values`, row-major in `shape`.
+    /// Creates a view of `values`, row-major in `shape`.
     ///
     /// # Errors
     ///
-    /// If `shape` does not hold as many elements as `values`.
+    /// If `shape` does not have as many elements as `values`.
     pub fn new<T: Element>(values: &'a [T], shape: &'a [i64]) -> Result<TensorView<'a>> {
         let elements = element_count(shape)?;
         if elements != values.len() {
@@ -48,12 +48,13 @@ impl<'a> TensorView<'a> {
         })
     }
 
-    /// A view of memory that another framework manages.
+    /// Creates a view of memory that another framework manages.
     ///
     /// # Safety
     ///
-    /// `data` points to the tensor's first element on `device`, and every element that `shape` and `strides` (in
-    /// elements; none means row-major) reach stays readable and unchanged for `'a`. `strides` is as long as `shape`.
+    /// `data` points to the first element on `device`. Every element that `shape` and `strides` (in
+    /// elements; `None` means row-major) reach stays readable and unchanged for `'a`. `strides` is
+    /// as long as `shape`.
     pub unsafe fn from_parts(
         data: *mut c_void,
         device: Device,
@@ -85,14 +86,14 @@ impl<'a> TensorView<'a> {
         }
     }
 
-    /// The same view, marked as memory that must not be written (a mapped file, for example).
+    /// Marks the memory as read-only, such as a mapped file.
     #[must_use]
     pub fn marked_read_only(mut self) -> TensorView<'a> {
         self.flags |= FLAG_READ_ONLY;
         self
     }
 
-    /// Whether the memory must not be written, by whatever framework it is handed on to.
+    /// Whether the memory is read-only. No framework that it is handed to may write to it.
     pub fn read_only(&self) -> bool {
         self.flags & FLAG_READ_ONLY != 0
     }
@@ -106,7 +107,8 @@ impl<'a> TensorView<'a> {
         unsafe { slice::from_raw_parts(self.tensor.shape, self.tensor.ndim as usize) }
     }
 
-    /// The distance, in elements, between neighbours along every dimension; none for a row-major tensor.
+    /// The stride of every dimension, in elements; `None` if the tensor is row-major and
+    /// contiguous.
     pub fn strides(&self) -> Option<&'a [i64]> {
         if self.tensor.strides.is_null() {
             return None;
@@ -114,11 +116,12 @@ impl<'a> TensorView<'a> {
         if self.tensor.ndim == 0 {
             return Some(&[]);
         }
-        // SAFETY: DLPack: `strides`, where not null, has `ndim` entries and lives as long as the tensor.
+        // SAFETY: DLPack: `strides`, if not null, has `ndim` entries and lives as long as the
+        // tensor.
         Some(unsafe { slice::from_raw_parts(self.tensor.strides, self.tensor.ndim as usize) })
     }
 
-    /// Where the memory is.
+    /// The device that the memory is on.
     pub fn device(&self) -> Device {
         self.tensor.device
     }
@@ -137,17 +140,17 @@ impl<'a> TensorView<'a> {
             .cast()
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     pub fn elements(&self) -> usize {
         self.shape().iter().map(|&n| n as usize).product()
     }
 
-    /// How many bytes the elements take, gaps of a strided view left out.
+    /// The size of the elements in bytes, without the gaps of a strided view.
     pub fn bytes(&self) -> usize {
         self.elements() * self.dtype().size()
     }
 
-    /// Whether the elements lie row by row without gaps.
+    /// Whether the elements are stored row by row without gaps.
     pub fn is_contiguous(&self) -> bool {
         let Some(strides) = self.strides() else {
             return true;
@@ -166,7 +169,7 @@ impl<'a> TensorView<'a> {
     ///
     /// # Errors
     ///
-    /// If the elements are of another type, on another device, or not contiguous.
+    /// If the elements have another type, are not on the CPU, or are not contiguous.
     pub fn as_slice<T: Element>(&self) -> Result<&'a [T]> {
         if self.dtype() != T::DTYPE {
             return Err(Error::failed(format!(
@@ -191,18 +194,18 @@ impl<'a> TensorView<'a> {
         let data = self.data().cast::<T>();
         if data.is_null() || !data.is_aligned() {
             return Err(Error::failed(format!(
-                "the memory of {self:?} is null or not aligned"
+                "the memory of {self:?} is null or misaligned"
             )));
         }
-        // SAFETY: type, device and contiguity were checked above; the owner keeps the memory for `'a`.
+        // SAFETY: type, device and contiguity were checked; the owner keeps the memory for `'a`.
         Ok(unsafe { slice::from_raw_parts(data, self.elements()) })
     }
 
-    /// The elements in row-major order, copied; any strides.
+    /// A copy of the elements in row-major order, whatever the strides.
     ///
     /// # Errors
     ///
-    /// If the elements are of another type or on another device.
+    /// If the elements have another type or are not on the CPU.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if self.is_contiguous() {
             return self.as_slice().map(<[T]>::to_vec);
@@ -232,11 +235,11 @@ impl<'a> TensorView<'a> {
         Ok(values)
     }
 
-    /// Checks the shape against a pattern in which a negative number matches any length.
+    /// Checks the shape against a pattern, in which a negative number matches any length.
     ///
     /// # Errors
     ///
-    /// An error that names `what` and both shapes.
+    /// If the shape does not match; the message names `what` and both shapes.
     pub fn expect_shape(&self, what: &str, pattern: &[i64]) -> Result<()> {
         let shape = self.shape();
         let fits = shape.len() == pattern.len()
@@ -258,11 +261,11 @@ impl<'a> TensorView<'a> {
         }
     }
 
-    /// Checks what can be checked of a tensor that came from elsewhere.
+    /// Checks a tensor that came from another file, as far as that is possible.
     pub(crate) fn validated(self, what: &str) -> Result<TensorView<'a>> {
-        let broken = |why: &str| Err(Error::failed(format!("{what} is a broken tensor: {why}")));
+        let broken = |why: &str| Err(Error::failed(format!("invalid tensor for {what}: {why}")));
         if !(0..=64).contains(&self.tensor.ndim) {
-            return broken("its number of dimensions is not in 0..=64");
+            return broken("it must have 0 to 64 dimensions");
         }
         if self.tensor.ndim > 0 && self.tensor.shape.is_null() {
             return broken("its shape is null");

@@ -1,4 +1,4 @@
-//! The kit for backbones.
+//! The testkit for backbones.
 
 mod encoding;
 mod errors;
@@ -40,14 +40,15 @@ pub fn backbone<B: Backbone>() -> BackboneKit<B> {
     }
 }
 
-/// A caller's surroundings, such as a framework's `no_grad`.
+/// A caller's environment, such as a framework's `no_grad`.
 type Caller = (String, Box<dyn Fn(&mut dyn FnMut())>);
 
-/// The checks of a backbone: set what they need, then [`check`](Self::check).
+/// The checks of a backbone: configure them, then call [`check`](Self::check).
 ///
-/// Gradients are read on the CPU, in f32 or f64; each prompt site costs some twenty calls of `forward` with two to
-/// three rows, a site of the text encoder three times as many (one for each place of a context).
-#[must_use = "nothing is checked before `check` or `report`"]
+/// Gradients are read on the CPU, in f32 or f64. Each prompt site takes about twenty calls of
+/// `forward` with two or three rows, and a site of the text encoder three times as many, because a
+/// context can be in three places.
+#[must_use = "call `check` or `report` to run the checks"]
 pub struct BackboneKit<B> {
     parameters: Value,
     bad: Vec<Bad>,
@@ -64,79 +65,83 @@ pub struct BackboneKit<B> {
 }
 
 impl<B: Backbone> BackboneKit<B> {
-    /// The parameters, as a scenario gives them; none by default.
+    /// Sets the parameters, as in a scenario; none by default.
     pub fn parameters(mut self, parameters: Value) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// Parameters that `create` must refuse with the dotted path of the key that is at fault. Call it as often as
-    /// there are ways to go wrong; that an unknown key is refused is checked in any case.
+    /// Adds parameters that `create` must reject with `path`, the dotted path of the wrong key.
+    /// Call it once for each mistake that a user can make. Unknown keys are always checked.
     pub fn bad_parameters(mut self, parameters: Value, path: &str) -> Self {
         self.bad.push((parameters, path.into()));
         self
     }
 
-    /// The folder that relative paths among the parameters are relative to; the working directory by default.
+    /// Sets the scenario's folder, where relative paths among the parameters start; the working
+    /// directory by default.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.setting.folder = folder.into();
         self
     }
 
-    /// More threads than one.
+    /// Sets the number of threads; 1 by default.
     pub fn threads(mut self, threads: u32) -> Self {
         self.setting.threads = threads;
         self
     }
 
-    /// Another seed than 7 for the images, prompts and directions.
+    /// Sets the seed of the images, prompts and directions; 7 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Along how many random directions each pullback is compared with finite differences, 3 by default; the largest
-    /// entry of the gradient is one more.
+    /// Sets along how many random directions each pullback is compared with finite differences; 3
+    /// by default. The gradient's largest entry is always compared too.
     pub fn probes(mut self, probes: usize) -> Self {
         self.probes = probes;
         self
     }
 
-    /// The step of the finite differences, as a share of the prompt's length: 0.01 by default. The differences are of
-    /// fourth order, so a step may be large enough for f32.
+    /// Sets the step of the finite differences, relative to the prompt's norm; 0.01 by default. The
+    /// differences are of fourth order, so the step can be large enough for f32.
     pub fn step(mut self, step: f64) -> Self {
         self.step = step;
         self
     }
 
-    /// How far a pullback and a finite difference may lie apart, as a share of the larger: 0.01 by default.
+    /// Sets how much a pullback and a finite difference may differ, relative to the larger; 0.01 by
+    /// default.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// The standard deviation of a prompt's entries, 0.1 by default.
+    /// Sets the standard deviation of a prompt's entries; 0.1 by default.
     pub fn prompt_scale(mut self, scale: f64) -> Self {
         self.prompt_scale = scale;
         self
     }
 
-    /// How far the outputs of one input in two batches may lie apart, as a share of the largest entry: 1e-5 by default,
-    /// since a matrix product may add in another order when it has more rows.
+    /// Sets how much an input's outputs may differ between two batches, relative to the largest
+    /// entry; 1e-5 by default. They may differ because a matrix product can sum in another order if
+    /// it has more rows.
     pub fn batch_tolerance(mut self, tolerance: f64) -> Self {
         self.same = tolerance;
         self
     }
 
-    /// A caller's surroundings in which the pullback must work all the same: `caller` runs what it is handed, inside a
-    /// framework's `no_grad`, for example.
+    /// Adds an environment in which the pullback must give the same gradient: `caller` calls its
+    /// argument, for example inside a framework's `no_grad`.
     pub fn caller(mut self, name: &str, caller: impl Fn(&mut dyn FnMut()) + 'static) -> Self {
         self.callers.push((name.into(), Box::new(caller)));
         self
     }
 
-    /// Something that belongs to the whole process, such as a framework's gradient mode. It is read before and after
-    /// every call, and must not have changed. The working directory and the environment are watched in any case.
+    /// Watches global state of the process, such as a framework's gradient mode. It is read before
+    /// and after every call and must not change. The working directory and the environment are
+    /// always watched.
     pub fn global_state<T: PartialEq + Debug + 'static>(
         mut self,
         name: &str,
@@ -150,13 +155,13 @@ impl<B: Backbone> BackboneKit<B> {
     ///
     /// # Panics
     ///
-    /// With everything that was found, if anything was.
+    /// If a check fails. The message lists all failures.
     #[track_caller]
     pub fn check(self) {
         self.report().enforce();
     }
 
-    /// Runs the checks, and gives what they found.
+    /// Runs the checks and returns what they found.
     pub fn report(self) -> Report {
         let mut report = Report::new(std::any::type_name::<B>());
         let plugin = linked::backbone_plugin::<B>();
@@ -174,7 +179,7 @@ impl<B: Backbone> BackboneKit<B> {
         let (handle, twin) = match (create(&self.parameters), create(&self.parameters)) {
             (Ok(handle), Ok(twin)) => (handle, twin),
             (Err(error), _) | (_, Err(error)) => {
-                report.fail(Check::Info, format!("it cannot be made: {error}"));
+                report.fail(Check::Info, format!("it cannot be created: {error}"));
                 return report;
             }
         };

@@ -1,16 +1,16 @@
-//! Bad parameters: a user's slip in the scenario must come back as one line that names the key.
+//! Bad parameters: a mistake in the scenario must come back as one line that names the key.
 
 use super::report::{Check, Report};
 use crate::error::{Error, ErrorCode};
 use serde_json::{Value, json};
 
-/// Parameters that must be refused, and the path of the key that is at fault.
+/// Parameters that must be rejected, and the path of the key that is wrong.
 pub(crate) type Bad = (Value, String);
 
 /// A key that no plugin has.
 const UNKNOWN: &str = "no_such_parameter";
 
-/// Gives every set of bad parameters to `attempt`, and one with an unknown key beside the good ones.
+/// Passes every set of bad parameters to `attempt`, and the good ones with an unknown key added.
 pub(crate) fn check(
     good: &Value,
     bad: &[Bad],
@@ -27,21 +27,21 @@ pub(crate) fn check(
         let wrong = match attempt(parameters) {
             Ok(()) => "was accepted".to_owned(),
             Err(error) if error.code() != ErrorCode::PARAMETER => {
-                format!("gave an error that is not one of parameters: {error}")
+                format!("gave an error with another code than `PARAMETER`: {error}")
             }
             Err(error) if error.parameter_path() != Some(path) => {
-                format!("gave an error that does not name that key: {error}")
+                format!("gave an error that does not name the key: {error}")
             }
             Err(_) => continue,
         };
         let fix = if path == UNKNOWN {
-            "give the type of the parameters `#[serde(deny_unknown_fields)]`"
+            "add `#[serde(deny_unknown_fields)]` to the type of the parameters"
         } else {
-            "refuse it with `Error::parameter` and the key's dotted path"
+            "reject it with `Error::parameter` and the key's dotted path"
         };
         report.fail(
             Check::Parameters,
-            format!("{parameters}, which is bad at `{path}`, {wrong}; {fix}"),
+            format!("{parameters}, which is invalid at `{path}`, {wrong}; {fix}"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A type that is linked in, as a plugin: the same functions, guard and wire as in a loaded file, without the file.
+//! A linked-in type as a plugin, with the same functions, guard and wire types as a loaded file.
 
 use crate::backbone::{Backbone, BackboneSetting};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::strategy::{Declaration, Outline, Setting, Strategy};
 use crate::wire::{BackboneObject, MetricObject, StrategyObject};
 use std::marker::PhantomData;
 
-/// The name by which a linked-in plugin offers its one type.
+/// The name under which a linked-in plugin offers its only type.
 pub(crate) const NAME: &str = "subject";
 
 /// A plugin with one strategy.

@@ -1,4 +1,4 @@
-//! What the kit feeds a plugin: the same on every run.
+//! Seeded random numbers: the testkit feeds a plugin the same inputs on every run.
 
 use harness_random::{SplitMix64, fisher_yates};
 
@@ -11,7 +11,7 @@ impl Random {
         Random(SplitMix64::new(seed))
     }
 
-    /// A generator of its own for every pair of seed and number, such as a sample's index.
+    /// A separate generator for every pair of seed and number, such as a sample's index.
     pub(crate) fn stream(seed: u64, number: u64) -> Random {
         let mut random = Random::new(seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
         random.next();
@@ -27,7 +27,7 @@ impl Random {
         self.0.uniform()
     }
 
-    /// Standard normal, by Box and Muller.
+    /// Standard normal, by the Box-Muller transform.
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
@@ -41,7 +41,7 @@ impl Random {
         (0..n).map(|_| self.next() as u8).collect()
     }
 
-    /// The items in another order.
+    /// Shuffles the items.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         fisher_yates(items, |n| (self.uniform() * n as f64) as usize);
     }
@@ -51,7 +51,7 @@ impl Random {
 mod tests {
     use super::*;
 
-    /// These numbers must not move, whatever the generator is made of.
+    /// These numbers must never change, however the generator is implemented.
     #[test]
     fn draws_of_seeds_and_streams() {
         let mut drawn = String::from(

@@ -1,35 +1,39 @@
-//! What the kit found.
+//! What the testkit found.
 
 use std::fmt;
 
-/// What is checked. Each says what a host, and a reader of its tables, relies on.
+/// What is checked: properties that a host, and readers of its tables, rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
-    /// A bad or unknown parameter is an error of code [`PARAMETER`](crate::ErrorCode::PARAMETER) with the key's path.
+    /// An invalid or unknown parameter is an error of code
+    /// [`PARAMETER`](crate::ErrorCode::PARAMETER) with the key's path.
     Parameters,
-    /// A strategy learns the stream, its predictions are usable, and are right as often as its author expects.
+    /// A strategy learns the stream, and its predictions are valid and as accurate as its author
+    /// expects.
     Learns,
     /// Two strategies with the same seed have the same states and predictions, bit for bit.
     SameBits,
-    /// A strategy that is dropped after a task, made anew and restored goes on as if nothing had happened.
+    /// A strategy that is dropped after a task, created again and restored continues as if it had
+    /// not been dropped.
     RoundTrip,
-    /// Prediction changes nothing.
+    /// Prediction does not change the state.
     Prediction,
-    /// A sample's logits, or an input's embedding, do not depend on what else is in the batch.
+    /// A sample's logits, or an input's embedding, do not depend on the rest of the batch.
     Batches,
-    /// What goes wrong comes back as an error that says so, never as a panic; dropping does not panic either.
+    /// Failures are errors with a reason, never panics. Dropping does not panic either.
     Errors,
-    /// Every call leaves the process's state as it was.
+    /// Every call leaves the process's global state unchanged.
     GlobalState,
-    /// A backbone's description of itself is complete and holds.
+    /// A backbone's description of itself is complete and true.
     Info,
-    /// Embeddings have the shape that was promised, are finite, and are the same for the same input.
+    /// Embeddings have the declared shape, are finite, and are the same for the same input.
     Encoding,
     /// Pullbacks agree with finite differences.
     Gradients,
-    /// A pullback needs nothing of its caller's any more: neither buffers, nor order of calls, nor gradient mode.
+    /// A pullback does not depend on its caller: its buffers, the order of calls, or its gradient
+    /// mode.
     Pullbacks,
-    /// A row's output depends on its own prompt and input alone.
+    /// A row's output depends only on the row's own prompt and input.
     Rows,
 }
 
@@ -53,24 +57,24 @@ impl fmt::Display for Check {
     }
 }
 
-/// One thing found.
+/// A single finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// By which check.
+    /// The check that found it.
     pub check: Check,
-    /// What it is, in a sentence.
+    /// A sentence that describes it.
     pub message: String,
 }
 
-/// Everything that was found; its [`Display`](fmt::Display) is what [`check`](crate::testkit::StrategyKit::check)
-/// panics with.
+/// All findings. [`check`](crate::testkit::StrategyKit::check) panics with its
+/// [`Display`](fmt::Display).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The type that was checked.
     pub subject: String,
     /// What must be fixed.
     pub failures: Vec<Finding>,
-    /// What an author should know, but need not fix: a check that was left out, and why.
+    /// What an author should know but need not fix, such as a check that was skipped, and why.
     pub notes: Vec<Finding>,
 }
 

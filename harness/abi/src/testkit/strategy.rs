@@ -1,4 +1,4 @@
-//! The kit for strategies.
+//! The testkit for strategies.
 
 mod batches;
 mod errors;
@@ -21,6 +21,7 @@ use crate::strategy::Strategy;
 use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use subject::Subject;
 
 /// Starts the checks of a strategy.
@@ -33,6 +34,7 @@ pub fn strategy<S: Strategy>() -> StrategyKit<S> {
         seed: 7,
         device: "cpu".into(),
         threads: 1,
+        folder: PathBuf::from("."),
         accuracy: None,
         tolerance: 1e-5,
         watch: Watch::new(),
@@ -40,10 +42,11 @@ pub fn strategy<S: Strategy>() -> StrategyKit<S> {
     }
 }
 
-/// The checks of a strategy: set what they need, then [`check`](Self::check).
+/// The checks of a strategy: configure them, then call [`check`](Self::check).
 ///
-/// The strategy learns the stream four times. Give it parameters that make that quick, such as few epochs.
-#[must_use = "nothing is checked before `check` or `report`"]
+/// The strategy learns the stream four times. Choose parameters that make this quick, such as few
+/// epochs.
+#[must_use = "call `check` or `report` to run the checks"]
 pub struct StrategyKit<S> {
     parameters: Value,
     bad: Vec<Bad>,
@@ -52,6 +55,7 @@ pub struct StrategyKit<S> {
     seed: u64,
     device: String,
     threads: u32,
+    folder: PathBuf,
     accuracy: Option<f64>,
     tolerance: f64,
     watch: Watch,
@@ -59,66 +63,77 @@ pub struct StrategyKit<S> {
 }
 
 impl<S: Strategy> StrategyKit<S> {
-    /// The parameters, as a scenario gives them; none by default.
+    /// Sets the parameters, as in a scenario; none by default.
     pub fn parameters(mut self, parameters: Value) -> Self {
         self.parameters = parameters;
         self
     }
 
-    /// Parameters that the strategy's `check` must refuse with the dotted path of the key that is at fault. Call it as
-    /// often as there are ways to go wrong; that an unknown key is refused is checked in any case.
+    /// Adds parameters that the strategy's `check` must reject with `path`, the dotted path of the
+    /// wrong key. Call it once for each mistake that a user can make. Unknown keys are always
+    /// checked.
+    ///
+    /// `path` may also be the key of a file that is missing from [`folder`](Self::folder).
     pub fn bad_parameters(mut self, parameters: Value, path: &str) -> Self {
         self.bad.push((parameters, path.into()));
         self
     }
 
-    /// A backbone for the strategy; call it once for each. Without it, the strategy gets one [`ToyBackbone`].
+    /// Adds a backbone. Without this call, the strategy gets one [`ToyBackbone`].
     pub fn backbone(mut self, backbone: BackboneHandle) -> Self {
         self.backbones.push(backbone);
         self
     }
 
-    /// Another stream than the default.
+    /// Sets the stream.
     pub fn stream(mut self, stream: SyntheticStream) -> Self {
         self.stream = stream;
         self
     }
 
-    /// Another seed than 7.
+    /// Sets the seed; 7 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Another device than `cpu`.
+    /// Sets the device; `cpu` by default.
     pub fn device(mut self, device: &str) -> Self {
         self.device = device.into();
         self
     }
 
-    /// More threads than one.
+    /// Sets the number of threads; 1 by default.
     pub fn threads(mut self, threads: u32) -> Self {
         self.threads = threads;
         self
     }
 
-    /// Expects more than this share (0 to 1) of all test samples to be right after the last task. Guessing gets one in
-    /// seven on the default stream.
+    /// Sets the scenario's folder, where relative paths among the parameters start; the working
+    /// directory by default.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
+    /// Requires an accuracy above `share` (0 to 1) on all test samples after the last task.
+    /// Guessing reaches one in seven on the default stream.
     pub fn expect_accuracy_above(mut self, share: f64) -> Self {
         self.accuracy = Some(share);
         self
     }
 
-    /// How far the logits of one sample in two batches may lie apart, as a share of the sample's largest logit: 1e-5
-    /// by default, since a matrix product may add in another order when it has more rows.
+    /// Sets how much a sample's logits may differ between two batches, relative to the sample's
+    /// largest logit; 1e-5 by default. They may differ because a matrix product can sum in another
+    /// order if it has more rows.
     pub fn batch_tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// Something that belongs to the whole process, such as a framework's gradient mode or the next number of its
-    /// global generator. It is read before and after every call, and must not have changed. The working directory and
-    /// the environment are watched in any case.
+    /// Watches global state of the process, such as a framework's gradient mode or the next number
+    /// of its global generator. It is read before and after every call and must not change. The
+    /// working directory and the environment are always watched.
     pub fn global_state<T: PartialEq + Debug + 'static>(
         mut self,
         name: &str,
@@ -132,13 +147,13 @@ impl<S: Strategy> StrategyKit<S> {
     ///
     /// # Panics
     ///
-    /// With everything that was found, if anything was.
+    /// If a check fails. The message lists all failures.
     #[track_caller]
     pub fn check(self) {
         self.report().enforce();
     }
 
-    /// Runs the checks, and gives what they found.
+    /// Runs the checks and returns what they found.
     pub fn report(self) -> Report {
         let mut report = Report::new(std::any::type_name::<S>());
         let backbones = match self.backbones.is_empty() {
@@ -150,6 +165,7 @@ impl<S: Strategy> StrategyKit<S> {
             self.seed,
             self.device,
             self.threads,
+            self.folder,
             Stream::new(self.stream, backbones),
             self.watch,
         );
@@ -165,7 +181,7 @@ impl<S: Strategy> StrategyKit<S> {
     }
 }
 
-/// All that needs a strategy that learns; where it does not, one finding says why.
+/// The checks that need a strategy that learns. If it does not, a single finding says why.
 fn learns_and_after(subject: &Subject, accuracy: Option<f64>, tolerance: f64, report: &mut Report) {
     let mut reference = match learns::check(subject, accuracy, report) {
         Ok(reference) => reference,

@@ -1,8 +1,8 @@
 //! A stream of tasks that needs no files: pictures of coloured tiles.
 //!
-//! Every class has a picture of 4 × 4 tiles in colours of its own, and every sample is that picture with noise on each
-//! pixel. Classes are well apart, so a sound strategy tells them apart from raw pixels; what it gets wrong then, it
-//! forgot.
+//! Every class has a picture of 4 × 4 tiles in its own colours, and every sample is that picture
+//! with noise on each pixel. Classes are easy to tell apart, even from raw pixels, so a strategy's
+//! errors are mostly forgetting.
 
 use super::random::Random;
 use crate::backbone::{BackboneInfo, Inputs};
@@ -19,18 +19,18 @@ const NAMES: [&str; 12] = [
     "bicycle", "thistle", "anchor",
 ];
 
-/// What the stream is like. The default has three tasks of two, three and two classes.
+/// The synthetic stream's settings. The default has three tasks of two, three and two classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticStream {
-    /// How many classes each task brings.
+    /// The number of classes of each task.
     pub classes_per_task: Vec<u32>,
-    /// How many training samples a class has.
+    /// Training samples per class.
     pub train_per_class: u32,
-    /// How many test samples a class has.
+    /// Test samples per class.
     pub test_per_class: u32,
-    /// The standard deviation of the noise on a pixel, in steps of 0..=255.
+    /// The standard deviation of a pixel's noise, on the scale 0 to 255.
     pub noise: f64,
-    /// Which classes, and which noise.
+    /// The seed of the classes' pictures and of the noise.
     pub seed: u64,
 }
 
@@ -46,7 +46,7 @@ impl Default for SyntheticStream {
     }
 }
 
-/// The stream as it was made for some backbones.
+/// The stream for particular backbones.
 pub(crate) struct Stream {
     spec: SyntheticStream,
     /// One picture of tiles per class, in 0..=255, `[3, tiles, tiles]`.
@@ -55,13 +55,13 @@ pub(crate) struct Stream {
     backbones: Vec<BackboneHandle>,
     /// The features of all samples, by backbone: training samples first, then test samples.
     features: Vec<OnceCell<Vec<f32>>>,
-    /// Which other outputs the strategy says that it reads.
+    /// The other outputs that the strategy declares that it reads.
     declared: RefCell<Vec<String>>,
-    /// Of these, all samples', by backbone and name.
+    /// The values of these outputs, by backbone and name.
     outputs: RefCell<BTreeMap<(usize, String), Output>>,
 }
 
-/// All samples' rows of an output.
+/// An output of all samples.
 struct Output {
     width: usize,
     values: Vec<f32>,
@@ -106,7 +106,7 @@ impl Stream {
         &self.backbones
     }
 
-    /// What the strategy says that it reads.
+    /// Sets the outputs that the strategy declares that it reads.
     pub(crate) fn declare(&self, reads: &[String]) {
         *self.declared.borrow_mut() = reads.to_vec();
     }
@@ -162,7 +162,8 @@ impl Stream {
         (offset / per_class) as usize
     }
 
-    /// A sample's pixels `[3, height, width]`; every `draw` has noise of its own, 0 is the sample as it is.
+    /// A sample's pixels `[3, height, width]`. Every `draw` has its own noise; 0 is the plain
+    /// sample.
     fn pixels(&self, id: u32, draw: u64, info: &BackboneInfo, into: &mut Vec<u8>) {
         let (height, width) = (info.image.height as usize, info.image.width as usize);
         let tiles = &self.pictures[self.class(id)];
@@ -174,7 +175,7 @@ impl Stream {
             for y in 0..height {
                 for x in 0..width {
                     let tile = (channel * TILES + y * TILES / height) * TILES + x * TILES / width;
-                    // `as` ends at 0 and 255.
+                    // `as` clamps to 0 and 255.
                     into.push((tiles[tile] + self.spec.noise * random.normal()) as u8);
                 }
             }
@@ -219,7 +220,7 @@ impl Stream {
         let handle = self.backbone(backbone)?;
         if !self.declared.borrow().iter().any(|read| read == output) {
             return Err(Error::failed(format!(
-                "the output `{output}` was not declared; name it in `Declaration::reads`"
+                "the output `{output}` was not declared; add it to `Declaration::reads`"
             )));
         }
         let mut outputs = self.outputs.borrow_mut();
@@ -254,14 +255,14 @@ impl Stream {
     fn backbone(&self, number: usize) -> Result<&BackboneHandle> {
         self.backbones.get(number).ok_or_else(|| {
             Error::failed(format!(
-                "there is no backbone {number}; the strategy was given {}",
+                "there is no backbone {number}; the strategy has {}",
                 self.backbones.len()
             ))
         })
     }
 }
 
-/// Samples as the host lends them.
+/// Samples, as a host lends them.
 #[derive(Clone)]
 pub(crate) struct Samples<'s> {
     stream: &'s Stream,
@@ -331,7 +332,7 @@ impl SampleSource for Samples<'_> {
     }
 }
 
-/// Random images as a backbone takes them, u8 `[n, 3, height, width]`.
+/// Random images in the form that a backbone takes, u8 `[n, 3, height, width]`.
 pub(crate) struct Images {
     pub(crate) pixels: Vec<u8>,
     pub(crate) shape: [i64; 4],

@@ -1,9 +1,9 @@
-//! A backbone small enough to check by hand, for strategies under test.
+//! A backbone small enough to check by hand, for testing strategies.
 //!
-//! It has what a strategy may ask of a large one: an image and a text encoder in one embedding space, prompt sites on
-//! both, exact pullbacks. It computes in f64 and knows no randomness but its weights', so nothing that a strategy gets
-//! from it depends on the batch. It is no model of anything: similarity of an image and a text means nothing before a
-//! prompt was trained.
+//! It has what a strategy may need of a large one: an image and a text encoder with one embedding
+//! space, prompt sites on both, and exact pullbacks. It computes in f64 and only its weights are
+//! random, so its outputs do not depend on the batch. It is not a model of anything: until a prompt
+//! is trained, the similarity of an image and a text is meaningless.
 
 mod image;
 mod matrix;
@@ -24,28 +24,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use text::TextEncoder;
 
-/// The side of a picture.
+/// The height and width of a picture.
 const SIZE: usize = 8;
 /// The width of an embedding, and of the class token.
 const EMBEDDING: usize = 16;
 /// The width of a prompt's token.
 const TOKEN: usize = 8;
-/// How many tokens a text may have, its context included.
+/// The maximum number of tokens in a text, including its context.
 const CONTEXT_LENGTH: usize = 24;
 
 const OUTPUTS: [&str; 2] = ["embedding", "class_token"];
 
-/// What can be set on a [`ToyBackbone`].
+/// The parameters of a [`ToyBackbone`].
 #[derive(Debug, Clone, Copy, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct ToyParameters {
-    /// Which weights it has.
+    /// The seed of its weights.
     #[parameter(default = 0)]
     pub seed: u64,
 }
 
-/// The toy backbone: pictures of 8 × 8, embeddings of width 16, sites `visual.prompt` `[images, n, 8]`, `visual.shift`
-/// `[images, 16]` and `text.context` `[rows, n, 8]`, outputs `embedding` and `class_token`.
+/// The toy backbone: pictures of 8 × 8 pixels, embeddings of width 16, the sites `visual.prompt`
+/// `[images, n, 8]`, `visual.shift` `[images, 16]` and `text.context` `[rows, n, 8]`, and the
+/// outputs `embedding` and `class_token`.
 pub struct ToyBackbone {
     parameters: ToyParameters,
     images: Arc<ImageEncoder>,
@@ -53,10 +54,10 @@ pub struct ToyBackbone {
 }
 
 impl ToyBackbone {
-    /// The toy with its default weights, behind the boundary, as a strategy is given it.
+    /// The toy with its default weights, behind the boundary, as a strategy gets it.
     pub fn handle() -> BackboneHandle {
         super::backbone_handle::<ToyBackbone>(&serde_json::json!({}))
-            .expect("the toy's default parameters are good")
+            .expect("the toy's default parameters are valid")
     }
 }
 
@@ -234,20 +235,20 @@ impl ToyBackbone {
     }
 }
 
-/// The gradients of one row's outputs; zero where the caller left them out.
+/// The gradients of one row's outputs; zero if the caller left them out.
 struct Gradients {
     embedding: Vec<f64>,
     class_token: Vec<f64>,
 }
 
-/// The prompts of one call: values until they are taken, names and shapes for the way back.
+/// The prompts of one call: values until they are taken, names and shapes for the pullback.
 struct Prompts {
     values: BTreeMap<String, Vec<f64>>,
     shapes: Vec<(String, Vec<i64>)>,
 }
 
 impl Prompts {
-    /// Copies the prompts, each of one of the shapes known (without the row).
+    /// Copies the prompts, each in one of the known shapes (without the row).
     fn copied(sites: &[Site<'_>], rows: usize, known: &[(&str, &[i64])]) -> Result<Prompts> {
         let mut prompts = Prompts {
             values: BTreeMap::new(),
@@ -271,18 +272,21 @@ impl Prompts {
                 .shapes
                 .push((site.name.into(), site.prompt.shape().into()));
             if prompts.values.insert(site.name.into(), values).is_some() {
-                return Err(Error::failed(format!("two prompts at `{}`", site.name)));
+                return Err(Error::failed(format!(
+                    "the site `{}` was given two prompts",
+                    site.name
+                )));
             }
         }
         Ok(prompts)
     }
 
-    /// The values at a site; empty where the caller put none.
+    /// The values at a site; empty if the caller passed none.
     fn take(&mut self, site: &str) -> Vec<f64> {
         self.values.remove(site).unwrap_or_default()
     }
 
-    /// The gradients of the sites that the caller passed, in that order.
+    /// The gradients of the caller's sites, in the caller's order.
     fn gradients(&self, mut pulled: BTreeMap<&str, Vec<f64>>) -> Result<Vec<(String, Tensor)>> {
         self.shapes
             .iter()
@@ -299,7 +303,7 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// One row of `rows` equal ones; empty of an empty prompt.
+/// One of `rows` equally long rows; empty if the prompt is empty.
 fn row_of(values: &[f64], row: usize, rows: usize) -> &[f64] {
     let width = values.len() / rows.max(1);
     &values[row * width..][..width]

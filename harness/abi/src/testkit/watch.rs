@@ -1,7 +1,8 @@
 //! Global state, compared before and after every call into a plugin.
 //!
-//! A plugin shares its process with others: a working directory, an environment, and, in a framework, a gradient mode,
-//! a default element type, a global generator. What a call changes and does not put back, the next plugin finds.
+//! A plugin shares its process with other plugins: the working directory, the environment and,
+//! within a framework, the gradient mode, the default element type and the global generator. What a
+//! call changes and does not restore affects the next plugin.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +11,14 @@ use std::fmt::Debug;
 
 type Snapshot = Box<dyn FnOnce() -> Option<String>>;
 
-/// The probes, and what they saw.
+/// The probes, and the changes that they saw.
 pub(crate) struct Watch {
     probes: Vec<Box<dyn Fn() -> Snapshot>>,
     seen: RefCell<Vec<String>>,
 }
 
 impl Watch {
-    /// Watches what every process has: the working directory and the environment.
+    /// Watches the working directory and the environment, which every process has.
     pub(crate) fn new() -> Watch {
         let mut watch = Watch {
             probes: Vec::new(),
@@ -47,12 +48,12 @@ impl Watch {
         }));
     }
 
-    /// Runs a call.
+    /// Runs a call and records what it changed.
     pub(crate) fn during<T>(&self, call: &str, f: impl FnOnce() -> T) -> T {
         let before: Vec<Snapshot> = self.probes.iter().map(|probe| probe()).collect();
         let value = f();
         for change in before.into_iter().filter_map(|compare| compare()) {
-            let change = format!("`{call}` changed {change}; put it back before returning");
+            let change = format!("`{call}` changed {change}; restore it before returning");
             let mut seen = self.seen.borrow_mut();
             if !seen.contains(&change) {
                 seen.push(change);
@@ -61,7 +62,7 @@ impl Watch {
         value
     }
 
-    /// The changes seen so far.
+    /// Takes the changes seen so far.
     pub(crate) fn take(&self) -> Vec<String> {
         self.seen.take()
     }
@@ -73,7 +74,7 @@ fn environment() -> Environment {
     std::env::vars_os().collect()
 }
 
-/// Names the variables only: values may be secrets.
+/// Only the variables' names, because values may be secrets.
 fn environment_change(before: &Environment, after: &Environment) -> Option<String> {
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed: Vec<_> = names

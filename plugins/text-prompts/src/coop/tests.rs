@@ -62,6 +62,7 @@ fn coop_with(parameters: Parameters, host: Host) -> CoOp {
         classes: 6,
         device: "cpu".into(),
         threads: 1,
+        folder: ".".into(),
         backbones: vec![ToyBackbone::handle()],
         host,
     };
@@ -256,6 +257,7 @@ fn declarations_follow_from_the_parameters() {
         tasks: 3,
         classes: 6,
         device: "cpu".into(),
+        folder: ".".into(),
         backbones: vec![ToyBackbone::handle().info().clone()],
     };
     let declared = |per_class| {

@@ -1,4 +1,5 @@
-//! Embeddings: of the promised shape, finite, the same for the same input, whatever else is in the batch.
+//! Embeddings must have the declared shape, be finite, and be the same for the same input, whatever
+//! the rest of the batch.
 
 use super::subject::{Subject, read, rows_difference};
 use crate::error::{Error, Result};
@@ -56,14 +57,16 @@ fn inputs(
     let first = values(&all)?;
     if let Some(value) = first.iter().find(|value| !value.is_finite()) {
         return Err(Error::failed(format!(
-            "an embedding of {what} has the entry {value}"
+            "an embedding of {what} contains {value}"
         )));
     }
     let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     if bits(&first) != bits(&values(&all)?) {
         report.fail(
             Check::Encoding,
-            format!("the same {what} have other embeddings the second time, by some bits at least"),
+            format!(
+                "the same {what} have different embeddings the second time, in at least some bits"
+            ),
         );
     }
     let mut alone = Vec::with_capacity(first.len());

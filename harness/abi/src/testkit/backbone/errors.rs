@@ -1,4 +1,4 @@
-//! What a strategy may get wrong comes back as an error that names it, never as a panic, and never as an answer.
+//! A strategy's mistakes must be errors that name them, never panics and never accepted.
 
 use super::scene::{Prompt, Scene};
 use super::subject::Subject;
@@ -22,7 +22,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
         Some(text) => {
             let words = vec!["a"; text.context_length as usize + 1].join(" ");
             let result = subject.encode_texts(&[&words]);
-            // Whether it cuts such a text or refuses it is its own affair.
+            // It may truncate such a text or reject it.
             if let Err(error) = result {
                 refused::<()>("a text longer than its context", None, Err(error), report);
             }
@@ -34,7 +34,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
         let good = Prompt::random(subject, site, scene.rows(), &mut random);
         let outputs = scene.outputs(subject, std::slice::from_ref(&good))?;
         let Some(&output) = outputs.first() else {
-            continue; // which the check of gradients reports
+            continue; // reported by the check of gradients
         };
 
         let wanted = [&outputs[..], &[OUTPUT]].concat();
@@ -78,12 +78,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
             prompt: TensorView::new(&bytes, &shape)?,
         };
         let result = subject.forward(&scene.inputs()?, &[site], &outputs);
-        refused(
-            &format!("a prompt of bytes at `{name}`"),
-            None,
-            result,
-            report,
-        );
+        refused(&format!("a u8 prompt at `{name}`"), None, result, report);
 
         let mut forwarded = scene.forward(subject, std::slice::from_ref(&good), &outputs)?;
         let gradient = TensorView::new(&[1.0_f32], &[1])?;
@@ -98,7 +93,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Images of another shape or type than the backbone takes.
+/// Images whose shape or type the backbone does not take.
 fn images(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
     let good = Images::random(subject.info(), 2, subject.seed);
     let [n, channels, height, width] = good.shape;
@@ -135,10 +130,10 @@ fn images(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
 
 fn refused<T>(what: &str, name: Option<&str>, result: Result<T>, report: &mut Report) {
     let problem = match result {
-        Ok(_) => "accepts it; it must be an error".to_owned(),
+        Ok(_) => "accepts it; return an error instead".to_owned(),
         Err(error) if error.code() == ErrorCode::PANIC => format!("panics: {error}"),
         Err(error) if name.is_some_and(|name| !error.to_string().contains(name)) => {
-            format!("gives an error that does not name it: {error}")
+            format!("returns an error that does not name it: {error}")
         }
         Err(_) => return,
     };

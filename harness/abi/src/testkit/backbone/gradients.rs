@@ -1,18 +1,18 @@
-//! Pullbacks against finite differences, through the boundary.
+//! Compares pullbacks with finite differences, through the boundary.
 //!
-//! For an output o and a random cotangent g, the loss is L = ⟨g, o⟩, summed in f64. Along a direction d as long as the
-//! prompt, the derivative is ⟨∇L, d⟩ by the pullback and
+//! For an output o and a random cotangent g, the loss is L = ⟨g, o⟩, summed in f64. Along a
+//! direction d with the norm of the prompt, the derivative is ⟨∇L, d⟩ by the pullback and
 //!
 //! ```text
 //! (8 (L(p + h d) − L(p − h d)) − (L(p + 2h d) − L(p − 2h d))) / 12 h
 //! ```
 //!
-//! by differences of fourth order. Random directions see every wrong entry at once; the gradient's largest entry, taken
-//! alone, says where. The two may differ by the tolerance, and by what rounding does to L: an output is rounded to its
-//! type, and h divides that error.
+//! by differences of fourth order. Random directions detect any wrong entry; the gradient's largest
+//! entry, taken alone, tells where. The two may differ by the tolerance and by the rounding error
+//! of L: an output is rounded to its type, and h divides that error.
 //!
-//! Every site is checked by itself, the sites of a side once more together; each output by itself, with the others
-//! wanted but without a gradient.
+//! Every site is checked alone, and the sites of one encoder once more together. Each output is
+//! checked alone, with the others wanted but without a gradient.
 
 use super::scene::{Prompt, Scene, side};
 use super::subject::{Subject, read};
@@ -55,7 +55,7 @@ fn of_group(
     let outputs = scene.outputs(subject, &prompts)?;
     if outputs.is_empty() {
         return Err(Error::failed(format!(
-            "none of the outputs can be had with a prompt at {place}"
+            "no output is available with a prompt at {place}"
         )));
     }
     let values = scene.values(subject, &prompts, &outputs)?;
@@ -105,15 +105,15 @@ fn of_group(
             let rounding = epsilon(subject) * rounded(&cotangents[k], &values[k]) / h;
             moves[k] |= by_differences.abs() > rounding;
             let scale = by_pullback.abs().max(by_differences.abs()).max(typical);
-            // Written so that a NaN is no agreement.
+            // Written so that NaN does not count as agreement.
             if (by_pullback - by_differences).abs() <= subject.tolerance * scale + rounding {
                 continue;
             }
             report.fail(
                 Check::Gradients,
                 format!(
-                    "the gradient of `{output}` by {place}, {}: {by_pullback:.6e} by the pullback, \
-                     {by_differences:.6e} by finite differences",
+                    "the gradient of `{output}` by {place}, {}: {by_pullback:.6e} from the pullback, \
+                     {by_differences:.6e} from finite differences",
                     direction.name
                 ),
             );
@@ -124,15 +124,16 @@ fn of_group(
         report.note(
             Check::Gradients,
             format!(
-                "`{output}` hardly moves with {place}: its gradient cannot be told from rounding; try a larger \
-                 `prompt_scale` or `step`"
+                "`{output}` hardly depends on {place}: its gradient cannot be distinguished from rounding errors; try a \
+                 larger `prompt_scale` or `step`"
             ),
         );
     }
     Ok(())
 }
 
-/// The gradients of all prompts, with a cotangent for one output; those of the others are left out, and so zero.
+/// The gradients of all prompts, with a cotangent for one output. The other outputs have none,
+/// which means zero.
 pub(super) fn pulled(
     subject: &Subject<'_>,
     scene: &Scene,
@@ -151,7 +152,7 @@ pub(super) fn pulled(
     checked(prompts, &gradients)
 }
 
-/// The values of a pullback's answer: a gradient for each prompt, by name, in the call's order.
+/// The values that a pullback returned: a gradient for each prompt, by name, in the call's order.
 pub(super) fn checked(
     prompts: &[Prompt],
     gradients: &[(String, crate::Tensor)],
@@ -160,7 +161,7 @@ pub(super) fn checked(
     let expected: Vec<_> = prompts.iter().map(|prompt| prompt.site.as_str()).collect();
     if given != expected {
         return Err(Error::failed(format!(
-            "the pullback gave gradients of {given:?}; the prompts passed in were {expected:?}"
+            "the pullback returned gradients of {given:?}, but the prompts were {expected:?}"
         )));
     }
     gradients
@@ -180,7 +181,8 @@ struct Direction {
     along: Vec<Vec<f64>>,
 }
 
-/// Directions as long as their prompts: random ones, and the largest entry of the gradient at each site.
+/// Directions with the norm of their prompts: random ones, and the gradient's largest entry at each
+/// site.
 fn directions(
     subject: &Subject<'_>,
     prompts: &[Prompt],
@@ -234,7 +236,8 @@ fn length(parts: &[Vec<f64>]) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
-/// How rounding errors of an output's entries add up in the loss, in units of one entry's relative error.
+/// How rounding errors of an output's entries add up in the loss, in units of one entry's relative
+/// error.
 fn rounded(cotangent: &[f32], values: &[f64]) -> f64 {
     let terms = cotangent.iter().zip(values);
     terms
@@ -243,7 +246,7 @@ fn rounded(cotangent: &[f32], values: &[f64]) -> f64 {
         .sqrt()
 }
 
-/// The relative error of an entry, with room for what a deep model adds to the last rounding.
+/// The relative error of an entry, with a margin for the errors that a deep model accumulates.
 fn epsilon(subject: &Subject<'_>) -> f64 {
     match subject.info().dtype.as_str() {
         "f64" => 1e-12,

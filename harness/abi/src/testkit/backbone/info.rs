@@ -1,11 +1,11 @@
-//! What a backbone says of itself is what strategies are built on and what features are filed under.
+//! Strategies rely on a backbone's description of itself, and features are cached under it.
 
 use super::subject::Subject;
 use crate::backbone::BackboneInfo;
 use crate::foreign::BackboneHandle;
 use crate::testkit::report::{Check, Report};
 
-/// Whether the rest can be checked at all.
+/// Returns whether the other checks can run.
 pub(super) fn check(subject: &Subject<'_>, twin: BackboneHandle, report: &mut Report) -> bool {
     let info = subject.info();
     let problems = problems(info);
@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, twin: BackboneHandle, report: &mut Re
     if twin.info() != info {
         report.fail(
             Check::Info,
-            "two backbones of the same parameters say different things of themselves; features could not be shared",
+            "two backbones with the same parameters have different infos, so features could not be shared",
         );
     }
     usable
@@ -32,7 +32,7 @@ fn problems(info: &BackboneInfo) -> Vec<String> {
     wrong(info.name.is_empty(), "`name` is empty".into());
     wrong(
         info.fingerprint.is_empty(),
-        "`fingerprint` is empty; features are filed under it".into(),
+        "`fingerprint` is empty; features are cached under it".into(),
     );
     wrong(info.embedding_width == 0, "`embedding_width` is 0".into());
     wrong(
@@ -53,7 +53,7 @@ fn problems(info: &BackboneInfo) -> Vec<String> {
         wrong(
             text.context_length == 0 || text.width == 0,
             format!(
-                "`text` has a context of {} tokens of width {}",
+                "`text` has a context length of {} and a width of {}; both must be above 0",
                 text.context_length, text.width
             ),
         );
@@ -69,20 +69,20 @@ fn problems(info: &BackboneInfo) -> Vec<String> {
         wrong(
             site.shape.first() != Some(&-1) || site.shape.len() < 2,
             format!(
-                "the site `{name}` has shape {:?}; the first dimension is the row, -1, and a prompt follows",
+                "the site `{name}` has shape {:?}; it must have at least two dimensions, the first of them -1, the row",
                 site.shape
             ),
         );
         wrong(
             site.shape.iter().any(|&n| n == 0 || n < -1),
             format!(
-                "the site `{name}` has shape {:?}; a dimension is a length or -1",
+                "the site `{name}` has shape {:?}; a dimension must be -1 or above 0",
                 site.shape
             ),
         );
         wrong(
             super::scene::side(site) == "text" && info.text.is_none(),
-            format!("the site `{name}` belongs to a text encoder, but `text` is missing"),
+            format!("the site `{name}` belongs to a text encoder, but `text` is `None`"),
         );
     }
     wrong(

@@ -1,5 +1,6 @@
-//! A pullback stands alone: whatever its caller does after `forward` (reuse the buffers, call again, pull in another
-//! order, in another gradient mode), it gives the gradient of the call that it came from.
+//! A pullback must not depend on its caller. Whatever the caller does after `forward`, such as
+//! reusing the buffers, calling `forward` again or changing the gradient mode, the pullback returns
+//! the gradient of its own call.
 
 use super::Caller;
 use super::gradients::checked;
@@ -14,7 +15,7 @@ use crate::testkit::report::{Check, Report};
 pub(super) fn check(subject: &Subject<'_>, callers: &[Caller], report: &mut Report) -> Result<()> {
     let sites = &subject.info().sites;
     for (position, site) in sites.iter().enumerate() {
-        // One site of each side: buffers and modes are the side's, not the site's.
+        // One site of each encoder: buffers and modes depend on the encoder, not on the site.
         if sites[..position].iter().any(|s| side(s) == side(site)) {
             continue;
         }
@@ -29,7 +30,7 @@ pub(super) fn check(subject: &Subject<'_>, callers: &[Caller], report: &mut Repo
                 report.fail(
                     Check::Pullbacks,
                     format!(
-                        "{when}, the gradient by `{}` is another than otherwise, {difference}",
+                        "{when}, the gradient by `{}` is different, {difference}",
                         site.name
                     ),
                 );
@@ -56,7 +57,7 @@ pub(super) fn check(subject: &Subject<'_>, callers: &[Caller], report: &mut Repo
             })?,
         );
         for (name, caller) in callers {
-            let mut gradient = Err(Error::failed("the caller did not run what it was handed"));
+            let mut gradient = Err(Error::failed("the caller did not call its argument"));
             caller(&mut || gradient = call.gradient(scene, |_, _| Ok(())));
             let inside = format!("when the caller is inside {name}");
             let gradient = gradient.map_err(|error: Error| error.context(inside.clone()))?;
@@ -72,20 +73,20 @@ struct Call<'s, 'k> {
 }
 
 impl Call<'_, '_> {
-    /// The gradient of the first output, with a cotangent that is always the same; `meanwhile` is what the caller does
-    /// with its inputs and its prompt between `forward` and the pullback.
+    /// The gradient of the first output, always with the same cotangent. `meanwhile` is what the
+    /// caller does with its inputs and its prompt between `forward` and the pullback.
     fn gradient(
         &self,
         scene: &Scene,
         meanwhile: impl FnOnce(&mut Scene, &mut Prompt) -> Result<()>,
     ) -> Result<Vec<f64>> {
         let mut scene = scene.owned();
-        // The buffers that the backbone saw are the ones that `meanwhile` may overwrite.
+        // `meanwhile` may overwrite the very buffers that the backbone saw.
         let mut prompts = [self.prompt.clone()];
         let outputs = scene.outputs(self.subject, &prompts)?;
         let output = *outputs.first().ok_or_else(|| {
             Error::failed(format!(
-                "none of the outputs can be had with a prompt at `{}`",
+                "no output is available with a prompt at `{}`",
                 self.prompt.site
             ))
         })?;

@@ -1,4 +1,5 @@
-//! A row's output depends on its own input and prompt alone: several rows in one call are what they are one by one.
+//! A row's output must depend only on its own input and prompt: several rows in one call have the
+//! same outputs as one by one.
 
 use super::scene::{Prompt, Scene};
 use super::subject::{Subject, rows_difference};

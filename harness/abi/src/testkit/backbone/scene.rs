@@ -1,4 +1,4 @@
-//! Inputs and prompts that fit what a backbone says of its sites.
+//! Inputs and prompts that fit a backbone's sites.
 
 use super::subject::{Subject, read};
 use crate::backbone::{Inputs, Place, Site, SiteInfo};
@@ -8,7 +8,7 @@ use crate::tensor::TensorView;
 use crate::testkit::random::Random;
 use crate::testkit::stream::Images;
 
-/// What a free dimension (−1) of a prompt becomes, the row aside.
+/// The length of a prompt's free dimensions (−1), except for the row.
 const FREE: i64 = 2;
 
 const TEXTS: [&str; 2] = ["a lantern", "a granite harbour"];
@@ -20,7 +20,8 @@ pub(super) enum Scene {
 }
 
 impl Scene {
-    /// The scenes in which a site is checked: images, or rows of text with a context at every place.
+    /// The scenes in which a site is checked: images, or rows of text with the context in every
+    /// place.
     pub(super) fn of_site(subject: &Subject<'_>, site: &SiteInfo) -> Vec<Scene> {
         match side(site) {
             "text" => [Place::Front, Place::Middle, Place::End]
@@ -37,7 +38,7 @@ impl Scene {
         }
     }
 
-    /// The same, in buffers of its own.
+    /// A copy with its own buffers.
     pub(super) fn owned(&self) -> Scene {
         match self {
             Scene::Images(images) => Scene::Images(images.rows(&[0, 1])),
@@ -55,7 +56,7 @@ impl Scene {
         }
     }
 
-    /// The same with one of its rows.
+    /// A copy with only one of the rows.
     pub(super) fn row(&self, row: usize) -> Scene {
         match self {
             Scene::Images(images) => Scene::Images(images.rows(&[row])),
@@ -81,7 +82,7 @@ impl Scene {
         })
     }
 
-    /// Where it is, for messages.
+    /// The name in messages.
     pub(super) fn name(&self) -> String {
         match self {
             Scene::Images(_) => "images".into(),
@@ -89,7 +90,8 @@ impl Scene {
         }
     }
 
-    /// The outputs that can be had of these inputs: all that the backbone does not refuse as unsupported.
+    /// The outputs available for these inputs: those that the backbone does not reject as
+    /// unsupported.
     pub(super) fn outputs<'s>(
         &self,
         subject: &'s Subject<'_>,
@@ -135,7 +137,7 @@ impl Scene {
     }
 }
 
-/// The side that a site belongs to.
+/// The encoder that a site belongs to: `text` or `visual`.
 pub(super) fn side(site: &SiteInfo) -> &str {
     site.name.split('.').next().unwrap_or_default()
 }
@@ -184,7 +186,7 @@ impl Prompt {
         })
     }
 
-    /// The same with one of its rows.
+    /// A copy with only one of the rows.
     pub(super) fn row(&self, row: usize) -> Prompt {
         let width = self.values.len() / self.shape[0] as usize;
         let mut shape = self.shape.clone();
@@ -196,7 +198,7 @@ impl Prompt {
         }
     }
 
-    /// The same, moved along a direction.
+    /// A copy, moved along a direction.
     pub(super) fn moved(&self, direction: &[f64], step: f64) -> Prompt {
         Prompt {
             values: self

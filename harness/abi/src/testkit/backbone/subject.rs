@@ -1,4 +1,4 @@
-//! The backbone under test: every call through the boundary, and watched.
+//! The backbone under test. It is called through the boundary; every call is watched.
 
 use crate::backbone::{BackboneInfo, Inputs, Site};
 use crate::error::{Error, Result};
@@ -56,7 +56,7 @@ impl Subject<'_> {
             .map_err(|error| error.context(format!("`{call}`")))
     }
 
-    /// Drops the backbone, whose last owner this is, and reports a panic of the author's own `Drop`.
+    /// Drops the backbone, as its last owner, and reports a panic in the author's `Drop`.
     pub(super) fn drop_watched(self, report: &mut Report) {
         let Subject { handle, watch, .. } = self;
         if let Some(message) = watch.during("drop", || guard::swallowed(|| drop(handle))) {
@@ -73,23 +73,24 @@ pub(super) fn read(what: &str, tensor: &Tensor) -> Result<Vec<f64>> {
     let view = tensor.view();
     match view.dtype() {
         _ if !view.device().is_cpu() => Err(Error::failed(format!(
-            "{what} is {view:?}; the testkit reads tensors on the CPU only"
+            "{what} is {view:?}, but the testkit can only read tensors on the CPU"
         ))),
         DType::F64 => view.to_vec(),
         DType::F32 => Ok(view.to_vec::<f32>()?.into_iter().map(f64::from).collect()),
         _ => Err(Error::failed(format!(
-            "{what} is {view:?}; the testkit reads f32 and f64 only"
+            "{what} is {view:?}, but the testkit can only read f32 and f64"
         ))),
     }
 }
 
-/// The first place where two lists of rows differ by more than a share of the largest entry.
+/// The first place where two lists of rows differ by more than the tolerance times the largest
+/// entry.
 pub(super) fn rows_difference(a: &[f64], b: &[f64], rows: usize, tolerance: f64) -> Option<String> {
     if a.len() != b.len() {
         return Some(format!("{} values and {}", a.len(), b.len()));
     }
     let largest = a.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-    // Written so that a NaN is no agreement.
+    // Written so that NaN does not count as agreement.
     let agree = |a: f64, b: f64| (a - b).abs() <= tolerance * largest;
     let position = a.iter().zip(b).position(|(a, b)| !agree(*a, *b))?;
     Some(format!(

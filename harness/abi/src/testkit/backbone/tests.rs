@@ -1,4 +1,4 @@
-//! Each check has a culprit that only it catches; the sound backbone passes them all.
+//! Each check catches a fault that no other check catches. The correct backbone passes them all.
 
 use super::*;
 use crate::backbone::{BackboneInfo, Forward, Inputs, OutputGradients, Pullback, Site};
@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The toy with one fault; every method is the toy's own unless a culprit says otherwise.
+/// The toy with one fault: every method is the toy's unless the fault overrides it.
 trait Fault: Default + Send + Sync + 'static {
     type Parameters: crate::parameters::ParameterSet + Into<ToyParameters>;
 
@@ -97,7 +97,7 @@ fn report<F: Fault>() -> Report {
         .report()
 }
 
-/// The one check that finds fault, and its first message.
+/// Asserts that only this check fails, and its first message.
 #[track_caller]
 fn caught<F: Fault>(check: Check, message: &str) {
     let report = report::<F>();
@@ -110,7 +110,7 @@ fn caught<F: Fault>(check: Check, message: &str) {
     assert!(first.contains(message), "{first}");
 }
 
-/// Changes the gradients on their way out.
+/// Changes the returned gradients.
 fn pulled(
     forward: Forward,
     change: impl Fn(&mut Vec<(String, Vec<f32>, Vec<i64>)>) + Send + 'static,
@@ -166,7 +166,7 @@ fn a_parameter_that_slips_through_is_caught() {
     fault!(UnknownKey, parameters: Lax {});
     caught::<UnknownKey>(
         Check::Parameters,
-        r#"{"no_such_parameter":1}, which is bad at `no_such_parameter`, was accepted"#,
+        r#"{"no_such_parameter":1}, which is invalid at `no_such_parameter`, was accepted"#,
     );
 }
 
@@ -187,7 +187,7 @@ fn an_info_that_does_not_hold_is_caught() {
     });
     caught::<Numbered>(
         Check::Info,
-        "two backbones of the same parameters say different things of themselves",
+        "two backbones with the same parameters have different infos",
     );
     fault!(Rowless {
         fn info(&self, mut info: BackboneInfo) -> BackboneInfo {
@@ -222,11 +222,11 @@ fn embeddings_that_change_are_caught() {
             let embeddings = toy.encode_images(images)?;
             let mut calls = self.0.lock().unwrap();
             *calls += 1;
-            // Far below the tolerance for batches: bits alone tell.
+            // Far below the tolerance for batches: only the bits differ.
             shifted(embeddings, f32::from(*calls) * 2e-7)
         }
     }
-    caught::<Counting>(Check::Encoding, "the same images have other embeddings");
+    caught::<Counting>(Check::Encoding, "the same images have different embeddings");
     fault!(Whitened {
         fn images(&self, toy: &ToyBackbone, images: TensorView<'_>) -> Result<Tensor> {
             let n = images.shape()[0] as f32;
@@ -278,15 +278,15 @@ fn gradients_that_are_wrong_are_caught() {
             Ok(pulled(forward, |gradients| gradients[0].1[5] = 0.0))
         }
     });
-    caught::<OneEntry>(Check::Gradients, "by finite differences");
+    caught::<OneEntry>(Check::Gradients, "from finite differences");
     fault!(Silent {
         fn forward(&self, toy: &ToyBackbone, call: &Call<'_>) -> Result<Forward> {
             let forward = toy.forward(call.inputs, call.sites, call.wanted)?;
             Ok(pulled(forward, |gradients| gradients[0].1.fill(0.0)))
         }
     });
-    caught::<Silent>(Check::Gradients, "0.000000e0 by the pullback");
-    // Only a call with two sites shows it.
+    caught::<Silent>(Check::Gradients, "0.000000e0 from the pullback");
+    // Shows only in a call with two sites.
     fault!(Swapped {
         fn forward(&self, toy: &ToyBackbone, call: &Call<'_>) -> Result<Forward> {
             let forward = toy.forward(call.inputs, call.sites, call.wanted)?;
@@ -295,20 +295,21 @@ fn gradients_that_are_wrong_are_caught() {
     });
     caught::<Swapped>(
         Check::Gradients,
-        r#"gave gradients of ["visual.shift", "visual.prompt"]"#,
+        r#"returned gradients of ["visual.shift", "visual.prompt"]"#,
     );
 }
 
 #[test]
 fn pullbacks_that_lean_on_their_caller_are_caught() {
-    // The prompt's first entry, read when the pullback runs: from memory that is the caller's again.
+    // Reads the prompt's first entry when the pullback runs, from memory that the caller may reuse.
     fault!(Borrowing {
         fn forward(&self, toy: &ToyBackbone, call: &Call<'_>) -> Result<Forward> {
             let forward = toy.forward(call.inputs, call.sites, call.wanted)?;
             let Some(site) = call.sites.first() else { return Ok(forward) };
             let (kept, then) = (site.prompt.data() as usize, site.prompt.to_vec::<f32>()?[0]);
             Ok(pulled(forward, move |gradients| {
-                // SAFETY: the kit keeps its buffers while it pulls; a volatile read of a float that it wrote.
+                // SAFETY: the kit keeps its buffers while it pulls; a volatile read of a float that
+                // it wrote.
                 let now = unsafe { (kept as *const f32).read_volatile() };
                 gradients[0].1[0] += now - then;
             }))
@@ -320,7 +321,7 @@ fn pullbacks_that_lean_on_their_caller_are_caught() {
          the gradient by `visual.prompt`",
     );
 
-    /// Keeps what the pullback needs in the backbone, where the next call overwrites it.
+    /// Keeps the pullback's data in the backbone, where the next call overwrites it.
     #[derive(Default)]
     struct LastCall(std::sync::Arc<Mutex<u16>>);
     impl Fault for LastCall {
@@ -344,7 +345,7 @@ fn pullbacks_that_lean_on_their_caller_are_caught() {
 }
 
 thread_local! {
-    /// Stands for a framework's gradient mode.
+    /// Stands in for a framework's gradient mode.
     static GRADIENTS: Cell<bool> = const { Cell::new(true) };
 }
 
@@ -373,7 +374,7 @@ fn a_callers_gradient_mode_must_neither_matter_nor_change() {
     let report = within(backbone::<Faulty<Inheriting>>());
     assert_eq!(report.failures.len(), 2, "{report}");
     assert!(report.failures[0].message.starts_with(
-        "when the caller is inside `no_grad`, the gradient by `visual.prompt` is another than otherwise, row 0: "
+        "when the caller is inside `no_grad`, the gradient by `visual.prompt` is different, row 0: "
     ));
     assert_eq!(report.failures[0].check, Check::Pullbacks);
 
@@ -387,7 +388,7 @@ fn a_callers_gradient_mode_must_neither_matter_nor_change() {
     GRADIENTS.set(true);
     assert_eq!(
         report.failures[0].message,
-        "`encode_images` changed the gradient mode from true to false; put it back before returning"
+        "`encode_images` changed the gradient mode from true to false; restore it before returning"
     );
     assert_eq!(report.failures.len(), 1, "{report}");
     assert_eq!(report.failures[0].check, Check::GlobalState);
@@ -395,7 +396,8 @@ fn a_callers_gradient_mode_must_neither_matter_nor_change() {
 
 #[test]
 fn rows_that_see_each_other_are_caught() {
-    // Only what `forward` gives depends on how many rows there are, and not on the prompt.
+    // Only the outputs of `forward` depend on the number of rows, and they do not depend on the
+    // prompt.
     fault!(Crowded {
         fn forward(&self, toy: &ToyBackbone, call: &Call<'_>) -> Result<Forward> {
             let mut forward = toy.forward(call.inputs, call.sites, call.wanted)?;
@@ -425,7 +427,7 @@ fn answers_and_panics_where_an_error_was_due_are_caught() {
     });
     caught::<Forgiving>(
         Check::Errors,
-        "given an unknown site, the backbone accepts it; it must be an error",
+        "given an unknown site, the backbone accepts it; return an error instead",
     );
     fault!(Vague {
         fn forward(&self, toy: &ToyBackbone, call: &Call<'_>) -> Result<Forward> {
@@ -435,7 +437,7 @@ fn answers_and_panics_where_an_error_was_due_are_caught() {
     });
     caught::<Vague>(
         Check::Errors,
-        "given an unknown output, the backbone gives an error that does not name it: `forward`: this cannot be done",
+        "given an unknown output, the backbone returns an error that does not name it: `forward`: this cannot be done",
     );
     fault!(Trusting {
         fn images(&self, toy: &ToyBackbone, images: TensorView<'_>) -> Result<Tensor> {
@@ -480,7 +482,7 @@ fn a_backbone_that_cannot_be_made_says_why() {
     let report = backbone::<Faulty<Weightless>>().report();
     assert_eq!(
         report.to_string().lines().last().unwrap(),
-        "  info: it cannot be made: weights.safetensors: no such file"
+        "  info: it cannot be created: weights.safetensors: no such file"
     );
 }
 
@@ -508,7 +510,7 @@ fn a_pullback_runs_once_and_survives_its_backbone() {
     assert_eq!(again.code(), ErrorCode::FAILED);
     assert_eq!(
         again.message(),
-        "this pullback has run; a pullback runs once, call `forward` again"
+        "this pullback has already run; call `forward` again for another gradient"
     );
 }
 

@@ -1,8 +1,9 @@
-//! A sample's logits do not depend on the other samples of its batch: else results depend on a host's batch size, and a
-//! test sample is told something about the others.
+//! A sample's logits must not depend on the other samples of its batch. Otherwise results would
+//! depend on the host's batch size, and predictions could use information about other test samples.
 //!
-//! The test samples are predicted one by one, and then in batches of 64, in order and shuffled. Two logits of a sample
-//! agree if they differ by no more than the tolerance times the sample's largest finite logit.
+//! The test samples are predicted one by one, and then in batches of 64, in order and shuffled. Two
+//! logits of a sample agree if they differ by at most the tolerance times the sample's largest
+//! finite logit.
 
 use super::learns::{Reference, candidates};
 use super::subject::{Live, Subject};
@@ -22,7 +23,7 @@ pub(super) fn check(
     if reference.declaration.batch_dependent {
         report.note(
             Check::Batches,
-            "left out: the strategy declares that it depends on the batch, which the leaderboard shows",
+            "skipped: the strategy declares that it depends on the batch, which the leaderboard shows",
         );
         return Ok(());
     }
@@ -39,7 +40,8 @@ pub(super) fn check(
             report.fail(
                 Check::Batches,
                 format!(
-                    "alone and in a batch of {BATCH} ({how}), {difference}; declare `batch_dependent` if that is meant"
+                    "alone and in a batch of {BATCH} ({how}), {difference}; declare `batch_dependent` if this is \
+                     intended"
                 ),
             );
             return Ok(());
@@ -48,7 +50,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The logits of all test samples, in the stream's order, however they were batched.
+/// The logits of all test samples in the stream's order, whatever the batches.
 fn in_batches(
     subject: &Subject,
     live: &mut Live<'_>,
@@ -75,7 +77,7 @@ fn difference(a: &[f32], b: &[f32], classes: usize, tolerance: f64) -> Option<St
             .fold(0.0_f32, |largest, logit| largest.max(logit.abs()));
         let allowed = tolerance * f64::from(largest);
         for (class, (&a, &b)) in a.iter().zip(b).enumerate() {
-            // A NaN on one side alone is no agreement.
+            // A NaN on one side only must not count as agreement.
             let near = (f64::from(a) - f64::from(b)).abs() <= allowed;
             if !(near || a == b || (a.is_nan() && b.is_nan())) {
                 return Some(format!(

@@ -1,6 +1,6 @@
-//! What goes wrong comes back as an error that says so. The guard makes an error of a panic too, but one that tells a
-//! user nothing and costs the strategy; so the kit lends samples that cannot be read, samples without columns, and the
-//! wrong number of backbones.
+//! Failures must be errors that say what is wrong. The guard also turns a panic into an error, but
+//! one that does not help a user, and the strategy cannot be used afterwards. So the testkit lends
+//! samples that cannot be read, samples without columns, and the wrong number of backbones.
 
 use super::learns::{Reference, candidates};
 use super::subject::Subject;
@@ -24,7 +24,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// A source that fails must make the call fail, for the source's reason.
+/// If the source fails, the call must fail with the source's reason.
 fn unreadable(subject: &Subject, reference: &Reference<'_>, report: &mut Report) -> Result<()> {
     let mut outcome = |call: &str, source: &Unreadable, result: Result<()>| match result {
         Ok(()) if source.0.get() => report.fail(
@@ -33,7 +33,7 @@ fn unreadable(subject: &Subject, reference: &Reference<'_>, report: &mut Report)
         ),
         Err(error) if error.code() == ErrorCode::PANIC => report.fail(
             Check::Errors,
-            format!("samples that cannot be read make `{call}` panic, pass the error on: {error}"),
+            format!("samples that cannot be read make `{call}` panic; pass the error on: {error}"),
         ),
         Err(error) if source.0.get() && !error.message().contains(REASON) => report.fail(
             Check::Errors,
@@ -55,7 +55,7 @@ fn unreadable(subject: &Subject, reference: &Reference<'_>, report: &mut Report)
     Ok(())
 }
 
-/// Samples of width 0 are no host's, but must not make a plugin panic.
+/// No host lends samples of width 0, but they must not make a plugin panic.
 fn empty(subject: &Subject, reference: &Reference<'_>, report: &mut Report) -> Result<()> {
     let mut outcome = |call: &str, result: Result<()>| {
         if let Err(error) = result
@@ -64,7 +64,7 @@ fn empty(subject: &Subject, reference: &Reference<'_>, report: &mut Report) -> R
             report.fail(
                 Check::Errors,
                 format!(
-                    "features and images of width 0 make `{call}` panic, check them with `expect_shape`: {error}"
+                    "features and images of width 0 make `{call}` panic; check them with `expect_shape`: {error}"
                 ),
             );
         }
@@ -82,7 +82,8 @@ fn empty(subject: &Subject, reference: &Reference<'_>, report: &mut Report) -> R
     Ok(())
 }
 
-/// A scenario may give a strategy no backbone, or one too many: `check` says so before anything is made.
+/// A scenario may give a strategy too few or too many backbones. `check` must report this, before
+/// anything is created.
 fn backbones(subject: &Subject, report: &mut Report) {
     let given = subject.stream.backbones();
     let one_more = [given, &given[..1]].concat();
@@ -99,9 +100,7 @@ fn backbones(subject: &Subject, report: &mut Report) {
         match result {
             Err(error) if error.code() == ErrorCode::PANIC => report.fail(
                 Check::Errors,
-                format!(
-                    "{n} backbones make `{call}` panic, ask for them with `Outline::backbone`: {error}"
-                ),
+                format!("{n} backbones make `{call}` panic; use `Outline::backbone`: {error}"),
             ),
             Err(error) if call == "create" => report.fail(
                 Check::Errors,
@@ -112,7 +111,7 @@ fn backbones(subject: &Subject, report: &mut Report) {
     }
 }
 
-/// Fails, and remembers whether it was asked.
+/// Fails every read, and remembers whether there was one.
 #[derive(Default)]
 struct Unreadable(Cell<bool>);
 
@@ -141,7 +140,7 @@ impl SampleSource for Unreadable {
     }
 }
 
-/// The right number of samples, without columns.
+/// The right number of samples, but without columns.
 struct Empty<'s>(&'s Samples<'s>);
 
 impl SampleSource for Empty<'_> {

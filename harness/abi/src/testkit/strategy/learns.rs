@@ -1,5 +1,5 @@
-//! A strategy learns the stream and predicts after every task, as in a host's run. Its run is what the other checks
-//! compare with.
+//! A strategy learns the stream and predicts after every task, as in a host's run. The other checks
+//! compare with this run.
 
 use super::snapshot::Snapshot;
 use super::subject::{Live, Subject};
@@ -11,15 +11,15 @@ use crate::testkit::report::{Check, Report};
 pub(super) struct Reference<'s> {
     pub(super) declaration: Declaration,
     pub(super) live: Live<'s>,
-    /// Before the first task where unseen classes can be scored, then after each task.
+    /// Before the first task if unseen classes can be scored, then after each task.
     pub(super) stages: Vec<Stage>,
-    /// Whether a second run gave the same bits.
+    /// Whether a second run had the same bits.
     pub(super) repeats: bool,
 }
 
-/// What was seen after a task.
+/// What was recorded after a task.
 pub(super) struct Stage {
-    /// How many tasks were learned.
+    /// The number of tasks learned.
     pub(super) tasks: usize,
     /// The state before the prediction.
     pub(super) state: Snapshot,
@@ -31,7 +31,7 @@ pub(super) struct Stage {
     pub(super) state_after: Snapshot,
 }
 
-/// The classes that a host asks for after so many tasks.
+/// The classes that a host asks for after this many tasks.
 pub(super) fn candidates<'s>(
     subject: &'s Subject,
     declaration: &Declaration,
@@ -43,7 +43,8 @@ pub(super) fn candidates<'s>(
     }
 }
 
-/// Goes through the stream with a new strategy; a host predicts before the first task only where that is possible.
+/// Runs a new strategy through the stream. Like a host, it predicts before the first task only if
+/// unseen classes can be scored.
 pub(super) fn run<'s>(
     subject: &'s Subject,
     declaration: &Declaration,
@@ -102,7 +103,8 @@ pub(super) fn check<'s>(
             report.fail(
                 Check::Learns,
                 format!(
-                    "{right} of {} test samples are right after the last task ({share:.3}); expected more than {expected}",
+                    "the accuracy after the last task is {share:.3} ({right} of {} test samples), expected more than \
+                     {expected}",
                     labels.len()
                 ),
             );
@@ -116,12 +118,12 @@ pub(super) fn check<'s>(
     })
 }
 
-/// The highest logit's class, the lowest of equal ones.
+/// The class with the highest logit, the first of equal ones.
 fn best(row: &[f32]) -> Option<usize> {
     (0..row.len()).reduce(|best, class| if row[class] > row[best] { class } else { best })
 }
 
-/// Why a host could not rank the classes; −∞ says "never this one", and is fine.
+/// Why a host could not rank the classes. −∞ is valid: it rules a class out.
 fn unusable(logits: &[f32], classes: usize) -> Option<String> {
     for (sample, row) in logits.chunks_exact(classes).enumerate() {
         for (class, &logit) in row.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Prediction changes nothing: a host predicts as often, and in what order, as it likes, and what a strategy picks up
-//! from test samples would be test data learned from.
+//! Prediction must not change the state: a host predicts as often and in whatever order it likes,
+//! and a strategy must not learn from test samples.
 
 use super::learns::{Reference, candidates};
 use super::snapshot::logits_difference;
@@ -17,7 +17,7 @@ pub(super) fn check(
             report.fail(
                 Check::Prediction,
                 format!(
-                    "after {} task(s), the state before `predict` and the one behind it differ: {difference}",
+                    "after {} task(s), `predict` changed the state: {difference}",
                     stage.tasks
                 ),
             );
@@ -28,7 +28,7 @@ pub(super) fn check(
             report.fail(
                 Check::Prediction,
                 format!(
-                    "after {} task(s), predicting the same batch twice gives two answers: {difference}",
+                    "after {} task(s), predicting the same batch twice gives different logits: {difference}",
                     stage.tasks
                 ),
             );

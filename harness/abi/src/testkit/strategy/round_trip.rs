@@ -1,5 +1,6 @@
-//! The state is all that a strategy remembers. After every task a host takes it, drops the strategy, makes it anew and
-//! restores it; the one made anew must be what the old one was, and must go on as if it had never been dropped.
+//! The state is everything that a strategy remembers. After every task a host takes the state,
+//! drops the strategy, creates it again and restores the state. The new strategy must equal the old
+//! one, and continue as if it had never been dropped.
 
 use super::learns::{Reference, candidates};
 use super::snapshot::{Snapshot, logits_difference};
@@ -15,7 +16,7 @@ pub(super) fn check(
     if !reference.repeats {
         report.note(
             Check::RoundTrip,
-            "left out: two runs differ in any case (see above)",
+            "skipped, because two runs differ anyway (see above)",
         );
         return Ok(());
     }
@@ -33,7 +34,7 @@ pub(super) fn check(
                 Check::RoundTrip,
                 format!(
                     "after {} task(s), a strategy that was never dropped and one that was restored after every task \
-                     have other states: {difference}; something that it remembers is not in its state",
+                     have different states: {difference}; something that it remembers is missing from its state",
                     stage.tasks
                 ),
             );
@@ -45,17 +46,17 @@ pub(super) fn check(
         live.restore(state)?;
         let problem = before
             .difference(&live.snapshot()?)
-            .map(|difference| format!("gives another state: {difference}"))
+            .map(|difference| format!("has a different state: {difference}"))
             .or(
                 logits_difference(&logits, &live.predict(&test, classes)?, classes.len())
-                    .map(|difference| format!("predicts otherwise: {difference}")),
+                    .map(|difference| format!("predicts differently: {difference}")),
             );
         if let Some(problem) = problem {
             report.fail(
                 Check::RoundTrip,
                 format!(
-                    "after {} task(s), a strategy made anew and restored {problem}; `restore` must bring back all that \
-                     `state` gave",
+                    "after {} task(s), a strategy that was created again and restored {problem}; `restore` must restore \
+                     everything in `state`",
                     stage.tasks
                 ),
             );

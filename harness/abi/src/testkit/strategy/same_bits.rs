@@ -1,5 +1,5 @@
-//! The same seed gives the same bits: a second strategy that meets the same tasks has the same states and predictions.
-//! That a third one with another seed differs is not asked for, but noted.
+//! The same seed must give the same bits: a second strategy that learns the same tasks has the same
+//! states and predictions. A third one with another seed may also be the same, which is noted.
 
 use super::learns::{Reference, Stage, candidates, run};
 use super::snapshot::logits_difference;
@@ -45,7 +45,7 @@ pub(super) fn check(
     if !differs {
         report.note(
             Check::SameBits,
-            "another seed gives the same bits too: the strategy draws nothing at random",
+            "another seed gives the same bits, so the strategy does not use randomness",
         );
     }
     Ok(())

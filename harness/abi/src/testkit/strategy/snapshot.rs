@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::strategy::State;
 use std::collections::BTreeMap;
 
-/// The bytes of a state, and of its parts for the message.
+/// The bytes of a state, and those of its parts, for the message.
 pub(super) struct Snapshot {
     bytes: Vec<u8>,
     json: String,
@@ -13,7 +13,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn of(state: &State) -> Result<Snapshot> {
-        // First, since it refuses what the parts below rely on.
+        // First, because it rejects states that the code below cannot handle.
         let bytes = state.to_bytes()?;
         let tensors = state
             .tensors
@@ -31,7 +31,7 @@ impl Snapshot {
         })
     }
 
-    /// Where two states differ; none if they are the same bit for bit.
+    /// Where two states differ; `None` if they are the same, bit for bit.
     pub(super) fn difference(&self, other: &Snapshot) -> Option<String> {
         if self.bytes == other.bytes {
             return None;
@@ -48,7 +48,7 @@ impl Snapshot {
                 Some(theirs) if theirs.1 != tensor.1 => {
                     let byte = tensor.1.iter().zip(&theirs.1).position(|(a, b)| a != b);
                     return Some(format!(
-                        "tensor `{name}`, from byte {} on",
+                        "tensor `{name}`, starting at byte {}",
                         byte.unwrap_or_default()
                     ));
                 }
@@ -73,7 +73,7 @@ fn cut(json: &str) -> String {
     }
 }
 
-/// Where two lists of logits differ by a bit.
+/// Where two lists of logits differ, in any bit.
 pub(super) fn logits_difference(a: &[f32], b: &[f32], classes: usize) -> Option<String> {
     let position = a
         .iter()

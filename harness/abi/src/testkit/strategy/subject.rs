@@ -1,4 +1,4 @@
-//! The strategy under test, as a host drives it: every call through the boundary, and watched.
+//! The strategy under test. Like a host, it is called through the boundary; every call is watched.
 
 use super::snapshot::Snapshot;
 use crate::error::Result;
@@ -12,6 +12,7 @@ use crate::testkit::stream::{Samples, Stream};
 use crate::testkit::watch::Watch;
 use serde_json::Value;
 use std::cell::RefCell;
+use std::path::PathBuf;
 
 /// What all checks share.
 pub(super) struct Subject {
@@ -20,9 +21,10 @@ pub(super) struct Subject {
     pub(super) seed: u64,
     device: String,
     threads: u32,
+    folder: PathBuf,
     pub(super) stream: Stream,
     watch: Watch,
-    /// Panics of the author's own `Drop`, which the guard swallows.
+    /// Panics in the author's `Drop`, which the guard swallows.
     drops: RefCell<Vec<String>>,
 }
 
@@ -32,6 +34,7 @@ impl Subject {
         seed: u64,
         device: String,
         threads: u32,
+        folder: PathBuf,
         stream: Stream,
         watch: Watch,
     ) -> Subject {
@@ -41,6 +44,7 @@ impl Subject {
             seed,
             device,
             threads,
+            folder,
             stream,
             watch,
             drops: RefCell::default(),
@@ -62,6 +66,7 @@ impl Subject {
             tasks: self.stream.tasks() as u32,
             classes: self.stream.classes.len() as u32,
             device: self.device.clone(),
+            folder: self.folder.clone(),
             backbones: backbones.iter().map(|b| b.info().clone()).collect(),
         };
         self.watch.during("check", || {
@@ -80,6 +85,7 @@ impl Subject {
             classes: self.stream.classes.len() as u32,
             device: self.device.clone(),
             threads: self.threads,
+            folder: self.folder.clone(),
             backbones: backbones.to_vec(),
             host: Host::silent(),
         };
@@ -93,7 +99,7 @@ impl Subject {
         })
     }
 
-    /// Reports what was collected along the way.
+    /// Reports what was collected during the checks.
     pub(super) fn finish(&self, report: &mut Report) {
         for change in self.watch.take() {
             report.fail(Check::GlobalState, change);
@@ -107,7 +113,7 @@ impl Subject {
     }
 }
 
-/// One strategy, alive.
+/// A strategy that has been created.
 pub(super) struct Live<'s> {
     subject: &'s Subject,
     strategy: Option<ForeignStrategy>,
@@ -120,7 +126,7 @@ impl Live<'_> {
         self.learn_from(task, &samples, &samples)
     }
 
-    /// Learns a task whose samples come from elsewhere.
+    /// Learns a task, from 0, whose samples come from another source.
     pub(super) fn learn_from(
         &mut self,
         task: usize,

@@ -1,4 +1,4 @@
-//! A sound strategy, and one with a place for faults.
+//! A correct strategy, and one into which faults can be inserted.
 
 use super::*;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ struct Parameters {
     jitter: f64,
 }
 
-/// Class means, each moved a little at random: a state of numbers, a seed and a generator.
+/// Class means with random jitter. Its state has numbers, a seed and a generator.
 struct Means {
     parameters: Parameters,
     width: usize,
@@ -174,6 +174,7 @@ macro_rules! fault {
 mod culprits;
 mod panics;
 mod prompts;
+mod setting;
 
 fault!(Sound {});
 
@@ -183,7 +184,7 @@ fn kit<F: Fault>() -> StrategyKit<Faulty<F>> {
         .expect_accuracy_above(0.9)
 }
 
-/// The one check that finds fault, and its first message.
+/// Asserts that only this check fails, and its first message.
 #[track_caller]
 fn caught<F: Fault>(check: Check, message: &str) {
     let report = kit::<F>().report();

@@ -1,4 +1,4 @@
-//! The toy's image encoder: a picture's colours on a 4 × 4 grid through one layer, with prompt tokens added to it.
+//! The toy's image encoder: one layer on a picture's colours on a 4 × 4 grid, plus prompt tokens.
 //!
 //! ```text
 //! x      colours of the grid, in −1..1                                    [48]
@@ -7,7 +7,7 @@
 //! e    = V c                                                              [16]  embedding
 //! ```
 //!
-//! The factor 1 + k/2 tells prompt tokens apart, so that an exchange of two of them is seen.
+//! The factor 1 + k/2 distinguishes prompt tokens, so that swapping two of them changes the output.
 
 use super::matrix::{Matrix, add_scaled, before_tanh};
 use super::{EMBEDDING, Gradients, SIZE, TOKEN};
@@ -23,7 +23,7 @@ pub(super) struct ImageEncoder {
     projection: Matrix,
 }
 
-/// One picture's way through, kept for the way back.
+/// One picture's forward pass, kept for the pullback.
 pub(super) struct ImagePass {
     tanh: Vec<f64>,
     prompts: usize,
@@ -40,8 +40,8 @@ impl ImageEncoder {
         }
     }
 
-    /// One picture `[3, size, size]` with its prompt `[n, token]` and shift `[embedding]`, either of which may be
-    /// empty.
+    /// Encodes one picture `[3, size, size]` with its prompt `[n, token]` and shift `[embedding]`;
+    /// either may be empty.
     pub(super) fn pass(&self, pixels: &[u8], prompt: &[f64], shift: &[f64]) -> ImagePass {
         let mut before = self.colours.times(&grid(pixels));
         let prompts = prompt.len() / TOKEN;

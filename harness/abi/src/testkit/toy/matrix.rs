@@ -9,7 +9,7 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Normal entries that keep a vector's length, on average.
+    /// Normal entries, scaled so that the matrix keeps a vector's length on average.
     pub(super) fn random(rows: usize, columns: usize, random: &mut Random) -> Matrix {
         let scale = (columns as f64).sqrt().recip();
         let values = random.normals(rows * columns);
@@ -44,7 +44,7 @@ pub(super) fn add_scaled(sum: &mut [f64], terms: &[f64], factor: f64) {
     }
 }
 
-/// The gradient before a tanh, from the one behind it and the tanh's values.
+/// The gradient of a tanh's input, from the gradient and the values of its output.
 pub(super) fn before_tanh(gradient: &[f64], tanh: &[f64]) -> Vec<f64> {
     gradient
         .iter()

@@ -1,11 +1,12 @@
-//! The toy's text encoder: words and context vectors, one after another, through a recurrence, so that order matters.
+//! The toy's text encoder: a recurrence over words and context vectors, so that their order
+//! matters.
 //!
 //! ```text
 //! hₜ = tanh(A hₜ₋₁ + B xₜ),  h₀ = 0     x: a word's vector, or one of text.context [n, 8]
 //! class_token = h of the last token     embedding = C class_token
 //! ```
 //!
-//! A word's vector is drawn from a generator that the word itself seeds: every word is known.
+//! A word's vector comes from a generator seeded with the word itself, so every word is known.
 
 use super::matrix::{Matrix, add_scaled, before_tanh};
 use super::{EMBEDDING, Gradients, TOKEN};
@@ -19,11 +20,11 @@ pub(super) struct TextEncoder {
     projection: Matrix,
 }
 
-/// One row's way through, kept for the way back.
+/// One row's forward pass, kept for the pullback.
 pub(super) struct TextPass {
     /// h₀ … h of the last token.
     hidden: Vec<Vec<f64>>,
-    /// Which tokens are context, as positions in the sequence.
+    /// The positions of context tokens in the sequence.
     context: Vec<usize>,
     pub(super) embedding: Vec<f64>,
 }
@@ -56,7 +57,7 @@ impl TextEncoder {
         }
     }
 
-    /// One row: the words' vectors, and its context `[n, token]`, which may be empty.
+    /// Encodes one row: the words' vectors, and its context `[n, token]`, which may be empty.
     pub(super) fn pass(&self, words: &[Vec<f64>], context: &[f64], place: Place) -> TextPass {
         let context: Vec<&[f64]> = context.chunks_exact(TOKEN).collect();
         let before = match place {

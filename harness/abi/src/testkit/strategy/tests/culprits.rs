@@ -1,4 +1,4 @@
-//! Each check has a culprit that only it catches; the sound strategy passes them all.
+//! Each check catches a fault that no other check catches. The correct strategy passes them all.
 
 use super::*;
 use std::cell::Cell;
@@ -9,7 +9,7 @@ fn a_sound_strategy_passes() {
     let report = kit::<Sound>().report();
     assert_eq!(report.failures, []);
     assert_eq!(report.notes, []);
-    // Without randomness another seed changes nothing but the generator, which is state.
+    // Without randomness another seed changes only the generator, which is part of the state.
     let report = kit::<Sound>().parameters(json!({ "jitter": 0.0 })).report();
     assert_eq!(report.failures, []);
 }
@@ -63,7 +63,7 @@ fn predictions_that_a_host_cannot_use_are_caught() {
     assert_eq!(report.failures.len(), 1, "{report}");
     assert!(
         report.failures[0].message.ends_with(
-            "test samples are right after the last task (0.286); expected more than 0.9"
+            "the accuracy after the last task is 0.286 (24 of 84 test samples), expected more than 0.9"
         ),
         "{report}"
     );
@@ -95,7 +95,7 @@ fn randomness_that_no_seed_decides_is_caught() {
 
 #[test]
 fn a_state_that_is_not_all_is_caught() {
-    // The generator starts again: the next task draws what another strategy drew before.
+    // The generator is reseeded, so the next task repeats earlier draws.
     fault!(Reseeding {
         fn restored(&mut self, means: &mut Means) {
             means.memory.draws = 7;
@@ -103,9 +103,9 @@ fn a_state_that_is_not_all_is_caught() {
     });
     caught::<Reseeding>(
         Check::RoundTrip,
-        "after 1 task(s), a strategy made anew and restored gives another state: JSON",
+        "after 1 task(s), a strategy that was created again and restored has a different state: JSON",
     );
-    // What it knows beside its state shows only in what it learns next.
+    // Memory outside the state shows only in the next task.
     #[derive(Default)]
     struct Beside(u64);
     impl Fault for Beside {
@@ -116,10 +116,10 @@ fn a_state_that_is_not_all_is_caught() {
     }
     caught::<Beside>(
         Check::RoundTrip,
-        "after 2 task(s), a strategy that was never dropped and one that was restored after every task have other \
+        "after 2 task(s), a strategy that was never dropped and one that was restored after every task have different \
          states: JSON",
     );
-    // The state says all, but prediction lives on something else.
+    // The state is complete, but prediction uses something else.
     #[derive(Default)]
     struct Cached(Option<f32>);
     impl Fault for Cached {
@@ -133,7 +133,7 @@ fn a_state_that_is_not_all_is_caught() {
     }
     caught::<Cached>(
         Check::RoundTrip,
-        "after 1 task(s), a strategy made anew and restored predicts otherwise: sample 0, class 0",
+        "after 1 task(s), a strategy that was created again and restored predicts differently: sample 0, class 0",
     );
 }
 
@@ -147,16 +147,16 @@ fn prediction_that_leaves_a_trace_is_caught() {
     let report = kit::<Counting>().report();
     assert_eq!(report.failures[0].check, Check::Prediction);
     assert!(
-        report.failures[0].message.starts_with(
-            "after 0 task(s), the state before `predict` and the one behind it differ: JSON"
-        ),
+        report.failures[0]
+            .message
+            .starts_with("after 0 task(s), `predict` changed the state: JSON"),
         "{report}"
     );
     #[derive(Default)]
     struct Drifting(u16);
     impl Fault for Drifting {
         fn predicted(&mut self, _: &mut Means, _: &Batch<'_>, logits: &mut Vec<f32>) {
-            // Too little for any tolerance.
+            // Below any tolerance.
             self.0 += 1;
             logits[0] += f32::from(self.0) * 1e-6;
         }
@@ -164,7 +164,7 @@ fn prediction_that_leaves_a_trace_is_caught() {
     let report = kit::<Drifting>().report();
     assert!(
         report.failures[0].message.starts_with(
-            "after 0 task(s), predicting the same batch twice gives two answers: sample 0, class 0"
+            "after 0 task(s), predicting the same batch twice gives different logits: sample 0, class 0"
         ),
         "{report}"
     );
@@ -185,7 +185,7 @@ fn logits_that_depend_on_the_batch_are_caught_or_declared() {
         Check::Batches,
         "alone and in a batch of 64 (in order), sample 0 has the logits",
     );
-    // Right as long as samples come in order: their place in the batch counts.
+    // Depends on a sample's position in the batch, so it shows only if samples are shuffled.
     fault!(Placed {
         fn predicted(&mut self, _: &mut Means, batch: &Batch<'_>, logits: &mut Vec<f32>) {
             let n = batch.classes().len();
@@ -208,7 +208,7 @@ fn logits_that_depend_on_the_batch_are_caught_or_declared() {
     assert_eq!(report.failures, []);
     assert_eq!(
         report.to_string().lines().last().unwrap(),
-        "  (note) independent of the batch: left out: the strategy declares that it depends on the batch, which the \
+        "  (note) independent of the batch: skipped: the strategy declares that it depends on the batch, which the \
          leaderboard shows"
     );
 }
@@ -222,7 +222,7 @@ fn parameters_that_slip_through_are_caught() {
     });
     caught::<Trusting>(
         Check::Parameters,
-        r#"{"jitter":-1.0}, which is bad at `jitter`, was accepted; refuse it with `Error::parameter`"#,
+        r#"{"jitter":-1.0}, which is invalid at `jitter`, was accepted; reject it with `Error::parameter`"#,
     );
     fault!(Pathless {
         fn check(parameters: &Parameters) -> Result<()> {
@@ -234,7 +234,7 @@ fn parameters_that_slip_through_are_caught() {
     });
     caught::<Pathless>(
         Check::Parameters,
-        "gave an error that does not name that key: jitter must be at least 0",
+        "gave an error that does not name the key: jitter must be at least 0",
     );
     fault!(Coded {
         fn check(parameters: &Parameters) -> Result<()> {
@@ -246,7 +246,7 @@ fn parameters_that_slip_through_are_caught() {
     });
     caught::<Coded>(
         Check::Parameters,
-        "gave an error that is not one of parameters: jitter must be at least 0",
+        "gave an error with another code than `PARAMETER`: jitter must be at least 0",
     );
 }
 
@@ -280,7 +280,7 @@ fn errors_that_are_lost_or_panic_are_caught() {
     });
     caught::<Unwrapping>(
         Check::Errors,
-        "samples that cannot be read make `learn` panic, pass the error on: learning task 1: `learn`: the plugin \
+        "samples that cannot be read make `learn` panic; pass the error on: learning task 1: `learn`: the plugin \
          panicked in `learn`: features are there",
     );
     fault!(Indexing {
@@ -292,7 +292,7 @@ fn errors_that_are_lost_or_panic_are_caught() {
     });
     caught::<Indexing>(
         Check::Errors,
-        "features and images of width 0 make `learn` panic, check them with `expect_shape`",
+        "features and images of width 0 make `learn` panic; check them with `expect_shape`",
     );
     fault!(Blind {
         fn outline(_: &Outline) -> Result<()> {
@@ -311,7 +311,7 @@ fn errors_that_are_lost_or_panic_are_caught() {
     });
     caught::<Presuming>(
         Check::Errors,
-        "0 backbones make `check` panic, ask for them with `Outline::backbone`",
+        "0 backbones make `check` panic; use `Outline::backbone`",
     );
     fault!(Clumsy {
         fn dropped(&self) {
@@ -327,7 +327,7 @@ fn errors_that_are_lost_or_panic_are_caught() {
 #[test]
 fn global_state_that_changes_is_caught() {
     thread_local! {
-        /// Stands for a framework's default element type.
+        /// Stands in for a framework's default element type.
         static DTYPE: Cell<&'static str> = const { Cell::new("f32") };
     }
     fault!(Leaking {
@@ -341,7 +341,7 @@ fn global_state_that_changes_is_caught() {
     assert_eq!(
         report.to_string().lines().skip(1).collect::<Vec<_>>(),
         [
-            "  global state left alone: `learn` changed the default element type from \"f32\" to \"f64\"; put it back \
+            "  global state left alone: `learn` changed the default element type from \"f32\" to \"f64\"; restore it \
              before returning"
         ]
     );

@@ -1,4 +1,4 @@
-//! The guard, proven by a strategy that panics wherever it can.
+//! Tests the guard with a strategy that can panic in every method.
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::foreign::ForeignStrategy;
@@ -78,6 +78,7 @@ fn the_guard_contains_a_panic_in_every_method() {
             classes: 7,
             device: "cpu".into(),
             threads: 1,
+            folder: ".".into(),
             backbones: Vec::new(),
             host: Host::silent(),
         };
@@ -99,7 +100,7 @@ fn the_guard_contains_a_panic_in_every_method() {
         assert!(
             error
                 .backtrace()
-                // Which functions it names depends on what was inlined.
+                // The functions in it depend on inlining.
                 .is_some_and(|trace| trace.contains("panic"))
         );
     };
@@ -108,6 +109,7 @@ fn the_guard_contains_a_panic_in_every_method() {
         tasks: 3,
         classes: 7,
         device: "cpu".into(),
+        folder: ".".into(),
         backbones: Vec::new(),
     };
     let parameters = json!({ "method": "check" });
@@ -121,14 +123,14 @@ fn the_guard_contains_a_panic_in_every_method() {
     for method in ["learn", "predict", "state", "restore"] {
         let mut strategy = make(method).unwrap();
         expect(method, use_all(&mut strategy).unwrap_err());
-        // `state` takes `&self`, and leaves nothing half changed.
+        // `state` takes `&self`, so it cannot leave anything half changed.
         if method != "state" {
             assert_eq!(
                 strategy.state().unwrap_err().message(),
-                "`state` cannot be called: an earlier call panicked"
+                "`state` cannot be called after an earlier call panicked"
             );
         }
-        // Others are not harmed.
+        // Other strategies are not affected.
         use_all(&mut make("none").unwrap()).unwrap();
     }
     let message = crate::guard::swallowed(|| drop(make("drop").unwrap())).unwrap();

@@ -1,4 +1,4 @@
-//! A strategy that trains prompts can be checked with what the kit brings.
+//! A strategy that trains prompts can be checked with the toy backbone.
 
 use crate::backbone::{Inputs, Place, Site};
 use crate::error::Result;
@@ -8,8 +8,8 @@ use crate::tensor::{Tensor, TensorView};
 use crate::testkit::random::Random;
 use crate::testkit::{json, strategy};
 
-/// Trains a context per class by gradient descent through the backbone's pullback, until the class's embedding lies
-/// amid those of its images.
+/// Trains a context per class by gradient descent through the backbone's pullback, so that the
+/// class's embedding approaches those of its images.
 struct Prompts {
     backbone: BackboneHandle,
     contexts: Vec<f32>,
@@ -19,7 +19,8 @@ struct Prompts {
 const CONTEXT: usize = 4;
 
 impl Prompts {
-    /// The class embeddings `[classes, width]`, and, given the images' features and labels, one step of descent.
+    /// The class embeddings `[classes, width]`; given the images' features and labels, also takes
+    /// one gradient step.
     fn embeddings(
         &mut self,
         names: &[String],
