@@ -183,13 +183,13 @@ fn impossible_outputs_are_reported_before_the_first_cell() {
     tell("{use: nan-class-token}", other);
     tell("{use: uneven-class-token}", other);
     expect![[r#"
-        error: strategy `reader`: it reads the output `class_token`, but backbone `other` offers `embedding`; name a backbone that offers `class_token`
-        error: strategy `reader`: it reads the output `queries`, but backbone `clip` offers `embedding`, `class_token`, `tokens`; name a backbone that offers `queries`
-        error: plugin BUILD/libclbench_clip.so: backbone `clip`: the output `tokens` of 64 images has shape [64, 17, 128]; only an output with one row per image, [images, width], can be kept for a strategy to read
+        error: strategy `reader`: it reads output `class_token`, but backbone `other` offers `embedding`; use a backbone that offers `class_token`
+        error: strategy `reader`: it reads output `queries`, but backbone `clip` offers `embedding`, `class_token`, `tokens`; use a backbone that offers `queries`
+        error: plugin BUILD/libclbench_clip.so: backbone `clip`: output `tokens` of 64 images has shape [64, 17, 128]; strategies can only read outputs with one row per image, [images, width]
             log: out/features.log
-        error: plugin BUILD/examples/libmisbehaving.so: backbone `nan-class-token`: the output `class_token` of `0000` has a number that is infinite or not a number
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `nan-class-token`: output `class_token` of `0000` contains an infinite or NaN value
             log: out/features.log
-        error: plugin BUILD/examples/libmisbehaving.so: backbone `uneven-class-token`: the output `class_token` should have shape [1, 2], not [1, 3]
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `uneven-class-token`: output `class_token` should have shape [1, 2], not [1, 3]
             log: out/features.log
     "#]].assert_eq(&said);
 }

@@ -194,13 +194,13 @@ fn damaged_image_folders() {
     damaged(
         |root| fs::remove_dir_all(root).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/images/train: not a folder; an image folder holds its images as train/<class>/ and test/<class>/
+            error: domain `sky`: DIR/images/train: folder not found; an image folder needs train/<class>/ and test/<class>/
         "#]],
     );
     damaged(
         |root| fs::remove_dir_all(root.join("test/dusk")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/images/test/dusk: class `dusk` has train samples but no test samples; add this folder with images, or remove the class from the other split
+            error: domain `sky`: DIR/images/test/dusk: class `dusk` has train samples but no test samples; add this folder with images, or remove the class from the train split
         "#]],
     );
 }
@@ -241,7 +241,7 @@ fn damaged_idx_files() {
     damaged(
         |root| fs::remove_dir_all(root).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/images: there is no such folder; check the domain's `path`, or put the files there
+            error: domain `sky`: DIR/images: folder not found; check the domain's `path`, or put the files there
         "#]],
     );
     damaged(

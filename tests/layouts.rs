@@ -323,14 +323,14 @@ fn broken_lists() {
         json,
         |dir| fs::remove_file(dir.path("folder/n01/night_4.jpg")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/lists/split_zhou_Sky.json: test[5]: there is no image `n01/night_4.jpg` below DIR/folder; copy what is missing, or give the list that belongs to this copy
+            error: domain `sky`: DIR/lists/split_zhou_Sky.json: test[5]: image `n01/night_4.jpg` not found below DIR/folder; copy the missing images, or use the split list that matches these images
         "#]],
     );
     refused(
         yaml,
         |dir| fs::remove_dir_all(dir.path("folder")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/folder: there is no such folder; check the domain's `path`, or put the files there
+            error: domain `sky`: DIR/folder: folder not found; check the domain's `path`, or put the files there
         "#]],
     );
     refused(
@@ -348,7 +348,7 @@ fn broken_lists() {
             fs::rename(&path, path.with_extension("png")).unwrap();
         },
         expect![[r#"
-            error: domain `sky`: DIR/lists/split_zhou_Sky.json: test[5]: there is no image `n01/night_4.jpg` below DIR/folder (there is `n01/night_4.png`); copy what is missing, or give the list that belongs to this copy
+            error: domain `sky`: DIR/lists/split_zhou_Sky.json: test[5]: image `n01/night_4.jpg` not found below DIR/folder (did you mean `n01/night_4.png`?); copy the missing images, or use the split list that matches these images
         "#]],
     );
     refused(
@@ -360,14 +360,14 @@ fn broken_lists() {
             fs::rename(dir.path("folder/n01"), dir.path("folder/new/n01")).unwrap();
         },
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 5: `n01/night_0.jpg` may be DIR/folder/new/n01/night_0.jpg as well as DIR/folder/old/n01/night_0.jpg; write more of its folders in the list, or remove one of the two
+            error: domain `sky`: DIR/lists/split.csv: line 5: `n01/night_0.jpg` matches both DIR/folder/new/n01/night_0.jpg and DIR/folder/old/n01/night_0.jpg; write more of its folders in the list, or remove one of the images
         "#]],
     );
     refused(
         csv,
         |dir| replace(dir, "lists/split.csv", "night_4.jpg", "night_3.jpg"),
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 19: `n01/night_3.jpg` is DIR/folder/n01/night_3.jpg, as is `n01/night_3.jpg` (DIR/lists/split.csv: line 18); list every image once
+            error: domain `sky`: DIR/lists/split.csv: line 19: `n01/night_3.jpg` matches DIR/folder/n01/night_3.jpg, as does `n01/night_3.jpg` (DIR/lists/split.csv: line 18); list every image once
         "#]],
     );
     // A label without a class; an empty class.
@@ -375,14 +375,14 @@ fn broken_lists() {
         csv,
         |dir| replace(dir, "lists/split.csv", ",n01,", ",n07,"),
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 5: the class `n07` is none of `classes`; add it there, with `key: n07` if its name is another, or to `leave_out`; did you mean `n04`?
+            error: domain `sky`: DIR/lists/split.csv: line 5: class `n07` is not in `classes`; add it there (with `key: n07` if its name differs), or to `leave_out`; did you mean `n04`?
         "#]],
     );
     refused(
         yaml,
         |dir| replace(dir, "lists/sky_test.yaml", "targets:\n- ", "targets:\n- 1"),
         expect![[r#"
-            error: domain `sky`: DIR/lists/sky_test.yaml: data[0]: the label 13, but there are 4 classes (0 to 3); name all classes, or mend the label
+            error: domain `sky`: DIR/lists/sky_test.yaml: data[0]: label 13 is out of range: labels must be 0 to 3 (number of classes: 4); list every class, or fix the label
         "#]],
     );
     refused(
@@ -391,7 +391,7 @@ fn broken_lists() {
             dir.write("lists/classes.yaml", "[noon, night, dawn, dusk]");
         },
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 2: the class `n04` is none of `classes`; add it there, with `key: n04` if its name is another, or to `leave_out`; the choices are `noon`, `night`, `dawn`, `dusk`
+            error: domain `sky`: DIR/lists/split.csv: line 2: class `n04` is not in `classes`; add it there (with `key: n04` if its name differs), or to `leave_out`; the choices are `noon`, `night`, `dawn`, `dusk`
         "#]],
     );
     refused(
@@ -407,7 +407,7 @@ fn broken_lists() {
         yaml,
         |dir| replace(dir, "lists/classes.yaml", "- name: noon", "- nom: noon"),
         expect![[r#"
-            error: domain `sky`: DIR/lists/classes.yaml: .[0]: unknown field `nom`, expected `name` or `key` at line 1 column 3; give a list of class names, or of `{name: …, key: …}`
+            error: domain `sky`: DIR/lists/classes.yaml: .[0]: unknown field `nom`, expected `name` or `key` at line 1 column 3; write a list of class names, or of `{name: …, key: …}` entries
         "#]],
     );
     // Malformed lists.
@@ -415,35 +415,35 @@ fn broken_lists() {
         csv,
         |dir| replace(dir, "lists/split.csv", "file,class", "path,class"),
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 1: there is no column `file`; name the right column so; the choices are `path`, `class`, `split`
+            error: domain `sky`: DIR/lists/split.csv: line 1: column `file` not found; rename the right column to `file`; the choices are `path`, `class`, `split`
         "#]],
     );
     refused(
         csv,
         |dir| replace(dir, "lists/split.csv", ",train", ",training"),
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 2: the split is `training`; write `train`, `val` or `test`
+            error: domain `sky`: DIR/lists/split.csv: line 2: unknown split `training`; write `train`, `val` or `test`
         "#]],
     );
     refused(
         json,
         |dir| cut(dir, "lists/split_zhou_Sky.json", 9),
         expect![[r#"
-            error: domain `sky`: DIR/lists/split_zhou_Sky.json: EOF while parsing a list at line 104 column 9; give a list of the form {"train": [[file, label, class name], …], "test": […]}
+            error: domain `sky`: DIR/lists/split_zhou_Sky.json: EOF while parsing a list at line 104 column 9; write the list as {"train": [[file, label, class name], …], "test": […]}
         "#]],
     );
     refused(
         yaml,
         |dir| cut(dir, "lists/sky_test.yaml", 4),
         expect![[r#"
-        error: domain `sky`: DIR/lists/sky_test.yaml: 8 files in `data`, 7 classes in `targets`; copy the list again
+        error: domain `sky`: DIR/lists/sky_test.yaml: `data` and `targets` must have the same length, but have 8 and 7 entries; copy the list again
     "#]],
     );
     refused(
         "lists/sky_test.yaml",
         |_| {},
         expect![[r#"
-        error: domain `sky`: DIR/lists/sky_test.yaml: a YAML list holds one split; write `split: {train: …, test: …}` with a file for each
+        error: domain `sky`: DIR/lists/sky_test.yaml: a YAML split list holds only one split; write `split: {train: …, test: …}` with one file for each
     "#]],
     );
 }
@@ -463,7 +463,7 @@ fn lists_that_do_not_match_the_images() {
             )
         },
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: line 19: the list says `dusk`, but DIR/folder/n01/night_4.jpg is of the class `night`; give the list that belongs to this copy, or mend `classes`
+            error: domain `sky`: DIR/lists/split.csv: line 19: listed as class `dusk`, but DIR/folder/n01/night_4.jpg has class `night`; use the split list that matches these images, or fix `classes`
         "#]],
     );
     // A class that no image has cannot be left out.
@@ -472,7 +472,7 @@ fn lists_that_do_not_match_the_images() {
         &format!("{domain}, leave_out: [n05]"),
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/lists/split.csv: `leave_out` names the class `n05`, which no image has; remove it there, or mend its name
+            error: domain `sky`: DIR/lists/split.csv: `leave_out` names class `n05`, but no image has it; remove it from `leave_out`, or fix its name
         "#]],
     );
     // A class that is not listed must be left out explicitly.
@@ -482,7 +482,7 @@ fn lists_that_do_not_match_the_images() {
          {name: dusk, key: BKL}]",
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/isic: the class `NV` is none of `classes`; add it there, with `key: NV` if its name is another, or to `leave_out`; the choices are `MEL`, `BCC`, `AKIEC`, `BKL`
+            error: domain `sky`: DIR/isic: class `NV` is not in `classes`; add it there (with `key: NV` if its name differs), or to `leave_out`; the choices are `MEL`, `BCC`, `AKIEC`, `BKL`
         "#]],
     );
 }
@@ -518,28 +518,28 @@ fn broken_parquet() {
         &format!("{domain}, columns: {{image: img}}"),
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: there is no column `img`; name it with `columns: {image: …}`; the choices are `image`, `label`
+            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: column `img` not found; name the right column with `columns: {image: …}`; the choices are `image`, `label`
         "#]],
     );
     refused(
         &format!("{domain}, columns: {{image: labels}}"),
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: there is no column `labels`; name it with `columns: {image: …}`; did you mean `label`?
+            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: column `labels` not found; name the right column with `columns: {image: …}`; did you mean `label`?
         "#]],
     );
     refused(
         &format!("{domain}, columns: {{label: image}}"),
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: the column `image` holds neither whole numbers nor text; name another one, as in `columns: {label: …}`
+            error: domain `sky`: DIR/parquet/data/train-00000-of-00002.parquet: column `image` contains neither whole numbers nor text; name another column with `columns: {label: …}`
         "#]],
     );
     refused(
         domain,
         |dir| cut(dir, "parquet/data/test-00000-of-00001.parquet", 100),
         expect![[r#"
-            error: domain `sky`: DIR/parquet/data/test-00000-of-00001.parquet: no parquet file, or one that is cut short (Parquet error: Invalid Parquet file. Corrupt footer); copy it again
+            error: domain `sky`: DIR/parquet/data/test-00000-of-00001.parquet: not a parquet file, or truncated (Parquet error: Invalid Parquet file. Corrupt footer); copy it again
         "#]],
     );
     refused(
@@ -553,7 +553,7 @@ fn broken_parquet() {
         domain,
         |dir| fs::remove_file(dir.path("parquet/data/train-00001-of-00002.parquet")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/parquet/data/train-00001-of-00002.parquet: this shard is missing: of 2 there are 1; copy it again
+            error: domain `sky`: DIR/parquet/data/train-00001-of-00002.parquet: shard not found (found 1 of 2); copy it again
         "#]],
     );
     refused(
@@ -569,7 +569,7 @@ fn broken_parquet() {
         ),
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/parquet/data: the class `n02` is none of `classes`; add it there, with `key: n02` if its name is another, or to `leave_out`; did you mean `n04`?
+            error: domain `sky`: DIR/parquet/data: class `n02` is not in `classes`; add it there (with `key: n02` if its name differs), or to `leave_out`; did you mean `n04`?
         "#]],
     );
     fails(
@@ -596,7 +596,7 @@ fn broken_tar_shards() {
             })
         },
         expect![[r#"
-            error: domain `sky`: DIR/webdataset/train-000001.tar: the archive is cut short inside `n03/dawn_0.jpg`, of whose 651 bytes 388 are there; copy it again
+            error: domain `sky`: DIR/webdataset/train-000001.tar: the archive is truncated inside `n03/dawn_0.jpg`, which has 388 of 651 bytes; copy it again
         "#]],
     );
     refused(
@@ -607,7 +607,7 @@ fn broken_tar_shards() {
             })
         },
         expect![[r#"
-            error: domain `sky`: DIR/webdataset/train-000001.tar: the archive is cut short: the mark of its end is missing; copy it again
+            error: domain `sky`: DIR/webdataset/train-000001.tar: the archive is truncated: its end marker is missing; copy it again
         "#]],
     );
     refused(
@@ -636,14 +636,14 @@ fn broken_tar_shards() {
             });
         },
         expect![[r#"
-            error: domain `sky`: DIR/webdataset/test-000000.tar: this file is gzipped, so no image in it can be reached by itself; unpack it (`gunzip`); the images in it are packed already
+            error: domain `sky`: DIR/webdataset/test-000000.tar: the file is gzipped, so its images cannot be read individually; unpack it with `gunzip` (the images are compressed already)
         "#]],
     );
     refused(
         "source: webdataset, path: webdataset, classes: [noon, night, dawn]",
         |_| {},
         expect![[r#"
-            error: domain `sky`: DIR/webdataset/train-000000.tar: n02/dusk_2.jpg: the label 3, but there are 3 classes (0 to 2); name all classes, or mend the label
+            error: domain `sky`: DIR/webdataset/train-000000.tar: n02/dusk_2.jpg: label 3 is out of range: labels must be 0 to 2 (number of classes: 3); list every class, or fix the label
         "#]],
     );
     fails(
@@ -694,7 +694,7 @@ fn broken_cub() {
             )
         },
         expect![[r#"
-            error: domain `sky`: DIR/cub/CUB_200_2011/image_class_labels.txt: line 7: DIR/cub/CUB_200_2011/classes.txt says nothing of 9; copy the text files again
+            error: domain `sky`: DIR/cub/CUB_200_2011/image_class_labels.txt: line 7: DIR/cub/CUB_200_2011/classes.txt has no entry 9; copy the text files again
         "#]],
     );
     refused(
@@ -707,7 +707,7 @@ fn broken_cub() {
             )
         },
         expect![[r#"
-            error: domain `sky`: DIR/cub/CUB_200_2011/train_test_split.txt: line 7: there is no image 77 in DIR/cub/CUB_200_2011/images.txt; copy the text files again
+            error: domain `sky`: DIR/cub/CUB_200_2011/train_test_split.txt: line 7: image 77 is not in DIR/cub/CUB_200_2011/images.txt; copy the text files again
         "#]],
     );
     refused(
@@ -720,7 +720,7 @@ fn broken_cub() {
             )
         },
         expect![[r#"
-            error: domain `sky`: DIR/cub/CUB_200_2011: class names have `001.Dawn_sky` twice (for 1 and 2); give one name per class, each of its own
+            error: domain `sky`: DIR/cub/CUB_200_2011: class name `001.Dawn_sky` is used twice (for 1 and 2); give every class one unique name
         "#]],
     );
 }
@@ -738,19 +738,19 @@ fn broken_cars() {
     refused(
         |dir| fs::remove_file(dir.path("cars/cars_test_annos_withlabels.mat")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/cars/devkit/cars_test_annos_withlabels.mat: this file is missing; cars_test_annos.mat, which comes with the images, has no labels; put it there
+            error: domain `sky`: DIR/cars/devkit/cars_test_annos_withlabels.mat: file not found (cars_test_annos.mat, which comes with the images, has no labels); download it and put it there
         "#]],
     );
     refused(
         |dir| cut(dir, "cars/cars_test_annos_withlabels.mat", 50),
         expect![[r#"
-            error: domain `sky`: DIR/cars/cars_test_annos_withlabels.mat: the file is cut short; copy the devkit again
+            error: domain `sky`: DIR/cars/cars_test_annos_withlabels.mat: the file is truncated; copy the devkit again
         "#]],
     );
     refused(
         |dir| cut(dir, "cars/devkit/cars_train_annos.mat", 50),
         expect![[r#"
-            error: domain `sky`: DIR/cars/devkit/cars_train_annos.mat: the file is cut short; copy the devkit again
+            error: domain `sky`: DIR/cars/devkit/cars_train_annos.mat: the file is truncated; copy the devkit again
         "#]],
     );
     refused(
@@ -759,7 +759,7 @@ fn broken_cars() {
             fs::copy(test, dir.path("cars/devkit/cars_meta.mat")).unwrap();
         },
         expect![[r#"
-            error: domain `sky`: DIR/cars/devkit/cars_meta.mat: there is no cell array `class_names`; copy the devkit again
+            error: domain `sky`: DIR/cars/devkit/cars_meta.mat: cell array `class_names` not found; copy the devkit again
         "#]],
     );
     refused(
@@ -770,7 +770,7 @@ fn broken_cars() {
             );
         },
         expect![[r#"
-            error: domain `sky`: DIR/cars/devkit/cars_meta.mat: this is a MATLAB 7.3 (HDF5) file, and those that were published are of version 5; copy the devkit again
+            error: domain `sky`: DIR/cars/devkit/cars_meta.mat: this is a MATLAB 7.3 (HDF5) file, but the published files are version 5; copy the devkit again
         "#]],
     );
 }
@@ -782,7 +782,7 @@ fn broken_isic() {
     refused(
         |dir| fs::remove_file(dir.path("isic/ISIC2018_Task3_Test_Input/ISIC_0000013.jpg")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 3: there is no image `ISIC_0000013` below DIR/isic; copy it again
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 3: image `ISIC_0000013` not found below DIR/isic; copy it again
         "#]],
     );
     refused(
@@ -791,7 +791,7 @@ fn broken_isic() {
             fs::copy(from, dir.path("isic/ISIC_0000013.png")).unwrap();
         },
         expect![[r#"
-            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 3: the image `ISIC_0000013` is there twice, as `ISIC2018_Task3_Test_Input/ISIC_0000013.jpg` and `ISIC_0000013.png`; remove one of the two
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 3: image `ISIC_0000013` exists twice, as `ISIC2018_Task3_Test_Input/ISIC_0000013.jpg` and `ISIC_0000013.png`; remove one of them
         "#]],
     );
     refused(
@@ -804,7 +804,7 @@ fn broken_isic() {
             )
         },
         expect![[r#"
-            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 2: `ISIC_0000012` has 0 classes marked with 1.0; mark one
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 2: `ISIC_0000012` must have exactly one class marked with 1.0, but has 0; fix the row
         "#]],
     );
     refused(
@@ -817,13 +817,13 @@ fn broken_isic() {
             )
         },
         expect![[r#"
-            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 1: there is no column `image`; name the right column so; the choices are `id`, `MEL`, `NV`, `BCC`, `AKIEC`, `BKL`
+            error: domain `sky`: DIR/isic/ISIC2018_Task3_Test_GroundTruth.csv: line 1: column `image` not found; rename the right column to `image`; the choices are `id`, `MEL`, `NV`, `BCC`, `AKIEC`, `BKL`
         "#]],
     );
     refused(
         |dir| fs::remove_file(dir.path("isic/ISIC2018_Task3_Test_GroundTruth.csv")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/isic: this copy does not say which images are train and which test; lay a list over it with `split:`
+            error: domain `sky`: DIR/isic: this source does not say which images are train and which are test; add a split list with `split:`
         "#]],
     );
     refused(
@@ -832,7 +832,7 @@ fn broken_isic() {
             fs::remove_file(dir.path("isic/ISIC2018_Task3_Training_GroundTruth.csv")).unwrap();
         },
         expect![[r#"
-            error: domain `sky`: DIR/isic: neither ISIC2018_Task3_Training_GroundTruth.csv nor HAM10000_metadata.csv is there; name the table with `labels:`, or one for each split with `labels: {train: …, test: …}`
+            error: domain `sky`: DIR/isic: neither ISIC2018_Task3_Training_GroundTruth.csv nor HAM10000_metadata.csv found; name the table with `labels:`, or one for each split with `labels: {train: …, test: …}`
         "#]],
     );
 }

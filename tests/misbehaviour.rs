@@ -131,17 +131,17 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again() {
     assert_eq!(first.code, 5, "{}", first.stderr);
     expect![[r#"
         digits · features of pixels
-        [ 1/14] digits · aborts · seed 1992  failed: task 1/5: a plugin crashed its process (signal 6)
+        [ 1/14] digits · aborts · seed 1992  failed: task 1/5: a plugin crashed the process (signal 6)
             log: out/cells/digits-aborts-s1992-HASH.log
-        [ 2/14] digits · crashes · seed 1992  failed: task 1/5: a plugin crashed its process (signal 11)
+        [ 2/14] digits · crashes · seed 1992  failed: task 1/5: a plugin crashed the process (signal 11)
             log: out/cells/digits-crashes-s1992-HASH.log
-        [ 3/14] digits · exits · seed 1992  failed: task 1/5: a plugin ended its process (exit status 7)
+        [ 3/14] digits · exits · seed 1992  failed: task 1/5: a plugin ended the process (exit status 7)
             log: out/cells/digits-exits-s1992-HASH.log
-        [ 4/14] digits · exits-well · seed 1992  failed: task 1/5: a plugin ended its process (exit status 0)
+        [ 4/14] digits · exits-well · seed 1992  failed: task 1/5: a plugin ended the process (exit status 0)
             log: out/cells/digits-exits-well-s1992-HASH.log
-        [ 5/14] digits · forgets-its-state · seed 1992  failed: strategy `forgets-its-state`: after task 1 its state is another once it was restored; `restore` must bring back all of `state`
+        [ 5/14] digits · forgets-its-state · seed 1992  failed: strategy `forgets-its-state`: its state after task 1 changed when it was restored; `restore` must reproduce all of `state`
             log: out/cells/digits-forgets-its-state-s1992-HASH.log
-        [ 6/14] digits · learns-in-predict · seed 1992  failed: strategy `learns-in-predict`: predicting after task 1 changed its state; prediction must leave it as it is
+        [ 6/14] digits · learns-in-predict · seed 1992  failed: strategy `learns-in-predict`: prediction after task 1 changed its state; `predict` must not change the state
             log: out/cells/digits-learns-in-predict-s1992-HASH.log
         [ 7/14] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
             log: out/cells/digits-nan-s1992-HASH.log
@@ -150,7 +150,7 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again() {
             log: out/cells/digits-panics-in-learn-s1992-HASH.log
         [10/14] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
             log: out/cells/digits-panics-in-predict-s1992-HASH.log
-        [11/14] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 was asked for, but there are 10
+        [11/14] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 does not exist; number of rows: 10
             log: out/cells/digits-peeks-s1992-HASH.log
         [12/14] digits · prints · seed 1992
         [13/14] digits · wrong-shape · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `wrong-shape`: the logits should have shape [50, 2], not [50, 1]
@@ -239,11 +239,11 @@ fn a_failure_before_the_first_cell_ends_the_run() {
         error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-check`: the plugin panicked in `check`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
         error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
         error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
-        error: checking backbone `exits-in-create` of plugin BUILD/examples/libmisbehaving.so: a plugin ended its process (exit status 0)
+        error: checking backbone `exits-in-create` of plugin BUILD/examples/libmisbehaving.so: a plugin ended the process (exit status 0)
         error: plugin BUILD/examples/libmisbehaving.so: backbone `data-error`: DIR/weights.safetensors: no such file; download the weights
-        error: plugin BUILD/examples/libmisbehaving.so: backbone `nan`: the embedding of `0000` has a number that is infinite or not a number
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `nan`: the embedding of `0000` contains an infinite or NaN value
             log: out/features.log
-        error: features of `aborts-in-encode` of plugin BUILD/examples/libmisbehaving.so: a plugin crashed its process (signal 6)
+        error: features of `aborts-in-encode` of plugin BUILD/examples/libmisbehaving.so: a plugin crashed the process (signal 6)
             log: out/features.log
         error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
             log: out/features.log
@@ -347,7 +347,7 @@ fn after_an_interrupt_the_next_run_runs_the_missing_cells() {
 
     let outcome = run(&dir, "out", &more[..1]).succeeds();
     expect![[r#"
-        1 of 3 cells have their results already
+        1 of 3 cells already have results
         digits · features of pixels
         [2/3] digits · sleeps · seed 1992
         [3/3] digits · two · seed 1992
