@@ -461,7 +461,11 @@ fn files_that_a_strategy_names_are_found_in_the_scenarios_folder() {
     let missing = run();
     assert_eq!(missing.code, 2);
     assert!(!dir.path("out/cells").exists());
-    expect![[r#""#]].assert_eq(&missing.stderr);
+    expect![[r#"
+        error: study/scenario.yaml:7: strategies.reader.parameters.file: DIR/study/prototypes.bin does not exist
+            7 |   reader: {parameters: {file: prototypes.bin}}
+              |                         ^^^^
+    "#]].assert_eq(&missing.stderr);
 
     dir.write("study/prototypes.bin", "");
     let found = run();

@@ -79,9 +79,10 @@
 //! | gradients into a [`Pullback`] | f32 | as the output | as the output |
 //! | gradients out of a [`Pullback`] | f32 | as the prompt | backbone's |
 //!
-//! Every tensor is row-major. "Backbone's" is the device [`BackboneInfo::device`]. What you return
-//! must be contiguous; what you get usually is: [`TensorView::as_slice`] returns an error if it is
-//! not, and [`TensorView::to_vec`] copies in any case.
+//! "Backbone's" is the device [`BackboneInfo::device`]. Logits and the state's tensors must be
+//! contiguous, in row-major order; what the host lends is, too. Other tensors may have any strides:
+//! [`TensorView::to_vec`] copies them in row-major order, while [`TensorView::as_slice`] returns an
+//! error unless they are contiguous.
 //!
 //! - **Rows are in the order that you asked for**: row i of `task.features(0, &rows)` belongs to
 //!   sample `rows[i]` of the task, whose label is `task.labels()[rows[i]]`. In a batch, row i is
