@@ -146,9 +146,9 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again() {
         [ 7/14] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
             log: out/cells/digits-nan-s1992-HASH.log
         [ 8/14] digits · panics-in-drop · seed 1992
-        [ 9/14] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        [ 9/14] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/cells/digits-panics-in-learn-s1992-HASH.log
-        [10/14] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        [10/14] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/cells/digits-panics-in-predict-s1992-HASH.log
         [11/14] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 does not exist; number of rows: 10
             log: out/cells/digits-peeks-s1992-HASH.log
@@ -236,16 +236,16 @@ fn a_failure_before_the_first_cell_ends_the_run() {
         tell(2, &[PIXELS], &[GOOD, &row]);
     }
     expect![[r#"
-        error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-check`: the plugin panicked in `check`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
-        error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
-        error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-check`: the plugin panicked in `check`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
+        error: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-create`: the plugin panicked in `create`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
         error: checking backbone `exits-in-create` of plugin BUILD/examples/libmisbehaving.so: a plugin ended the process (exit status 0)
         error: plugin BUILD/examples/libmisbehaving.so: backbone `data-error`: DIR/weights.safetensors: no such file; download the weights
         error: plugin BUILD/examples/libmisbehaving.so: backbone `nan`: the embedding of `0000` contains an infinite or NaN value
             log: out/features.log
         error: features of `aborts-in-encode` of plugin BUILD/examples/libmisbehaving.so: a plugin crashed the process (signal 6)
             log: out/features.log
-        error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; a defect of the plugin, to be reported to its author
+        error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/features.log
         error: scenario.yaml:8: strategies.needs-parameter.parameters: missing field `rate`
             8 |   needs-parameter: {}

@@ -172,13 +172,13 @@ fn a_bad_file_is_reported_before_any_of_its_code_runs() {
             error: plugin DIR/32-bit/plugin.so: built for a 32-bit or big-endian machine, but this machine is x86-64; build the plugin on this machine
             error: plugin DIR/object-file/plugin.so: an ELF file, but not a shared library; set `crate-type = ["cdylib"]` and build the plugin again
             error: plugin DIR/program/plugin.so: an ELF file, but not a shared library; set `crate-type = ["cdylib"]` and build the plugin again
-            error: plugin DIR/no-plugin/plugin.so: a shared library, but no clbench plugin (it has no manifest); export one with `harness_abi::export_plugin!`
+            error: plugin DIR/no-plugin/plugin.so: a shared library, but not a clbench plugin (it has no manifest); export one with `harness_abi::export_plugin!`
             error: plugin DIR/bad-headers/plugin.so: damaged (Invalid ELF program header entry size); build the plugin again
             error: plugin DIR/no-json/plugin.so: its manifest cannot be read (expected `:` at line 1 column 7); build the plugin again
             error: plugin DIR/no-abi/plugin.so: its manifest cannot be read (it has no ABI version); build the plugin again
             error: plugin DIR/no-name/plugin.so: its manifest cannot be read (missing field `plugin` at line 1 column SIZE); build the plugin again
-            error: plugin DIR/newer-abi/plugin.so: built for plugin ABI 2, but this clbench speaks ABI 1; use a newer clbench, or build the plugin with this clbench's harness-abi
-            error: plugin DIR/older-abi/plugin.so: built for plugin ABI 0, but this clbench speaks ABI 1; build the plugin again with this clbench's harness-abi
+            error: plugin DIR/newer-abi/plugin.so: built for plugin ABI 2, but this clbench uses ABI 1; use a newer clbench, or build the plugin with this clbench's harness-abi
+            error: plugin DIR/older-abi/plugin.so: built for plugin ABI 0, but this clbench uses ABI 1; build the plugin again with this clbench's harness-abi
             error: plugin DIR/other-libtorch/plugin.so: built for libtorch 2.12.0, but this clbench opens libtorch 2.11.0; build the plugin with the tch that matches it
         "#]],
     );
@@ -208,7 +208,7 @@ fn errors_on_loading_are_reported_before_the_first_cell() {
     check(
         &table,
         expect![[r#"
-            error: plugin DIR/no-header.so: its manifest is there, but the functions behind it are not; build the plugin again, and strip none of its dynamic symbols
+            error: plugin DIR/no-header.so: it has a manifest, but not the functions that go with it; build the plugin again without stripping its dynamic symbols
             error: plugin DIR/other-header.so: this host cannot read its header; build the plugin with this clbench's harness-abi
             error: plugin DIR/other-layout.so: a type that crosses the boundary has a different layout than in this host; build the plugin with this clbench's harness-abi
             error: plugin DIR/needs-a-library.so: the system cannot load it (libgcc_q.so.1: cannot open shared object file: No such file or directory); install the libraries that it needs, or build the plugin on this machine
@@ -270,9 +270,9 @@ fn without_its_libtorch_a_plugin_is_not_loaded() {
         &table,
         expect![[r#"
             error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, which was not found in DIR/none; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so
-            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but DIR/other/lib is version 2.8.0; set CLBENCH_LIBTORCH to the lib folder of the right one
-            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but DIR/python/lib is version 2.9.1; set CLBENCH_LIBTORCH to the lib folder of the right one
-            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but the one in DIR/damaged/lib cannot be opened (DIR/damaged/lib/libc10.so: file too short); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a whole one
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but DIR/other/lib is version 2.8.0; set CLBENCH_LIBTORCH to the `lib` folder of the right one
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but DIR/python/lib is version 2.9.1; set CLBENCH_LIBTORCH to the `lib` folder of the right one
+            error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, but the one in DIR/damaged/lib cannot be opened (DIR/damaged/lib/libc10.so: file too short); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a complete one
             error: plugin BUILD/libclbench_heads.so: needs libtorch 2.11.0, which was not found in DIR/cache/libtorch-2.11.0-cpu/lib; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so
         "#]],
     );
@@ -403,7 +403,7 @@ fn a_bad_file_next_to_the_program_is_reported_only_if_a_plugin_is_missing() {
     check(
         &[missed],
         expect![[r#"
-        error: no plugin offers a strategy `nearest-class-mean` (searched DIR/bin; passed over: plugin DIR/bin/libold.so: built for plugin ABI 0, but this clbench speaks ABI 1; build the plugin again with this clbench's harness-abi)
+        error: no plugin offers a strategy `nearest-class-mean` (searched DIR/bin; passed over: plugin DIR/bin/libold.so: built for plugin ABI 0, but this clbench uses ABI 1; build the plugin again with this clbench's harness-abi)
     "#]],
     );
 }

@@ -1,8 +1,9 @@
 //! Plugins: from a file to objects that can be called.
 //!
-//! [`discover`](SearchPath) finds files, [`PluginFile::open`] reads what a file says of itself without running any of
-//! it, the [`Registry`] answers who offers a name, and [`Loaded`] brings a file into the process. Everything that lists,
-//! plans or validates stops before the last step, so that a broken file can harm nothing but the cell that needs it.
+//! [`SearchPath`] finds files, [`PluginFile::open`] reads a file's manifest without running any of it,
+//! [`ParameterSchema`] checks and lists parameters, the [`Registry`] finds the file that offers a name,
+//! and [`Loaded`] loads a file into the process. Everything that lists, plans or validates stops before
+//! the last step, so that a broken file can harm only the cell that needs it.
 
 mod crate_folder;
 mod discover;
@@ -26,5 +27,5 @@ pub use parameters::{Choice, InvalidParameter, Parameter, ParameterSchema};
 pub use reference::{PluginId, PluginRef};
 pub use registry::Registry;
 
-/// The runtime that plugins on libtorch name in their manifest, and that this clbench opens for them.
+/// The runtime that libtorch plugins name in their manifest, and that this clbench opens for them.
 pub const LIBTORCH: &str = "libtorch 2.11.0";

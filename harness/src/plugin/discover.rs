@@ -1,4 +1,4 @@
-//! Where plugins are looked for.
+//! Where plugins are searched for.
 
 use super::{PluginError, PluginFault, PluginFile};
 use std::collections::HashSet;
@@ -6,13 +6,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The folders to search, in order: those of `--plugin-dir`, those of `CLBENCH_PLUGIN_PATH`, the one that the program
-/// is in. (A path in a scenario comes before all of them, and needs no search.)
+/// The folders to search, in order: those of `--plugin-dir`, those of `CLBENCH_PLUGIN_PATH`, the one
+/// that the program is in. A path in a scenario needs no search.
 #[derive(Debug, Clone, Default)]
 pub struct SearchPath {
     /// Named by the user: a damaged file in them is an error.
     named: Vec<PathBuf>,
-    /// Beside the program: it also holds libraries that are no plugins, and files that are being built.
+    /// The program's own folder. It also holds other libraries, and files that are being built.
     beside: Option<PathBuf>,
 }
 
@@ -21,7 +21,7 @@ pub struct SearchPath {
 pub(super) struct Found {
     /// Plugin files.
     pub files: Vec<PluginFile>,
-    /// What is wrong with files beside the program. It is of interest if something is missed.
+    /// What is wrong with files in the program's folder; shown if a plugin cannot be found.
     pub passed_over: Vec<PluginError>,
 }
 
@@ -43,9 +43,9 @@ impl SearchPath {
         self.named.iter().chain(&self.beside).map(PathBuf::as_path)
     }
 
-    /// Every plugin file in them, in order of folder and name; a file that is there twice (the same bytes) once.
+    /// Every plugin file in them, in order of folder and name. Copies with the same bytes count once.
     ///
-    /// A shared library without a manifest is somebody else's, and is no part of the answer.
+    /// A shared library without a manifest is not a plugin, and is left out.
     ///
     /// # Errors
     ///

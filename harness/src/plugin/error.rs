@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
-    /// A file that is no usable plugin.
+    /// A file that is not a usable plugin.
     #[error("plugin {}: {fault}", path.display())]
     File {
         /// The file.
@@ -41,14 +41,14 @@ pub enum PluginError {
         second: PathBuf,
     },
 
-    /// Nobody offers the name.
+    /// No plugin offers the name.
     #[error("no plugin offers a {kind} `{name}`{hint}")]
     Unknown {
         /// What was asked for.
         kind: Kind,
         /// Its name.
         name: String,
-        /// What may have been meant, and where plugins were looked for.
+        /// The closest name, and where plugins were searched for.
         hint: String,
     },
 
@@ -65,8 +65,8 @@ pub enum PluginError {
         hint: String,
     },
 
-    /// The plugin's own code reports an error.
-    #[error("plugin {}: {kind} `{name}`: {error}{}", path.display(), whose_defect(error))]
+    /// The plugin's own code reported an error.
+    #[error("plugin {}: {kind} `{name}`: {error}{}", path.display(), advice(error))]
     Failed {
         /// The file.
         path: PathBuf,
@@ -79,10 +79,10 @@ pub enum PluginError {
     },
 }
 
-/// A panic is never the user's doing.
-fn whose_defect(error: &harness_abi::Error) -> &'static str {
+/// A panic is never the user's fault.
+fn advice(error: &harness_abi::Error) -> &'static str {
     match error.code() {
-        ErrorCode::PANIC => "; a defect of the plugin, to be reported to its author",
+        ErrorCode::PANIC => "; this is a bug in the plugin, report it to its author",
         _ => "",
     }
 }
@@ -90,7 +90,7 @@ fn whose_defect(error: &harness_abi::Error) -> &'static str {
 /// What is wrong with a plugin file.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginFault {
-    /// It is not there.
+    /// It does not exist.
     #[error("no such file; check the path, or build the plugin with `cargo build --release`")]
     Missing,
     /// It is a folder.
@@ -106,12 +106,12 @@ pub enum PluginFault {
         library: Option<PathBuf>,
     },
     /// It cannot be read.
-    #[error("cannot be read: {0}; name a file that you may read")]
+    #[error("cannot be read: {0}; check its permissions")]
     Unreadable(std::io::Error),
     /// It has no bytes.
     #[error("the file is empty; build the plugin again")]
     Empty,
-    /// It is no ELF file.
+    /// It is not an ELF file.
     #[error(
         "not a shared library (no ELF signature); name the `.so` file that `cargo build --release` made"
     )]
@@ -129,22 +129,22 @@ pub enum PluginFault {
         /// What this is.
         here: &'static str,
     },
-    /// Its end is missing.
+    /// It is truncated.
     #[error(
-        "cut short: it should have {expected} bytes or more, but has {found}; copy or build the plugin again"
+        "truncated: expected at least {expected} bytes, found {found}; copy or build the plugin again"
     )]
     Truncated {
-        /// The least that its headers speak of.
+        /// The size that its headers call for.
         expected: u64,
-        /// What there is.
+        /// Its size.
         found: u64,
     },
     /// Its headers contradict each other.
     #[error("damaged ({0}); build the plugin again")]
     Damaged(String),
-    /// It is no plugin.
+    /// It is not a plugin.
     #[error(
-        "a shared library, but no clbench plugin (it has no manifest); export one with `harness_abi::export_plugin!`"
+        "a shared library, but not a clbench plugin (it has no manifest); export one with `harness_abi::export_plugin!`"
     )]
     NoPlugin,
     /// Its manifest cannot be read.
@@ -152,7 +152,7 @@ pub enum PluginFault {
     Manifest(String),
     /// It was built for a later version of the boundary.
     #[error(
-        "built for plugin ABI {found}, but this clbench speaks ABI {here}; use a newer clbench, or build the plugin with this clbench's harness-abi"
+        "built for plugin ABI {found}, but this clbench uses ABI {here}; use a newer clbench, or build the plugin with this clbench's harness-abi"
     )]
     NewerAbi {
         /// The plugin's.
@@ -162,7 +162,7 @@ pub enum PluginFault {
     },
     /// It was built for an earlier version of the boundary.
     #[error(
-        "built for plugin ABI {found}, but this clbench speaks ABI {here}; build the plugin again with this clbench's harness-abi"
+        "built for plugin ABI {found}, but this clbench uses ABI {here}; build the plugin again with this clbench's harness-abi"
     )]
     OlderAbi {
         /// The plugin's.
@@ -179,26 +179,26 @@ pub enum PluginFault {
         /// What it was built for.
         found: String,
     },
-    /// There is no libtorch.
+    /// libtorch was not found.
     #[error(
         "needs {}, which was not found in {searched}; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so",
         super::LIBTORCH
     )]
     NoLibtorch {
-        /// Where it was looked for.
+        /// Where it was searched for.
         searched: String,
     },
-    /// The libtorch that is there is another version.
-    #[error("needs {}, but {} is version {found}; set CLBENCH_LIBTORCH to the lib folder of the right one", super::LIBTORCH, folder.display())]
+    /// The libtorch that was found has another version.
+    #[error("needs {}, but {} is version {found}; set CLBENCH_LIBTORCH to the `lib` folder of the right one", super::LIBTORCH, folder.display())]
     WrongLibtorch {
         /// The folder.
         folder: PathBuf,
         /// The version in it.
         found: String,
     },
-    /// The system's loader refuses libtorch.
+    /// The system cannot load libtorch.
     #[error(
-        "needs {}, but the one in {} cannot be opened ({error}); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a whole one",
+        "needs {}, but the one in {} cannot be opened ({error}); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a complete one",
         super::LIBTORCH, folder.display()
     )]
     DamagedLibtorch {
@@ -207,20 +207,20 @@ pub enum PluginFault {
         /// What the loader says.
         error: String,
     },
-    /// The system's loader refuses it.
+    /// The system cannot load it.
     #[error(
         "the system cannot load it ({0}); install the libraries that it needs, or build the plugin on this machine"
     )]
     Open(String),
-    /// It has a manifest, but nothing behind it.
+    /// It has a manifest, but no functions.
     #[error(
-        "its manifest is there, but the functions behind it are not; build the plugin again, and strip none of its dynamic symbols"
+        "it has a manifest, but not the functions that go with it; build the plugin again without stripping its dynamic symbols"
     )]
     NoHeader,
-    /// It is not what it was.
+    /// The file has changed.
     #[error("has changed since the run was planned; run again")]
     Changed,
-    /// A layout behind its header is not ours.
+    /// A type that crosses the boundary has another layout.
     #[error("{0}; build the plugin with this clbench's harness-abi")]
     Layout(String),
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A plugin file and what it says of itself. None of its code has run.
+/// A plugin file and its manifest. None of its code has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginFile {
     path: PathBuf,
@@ -50,7 +50,7 @@ impl PluginFile {
         &self.hash
     }
 
-    /// What it says of itself.
+    /// Its manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

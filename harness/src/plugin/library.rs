@@ -5,14 +5,14 @@ use std::error::Error;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-/// Opens a library, never to close it; the error is the system's own words, which `libloading` keeps one step behind its
-/// error.
+/// Opens a library and never closes it. The error is the system's own message, which `libloading`
+/// keeps as the source of its error.
 ///
 /// # Safety
 ///
-/// The library's initialisers run; the caller vouches for them.
+/// The library's initialisers run; the caller must trust them.
 pub(super) unsafe fn open(path: &Path, flags: i32) -> Result<ManuallyDrop<Library>, String> {
-    // SAFETY: the caller vouches for the initialisers.
+    // SAFETY: the caller trusts the initialisers.
     match unsafe { Library::open(Some(path), flags) } {
         Ok(library) => Ok(ManuallyDrop::new(library)),
         Err(error) => Err(match error.source() {

@@ -1,7 +1,7 @@
 //! libtorch, opened once and before any plugin that needs it.
 //!
-//! The copy that is opened first serves every plugin, whatever folder a plugin was linked against; so all of it is
-//! opened here, from one folder. Folders are never mixed.
+//! The copy that is opened first serves every plugin, whatever folder a plugin was linked against. So
+//! all of it is opened here, from one folder. Folders are never mixed.
 
 use super::{LIBTORCH, PluginFault, library};
 use libloading::os::unix::{RTLD_GLOBAL, RTLD_NOW};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{env, fs};
 
-/// Opens libtorch, unless this process has.
+/// Opens libtorch, unless this process has already.
 pub(super) fn open() -> Result<(), PluginFault> {
     static OPENED: OnceLock<()> = OnceLock::new();
     if OPENED.get().is_some() {
@@ -19,7 +19,7 @@ pub(super) fn open() -> Result<(), PluginFault> {
     if let Some(found) = version_of(&folder).filter(|found| found != version()) {
         return Err(PluginFault::WrongLibtorch { folder, found });
     }
-    // In the order of their dependencies; those of CUDA are there in a CUDA build only.
+    // In the order of their dependencies. Only a CUDA build has those of CUDA.
     for (name, needed) in [
         ("libc10.so", true),
         ("libtorch_cpu.so", true),

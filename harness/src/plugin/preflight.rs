@@ -1,7 +1,7 @@
-//! What can be known of a plugin file without running any of it.
+//! What can be known about a plugin file without running any of it.
 //!
-//! The system's loader maps a file and trusts its headers: one that was cut short ends the process with SIGBUS. So the
-//! headers are checked here against the file's length, before anything is loaded.
+//! The system's loader maps a file and trusts its headers: a truncated file kills the process with
+//! SIGBUS. So the headers are checked against the file's length before anything is loaded.
 
 use super::{LIBTORCH, PluginFault};
 use harness_abi::ABI_VERSION;
@@ -24,7 +24,7 @@ pub(super) fn preflight(bytes: &[u8]) -> Result<Manifest, PluginFault> {
     if bytes.is_empty() {
         return Err(PluginFault::Empty);
     }
-    // Of a file that was cut within its signature, what is left is one's beginning.
+    // A file that was truncated within its signature still begins like one.
     if !bytes.starts_with(&ELFMAG) && !ELFMAG.starts_with(bytes) {
         return Err(PluginFault::NotElf);
     }
@@ -39,7 +39,8 @@ fn manifest_section(bytes: &[u8]) -> Result<&[u8], PluginFault> {
     if bytes.len() < size_of::<FileHeader64<LittleEndian>>() {
         return Err(truncated(size_of::<FileHeader64<LittleEndian>>() as u64));
     }
-    // Class and byte order decide how the machine field is read, and neither is ours to load if it differs.
+    // Class and byte order decide how the machine field is read; a file that differs in either cannot
+    // be loaded here.
     if bytes[4] != ELFCLASS64.0 || bytes[5] != ELFDATA2LSB.0 {
         return Err(PluginFault::Architecture {
             found: "a 32-bit or big-endian machine".into(),
@@ -98,7 +99,7 @@ fn manifest_section(bytes: &[u8]) -> Result<&[u8], PluginFault> {
     }
 }
 
-/// A program that can lie anywhere in memory has a shared library's type, and a flag of its own.
+/// A position-independent program has the type of a shared library, and a flag of its own.
 fn is_program(
     segments: &[ProgramHeader64<LittleEndian>],
     endian: LittleEndian,
@@ -126,7 +127,7 @@ fn machine_name(machine: u16) -> String {
 }
 
 fn checked_manifest(section: &[u8]) -> Result<Manifest, PluginFault> {
-    // The version is read first: a manifest of another version need not look like ours.
+    // The version is read first, because a manifest of another version may look different.
     let manifest: serde_json::Value = serde_json::from_slice(section)
         .map_err(|error| PluginFault::Manifest(error.to_string()))?;
     let abi = manifest["abi"]

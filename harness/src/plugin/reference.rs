@@ -1,10 +1,10 @@
-//! Which plugin file is meant, on this machine and on any other.
+//! The identity of a plugin file, on this machine and on any other.
 
 use super::PluginFile;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// A plugin file, wherever it lies.
+/// A plugin file, wherever it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PluginId {

@@ -1,4 +1,4 @@
-//! Who offers what.
+//! Which plugin offers which name.
 
 use super::discover::Found;
 use super::{Kind, PluginError, PluginFile, SearchPath};
@@ -42,7 +42,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the named file is no plugin or does not offer it; if nobody or two files offer it.
+    /// If the named file is not a plugin or does not offer the name; if no file or two files offer it.
     pub fn find(
         &self,
         kind: Kind,
@@ -88,12 +88,10 @@ impl Registry {
         }
     }
 
-    /// The plugin that is missed may be one of these.
+    /// The missing plugin may be one of these.
     fn passed_over(&self) -> String {
         let errors = self.found.passed_over.iter();
-        errors
-            .map(|error| format!("; passed over: {error}"))
-            .collect()
+        errors.map(|error| format!("; ignored: {error}")).collect()
     }
 
     fn searched(&self) -> String {
