@@ -75,7 +75,7 @@ fn ls() {
     };
     expect![[r#"
         cgil | generative latent replay: one generator per class, class prompts trained on sampled embeddings | BUILD/libclbench_cgil.so
-        prompt-tuning | CGIL's class prompts trained on real embeddings; in the joint regime CGIL's upper bound | BUILD/libclbench_cgil.so
+        prompt-tuning | CGIL's class prompts trained on real embeddings; in the joint regime a reference for CGIL | BUILD/libclbench_cgil.so
     "#]].assert_eq(&begin("strategies"));
     expect![[r#"
         faa | final average accuracy: mean accuracy over all tasks after the last task | BUILD/libclbench_metrics.so

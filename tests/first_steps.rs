@@ -1,4 +1,5 @@
-//! A newcomer's first steps, word by word: their own images in a scenario, and a strategy of their own.
+//! A newcomer's first steps, word by word: their own images in a scenario, and a strategy of their
+//! own.
 
 use clbench_tests::{Dir, nearest_class_mean, root};
 use expect_test::expect;

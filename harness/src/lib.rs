@@ -4,8 +4,8 @@
 //! 1. [`scenario`]: a YAML file names the domains, backbones, strategies, seeds and metrics to
 //!    compare. It is parsed into a spec, then resolved: with every default filled in and every name
 //!    looked up, a scenario cannot be invalid.
-//! 2. [`domain`]: a labelled image collection with a train and a test split, in any of many formats,
-//!    identified by a hash of its samples.
+//! 2. [`domain`]: a labelled image collection with a train and a test split, in any of many
+//!    formats, identified by a hash of its samples.
 //! 3. [`stream`]: a domain cut into an ordered list of tasks by a class order.
 //! 4. [`plugin`]: backbones, strategies and metrics come from plugin files. A file is inspected
 //!    before it is trusted, and loaded only in the process that calls it. The crate [`harness_abi`]
@@ -17,11 +17,11 @@
 //! 8. [`metric`]: functions of the counts in a record, from plugins.
 //! 9. [`report`]: records become CSV files and a leaderboard.
 //!
-//! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how it
-//! fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project. [`hub`]
-//! downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages of the
-//! manual, [`cache`] is the cache folder, [`atomic`] writes files, and [`id`] has numbers that must
-//! not be mixed up.
+//! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how
+//! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
+//! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
+//! of the manual, [`cache`] is the cache folder, [`atomic`] writes files, and [`id`] has numbers
+//! that must not be mixed up.
 
 pub mod atomic;
 pub mod cache;

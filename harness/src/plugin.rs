@@ -1,9 +1,9 @@
 //! Plugins: from a file to objects that can be called.
 //!
-//! [`SearchPath`] finds files, [`PluginFile::open`] reads a file's manifest without running any of it,
-//! [`ParameterSchema`] checks and lists parameters, the [`Registry`] finds the file that offers a name,
-//! and [`Loaded`] loads a file into the process. Everything that lists, plans or validates stops before
-//! the last step, so that a broken file can harm only the cell that needs it.
+//! [`SearchPath`] finds files, [`PluginFile::open`] reads a file's manifest without running any of
+//! it, [`ParameterSchema`] checks and lists parameters, the [`Registry`] finds the file that offers
+//! a name, and [`Loaded`] loads a file into the process. Everything that lists, plans or validates
+//! stops before the last step, so that a broken file can harm only the cell that needs it.
 
 mod crate_folder;
 mod discover;

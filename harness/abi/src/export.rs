@@ -5,18 +5,18 @@
 /// ```text
 /// harness_abi::export_plugin! {
 ///     runtime: none, // or, say, "libtorch 2.11.0"
-///     backbones: { "pixels": Pixels => "The image itself" },
-///     strategies: { "nearest-class-mean": NearestClassMean => "Euclidean distance to the mean of each class" },
-///     metrics: { "best": Best => "The highest entry of the last row" },
+///     backbones: { "pixels": Pixels => "the image itself" },
+///     strategies: { "nearest-class-mean": NearestClassMean => "distance to each class mean" },
+///     metrics: { "best": Best => "the highest entry of the last row" },
 /// }
 /// ```
 ///
 /// Each entry is the name in a scenario, the type (for a metric, an expression that makes it) and a
-/// one-line summary. Names and summaries are string literals. The plugin's name and version are those
-/// of its package. A list may be empty but not left out. The [manifest](crate::manifest) also holds the
-/// schema of each strategy's and backbone's parameters; see [`parameters`](crate::parameters). The
-/// file's panic strategy must be `unwind`: a panic is caught and reported, and `abort` would end the
-/// host.
+/// one-line summary. Names and summaries are string literals. The plugin's name and version are
+/// those of its package. A list may be empty but not left out. The [manifest](crate::manifest) also
+/// holds the schema of each strategy's and backbone's parameters; see
+/// [`parameters`](crate::parameters). The file's panic strategy must be `unwind`: a panic is caught
+/// and reported, and `abort` would end the host.
 #[macro_export]
 macro_rules! export_plugin {
     (

@@ -204,8 +204,8 @@
 //! ```
 //! use harness_abi::foreign::Forwarded;
 //! use harness_abi::{
-//!     BackboneHandle, Batch, Class, Declaration, Error, Host, Inputs, Learned, Outline, ParameterSet,
-//!     Place, Result, Setting, Site, State, Strategy, Task, Tensor, TensorView,
+//!     BackboneHandle, Batch, Class, Declaration, Error, Host, Inputs, Learned, Outline,
+//!     ParameterSet, Place, Result, Setting, Site, State, Strategy, Task, Tensor, TensorView,
 //! };
 //!
 //! #[derive(serde::Deserialize, ParameterSet)]

@@ -1,7 +1,7 @@
 //! The manifest: what a plugin file says of itself before any of its code has run.
 //!
-//! [`export_plugin!`](crate::export_plugin) writes it as JSON into a section of the file, where it survives stripping.
-//! A host reads it, decides, and only then loads the file.
+//! [`export_plugin!`](crate::export_plugin) writes it as JSON into a section of the file, where it
+//! survives stripping. A host reads it, decides, and only then loads the file.
 
 use crate::parameters::schema::Schema;
 use crate::parameters::text::Text;

@@ -53,10 +53,10 @@
 //! `clbench ls strategies NAME`, editors and `clbench validate` know the parameters without running
 //! the plugin. Doc comments are the descriptions that users read, so they are required.
 //!
-//! A default is written out: a number, a string, a boolean, a list of these, or a variant of an enum
-//! that derives [`Choice`](macro@crate::Choice). A field whose type is a set itself has that set's
-//! defaults, an `Option` is `None`, and an enum with a variant marked `#[default]` needs no other
-//! default. `#[parameter(required)]` marks a key that has none.
+//! A default is written out: a number, a string, a boolean, a list of these, or a variant of an
+//! enum that derives [`Choice`](macro@crate::Choice). A field whose type is a set itself has that
+//! set's defaults, an `Option` is `None`, and an enum with a variant marked `#[default]` needs no
+//! other default. `#[parameter(required)]` marks a key that has none.
 
 pub mod schema;
 #[doc(hidden)]
@@ -285,7 +285,8 @@ pub fn deserialize<P: DeserializeOwned>(json: &[u8]) -> Result<P> {
     })
 }
 
-/// Checks a value whose type is right but which may be out of range: `require("lr", lr > 0.0, "above 0", lr)?`.
+/// Checks a value whose type is right but which may be out of range: `require("lr", lr > 0.0,
+/// "above 0", lr)?`.
 ///
 /// # Errors
 ///
@@ -297,7 +298,8 @@ pub fn require(path: &str, good: bool, must: &str, got: impl Display) -> Result<
     }
 }
 
-/// Taken from serde's "unknown field `x`, expected one of `a`, `b`" or "… expected `a`" or "there are no fields".
+/// Taken from serde's "unknown field `x`, expected one of `a`, `b`" or "… expected `a`" or "there
+/// are no fields".
 fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
     let rest = message.strip_prefix("unknown field `")?;
     let (unknown, rest) = rest.split_once('`')?;

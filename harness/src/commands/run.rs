@@ -48,8 +48,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     }
 }
 
-/// The metrics to compute, each with the plugin that offers it. Those that rank or are shown must be
-/// among them.
+/// The metrics to compute, each with the plugin that offers it. Those that rank or are shown must
+/// be among them.
 fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, PluginRef)>, Error> {
     let found = PluginMetrics::find(registry, scenario.metrics.as_deref())?;
     for (key, name) in scenario.chosen_metrics() {
@@ -79,7 +79,8 @@ fn run_file(scenario: Scenario, plan: &Plan, metrics: Vec<(String, PluginRef)>) 
     }
 }
 
-/// Has a child process write the run folder's tables. Returns the leaderboard, if there are records.
+/// Has a child process write the run folder's tables. Returns the leaderboard, if there are
+/// records.
 fn report_in_child(folder: &RunFolder, interrupt: &Interrupt) -> Result<Option<String>, Error> {
     interrupt.check()?;
     let path = folder.report_log();

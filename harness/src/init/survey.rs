@@ -142,8 +142,8 @@ fn lone(dir: &Path) -> Result<PathBuf, InitError> {
     }
 }
 
-/// The folders of the splits, under the names that people give them. A split's folder holds folders;
-/// one that does not is a class's: of trains, say.
+/// The folders of the splits, under the names that people give them. A split's folder holds
+/// folders; one that does not is a class's: of trains, say.
 fn split_folders<'a>(
     root: &Path,
     folders: &'a [String],

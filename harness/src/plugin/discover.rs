@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The folders to search, in order: those of `--plugin-dir`, those of `CLBENCH_PLUGIN_PATH`, the one
-/// that the program is in. A path in a scenario needs no search.
+/// The folders to search, in order: those of `--plugin-dir`, those of `CLBENCH_PLUGIN_PATH`, the
+/// one that the program is in. A path in a scenario needs no search.
 #[derive(Debug, Clone, Default)]
 pub struct SearchPath {
     /// Named by the user: a damaged file in them is an error.
@@ -43,13 +43,15 @@ impl SearchPath {
         self.named.iter().chain(&self.beside).map(PathBuf::as_path)
     }
 
-    /// Every plugin file in them, in order of folder and name. Copies with the same bytes count once.
+    /// Every plugin file in them, in order of folder and name. Copies with the same bytes count
+    /// once.
     ///
     /// A shared library without a manifest is not a plugin, and is left out.
     ///
     /// # Errors
     ///
-    /// If a folder cannot be read; if a file in a folder that the user named is damaged or for another ABI.
+    /// If a folder cannot be read; if a file in a folder that the user named is damaged or for
+    /// another ABI.
     pub(super) fn plugin_files(&self) -> Result<Found, PluginError> {
         let mut found = Found::default();
         let mut known = HashSet::new();

@@ -1,7 +1,7 @@
 //! libtorch, opened once and before any plugin that needs it.
 //!
-//! The copy that is opened first serves every plugin, whatever folder a plugin was linked against. So
-//! all of it is opened here, from one folder. Folders are never mixed.
+//! The copy that is opened first serves every plugin, whatever folder a plugin was linked against.
+//! So all of it is opened here, from one folder. Folders are never mixed.
 
 use super::{LIBTORCH, PluginFault, library};
 use libloading::os::unix::{RTLD_GLOBAL, RTLD_NOW};
@@ -30,7 +30,8 @@ pub(super) fn open() -> Result<(), PluginFault> {
         if !needed && !path.exists() {
             continue;
         }
-        // SAFETY: libtorch's initialisers are those of a library that every plugin on it runs anyway.
+        // SAFETY: libtorch's initialisers are those of a library that every plugin on it runs
+        // anyway.
         unsafe { library::open(&path, RTLD_NOW | RTLD_GLOBAL) }.map_err(|error| {
             PluginFault::DamagedLibtorch {
                 folder: folder.clone(),
@@ -47,7 +48,8 @@ fn version() -> &'static str {
     LIBTORCH.trim_start_matches("libtorch ")
 }
 
-/// The folder that holds libtorch_cpu.so: `CLBENCH_LIBTORCH`, else `$LIBTORCH/lib`, else the one in the cache.
+/// The folder that holds libtorch_cpu.so: `CLBENCH_LIBTORCH`, else `$LIBTORCH/lib`, else the one in
+/// the cache.
 fn folder() -> Result<PathBuf, PluginFault> {
     let mut candidates = Vec::new();
     if let Some(folder) = env::var_os("CLBENCH_LIBTORCH") {
@@ -75,7 +77,8 @@ fn folder() -> Result<PathBuf, PluginFault> {
     }
 }
 
-/// The version that the folder around `lib` states: libtorch's `build-version`, or the `version.py` of Python's torch.
+/// The version that the folder around `lib` states: libtorch's `build-version`, or the `version.py`
+/// of Python's torch.
 fn version_of(lib: &Path) -> Option<String> {
     let root = lib.parent()?;
     let plain = |version: &str| version.trim().split('+').next().unwrap_or("").to_owned();

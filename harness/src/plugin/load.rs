@@ -22,7 +22,8 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// If libtorch is needed but missing, the system cannot load the file, or a type has another layout.
+    /// If libtorch is needed but missing, the system cannot load the file, or a type has another
+    /// layout.
     pub fn load(file: &PluginFile) -> Result<Loaded, PluginError> {
         let path = file.path();
         if file.manifest().runtime.is_some() {
@@ -31,16 +32,16 @@ impl Loaded {
         // A bare name would be searched for in the system's library folders.
         let absolute =
             std::path::absolute(path).map_err(|error| PluginFault::Unreadable(error).of(path))?;
-        // SAFETY: the file declares that it is a plugin of this ABI. Loading it runs the initialisers of
-        // its libraries, which the user asked for by using it.
+        // SAFETY: the file declares that it is a plugin of this ABI. Loading it runs the
+        // initialisers of its libraries, which the user asked for by using it.
         let library = unsafe { library::open(&absolute, RTLD_NOW | RTLD_LOCAL) }
             .map_err(|error| PluginFault::Open(error).of(path))?;
         // SAFETY: only the address of the symbol is taken here.
         let header = unsafe { library.get::<*const ()>(HEADER_SYMBOL) }
             .map_err(|_| PluginFault::NoHeader.of(path))?
             .into_raw();
-        // SAFETY: the symbol is the header that `export_plugin!` wrote (the manifest, written by the same
-        // macro, was checked), and the file is never unloaded.
+        // SAFETY: the symbol is the header that `export_plugin!` wrote (the manifest, written by
+        // the same macro, was checked), and the file is never unloaded.
         let plugin = unsafe { ForeignPlugin::from_header(header.cast_const().cast()) }
             .map_err(|error| PluginFault::Layout(error.to_string()).of(path))?;
         Ok(Loaded {

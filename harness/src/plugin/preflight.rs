@@ -39,8 +39,8 @@ fn manifest_section(bytes: &[u8]) -> Result<&[u8], PluginFault> {
     if bytes.len() < size_of::<FileHeader64<LittleEndian>>() {
         return Err(truncated(size_of::<FileHeader64<LittleEndian>>() as u64));
     }
-    // Class and byte order decide how the machine field is read; a file that differs in either cannot
-    // be loaded here.
+    // Class and byte order decide how the machine field is read; a file that differs in either
+    // cannot be loaded here.
     if bytes[4] != ELFCLASS64.0 || bytes[5] != ELFDATA2LSB.0 {
         return Err(PluginFault::Architecture {
             found: "a 32-bit or big-endian machine".into(),

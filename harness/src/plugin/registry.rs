@@ -42,7 +42,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If the named file is not a plugin or does not offer the name; if no file or two files offer it.
+    /// If the named file is not a plugin or does not offer the name; if no file or two files offer
+    /// it.
     pub fn find(
         &self,
         kind: Kind,

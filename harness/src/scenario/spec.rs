@@ -176,7 +176,7 @@ pub struct Strategy {
 pub enum Regime {
     /// One task after another: continual learning.
     Sequential,
-    /// Once, on all classes together: an upper bound, shown unranked.
+    /// Once, on all classes together: a reference, shown unranked.
     Joint,
 }
 

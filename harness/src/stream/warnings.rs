@@ -2,8 +2,8 @@
 //! seeds.
 //!
 //! Neither is an error, and published protocols have both. But a scenario can have either by
-//! accident, so there is a warning, once per run. Explicit `task_sizes`, and an explicit seed of the
-//! class order, are taken as intended.
+//! accident, so there is a warning, once per run. Explicit `task_sizes`, and an explicit seed of
+//! the class order, are taken as intended.
 
 use super::class_order::ClassOrder;
 use super::tasks::Tasks;

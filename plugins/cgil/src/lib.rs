@@ -33,7 +33,7 @@ harness_abi::export_plugin! {
     backbones: {},
     strategies: {
         "cgil": Cgil => "generative latent replay: one generator per class, class prompts trained on sampled embeddings",
-        "prompt-tuning": PromptTuning => "CGIL's class prompts trained on real embeddings; in the joint regime CGIL's upper bound",
+        "prompt-tuning": PromptTuning => "CGIL's class prompts trained on real embeddings; in the joint regime a reference for CGIL",
     },
     metrics: {},
 }

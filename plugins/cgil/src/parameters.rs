@@ -44,7 +44,8 @@ pub struct CgilParameters {
     /// Whether to follow the paper's formulas or the reference code.
     #[parameter(default = Fidelity::Corrected)]
     pub fidelity: Fidelity,
-    /// Element type of the matrix products in the generators' training and the backbone's text encoder.
+    /// Element type of the matrix products in the generators' training and the backbone's text
+    /// encoder.
     pub precision: Precision,
 }
 
@@ -81,9 +82,9 @@ pub enum Fidelity {
     /// The paper's formulas.
     Corrected,
     /// What the reference code computes where it departs from them: the posterior's noise is
-    /// multiplied by exp(log σ²) instead of σ; unseen classes are scored with text features that are
-    /// not normalised, so their logits are multiplied by the features' length; class names keep their
-    /// underscores. For `vae` only, and for contexts that do not depend on the image.
+    /// multiplied by exp(log σ²) instead of σ; unseen classes are scored with text features that
+    /// are not normalised, so their logits are multiplied by the features' length; class names keep
+    /// their underscores. For `vae` only, and for contexts that do not depend on the image.
     Reference,
 }
 
@@ -107,8 +108,8 @@ impl Precision {
         }
     }
 
-    /// The backbone's options for the texts of class prompts, which end with a full stop. The precision
-    /// is named only if it is not the one that every backbone has.
+    /// The backbone's options for the texts of class prompts, which end with a full stop. The
+    /// precision is named only if it is not the one that every backbone has.
     pub fn text_options(self) -> &'static [u8] {
         match self {
             Precision::F32 => br#"{"suffix": "."}"#,
@@ -129,9 +130,9 @@ pub enum Context {
     Shared,
     /// One token generated from the class's zero-shot text feature.
     Generated,
-    /// One token generated from the image's embedding, as in CoCoOp (Zhou et al., arXiv 2203.05557).
-    /// Each image then has its own text features, so the cost grows with the number of images in a
-    /// batch.
+    /// One token generated from the image's embedding, as in CoCoOp (Zhou et al., arXiv
+    /// 2203.05557). Each image then has its own text features, so the cost grows with the number of
+    /// images in a batch.
     ImageConditioned,
 }
 
@@ -175,17 +176,18 @@ pub struct Prompting {
     /// What comes before the class name.
     #[parameter(default = Context::Combined)]
     pub context: Context,
-    /// Number of learned tokens, per class or shared: 1 if it is not set and the context has learned
-    /// tokens.
+    /// Number of learned tokens, per class or shared: 1 if it is not set and the context has
+    /// learned tokens.
     pub learned_tokens: Option<u32>,
-    /// Standard deviation of the initial learned tokens, drawn from a normal distribution with mean 0.
+    /// Standard deviation of the initial learned tokens, drawn from a normal distribution with mean
+    /// 0.
     #[parameter(default = 0.02, at_least = 0)]
     pub init_std: f64,
     /// Whose prompts a task trains.
     #[parameter(default = Trains::Seen)]
     pub train: Trains,
-    /// Weight of the orthogonality penalty: the mean of (P Pᵀ − I)² over the entries of that matrix and
-    /// over token positions, where the rows of P are the classes' learned tokens at a position.
+    /// Weight of the orthogonality penalty: the mean of (P Pᵀ − I)² over the entries of that matrix
+    /// and over token positions, where the rows of P are the classes' learned tokens at a position.
     #[parameter(default = 0.0, at_least = 0)]
     pub orthogonality: f64,
     /// The text whose feature represents a class before its task, and from which its token is
@@ -464,8 +466,8 @@ mod tests {
             ),
             (
                 r#"{"prompt": {"template": "a photo"}}"#,
-                "`prompt.template`: the template `a photo` must hold `{}`, the place of the class name, exactly once, and \
-                 holds it 0 times",
+                "`prompt.template`: the template `a photo` must contain `{}`, the placeholder for the class \
+                 name, exactly once, not 0 times",
             ),
         ] {
             let error = cgil(json).unwrap_err().to_string();

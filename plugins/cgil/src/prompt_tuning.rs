@@ -1,6 +1,6 @@
 //! The strategy `prompt-tuning`: CGIL's class prompts, trained on real embeddings.
 //!
-//! In the joint regime, with the embeddings of all tasks at once, it is CGIL's upper bound: the
+//! In the joint regime, with the embeddings of all tasks at once, it is a reference for CGIL: the
 //! same prompts, trained with the same loss, without generators. In sequence it shows what replay
 //! contributes: the prompts of all classes seen are trained on the current task's embeddings only.
 //! It keeps no past data.

@@ -1,4 +1,4 @@
-//! The backbone: a folder in the Hugging Face CLIP layout behind the plugin boundary.
+//! The backbone `clip`: a folder in Hugging Face's or OpenCLIP's layout as a plugin.
 
 use crate::config::{Config, EndOfText};
 use crate::folder::{self, ClipFolder, Layout};
@@ -29,9 +29,9 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Moves when the same folder gives other numbers.
+/// Changes when the same folder gives other numbers.
 const VERSION: u32 = 2;
-/// How many texts are encoded at once.
+/// Texts encoded at once.
 const TEXT_BATCH: usize = 256;
 
 /// The parameters of `clip`.
@@ -48,8 +48,8 @@ pub struct Parameters {
     pub revision: Option<String>,
     /// Element type of the computation. Prompts, outputs and gradients are f32 in any case.
     pub dtype: ComputeType,
-    /// Images encoded at once; fewer take less memory. A strategy that trains on images has its own batch
-    /// size.
+    /// Images encoded at once; fewer take less memory. A strategy that trains on images has its own
+    /// batch size.
     #[parameter(default = 64, at_least = 1)]
     pub batch: u32,
 }
@@ -63,25 +63,25 @@ pub struct Clip {
     pub(crate) rows: Rows,
     pub(crate) dtype: ComputeType,
     pub(crate) device: Device,
-    /// libtorch's tensors may move between threads, but not be used by two at once.
+    /// libtorch tensors may move between threads, but two threads must not use one at once.
     vision: Mutex<VisionModel>,
     texts: Mutex<TextEncoder>,
 }
 
 impl Clip {
-    /// The image encoder, for one caller at a time.
+    /// The image encoder, locked for one caller.
     pub(crate) fn vision(&self) -> MutexGuard<'_, VisionModel> {
-        // A panic in a call leaves the model as it was: nothing writes to it.
+        // A panic in a call leaves the model unchanged, because nothing writes to it.
         self.vision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The text encoder, for one caller at a time.
+    /// The text encoder, locked for one caller.
     pub(crate) fn texts(&self) -> MutexGuard<'_, TextEncoder> {
-        // Nothing is left half done by a panic: what is kept between calls is there whole, or not at all.
+        // A panic leaves nothing half done: what is kept between calls is complete or absent.
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A batch of images as the model takes it.
+    /// A batch of images, normalised for the model.
     pub(crate) fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
         let side = self.config.vision.image_size;
         let normalisation = &self.preprocessor.normalisation;
@@ -209,7 +209,7 @@ impl Backbone for Clip {
     }
 }
 
-/// What the folder says of the model's shape and of its pictures.
+/// The model's shape and preprocessing, read from the folder.
 fn shape(folder: &ClipFolder) -> Result<(Config, Preprocessor)> {
     match folder.layout {
         Layout::Transformers => {
@@ -228,8 +228,8 @@ fn shape(folder: &ClipFolder) -> Result<(Config, Preprocessor)> {
     }
 }
 
-/// Checks that a text's end is where the configuration says that it is pooled: under another id every text would be pooled
-/// at its start, and all would be alike.
+/// Checks that texts are pooled at their end token. With another id every text would be pooled at
+/// its start, and all texts would have the same embedding.
 fn expect_end(tokenizer: &Tokenizer, config: &Config, folder: &ClipFolder) -> Result<()> {
     match config.text.end_of_text() {
         EndOfText::Token(id) if id != tokenizer.end() => Err(Error::data(format!(

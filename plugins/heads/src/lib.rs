@@ -2,7 +2,7 @@
 //!
 //! [`LinearHead`] is softmax regression. Trained task by task it forgets, which makes it a lower
 //! bound for continual-learning methods; trained on all classes at once (the joint regime), the
-//! same code is the upper bound on the same features.
+//! same code is a reference for the same features.
 
 pub mod head;
 mod linear_head;
@@ -14,7 +14,7 @@ harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {},
     strategies: {
-        "linear-head": LinearHead => "softmax regression on frozen features: lower bound in sequence, upper bound jointly",
+        "linear-head": LinearHead => "softmax regression on frozen features: forgets in sequence; a reference in the joint regime",
     },
     metrics: {},
 }

@@ -3,8 +3,8 @@
 use harness_abi::{Choice, Error, ParameterSet, Result};
 use serde::Deserialize;
 
-/// The parameters of `linear-head`. The defaults suit features with a norm of about 1 to 10, such as
-/// the pixels of small images or CLIP's embeddings.
+/// The parameters of `linear-head`. The defaults suit features with a norm of about 1 to 10, such
+/// as the pixels of small images or CLIP's embeddings.
 #[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {

@@ -1,7 +1,8 @@
-//! The backbone `pixels`: the image itself, scaled to a small square, as a vector of numbers from 0 to 1.
+//! The backbone `pixels`: the image itself, scaled to a small square, as a vector of numbers from 0
+//! to 1.
 //!
-//! It has learned nothing and needs no libtorch. It is the floor that a pre-trained backbone is measured against: what a
-//! strategy reaches on it comes from the data alone.
+//! It has learned nothing and needs no libtorch. It is the baseline for pre-trained backbones: what
+//! a strategy achieves on it comes from the data alone.
 
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{
@@ -14,13 +15,13 @@ use std::borrow::Cow;
 export_plugin! {
     runtime: none,
     backbones: {
-        "pixels": Pixels => "the image itself, scaled to a small square: the floor for a pre-trained backbone",
+        "pixels": Pixels => "the image itself, scaled to a small square: the baseline for pre-trained backbones",
     },
     strategies: {},
     metrics: {},
 }
 
-/// Moves when the same parameters give other numbers.
+/// Changes when the same parameters give other numbers.
 const VERSION: u32 = 1;
 
 /// The parameters of `pixels`.
@@ -30,8 +31,8 @@ pub struct Parameters {
     /// Side of the square that an image is scaled to, in pixels.
     #[parameter(default = 28, at_least = 1, at_most = 1024)]
     pub size: u32,
-    /// Whether to keep red, green and blue as separate planes, one after another. Otherwise a pixel is
-    /// the mean of the three.
+    /// Whether to keep red, green and blue as separate planes, one after another. Otherwise a pixel
+    /// is the mean of the three.
     #[parameter(default = false)]
     pub colour: bool,
 }
@@ -72,7 +73,7 @@ impl Backbone for Pixels {
             },
             text: None,
             logit_scale: None,
-            // There is nothing to compute that another device would be faster at.
+            // No other device would be faster at this.
             device: "cpu".into(),
             dtype: "f32".into(),
             sites: Vec::new(),
@@ -81,7 +82,8 @@ impl Backbone for Pixels {
         }
     }
 
-    /// A value is v / 255; a grey one is (r + g + b) / 765, so an image that is grey keeps exactly its values.
+    /// A value is v / 255, a grey value (r + g + b) / 765, so a grey image keeps its values
+    /// exactly.
     fn encode_images(&self, images: TensorView<'_>) -> Result<Tensor> {
         let side = i64::from(self.parameters.size);
         images.expect_shape("the batch of images", &[-1, 3, side, side])?;

@@ -17,16 +17,16 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Where the context goes. CoOp's `CLASS_TOKEN_POSITION` says where the class name goes, so it is
-    /// the other way round: its default `end` is `front` here, and its `front` is `end`.
+    /// Where the context goes. CoOp's `CLASS_TOKEN_POSITION` says where the class name goes, so it
+    /// is the other way round: its default `end` is `front` here, and its `front` is `end`.
     #[parameter(default = Place::Front)]
     pub context: Place,
-    /// M, the number of context tokens (CoOp's `N_CTX`). The start token, the end token and the class
-    /// name must still fit into the backbone's context length.
+    /// M, the number of context tokens (CoOp's `N_CTX`). The start token, the end token and the
+    /// class name must still fit into the backbone's context length.
     #[parameter(default = 16, at_least = 1)]
     pub context_tokens: u32,
-    /// Whether each class has a context of its own (CoOp's `CSC`). A class then cannot be scored before
-    /// its task: until then its context is noise.
+    /// Whether each class has a context of its own (CoOp's `CSC`). A class then cannot be scored
+    /// before its task: until then its context is noise.
     #[parameter(default = false)]
     pub per_class: bool,
     /// Standard deviation of the initial context, drawn from a normal distribution with mean 0.

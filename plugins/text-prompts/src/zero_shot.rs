@@ -1,9 +1,9 @@
-//! The strategy `zero-shot`: CLIP as it is (Radford et al., *Learning Transferable Visual Models From Natural Language
-//! Supervision*, ICML 2021, section 3.1).
+//! The strategy `zero-shot`: CLIP without training (Radford et al., *Learning Transferable Visual
+//! Models From Natural Language Supervision*, ICML 2021, section 3.1).
 //!
-//! Every class is a text: its name in its domain's template. Of several templates the text features are averaged as in
-//! CLIP's own code: each to unit length, their mean, and that to unit length again. The logit of an image for a class is
-//! the model's logit scale times the cosine similarity.
+//! Each class is represented by a text: its name in its domain's template. The text features of
+//! several templates are averaged as in CLIP's own code: normalise each, average, normalise again.
+//! An image's logit for a class is the model's logit scale times the cosine similarity.
 
 use clbench_torch::During;
 use clbench_torch::bridge::{device, threads};
@@ -24,8 +24,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Templates used for every domain, each with `{}` where the class name goes; several are averaged,
-    /// as CLIP does. Not set: each domain's own templates.
+    /// Templates used for every domain, each with `{}` where the class name goes; several are
+    /// averaged, as CLIP does. Not set: each domain's own templates.
     pub templates: Option<Vec<String>>,
 }
 
@@ -47,7 +47,7 @@ impl Parameters {
     }
 }
 
-/// CLIP without training. It has nothing to learn or to forget, and its state is empty.
+/// CLIP without training. It learns nothing and forgets nothing; its state is empty.
 #[derive(Debug)]
 pub struct ZeroShot {
     parameters: Parameters,
@@ -108,13 +108,15 @@ impl Strategy for ZeroShot {
         match state.tensors.first() {
             None => Ok(()),
             Some((name, _)) => Err(Error::failed(format!(
-                "the state has a tensor `{name}`, but `zero-shot` remembers nothing; it is not a state of this strategy"
+                "the state has a tensor `{name}`, but `zero-shot` keeps nothing; it is not a state of this \
+                 strategy"
             ))),
         }
     }
 }
 
-/// The classes' text features, unit length, `[classes, width]`: of the mean of a class's templates, each of unit length.
+/// The text features of the classes, `[classes, width]`: the normalised mean of the normalised
+/// features of a class's templates.
 fn encoded(
     parameters: &Parameters,
     backbone: &BackboneHandle,
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_cannot_be_filled_is_told_by_its_key() {
+    fn an_invalid_template_is_reported_with_its_key() {
         let message = |json: &str| {
             let parameters = harness_abi::parameters::parse::<Parameters>(json.as_bytes());
             let checked = parameters.and_then(|parameters| parameters.check());
@@ -236,8 +238,8 @@ mod tests {
         };
         assert_eq!(
             message(r#"{"templates": ["a {}", "a photo"]}"#),
-            "parameter `templates[1]`: the template `a photo` must hold `{}`, the place of the class name, exactly once, and \
-             holds it 0 times"
+            "parameter `templates[1]`: the template `a photo` must contain `{}`, the placeholder for the class \
+             name, exactly once, not 0 times"
         );
         assert_eq!(
             message(r#"{"templates": []}"#),

@@ -48,8 +48,8 @@
 //! use clbench_torch::{During, Generator};
 //! use harness_abi::serde::Deserialize;
 //! use harness_abi::{
-//!     BackboneHandle, Batch, Class, Declaration, Error, Host, Learned, Outline, ParameterSet, Place,
-//!     Result, Setting, State, Strategy, Task,
+//!     BackboneHandle, Batch, Class, Declaration, Error, Host, Learned, Outline, ParameterSet,
+//!     Place, Result, Setting, State, Strategy, Task,
 //! };
 //!
 //! #[derive(Deserialize, ParameterSet)]

@@ -12,8 +12,8 @@ pub enum ComputeType {
     #[default]
     F32,
     /// bfloat16: half the memory, faster on devices with bfloat16 units, two to three digits of
-    /// precision. Weights and activations are bfloat16. Norms, softmax and the sums of products are f32
-    /// inside libtorch's operations, and so are pixels until they are normalised.
+    /// precision. Weights and activations are bfloat16. Norms, softmax and the sums of products are
+    /// f32 inside libtorch's operations, and so are pixels until they are normalised.
     Bf16,
 }
 

@@ -1,4 +1,5 @@
-//! How the parameters are trained: the same numbers for all three methods, with values of their own in each preset.
+//! How prompts and head are trained: the same settings for all three methods, with values from each
+//! preset.
 
 use clbench_torch::tch::TchError;
 use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, VarStore};
@@ -6,18 +7,20 @@ use clbench_torch::training::QuarterCosine;
 use harness_abi::{Choice, ParameterSet};
 use serde::Deserialize;
 
-/// A training. The optimiser is Adam with β 0.9 and 0.999, ε 1e-8 and no weight decay, made anew for every task.
+/// How prompts and head are trained: by Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8 and no weight
+/// decay, made anew for every task.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Training {
-    /// How often every sample of a task is seen.
+    /// Passes over a task's samples.
     pub epochs: u32,
-    /// Samples in one step; the last step of an epoch takes what is left.
+    /// Samples per step. The last step of an epoch takes what is left.
     pub batch_size: u32,
-    /// η, the learning rate, as it is used: of codes that scale it by the batch size, the product.
+    /// η, the learning rate as it is used: if the published code scales its rate by the batch size,
+    /// the product.
     pub lr: f64,
-    /// What becomes of it from epoch to epoch.
+    /// How it changes from epoch to epoch.
     pub schedule: Schedule,
-    /// The length that all gradients together are shortened to where they are longer; 0 leaves them as they are.
+    /// The norm to which the gradients, taken together, are clipped; 0 for no clipping.
     pub clip_norm: f64,
 }
 
@@ -41,21 +44,21 @@ pub struct Changes {
     /// Samples per step. The last step of an epoch takes what is left. Not set: the preset's.
     #[parameter(at_least = 1)]
     pub batch_size: Option<u32>,
-    /// η, the learning rate of Adam, as it is used: if the published code scales its rate by the batch
-    /// size, the product. Not set: the preset's.
+    /// η, the learning rate of Adam, as it is used: if the published code scales its rate by the
+    /// batch size, the product. Not set: the preset's.
     #[parameter(above = 0)]
     pub lr: Option<f64>,
     /// How the learning rate changes from epoch to epoch. Not set: as in the preset.
     pub schedule: Option<Schedule>,
-    /// The norm to which the gradients, taken together, are clipped; 0 for no clipping. Not set: the
-    /// preset's.
+    /// The norm to which the gradients, taken together, are clipped; 0 for no clipping. Not set:
+    /// the preset's.
     #[parameter(at_least = 0)]
     pub clip_norm: Option<f64>,
 }
 
 impl Training {
-    /// GT-RIPL/CODA-Prompt's on ImageNet-R, `configs/imnet-r_prompt.yaml`, of all its methods that learn prompts; on CIFAR-100
-    /// it has 20 epochs.
+    /// GT-RIPL/CODA-Prompt's for ImageNet-R, `configs/imnet-r_prompt.yaml`, the same for all its
+    /// prompt methods. For CIFAR-100 it uses 20 epochs.
     pub const CODA_PROMPT: Training = Training {
         epochs: 50,
         batch_size: 128,
@@ -64,7 +67,7 @@ impl Training {
         clip_norm: 0.0,
     };
 
-    /// With those changes.
+    /// With these changes.
     pub fn with(self, changes: &Changes) -> Training {
         Training {
             epochs: changes.epochs.unwrap_or(self.epochs),
@@ -75,7 +78,7 @@ impl Training {
         }
     }
 
-    /// The rate of an epoch, counted from 0.
+    /// The learning rate of an epoch, counted from 0.
     pub fn rate(&self, epoch: u32) -> f64 {
         match self.schedule {
             Schedule::Constant => self.lr,

@@ -1,4 +1,4 @@
-//! The backbone: a folder in timm's layout behind the plugin boundary.
+//! The backbone `vit`: a folder in timm's layout as a plugin.
 
 use crate::config::Config;
 use crate::model::VisionTransformer;
@@ -25,36 +25,36 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Moves when the same folder gives other numbers.
+/// Changes when the same folder gives other numbers.
 const VERSION: u32 = 1;
 
-/// The architecture, and how a picture becomes pixel values.
+/// The architecture and the preprocessing.
 const CONFIG: &str = "config.json";
-/// The tensors.
+/// The weights.
 const WEIGHTS: &str = "model.safetensors";
 
 /// The parameters of `vit`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// A folder with `config.json` and `model.safetensors` in timm's layout for the Hugging Face hub,
-    /// relative to the scenario.
+    /// A folder with `config.json` and `model.safetensors` in timm's layout for the Hugging Face
+    /// hub, relative to the scenario.
     pub path: Option<PathBuf>,
     /// Instead of `path`: the name of a model on the Hugging Face hub, such as
-    /// `timm/vit_base_patch16_224.augreg_in21k`, that `clbench fetch model` has downloaded into the hub's
-    /// cache.
+    /// `timm/vit_base_patch16_224.augreg_in21k`, that `clbench fetch model` has downloaded into the
+    /// hub's cache.
     pub model: Option<String>,
     /// The revision of `model`: a branch, a tag or a commit. Not set: `main`.
     pub revision: Option<String>,
     /// Element type of the computation. Prompts, outputs and gradients are f32 in any case.
     pub dtype: ComputeType,
-    /// Images encoded at once; fewer take less memory. A strategy that trains on images has its own batch
-    /// size.
+    /// Images encoded at once; fewer take less memory. A strategy that trains on images has its own
+    /// batch size.
     #[parameter(default = 64, at_least = 1)]
     pub batch: u32,
 }
 
-/// What a caller of `forward` may choose.
+/// The options of `forward`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Options {
@@ -70,34 +70,34 @@ pub struct Vit {
     normalisation: Normalisation,
     dtype: ComputeType,
     device: Device,
-    /// libtorch's tensors may move between threads, but not be used by two at once.
+    /// libtorch tensors may move between threads, but two threads must not use one at once.
     model: Mutex<VisionTransformer>,
 }
 
 impl Vit {
-    /// The model, for one caller at a time.
+    /// The model, locked for one caller.
     fn model(&self) -> MutexGuard<'_, VisionTransformer> {
-        // A panic in a call leaves the model as it was: nothing writes to it.
+        // A panic in a call leaves the model unchanged, because nothing writes to it.
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A batch of images as the model takes it.
+    /// A batch of images, normalised for the model.
     fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
         let kind = self.dtype.kind();
         self.normalisation
             .batch(images, self.shape.image(), kind, self.device)
     }
 
-    /// The error for a prompt at a site that is not there.
+    /// The error for a prompt at an unknown site.
     fn misplaced(&self, site: &str) -> Error {
         Error::unsupported(format!(
-            "there is no site `{site}`; images have `{PROMPT}` and `{KV}0` to `{KV}{}`",
+            "unknown site `{site}`; images have `{PROMPT}` and `{KV}0` to `{KV}{}`",
             self.shape.layers - 1
         ))
     }
 }
 
-/// Where prompts enter a model of that shape.
+/// The prompt sites of a model with this shape.
 fn sites(shape: &Shape) -> VisualSites {
     VisualSites {
         width: shape.width,
@@ -199,7 +199,7 @@ impl Backbone for Vit {
             .map(|&name| {
                 let output = match name {
                     TOKENS => model.tokens(&encoded),
-                    // Nothing projects it: the class token is the embedding.
+                    // There is no projection: the class token is the embedding.
                     _ => model.class_token(&encoded),
                 };
                 Ok((name.to_owned(), work.during("encoding", output)?))

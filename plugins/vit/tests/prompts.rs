@@ -169,7 +169,7 @@ fn invalid_sites_shapes_and_outputs_are_named() {
         assert_eq!(
             error.to_string(),
             format!(
-                "there is no site `{site}`; images have `visual.prompt` and `visual.kv.0` to `visual.kv.1`"
+                "unknown site `{site}`; images have `visual.prompt` and `visual.kv.0` to `visual.kv.1`"
             )
         );
     }

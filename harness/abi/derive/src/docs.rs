@@ -2,7 +2,8 @@
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// The doc comment as text: lines of a paragraph are joined, paragraphs stand apart by an empty line.
+/// The doc comment as text: lines of a paragraph are joined, paragraphs stand apart by an empty
+/// line.
 pub(crate) fn description(attributes: &[Attribute]) -> String {
     let mut paragraphs = vec![String::new()];
     for line in attributes.iter().filter_map(line) {

@@ -151,7 +151,7 @@ fn train_and_test_are_used_as_they_are() {
           # A linear classifier trained on one task after the other: shows how much is forgotten.
           linear-head:
             parameters: { epochs: 20, lr: 0.03 }
-          # The same classifier trained on all classes at once: an upper bound, which is not ranked.
+          # The same classifier trained on all classes at once: a reference, which is not ranked.
           linear-head-joint:
             use: linear-head
             regime: joint

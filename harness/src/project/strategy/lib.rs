@@ -62,7 +62,8 @@ impl Strategy for MyStrategy {
         // What the leaderboard says about the strategy.
         Ok(Declaration {
             keeps: vec![Keeps::Statistics],
-            // Whether `predict` can score classes that have not been learned, as zero-shot CLIP can.
+            // Whether `predict` can score classes that have not been learned, as zero-shot CLIP
+            // can.
             scores_unseen: false,
             trainable_parameters: u64::from(outline.classes) * u64::from(width),
             ..Declaration::default()

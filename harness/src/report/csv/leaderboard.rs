@@ -40,7 +40,7 @@ impl Row<'_> {
     fn note(&self) -> String {
         match (self.score, &self.entry.standing) {
             (Score::Absent(absence), _) => absence.to_string(),
-            (_, Standing::Reference) => "joint training, unranked: a reference".to_owned(),
+            (_, Standing::Reference) => "joint training, for reference (unranked)".to_owned(),
             (_, Standing::Incomplete(lacking)) => lacking.clone(),
             (_, Standing::Ranked(_) | Standing::Unranked) => String::new(),
         }
@@ -142,7 +142,7 @@ mod tests {
             digits,ncm,sequential,statistics,1 2,faa,2,81.000000,1.414214,68.293795,93.706205,1,
             digits,ncm,sequential,statistics,1 2,ci-transfer,,,,,,1,cannot score unseen classes
             digits,ncm,sequential,statistics,1 2,forgetting-seen,2,13.000000,2.828427,-12.412409,38.412409,1,
-            digits,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,joint training, unranked: a reference
+            digits,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,joint training, for reference (unranked)
             digits,joint,joint,images,1 2,ci-transfer,,,,,,,not defined for a joint run
             digits,joint,joint,images,1 2,forgetting-seen,,,,,,,not defined for a joint run
             overall,head,sequential,nothing,1 2,faa,2,72.500000,3.535534,40.734488,104.265512,2,
@@ -151,7 +151,7 @@ mod tests {
             overall,ncm,sequential,statistics,1 2,faa,2,81.000000,1.414214,68.293795,93.706205,1,
             overall,ncm,sequential,statistics,1 2,ci-transfer,,,,,,1,cannot score unseen classes
             overall,ncm,sequential,statistics,1 2,forgetting-seen,2,13.000000,2.828427,-12.412409,38.412409,1,
-            overall,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,joint training, unranked: a reference
+            overall,joint,joint,images,1 2,faa,2,96.500000,0.000000,96.500000,96.500000,,joint training, for reference (unranked)
             overall,joint,joint,images,1 2,ci-transfer,,,,,,,not defined for a joint run
             overall,joint,joint,images,1 2,forgetting-seen,,,,,,,not defined for a joint run
         "#]].assert_eq(&columns(&csv, &shown));

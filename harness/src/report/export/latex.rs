@@ -44,7 +44,7 @@ fn write(table: &Table) -> String {
     }
     if !table.references.is_empty() {
         text += &format!(
-            "\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{joint training, unranked: a reference}}}} \\\\\n"
+            "\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{joint training, for reference (unranked)}}}} \\\\\n"
         );
         for line in &table.references {
             text += &row(line);
@@ -130,7 +130,7 @@ mod tests {
             2 & head\textsuperscript{2,3} & nothing & 70.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
              & half\textsuperscript{4} & nothing & 99.00 & 30.00 \\
             \midrule
-            \multicolumn{5}{l}{\emph{joint training, unranked: a reference}} \\
+            \multicolumn{5}{l}{\emph{joint training, for reference (unranked)}} \\
              & joint & images & 96.50 $\pm$ 0.00 & --\textsuperscript{5} \\
             \bottomrule
             \end{tabular}
@@ -156,7 +156,7 @@ mod tests {
             2 & head\textsuperscript{2,3} & nothing & 60.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
              & half\textsuperscript{4} & nothing & 99.00 & 30.00 \\
             \midrule
-            \multicolumn{5}{l}{\emph{joint training, unranked: a reference}} \\
+            \multicolumn{5}{l}{\emph{joint training, for reference (unranked)}} \\
              & joint & images & 86.50 $\pm$ 0.00 & --\textsuperscript{5} \\
             \bottomrule
             \end{tabular}
@@ -182,7 +182,7 @@ mod tests {
             2 & head\textsuperscript{2,3} & nothing & 65.75 $\pm$ 0.35 & \textbf{30.00 $\pm$ 0.00} \\
              & half\textsuperscript{4} & nothing & --\textsuperscript{4} & --\textsuperscript{4} \\
             \midrule
-            \multicolumn{5}{l}{\emph{joint training, unranked: a reference}} \\
+            \multicolumn{5}{l}{\emph{joint training, for reference (unranked)}} \\
              & joint & images & 91.50 $\pm$ 0.00 & --\textsuperscript{5} \\
             \bottomrule
             \end{tabular}

@@ -40,7 +40,7 @@ fn write(table: &Table) -> String {
         text += &row(line);
     }
     if !table.references.is_empty() {
-        text += "| | *joint training, unranked: a reference* | |";
+        text += "| | *joint training, for reference (unranked)* | |";
         text += &" |".repeat(table.columns.len());
         text.push('\n');
         for line in &table.references {
@@ -110,7 +110,7 @@ mod tests {
             | 1 | ncm | statistics | **80.75 ± 0.35** | – (1) |
             | 2 | head (2) (3) | nothing | 70.75 ± 0.35 | **30.00 ± 0.00** |
             |  | half (4) | nothing | 99.00 | 30.00 |
-            | | *joint training, unranked: a reference* | | | |
+            | | *joint training, for reference (unranked)* | | | |
             |  | joint | images | 96.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
@@ -123,7 +123,7 @@ mod tests {
             | 1 | ncm | statistics | **70.75 ± 0.35** | – (1) |
             | 2 | head (2) (3) | nothing | 60.75 ± 0.35 | **30.00 ± 0.00** |
             |  | half (4) | nothing | 99.00 | 30.00 |
-            | | *joint training, unranked: a reference* | | | |
+            | | *joint training, for reference (unranked)* | | | |
             |  | joint | images | 86.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
@@ -136,7 +136,7 @@ mod tests {
             | 1 | ncm | statistics | **75.75 ± 0.35** | – (1) |
             | 2 | head (2) (3) | nothing | 65.75 ± 0.35 | **30.00 ± 0.00** |
             |  | half (4) | nothing | – (4) | – (4) |
-            | | *joint training, unranked: a reference* | | | |
+            | | *joint training, for reference (unranked)* | | | |
             |  | joint | images | 91.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2 of digits; (5) not defined for a joint run.  

@@ -79,7 +79,7 @@ fn write(table: &Table) -> String {
         text.push('\n');
     }
     if !table.references.is_empty() {
-        text += "below the rule: joint training, unranked: a reference\n";
+        text += "below the rule: joint training, for reference (unranked)\n";
     }
     text += "* best\n";
     for (index, note) in table.notes.iter().enumerate() {
@@ -163,7 +163,7 @@ mod tests {
                half [4]      nothing              99.00           30.00            -4.00
             ─────────────────────────────────────────────────────────────────────────────
                joint         images        96.50 ± 0.00           – [5]            – [5]
-            below the rule: joint training, unranked: a reference
+            below the rule: joint training, for reference (unranked)
             * best
             [1] cannot score unseen classes
             [2] predictions depend on the batch
@@ -181,7 +181,7 @@ mod tests {
                half [4]      nothing              99.00           30.00            -4.00
             ─────────────────────────────────────────────────────────────────────────────
                joint         images        86.50 ± 0.00           – [5]            – [5]
-            below the rule: joint training, unranked: a reference
+            below the rule: joint training, for reference (unranked)
             * best
             [1] cannot score unseen classes
             [2] predictions depend on the batch
@@ -199,7 +199,7 @@ mod tests {
                half [4]      nothing              – [4]           – [4]            – [4]
             ─────────────────────────────────────────────────────────────────────────────
                joint         images        91.50 ± 0.00           – [5]            – [5]
-            below the rule: joint training, unranked: a reference
+            below the rule: joint training, for reference (unranked)
             * best
             [1] cannot score unseen classes
             [2] predictions depend on the batch

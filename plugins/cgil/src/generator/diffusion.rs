@@ -1,10 +1,11 @@
-//! A small diffusion model per class: a network that takes noise out of normalised embeddings, and makes embeddings of
-//! nothing but noise, step by step.
+//! A small diffusion model per class: a network that removes noise from normalised embeddings, and
+//! so turns pure noise into an embedding step by step (Ho et al., arXiv 2006.11239).
 //!
-//! The module `schedule` says how noise goes in and out, `denoiser` what the network is. In training every sample of a batch gets a
-//! time t of its own, uniform in 1 … T, and noise ε; AdamW, of a constant rate, takes a step along the mean loss of the batch.
-//! The code published with CGIL counts steps where it says iterations; here an epoch is a pass over the class's features, its
-//! last batch included, however small.
+//! The module `schedule` defines how noise is added and removed, `denoiser` the network. In
+//! training, each sample of a batch gets its own time t, uniform in 1 … T, and noise ε; AdamW with
+//! a constant learning rate minimises the mean loss of the batch. The code published with CGIL
+//! counts steps where it says iterations; here an epoch is a pass over the class's features,
+//! including the last batch, however small.
 
 use super::normalisation::Normalisation;
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
@@ -21,7 +22,7 @@ mod denoiser;
 mod schedule;
 mod training;
 
-/// Epochs between two looks at the loss, each of which waits for the device.
+/// Epochs between two reads of the loss; each of them waits for the device.
 const EPOCHS_PER_LOOK: u32 = 10;
 
 /// Diffusion models.
@@ -95,12 +96,12 @@ impl Diffusion {
         Ok(training)
     }
 
-    /// An error if a class's loss or network is not of finite numbers.
+    /// An error if a class's loss or network is not finite.
     fn refuse_broken(&self, sound: &[bool], order: &[usize], names: &[u32]) -> Result<()> {
         match sound.iter().position(|sound| !sound) {
             None => Ok(()),
             Some(position) => Err(Error::failed(format!(
-                "the loss of class {} is no longer a number; set `diffusion.lr`, now {}, lower",
+                "training diverged: the loss of class {} is not finite; lower `diffusion.lr` (now {})",
                 names[order[position]], self.lr
             ))),
         }

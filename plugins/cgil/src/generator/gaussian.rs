@@ -1,10 +1,10 @@
-//! A diagonal Gaussian per class: the simplest generator, and the measure of what a learned one adds.
+//! A diagonal Gaussian per class: the simplest generator, and the baseline for learned ones.
 //!
-//! Of a class's n features x, each dimension on its own, as they are and not normalised:
+//! For the n features x of a class, each dimension separately and not normalised:
 //!
 //! ```text
 //! mean  m = Σ x / n
-//! std   s = √(Σ (x − m)² / (n − 1))    unbiased; 0 for a class of one sample, whose draws are that sample
+//! std   s = √(Σ (x − m)² / (n − 1))    unbiased; 0 for a class with one sample
 //! draw  m + s ε,  ε ~ N(0, 1)
 //! ```
 
@@ -27,10 +27,12 @@ impl Generator for Gaussian {
             if fitting.host.cancelled() {
                 return Err(Error::cancelled());
             }
-            let doing = format!("the mean and deviation of class {}", class.class);
+            let doing = format!("the mean and standard deviation of class {}", class.class);
             let (mean, std) = moments_of(&class.features).during(&doing)?;
             if !all_finite(&mean).during(&doing)? {
-                return Err(Error::failed("some of its embeddings are no numbers").context(doing));
+                return Err(
+                    Error::failed("its embeddings contain NaN or infinite values").context(doing),
+                );
             }
             moments.push((mean, std));
         }
@@ -52,8 +54,8 @@ impl Generator for Gaussian {
     }
 }
 
-/// Mean and unbiased standard deviation over rows, f32 `[width]` each. Computed in f64, in which equal values have exactly
-/// their value for a mean and 0 for a deviation.
+/// Mean and unbiased standard deviation over rows, f32 `[width]` each. Computed in f64, so that
+/// equal values have exactly that mean and a deviation of 0.
 fn moments_of(features: &Tensor) -> Result<(Tensor, Tensor), TchError> {
     let features = features.f_to_kind(Kind::Double)?;
     let mean = features.f_mean_dim([0_i64].as_slice(), true, Kind::Double)?;
@@ -104,7 +106,7 @@ mod tests {
         let error = Gaussian {}.fit(&classes, &toy::fitting(&host)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the mean and deviation of class 4: some of its embeddings are no numbers"
+            "the mean and standard deviation of class 4: its embeddings contain NaN or infinite values"
         );
     }
 

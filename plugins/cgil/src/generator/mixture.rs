@@ -1,6 +1,8 @@
-//! A mixture of diagonal Gaussians per class, fitted by expectation and maximisation (EM; Dempster, Laird and Rubin, 1977).
+//! A mixture of diagonal Gaussians per class, fitted by expectation maximisation (EM; Dempster,
+//! Laird and Rubin, 1977).
 //!
-//! Of a class's n normalised features x, with component k's weight w, mean m and variance v, where d runs over dimensions:
+//! For the n normalised features x of a class, with weight w, mean m and variance v of component k,
+//! and d running over dimensions:
 //!
 //! ```text
 //! density         log p(x, k) = log w_k − ½ Σ_d (log 2π + log v_kd + (x_d − m_kd)² / v_kd)
@@ -10,13 +12,14 @@
 //!                 v_k = max(Σ_x r_k(x) x² / N_k − m_k², floor)
 //! ```
 //!
-//! A floor under the variance is the exact maximum among variances that are not below it, so the mean log-likelihood never
-//! falls. It starts at the clusters of k-means and ends when a step gains less than 10⁻³ nats per sample: the usual tolerance
-//! (scikit-learn's `GaussianMixture`), and that of the code published with CGIL. That code takes 1/√v where 1/v belongs;
-//! this does not.
+//! The floor of the variance is the exact maximum among variances that are not below it, so the
+//! mean log-likelihood never decreases. EM starts at the clusters of k-means and stops when a step
+//! gains less than 10⁻³ nats per sample, as in scikit-learn's `GaussianMixture` and in the code
+//! published with CGIL. That code uses 1/√v where 1/v belongs; this one does not.
 //!
-//! All classes are fitted at once, the smaller ones padded, a class that has ended kept as it is. In f64, because (x − m)² / v
-//! is computed as three matrix products, and with v at the floor most digits cancel.
+//! All classes are fitted at once: smaller ones are padded, and a class that has converged stays as
+//! it is. The computation is in f64, because (x − m)² / v is computed as three matrix products, in
+//! which most digits cancel when v is at the floor.
 
 use super::normalisation::Normalisation;
 use super::{ClassFeatures, Fit, Fitted, Fitting, Generator, k_means};
@@ -27,20 +30,21 @@ use harness_abi::{Error, ParameterSet, Result};
 use serde::Deserialize;
 use std::f64::consts::PI;
 
-/// The least variance, in units of the normalised features: what scikit-learn adds to every variance.
+/// The smallest variance of normalised features: what scikit-learn adds to every variance.
 const VARIANCE_FLOOR: f64 = 1e-6;
-/// A step that gains less mean log-likelihood than that is the last one of its class.
+/// A class has converged when a step gains less mean log-likelihood than this.
 const LEAST_GAIN: f64 = 1e-3;
-/// A component of fewer samples than that keeps its mean and variance; its weight vanishes.
+/// A component with fewer samples than this keeps its mean and variance; its weight vanishes.
 const LEAST_SAMPLES: f64 = 1e-10;
-/// Whether all classes have ended is read from the device once in so many steps: reading waits for it.
+/// Steps between two reads of whether all classes have converged; each waits for the device.
 const CHECK_EVERY: u32 = 8;
 
-/// Mixtures of Gaussians, each of independent dimensions.
+/// Mixtures of Gaussians with independent dimensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mixture {
-    /// Components per class. A class with fewer distinct samples has one component for each of them.
+    /// Components per class. A class with fewer distinct samples has one component for each of
+    /// them.
     #[parameter(default = 5, at_least = 1)]
     pub components: u32,
     /// The largest number of EM steps.
@@ -125,8 +129,9 @@ fn drawn(
     )
 }
 
-/// Positions in rows of `weights`, `[classes, choices]`, each with its weight's share of the probability: the inverse of the
-/// distribution function at `uniform` numbers in [0, 1), `[classes, count]`. A weight of 0 is never chosen, unless all are.
+/// Indices drawn with probabilities in proportion to `weights`, `[classes, choices]`: the inverse
+/// of the distribution function at `uniform` numbers in [0, 1), `[classes, count]`. A weight of 0
+/// is never chosen unless all are 0.
 pub(crate) fn chosen(weights: &Tensor, uniform: &Tensor) -> Result<Tensor, TchError> {
     let last = weights.size()[1] - 1;
     let cumulative = weights.f_cumsum(1, Kind::Double)?;
@@ -143,7 +148,7 @@ pub(crate) fn chosen(weights: &Tensor, uniform: &Tensor) -> Result<Tensor, TchEr
 
 /// The normalised features of all classes, in f64.
 pub(crate) struct Samples {
-    /// `[classes, samples, width]`, zeros behind the samples of smaller classes.
+    /// `[classes, samples, width]`, padded with zeros for smaller classes.
     pub(crate) features: Tensor,
     /// The same, squared.
     squares: Tensor,
@@ -154,7 +159,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// Of the features of each class, `[its samples, width]`.
+    /// Stacks the features of each class, `[its samples, width]`.
     pub(crate) fn new(classes: &[Tensor]) -> Result<Samples, TchError> {
         let count = |class: &Tensor| class.size()[0];
         let most = classes.iter().map(count).max().unwrap_or(0);
@@ -180,9 +185,10 @@ impl Samples {
         self.features.size()[2]
     }
 
-    /// How probable the components make each sample.
+    /// The probability of each sample under the components.
     fn expectation(&self, components: &Components) -> Result<Expectation, TchError> {
-        // (x − m)² / v = x² / v − 2 x m / v + m² / v, summed over dimensions: [classes, samples, components].
+        // (x − m)² / v = x² / v − 2 x m / v + m² / v, summed over dimensions: [classes, samples,
+        // components].
         let precision = components.variances.f_reciprocal()?;
         let shifted = components.means.f_mul(&precision)?;
         let over_width =
@@ -208,7 +214,7 @@ impl Samples {
         })
     }
 
-    /// The components that make the samples most probable, given who is responsible for which.
+    /// The components that maximise the likelihood of the samples under these responsibilities.
     fn maximisation(
         &self,
         responsibilities: &Tensor,
@@ -235,9 +241,9 @@ impl Samples {
     }
 }
 
-/// What a mixture is made of, f64.
+/// The components of a mixture, f64.
 struct Components {
-    /// `[classes, components]`; 0 for one that a class does not have.
+    /// `[classes, components]`; 0 for a component that a class does not have.
     weights: Tensor,
     /// `[classes, components, width]`.
     means: Tensor,
@@ -246,7 +252,7 @@ struct Components {
 }
 
 impl Components {
-    /// Those of clusters: every sample is its own cluster's alone.
+    /// The components of clusters, where each sample belongs to one cluster only.
     fn of(samples: &Samples, clusters: &k_means::Clusters) -> Result<Components, TchError> {
         let empty = Components {
             weights: clusters.centres.f_select(2, 0)?.f_zeros_like()?,
@@ -256,7 +262,7 @@ impl Components {
         samples.maximisation(&clusters.members, &empty)
     }
 
-    /// These in classes where `choice` is true, `others` elsewhere.
+    /// These components for classes where `choice` is true, `others` for the rest.
     fn or(&self, choice: &Tensor, others: &Components) -> Result<Components, TchError> {
         let cubic = choice.f_view([-1, 1, 1])?;
         let choose = |tensor: &Tensor, choice: &Tensor, other| tensor.f_where_self(choice, other);
@@ -284,14 +290,14 @@ struct Expectation {
     likelihood: Tensor,
 }
 
-/// Where EM is.
+/// The state of EM.
 struct Step {
     components: Components,
     /// Of the components.
     responsibilities: Tensor,
     /// Of the components.
     likelihood: Tensor,
-    /// Which classes go on, bool `[classes]`.
+    /// Which classes have not converged, bool `[classes]`.
     going_on: Tensor,
 }
 

@@ -1,20 +1,24 @@
-//! A variational autoencoder for each class.
+//! A variational autoencoder per class.
 //!
-//! The encoder makes of an embedding x (normalised, see [`normalisation`](super::normalisation)) the mean and the variance of
-//! a posterior over z, the decoder makes x̂ of a z drawn from it, and both are trained for
+//! The encoder maps an embedding x, normalised as in [`normalisation`](super::normalisation), to
+//! the mean and the variance of a posterior over z. The decoder maps a z drawn from it to x̂. Both
+//! are trained to minimise
 //!
 //! ```text
 //! −ln N(x; x̂, 1) + KL(N(μ, σ²) ‖ N(0, I))
 //! ```
 //!
-//! summed over features and averaged over a batch (Kingma and Welling, 2014). To draw a new embedding, z is drawn from N(0, I)
-//! and decoded. The encoder is D → hidden → hidden → 2 · latent, with batch normalisation and LeakyReLU (0.2) behind the
-//! first two layers; the decoder is latent → hidden → hidden → D with LeakyReLU. Adam; cosine rates with warm restarts, the first
-//! period a tenth of the epochs, each further one twice as long. A class's last batch is kept, unless it is of one sample;
-//! a class of one sample is not trained at all, and what is drawn is that sample.
+//! summed over features and averaged over a batch (Kingma and Welling, arXiv 1312.6114). To draw an
+//! embedding, z is drawn from N(0, I) and decoded. The encoder is D → hidden → hidden → 2 · latent,
+//! with batch normalisation and LeakyReLU (0.2) after the first two layers; the decoder is latent →
+//! hidden → hidden → D with LeakyReLU. The optimiser is Adam; its learning rate follows a cosine
+//! with warm restarts, whose first period is a tenth of the epochs and each further one twice as
+//! long. The last batch of a class is kept unless it has a single sample. A class with a single
+//! sample is not trained: that sample is what is drawn.
 //!
-//! All classes of a task are trained in one stack: parameters have the classes as their first dimension, products are batched,
-//! there is one optimiser. What becomes of a class does not depend on the classes beside it, but for rounding.
+//! All classes of a task are trained as one stack: the class is the first dimension of the
+//! parameters, matrix products are batched, and there is one optimiser. Apart from rounding, a
+//! class's result does not depend on the other classes.
 
 mod decoder;
 mod layer;
@@ -33,7 +37,7 @@ use network::Sizes;
 use serde::Deserialize;
 use training::Training;
 
-/// How the autoencoders are made and trained. The defaults are those of CGIL.
+/// The parameters of the autoencoders. The defaults are CGIL's.
 ///
 /// ```yaml
 /// vae:
@@ -56,7 +60,8 @@ pub struct Vae {
     /// η, Adam's learning rate at the start of each period of its cosine with warm restarts.
     #[parameter(default = 2e-4, above = 0)]
     pub lr: f64,
-    /// Samples of a class per step: at least 2, because batch normalisation cannot use a single one.
+    /// Samples of a class per step: at least 2, because batch normalisation cannot use a single
+    /// one.
     #[parameter(default = 64, at_least = 2)]
     pub batch_size: u32,
 }
@@ -71,16 +76,16 @@ impl Vae {
     }
 }
 
-/// What the noise of the posterior is multiplied by, the encoder's second output being s.
+/// The factor of the posterior's noise, where s is the encoder's second output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Posterior {
-    /// exp(s / 2): s is the logarithm of the variance, as the divergence takes it.
+    /// exp(s / 2): s is the logarithm of the variance, as in the divergence.
     StandardDeviation,
-    /// exp(s): what CGIL's code does, though its divergence takes exp(s) for the variance.
+    /// exp(s), as in CGIL's code, although its divergence uses exp(s) as the variance.
     Exponential,
 }
 
-/// An autoencoder for each class.
+/// One autoencoder per class.
 #[derive(Debug)]
 pub struct Autoencoders {
     vae: Vae,
@@ -88,13 +93,13 @@ pub struct Autoencoders {
 }
 
 impl Autoencoders {
-    /// With settings that were [checked](Vae::check).
+    /// Autoencoders with these parameters.
     pub fn new(vae: Vae, posterior: Posterior) -> Autoencoders {
         Autoencoders { vae, posterior }
     }
 }
 
-/// Epochs between two looks at the loss, each of which waits for the device.
+/// Epochs between two reads of the loss; each of them waits for the device.
 const EPOCHS_PER_LOOK: u32 = 10;
 
 /// Parameters that a stack may have on the CPU.
@@ -138,7 +143,7 @@ impl Generator for Autoencoders {
 }
 
 impl Autoencoders {
-    /// Those of one class, whose embeddings have that width.
+    /// The layer sizes of one class's autoencoder, for embeddings of this width.
     fn sizes(&self, width: i64) -> Sizes {
         Sizes {
             classes: 1,
@@ -148,8 +153,9 @@ impl Autoencoders {
         }
     }
 
-    /// How many classes make a stack. A GPU has work for all of them. On the CPU a stack of large networks gains nothing over
-    /// a few of them, and loses by leaving the cache, so a task of many classes becomes several stacks.
+    /// The number of classes in a stack. A GPU takes all of them. On the CPU, a stack of many large
+    /// networks is slower because it leaves the cache, so a task of many classes becomes several
+    /// stacks.
     fn classes_at_once(&self, samples: &[Tensor], device: Device) -> usize {
         match (samples, device) {
             ([first, ..], Device::Cpu) => {
@@ -160,7 +166,7 @@ impl Autoencoders {
         }
     }
 
-    /// Fits the autoencoders of a stack; of the fit's epochs, `before` are done and `total` are to be.
+    /// Trains the autoencoders of a stack; `before` of the fit's `total` epochs are done.
     fn fit_stack(
         &self,
         names: &[u32],
@@ -212,7 +218,7 @@ impl Autoencoders {
         })
     }
 
-    /// An error if a class's loss or decoder is not of finite numbers.
+    /// An error if a class's loss or decoder is not finite.
     fn refuse_broken(&self, training: &Training, losses: &Tensor, names: &[u32]) -> Result<()> {
         let _mode = GradientMode::off();
         let sound = || {
@@ -225,7 +231,7 @@ impl Autoencoders {
         match sound.iter().position(|sound| !sound) {
             None => Ok(()),
             Some(position) => Err(Error::failed(format!(
-                "the loss of class {} is no longer a number; set `vae.lr`, now {}, lower",
+                "training diverged: the loss of class {} is not finite; lower `vae.lr` (now {})",
                 names[training.plan.order[position]], self.vae.lr
             ))),
         }

@@ -19,8 +19,8 @@ use serde::Deserialize;
 pub struct Parameters {
     /// The published settings to start from.
     pub preset: Preset,
-    /// M, the number of components per layer: at least the number of tasks T, at most the width of a
-    /// token. Each task has M / T of them, rounded down. Not set: the preset's.
+    /// M, the number of components per layer: at least the number of tasks T, at most the width of
+    /// a token. Each task has M / T of them, rounded down. Not set: the preset's.
     #[parameter(at_least = 1)]
     pub components: Option<u32>,
     /// L_p, the number of vectors of a component: even, because half of them are keys and half are
@@ -36,20 +36,20 @@ pub struct Parameters {
     pub training: Changes,
 }
 
-/// Published settings; the training is that of ImageNet-R. The head starts uniform within ±1/√width. A
-/// test holds the values listed here against those in use.
+/// Published settings; the training is that of ImageNet-R. The head starts uniform within
+/// ±1/√width. A test holds the values listed here against those in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// λ = 0, as in every script of GT-RIPL/CODA-Prompt (`--prompt_param 100 8 0.0`): components start
-    /// orthogonal, so that code does without the penalty.
+    /// λ = 0, as in every script of GT-RIPL/CODA-Prompt (`--prompt_param 100 8 0.0`): components
+    /// start orthogonal, so that code does without the penalty.
     ///
     /// `{ components: 100, prompt_length: 8, layers: [1, 2, 3, 4, 5], orthogonality_weight: 0,
     /// training: { epochs: 50, batch_size: 128, lr: 0.001, schedule: cosine, clip_norm: 0 } }`
     #[default]
     Released,
-    /// λ = 0.1, the paper's. The code that its figures were made with also multiplied the penalty by
-    /// 1e-6.
+    /// λ = 0.1, the paper's. The code that its figures were made with also multiplied the penalty
+    /// by 1e-6.
     ///
     /// `{ components: 100, prompt_length: 8, layers: [1, 2, 3, 4, 5], orthogonality_weight: 0.1,
     /// training: { epochs: 50, batch_size: 128, lr: 0.001, schedule: cosine, clip_norm: 0 } }`

@@ -25,8 +25,8 @@ pub struct Parameters {
     /// preset's.
     #[parameter(at_least = 1)]
     pub general_length: Option<u32>,
-    /// The layers with expert prompts, counted from 1; none of them may have general prompts. Not set:
-    /// the preset's.
+    /// The layers with expert prompts, counted from 1; none of them may have general prompts. Not
+    /// set: the preset's.
     pub expert_layers: Option<Vec<u32>>,
     /// L_e, the length of the expert prompts: this many keys and this many values. Not set: the
     /// preset's.
@@ -35,33 +35,33 @@ pub struct Parameters {
     /// λ, the weight of the similarity with the task's key in the loss. Not set: the preset's.
     #[parameter(at_least = 0)]
     pub key_weight: Option<f64>,
-    /// The bounds of the uniform distribution that prompts and keys are initialised from. Not set: the
-    /// preset's.
+    /// The bounds of the uniform distribution that prompts and keys are initialised from. Not set:
+    /// the preset's.
     pub init_range: Option<[f64; 2]>,
     /// Changes to the preset's training.
     pub training: Changes,
 }
 
-/// Published settings, those of JH-LEE-KR/dualprompt-pytorch. They are the JAX code's except for the
-/// initial values (there 0 to 0.01) and the learning rate, which depends on the batch size. The head
-/// starts normal with a standard deviation of 0.02. A test holds the values listed here against those in
-/// use.
+/// Published settings, those of JH-LEE-KR/dualprompt-pytorch. They are the JAX code's except for
+/// the initial values (there 0 to 0.01) and the learning rate, which depends on the batch size. The
+/// head starts normal with a standard deviation of 0.02. A test holds the values listed here
+/// against those in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// `configs/cifar100_dualprompt.py`.
     ///
-    /// `{ general_layers: [1, 2], general_length: 5, expert_layers: [3, 4, 5], expert_length: 5, key_weight: 1,
-    /// init_range: [-1, 1], training: { epochs: 5, batch_size: 24, lr: 0.0028125, schedule: constant,
-    /// clip_norm: 1 } }`
+    /// `{ general_layers: [1, 2], general_length: 5, expert_layers: [3, 4, 5], expert_length: 5,
+    /// key_weight: 1, init_range: [-1, 1], training: { epochs: 5, batch_size: 24, lr: 0.0028125,
+    /// schedule: constant, clip_norm: 1 } }`
     #[default]
     #[serde(rename = "cifar-100")]
     Cifar100,
     /// `configs/imr_dualprompt.py`.
     ///
-    /// `{ general_layers: [1, 2], general_length: 5, expert_layers: [3, 4, 5], expert_length: 20, key_weight: 1,
-    /// init_range: [-1, 1], training: { epochs: 50, batch_size: 24, lr: 0.00046875, schedule: constant,
-    /// clip_norm: 1 } }`
+    /// `{ general_layers: [1, 2], general_length: 5, expert_layers: [3, 4, 5], expert_length: 20,
+    /// key_weight: 1, init_range: [-1, 1], training: { epochs: 50, batch_size: 24, lr: 0.00046875,
+    /// schedule: constant, clip_norm: 1 } }`
     ImagenetR,
 }
 

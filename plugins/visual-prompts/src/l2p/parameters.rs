@@ -24,8 +24,8 @@ pub struct Parameters {
     /// M, the number of prompts in the pool. Not set: the preset's.
     #[parameter(at_least = 1)]
     pub pool_size: Option<u32>,
-    /// L_p, the number of tokens of a prompt; even for prefixes, where half of them are keys and half
-    /// are values. Not set: the preset's.
+    /// L_p, the number of tokens of a prompt; even for prefixes, where half of them are keys and
+    /// half are values. Not set: the preset's.
     #[parameter(at_least = 1)]
     pub prompt_length: Option<u32>,
     /// N, the number of prompts selected for an image: at most `pool_size`. Not set: the preset's.
@@ -38,59 +38,60 @@ pub struct Parameters {
     pub insertion: Option<Insertion>,
     /// What the head reads. Not set: as in the preset.
     pub pooling: Option<Pooling>,
-    /// The bounds of the uniform distribution that prompts and keys are initialised from. Not set: the
-    /// preset's.
+    /// The bounds of the uniform distribution that prompts and keys are initialised from. Not set:
+    /// the preset's.
     pub init_range: Option<[f64; 2]>,
-    /// Whether all images of a batch use the prompts that most of them select. Off in every preset. The
-    /// original codes have it on for CIFAR-100 and 5-datasets, in evaluation too, where their batches
-    /// hold a single task and thus reveal it. Here batches mix tasks, and a strategy that depends on
-    /// its batch is marked.
+    /// Whether all images of a batch use the prompts that most of them select. Off in every preset.
+    /// The original codes have it on for CIFAR-100 and 5-datasets, in evaluation too, where their
+    /// batches hold a single task and thus reveal it. Here batches mix tasks, and a strategy that
+    /// depends on its batch is marked.
     pub batchwise: Option<bool>,
-    /// Whether a task trains prompts of its own (the t-th N of the pool, which start as the previous
-    /// task's) instead of the selected ones, as long as the pool lasts. Prediction always selects by
-    /// key. Not set: as in the preset.
+    /// Whether a task trains prompts of its own (the t-th N of the pool, which start as the
+    /// previous task's) instead of the selected ones, as long as the pool lasts. Prediction always
+    /// selects by key. Not set: as in the preset.
     pub task_prompts: Option<bool>,
     /// Changes to the preset's training.
     pub training: Changes,
 }
 
-/// Published settings. Code is named by its repository; CIFAR-100 is ten tasks of ten classes. A test
-/// holds the values listed here against those in use.
+/// Published settings. Code is named by its repository; CIFAR-100 is ten tasks of ten classes. A
+/// test holds the values listed here against those in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// JH-LEE-KR/l2p-pytorch, `configs/cifar100_l2p.py`. The head starts normal with a standard
     /// deviation of 0.02.
     ///
-    /// `{ pool_size: 10, prompt_length: 5, top_k: 5, key_weight: 0.1, insertion: tokens, pooling: prompts,
-    /// init_range: [-1, 1], batchwise: false, task_prompts: false, training: { epochs: 5, batch_size: 16,
-    /// lr: 0.001875, schedule: constant, clip_norm: 1 } }`
+    /// `{ pool_size: 10, prompt_length: 5, top_k: 5, key_weight: 0.1, insertion: tokens, pooling:
+    /// prompts, init_range: [-1, 1], batchwise: false, task_prompts: false, training: { epochs: 5,
+    /// batch_size: 16, lr: 0.001875, schedule: constant, clip_norm: 1 } }`
     #[default]
     #[serde(rename = "pytorch-cifar-100")]
     PytorchCifar100,
-    /// google-research/l2p, `configs/cifar100_l2p.py`, on eight devices with 16 images each. The head
-    /// starts at 0.
+    /// google-research/l2p, `configs/cifar100_l2p.py`, on eight devices with 16 images each. The
+    /// head starts at 0.
     ///
-    /// `{ pool_size: 10, prompt_length: 10, top_k: 4, key_weight: 1, insertion: tokens, pooling: prompts,
-    /// init_range: [0, 0.01], batchwise: false, task_prompts: false, training: { epochs: 5, batch_size: 128,
-    /// lr: 0.015, schedule: constant, clip_norm: 1 } }`
+    /// `{ pool_size: 10, prompt_length: 10, top_k: 4, key_weight: 1, insertion: tokens, pooling:
+    /// prompts, init_range: [0, 0.01], batchwise: false, task_prompts: false, training: { epochs:
+    /// 5, batch_size: 128, lr: 0.015, schedule: constant, clip_norm: 1 } }`
     #[serde(rename = "jax-cifar-100")]
     JaxCifar100,
     /// Both repositories, `configs/five_datasets_l2p.py`. The head starts normal with a standard
     /// deviation of 0.02.
     ///
-    /// `{ pool_size: 20, prompt_length: 10, top_k: 4, key_weight: 0.5, insertion: tokens, pooling: prompts,
-    /// init_range: [-1, 1], batchwise: false, task_prompts: true, training: { epochs: 5, batch_size: 16,
-    /// lr: 0.001875, schedule: constant, clip_norm: 1 } }`
+    /// `{ pool_size: 20, prompt_length: 10, top_k: 4, key_weight: 0.5, insertion: tokens, pooling:
+    /// prompts, init_range: [-1, 1], batchwise: false, task_prompts: true, training: { epochs: 5,
+    /// batch_size: 16, lr: 0.001875, schedule: constant, clip_norm: 1 } }`
     #[serde(rename = "5-datasets")]
     FiveDatasets,
-    /// L2P++ of GT-RIPL/CODA-Prompt, `--prompt_param 30 20 -1`: keys and values for the first layer, and
-    /// a head on the class token. That code sums its key term over the batch, which pairs each image
-    /// with every other image's keys; here it is L2P's. The head starts uniform within ±1/√width.
+    /// L2P++ of GT-RIPL/CODA-Prompt, `--prompt_param 30 20 -1`: keys and values for the first
+    /// layer, and a head on the class token. That code sums its key term over the batch, which
+    /// pairs each image with every other image's keys; here it is L2P's. The head starts uniform
+    /// within ±1/√width.
     ///
-    /// `{ pool_size: 30, prompt_length: 20, top_k: 5, key_weight: 1, insertion: prefixes, pooling: class-token,
-    /// init_range: [0, 1], batchwise: false, task_prompts: false, training: { epochs: 50, batch_size: 128,
-    /// lr: 0.001, schedule: cosine, clip_norm: 0 } }`
+    /// `{ pool_size: 30, prompt_length: 20, top_k: 5, key_weight: 1, insertion: prefixes, pooling:
+    /// class-token, init_range: [0, 1], batchwise: false, task_prompts: false, training: { epochs:
+    /// 50, batch_size: 128, lr: 0.001, schedule: cosine, clip_norm: 0 } }`
     L2pPlusPlusImagenetR,
 }
 

@@ -164,8 +164,8 @@ fn divergence_is_an_error_that_names_the_class() {
     let error = diffusion.fit(&classes, &toy::fitting(&host)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fitting diffusion models, epoch 10 of 20: the loss of class 6 is no longer a number; \
-         set `diffusion.lr`, now 1000000000000000000000000000000, lower"
+        "fitting diffusion models, epoch 10 of 20: training diverged: the loss of class 6 is not \
+         finite; lower `diffusion.lr` (now 1000000000000000000000000000000)"
     );
 }
 

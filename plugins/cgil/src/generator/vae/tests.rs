@@ -283,7 +283,7 @@ fn divergence_is_an_error_that_names_the_class() {
     let error = autoencoders.fit(&all, &fitting(&host)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fitting autoencoders, epoch 3 of 3: the loss of class 1 is no longer a number; set `vae.lr`, now \
-         1000000000000000000000000000000, lower"
+        "fitting autoencoders, epoch 3 of 3: training diverged: the loss of class 1 is not finite; \
+         lower `vae.lr` (now 1000000000000000000000000000000)"
     );
 }
