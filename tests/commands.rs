@@ -48,19 +48,19 @@ fn completions() {
 #[test]
 fn ls() {
     expect![[r#"
-        clbench-cgil 0.1.0            libtorch 2.11.0  BUILD/libclbench_cgil.so
-        clbench-clip 0.1.0            libtorch 2.11.0  BUILD/libclbench_clip.so
-        clbench-heads 0.1.0           libtorch 2.11.0  BUILD/libclbench_heads.so
-        clbench-metrics 0.1.0         no runtime       BUILD/libclbench_metrics.so
-        clbench-pixels 0.1.0          no runtime       BUILD/libclbench_pixels.so
-        clbench-text-prompts 0.1.0    libtorch 2.11.0  BUILD/libclbench_text_prompts.so
-        clbench-visual-prompts 0.1.0  libtorch 2.11.0  BUILD/libclbench_visual_prompts.so
-        clbench-vit 0.1.0             libtorch 2.11.0  BUILD/libclbench_vit.so
+        clbench-cgil 0.1.0            libtorch 2.11.0     BUILD/libclbench_cgil.so
+        clbench-clip 0.1.0            libtorch 2.11.0     BUILD/libclbench_clip.so
+        clbench-heads 0.1.0           libtorch 2.11.0     BUILD/libclbench_heads.so
+        clbench-metrics 0.1.0         no runtime library  BUILD/libclbench_metrics.so
+        clbench-pixels 0.1.0          no runtime library  BUILD/libclbench_pixels.so
+        clbench-text-prompts 0.1.0    libtorch 2.11.0     BUILD/libclbench_text_prompts.so
+        clbench-visual-prompts 0.1.0  libtorch 2.11.0     BUILD/libclbench_visual_prompts.so
+        clbench-vit 0.1.0             libtorch 2.11.0     BUILD/libclbench_vit.so
     "#]]
     .assert_eq(&stdout(&["ls", "plugins"]));
     expect![[r#"
         clip    CLIP in the Hugging Face or OpenCLIP layout: images and texts, prompts at every layer  BUILD/libclbench_clip.so
-        pixels  the image itself, scaled to a small square: the floor for a pre-trained backbone       BUILD/libclbench_pixels.so
+        pixels  the image itself, scaled to a small square: the baseline for pre-trained backbones     BUILD/libclbench_pixels.so
         vit     a plain vision transformer in timm's layout: images only, prompts at every layer       BUILD/libclbench_vit.so
     "#]].assert_eq(&stdout(&["ls", "backbones"]));
     // The first two lines of the longer lists.
@@ -112,7 +112,7 @@ fn plugin_inspect() {
           blake3   HASH
           abi      1
           runtime  none
-          backbone pixels: the image itself, scaled to a small square: the floor for a pre-trained backbone
+          backbone pixels: the image itself, scaled to a small square: the baseline for pre-trained backbones
     "#]].assert_eq(&text.replace(hash.unwrap(), "HASH"));
 }
 

@@ -11,13 +11,58 @@ fn one_strategy_is_listed_with_its_parameters() {
     let outcome = Dir::new()
         .clbench(["ls", "strategies", "linear-head"])
         .succeeds();
-    expect![[r#""#]].assert_eq(&outcome.stdout);
+    expect![[r#"
+        linear-head: softmax regression on frozen features: forgets in sequence; a reference in the joint regime
+        clbench-heads 0.1.0, BUILD/libclbench_heads.so
+
+        parameters:
+          epochs  (integer, at least 1, default 20)
+              Passes over a task's samples.
+          batch_size  (integer, at least 1, default 32)
+              Samples per step. The last step of an epoch takes what is left.
+          lr  (number, above 0, default 0.01)
+              η, the learning rate.
+          optimiser  (choice, default sgd)
+              The optimiser, made anew for every task.
+              sgd
+                  Stochastic gradient descent with momentum: v ← μ v + g, θ ← θ − η v.
+              adam
+                  Adam (arXiv 1412.6980) with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+          momentum  (number, at least 0 and below 1)
+              μ, the momentum of `sgd`: 0.9 if it is not set. `adam` takes none.
+          weight_decay  (number, at least 0, default 0)
+              λ, the weight decay: λ times the parameter is added to its gradient, for the bias too.
+          init_std  (number, at least 0, default 0.01)
+              Standard deviation of the initial weights. The bias starts at 0.
+          normalise  (choice, default none)
+              How a feature is normalised first.
+              none
+                  Not at all.
+              unit
+                  To unit length, as is usual for CLIP's embeddings.
+          train_on  (choice, default seen)
+              The classes that the cross-entropy chooses among.
+              seen
+                  All classes seen so far: plain fine-tuning. Samples of the new task push down the weights
+                  of past classes.
+              task
+                  The current task's classes. The weights of past classes stay as they are, but are never
+                  compared with the new ones.
+    "#]].assert_eq(&outcome.stdout);
 }
 
 #[test]
 fn one_source_is_listed_with_its_keys() {
     let outcome = Dir::new().clbench(["ls", "domains", "idx"]).succeeds();
-    expect![[r#""#]].assert_eq(&outcome.stdout);
+    expect![[r#"
+        idx: the four files of MNIST or Fashion-MNIST, plain or gzipped; `path`, `classes`
+        built in
+
+        keys:
+          path
+              The folder with the four files, relative to the scenario file; `~` is your home directory.
+          classes
+    "#]].assert_eq(&outcome.stdout);
 }
 
 #[test]
@@ -26,7 +71,11 @@ fn unknown_names_are_answered_with_the_closest() {
         let outcome = Dir::new().clbench(["ls", kind, name]).outcome();
         format!("{} {}", outcome.code, outcome.stderr)
     };
-    expect![[r#""#]].assert_eq(
+    expect![[r#"
+        3 error: no plugin offers a strategy `linear-haed`; did you mean `linear-head`? (searched BUILD)
+        2 error: no source of images is called `parquets`; did you mean `parquet`?
+        2 error: `clbench ls plugins` takes no name; `clbench plugin inspect FILE` shows a plugin file, and `clbench ls strategies clip` a strategy
+    "#]].assert_eq(
         &[
             told("strategies", "linear-haed"),
             told("domains", "parquets"),
@@ -62,7 +111,29 @@ fn validate_checks_parameters_without_loading_plugins() {
         let run = dir.clbench(args).env("CLBENCH_LIBTORCH", "/nowhere");
         run.outcome().stderr
     };
-    expect![[r#""#]].assert_eq(
+    expect![[r#"
+        error: scenario.yaml:7: strategies.linear-head.parameters.lr: must be above 0, got 0
+            7 |   linear-head: { parameters: { lr: 0 } }
+              |                                ^^
+        error: scenario.yaml:7: strategies.linear-head.parameters.optimiser: `sdg` is not allowed; did you mean `sgd`?
+            7 |   linear-head: { parameters: { optimiser: sdg } }
+              |                                ^^^^^^^^^
+        error: scenario.yaml:7: strategies.linear-head.parameters.epochs: must be a whole number, got "many"
+            7 |   linear-head: { parameters: { epochs: many } }
+              |                                ^^^^^^
+        error: scenario.yaml:7: strategies.linear-head.parameters.learning_rate: no such parameter; there are `epochs`, `batch_size`, `lr`, `optimiser`, `momentum`, `weight_decay`, `init_std`, `normalise`, `train_on`
+            7 |   linear-head: { parameters: { learning_rate: 0.1 } }
+              |                                ^^^^^^^^^^^^^
+        error: scenario.yaml:7: strategies.linear-head.grid.lr[1]: must be above 0, got -0.1
+            7 |   linear-head: { grid: { lr: [0.1, -0.1] } }
+              |                                    ^^^^
+        error: scenario.yaml:5: backbones.pixels.parameters.size: must be at least 1 and at most 1024, got 2000
+            5 |   pixels: { parameters: { size: 2000 } }
+              |                           ^^^^
+        error: scenario.yaml:5: backbones.pixels.parameters.colour: must be `true` or `false`, got "red"
+            5 |   pixels: { parameters: { colour: red } }
+              |                           ^^^^^^
+    "#]].assert_eq(
         &[
             told("parameters: { lr: 0 }", ""),
             told("parameters: { optimiser: sdg }", ""),

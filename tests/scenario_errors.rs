@@ -219,7 +219,7 @@ fn arguments_that_restrict_the_data() {
     arguments(
         &["--validation", "1.5"],
         expect![[r#"
-            error: invalid value '1.5' for '--validation <FRACTION>': a number between 0 and 1, such as 0.2, is needed
+            error: invalid value '1.5' for '--validation <FRACTION>': expected a number between 0 and 1, such as 0.2
 
             For more information, try '--help'.
         "#]],
@@ -227,7 +227,7 @@ fn arguments_that_restrict_the_data() {
     arguments(
         &["--limit", "0"],
         expect![[r#"
-            error: invalid value '0' for '--limit <N>': a whole number of at least 1 is needed
+            error: invalid value '0' for '--limit <N>': expected a whole number of at least 1
 
             For more information, try '--help'.
         "#]],
@@ -235,7 +235,7 @@ fn arguments_that_restrict_the_data() {
     arguments(
         &["-j", "0"],
         expect![[r#"
-            error: invalid value '0' for '--jobs <N>': a whole number of at least 1 is needed
+            error: invalid value '0' for '--jobs <N>': expected a whole number of at least 1
 
             For more information, try '--help'.
         "#]],
@@ -264,7 +264,7 @@ fn a_parameter_that_its_plugin_refuses() {
     arguments(
         &["--set", "backbones.pixels.size=0"],
         expect![[r#"
-            error: --set backbones.pixels.size=0: backbones.pixels.parameters.size: must be 1 to 1024, got 0
+            error: --set backbones.pixels.size=0: backbones.pixels.parameters.size: must be at least 1 and at most 1024, got 0
         "#]],
     );
 }

@@ -4,6 +4,7 @@ use crate::domain::source::SourceInfo;
 use crate::plugin::{Parameter, ParameterSchema, PluginFile};
 use harness_abi::manifest::Offer;
 use schemars::generate::SchemaSettings;
+use serde_json::Value;
 use std::fmt::Write;
 
 /// The width that descriptions are wrapped to.
@@ -48,11 +49,20 @@ pub(super) fn source(source: &SourceInfo) -> String {
     for key in source.keys {
         let description = schema
             .get("properties")
-            .and_then(|properties| properties[key]["description"].as_str());
+            .and_then(|properties| description(&properties[key]));
         let _ = writeln!(text, "  {key}");
         wrap(&mut text, 6, description.unwrap_or_default());
     }
     text
+}
+
+/// A key's own description, or that of its type.
+fn description(schema: &Value) -> Option<&str> {
+    let types = schema["anyOf"].as_array().into_iter().flatten();
+    let mut descriptions = std::iter::once(schema)
+        .chain(types)
+        .map(|schema| &schema["description"]);
+    descriptions.find_map(Value::as_str)
 }
 
 fn describe(text: &mut String, parameter: &Parameter) {
