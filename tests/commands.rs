@@ -413,8 +413,8 @@ fn scenarios_can_be_checked_without_any_plugin() {
         s.yaml is valid: 1 domain × 1 strategy row × 2 seeds = 2 cells
           domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
             zero, one, two, three, four, five, six, seven, eight, nine
-          not checked: backbone `pixels` (its plugin is not built)
-          not checked: strategy `nearest-class-mean` (its plugin is not built)
+          not checked: backbone `pixels`, because its plugin is not built
+          not checked: strategy `nearest-class-mean`, because its plugin is not built
     "#]]
     .assert_eq(&String::from_utf8(output.stdout).unwrap());
 
@@ -425,7 +425,7 @@ fn scenarios_can_be_checked_without_any_plugin() {
     );
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.starts_with("there is no plugin that offers any; searched /"),
+        said.starts_with("no plugin offers any; searched /"),
         "{said}"
     );
 }

@@ -70,7 +70,6 @@ fn the_image_batch_size_is_a_parameter_and_does_not_change_results() {
     scenario(&dir, "none.yaml", "cpu", ", batch: 0");
     let outcome = dir.clbench(["run", "none.yaml"]).outcome();
     assert_eq!(outcome.code, 2, "{}", outcome.stderr);
-    let expected =
-        "backbones.clip.parameters.batch: invalid value: integer `0`, expected a nonzero u32";
+    let expected = "backbones.clip.parameters.batch: must be at least 1, got 0";
     assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
 }

@@ -247,13 +247,13 @@ fn a_failure_before_the_first_cell_ends_the_run() {
             log: out/features.log
         error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/features.log
-        error: scenario.yaml:8: strategies.needs-parameter.parameters: missing field `rate`
+        error: scenario.yaml:8: strategies.needs-parameter.parameters: the parameter `rate` is missing; it has no default
             8 |   needs-parameter: {}
               |   ^^^^^^^^^^^^^^^
         error: scenario.yaml:8: strategies.needs-parameter.parameters.rte: no such parameter; did you mean `rate`?
             8 |   needs-parameter: {parameters: {rte: 1}}
               |                                  ^^^
-        error: scenario.yaml:8: strategies.needs-parameter.parameters.rate: invalid type: string "fast", expected f64
+        error: scenario.yaml:8: strategies.needs-parameter.parameters.rate: must be a number, got "fast"
             8 |   needs-parameter: {parameters: {rate: fast}}
               |                                  ^^^^
         error: scenario.yaml:8: strategies.needs-parameter.parameters.rate: must be above 0, got -1

@@ -62,6 +62,13 @@ fn one_source_is_listed_with_its_keys() {
           path
               The folder with the four files, relative to the scenario file; `~` is your home directory.
           classes
+              The reference list of classes, in label order: label numbers and class names come only from
+              it. Either the list itself, or a file that contains it (YAML, JSON, or text with one name per
+              line). An entry is a name, or `{name: ladybug, key: n02165456}` if the source calls the class
+              something else. A bare number in the source is an index into the list, from 0, unless keys are
+              numbers. Every class of the domain must be in the list, and every class in the list must have
+              images. Default: the numbers that the source or the split list gives its classes, else natural
+              order.
     "#]].assert_eq(&outcome.stdout);
 }
 

@@ -163,11 +163,11 @@ fn a_bad_file_is_reported_before_any_of_its_code_runs() {
             error: plugin DIR/missing/plugin.so: no such file; check the path, or build the plugin with `cargo build --release`
             error: plugin DIR/empty/plugin.so: the file is empty; build the plugin again
             error: plugin DIR/text/plugin.so: not a shared library (no ELF signature); name the `.so` file that `cargo build --release` made
-            error: plugin DIR/cut-in-signature/plugin.so: cut short: it should have 64 bytes or more, but has 3; copy or build the plugin again
-            error: plugin DIR/cut-in-header/plugin.so: cut short: it should have 64 bytes or more, but has 40; copy or build the plugin again
-            error: plugin DIR/cut-in-program-headers/plugin.so: cut short: it should have SIZE bytes or more, but has 80; copy or build the plugin again
-            error: plugin DIR/cut-in-the-middle/plugin.so: cut short: it should have SIZE bytes or more, but has SIZE; copy or build the plugin again
-            error: plugin DIR/cut-by-a-byte/plugin.so: cut short: it should have SIZE bytes or more, but has SIZE; copy or build the plugin again
+            error: plugin DIR/cut-in-signature/plugin.so: truncated: expected at least 64 bytes, found 3; copy or build the plugin again
+            error: plugin DIR/cut-in-header/plugin.so: truncated: expected at least 64 bytes, found 40; copy or build the plugin again
+            error: plugin DIR/cut-in-program-headers/plugin.so: truncated: expected at least SIZE bytes, found 80; copy or build the plugin again
+            error: plugin DIR/cut-in-the-middle/plugin.so: truncated: expected at least SIZE bytes, found SIZE; copy or build the plugin again
+            error: plugin DIR/cut-by-a-byte/plugin.so: truncated: expected at least SIZE bytes, found SIZE; copy or build the plugin again
             error: plugin DIR/aarch64/plugin.so: built for aarch64, but this machine is x86-64; build the plugin on this machine
             error: plugin DIR/32-bit/plugin.so: built for a 32-bit or big-endian machine, but this machine is x86-64; build the plugin on this machine
             error: plugin DIR/object-file/plugin.so: an ELF file, but not a shared library; set `crate-type = ["cdylib"]` and build the plugin again
@@ -374,8 +374,8 @@ fn folders_are_searched_in_order() {
     };
     let beside = dir.clbench(["ls", "plugins"]).succeeds();
     let found = [
-        "nearest-class-maan 0.1.0 no runtime given/liba.so",
-        "nearest-class-mban 0.1.0 no runtime DIR/set/libb.so",
+        "nearest-class-maan 0.1.0 no runtime library given/liba.so",
+        "nearest-class-mban 0.1.0 no runtime library DIR/set/libb.so",
     ];
     let expected = [found.map(String::from).to_vec(), rows(&beside.stdout)].concat();
     assert_eq!(rows(&listed.stdout), expected);
@@ -403,7 +403,7 @@ fn a_bad_file_next_to_the_program_is_reported_only_if_a_plugin_is_missing() {
     check(
         &[missed],
         expect![[r#"
-        error: no plugin offers a strategy `nearest-class-mean` (searched DIR/bin; passed over: plugin DIR/bin/libold.so: built for plugin ABI 0, but this clbench uses ABI 1; build the plugin again with this clbench's harness-abi)
-    "#]],
+            error: no plugin offers a strategy `nearest-class-mean` (searched DIR/bin; ignored: plugin DIR/bin/libold.so: built for plugin ABI 0, but this clbench uses ABI 1; build the plugin again with this clbench's harness-abi)
+        "#]],
     );
 }

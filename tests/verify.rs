@@ -154,6 +154,6 @@ fn missing_images() {
     expect!["sky: FAILED"].assert_eq(verified.stdout.lines().next().unwrap());
     assert!(verified.stdout.contains("near: 10 classes"));
     let valid = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
-    expect!["domain sky: not checked, since its images are not there: images"]
+    expect!["domain sky: not checked, because its images are missing: images"]
         .assert_eq(valid.lines().nth(1).unwrap().trim());
 }

@@ -31,7 +31,7 @@ fn row(parameter: &Parameter) -> [String; 4] {
     };
     let mut meaning = parameter.description.clone();
     for choice in &parameter.choices {
-        meaning += &format!(" `{}`: {}", choice.name, choice.description);
+        meaning += &format!("<br>`{}`: {}", choice.name, choice.description);
     }
     [format!("`{}`", parameter.path), values, default, meaning]
 }
@@ -78,7 +78,7 @@ mod tests {
         expect![[r#"
             | parameter | value | default | meaning |
             | --- | --- | --- | --- |
-            | `generator` | `vae`, `gaussian` | `vae` | What it does. `vae`: That is vae. `gaussian`: That is gaussian. |
+            | `generator` | `vae`, `gaussian` | `vae` | What it does.<br>`vae`: That is vae.<br>`gaussian`: That is gaussian. |
             | `vae.lr` | number, above 0 | `2e-4` | What it does. |
             | `path` | string | required | A folder a\|b. |
             | `clip` | number | – | What it does. |
