@@ -57,6 +57,28 @@
 //! enum that derives [`Choice`](macro@crate::Choice). A field whose type is a set itself has that
 //! set's defaults, an `Option` is `None`, and an enum with a variant marked `#[default]` needs no
 //! other default. `#[parameter(required)]` marks a key that has none.
+//!
+//! What users could not look up, or what serde would read differently, does not compile: a parameter
+//! without a doc comment or without a default, and a struct that ignores unknown keys.
+//!
+//! ```compile_fail
+//! #[derive(serde::Deserialize, harness_abi::ParameterSet)]
+//! #[serde(deny_unknown_fields, default)]
+//! struct Parameters {
+//!     /// Passes over a task's samples.
+//!     epochs: u32, // error: say its default: `#[parameter(default = …)]`
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! #[derive(serde::Deserialize, harness_abi::ParameterSet)]
+//! #[serde(default)] // error: add `#[serde(deny_unknown_fields)]`
+//! struct Parameters {
+//!     /// Passes over a task's samples.
+//!     #[parameter(default = 1)]
+//!     epochs: u32,
+//! }
+//! ```
 
 pub mod schema;
 #[doc(hidden)]

@@ -112,7 +112,7 @@ impl Schema {
     /// Writes the keywords, without braces: a key adds its own.
     const fn keywords<const N: usize>(&self, out: Text<N>) -> Text<N> {
         match self {
-            // An empty description keeps the commas simple.
+            // Keywords are joined by commas, so there must be one.
             Schema::Any => out.push("\"$comment\":\"any\""),
             Schema::Boolean => out.push("\"type\":\"boolean\""),
             Schema::Integer => out.push("\"type\":\"integer\""),
@@ -169,32 +169,20 @@ impl Key {
             .push(":{\"description\":")
             .quoted(self.description)
             .push(",");
-        // The range says what an unsigned number's own minimum says, and more.
-        out = match self.schema {
-            Schema::Unsigned | Schema::Optional(Schema::Unsigned) if !self.range.is_open() => {
-                out.push("\"type\":\"integer\"")
-            }
-            schema => schema.keywords(out),
+        let unsigned = matches!(
+            self.schema,
+            Schema::Unsigned | Schema::Optional(Schema::Unsigned)
+        );
+        let has_lower_bound = self.range.at_least.is_some() || self.range.above.is_some();
+        // An unsigned number is at least 0, unless the range says more.
+        out = match unsigned && has_lower_bound {
+            true => out.push("\"type\":\"integer\""),
+            false => self.schema.keywords(out),
         };
         out = bound(out, ",\"minimum\":", self.range.at_least);
         out = bound(out, ",\"exclusiveMinimum\":", self.range.above);
         out = bound(out, ",\"maximum\":", self.range.at_most);
         out = bound(out, ",\"exclusiveMaximum\":", self.range.below);
-        if matches!(
-            self.range,
-            Range {
-                at_least: None,
-                above: None,
-                ..
-            }
-        ) && !self.range.is_open()
-            && matches!(
-                self.schema,
-                Schema::Unsigned | Schema::Optional(Schema::Unsigned)
-            )
-        {
-            out = out.push(",\"minimum\":0");
-        }
         match self.default {
             Some(Default::Json(json)) => out.push(",\"default\":").push(json),
             Some(Default::Variant(rust)) => out
