@@ -58,8 +58,8 @@
 //! set's defaults, an `Option` is `None`, and an enum with a variant marked `#[default]` needs no
 //! other default. `#[parameter(required)]` marks a key that has none.
 //!
-//! What users could not look up, or what serde would read differently, does not compile: a parameter
-//! without a doc comment or without a default, and a struct that ignores unknown keys.
+//! What users could not look up, or what serde would read differently, does not compile: a
+//! parameter without a doc comment or a default, and a struct that ignores unknown keys.
 //!
 //! ```compile_fail
 //! #[derive(serde::Deserialize, harness_abi::ParameterSet)]
