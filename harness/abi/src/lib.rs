@@ -35,7 +35,6 @@
 //!
 //! No other crate names the library that implements the boundary, so that it can be replaced.
 #![cfg_attr(not(feature = "testkit"), allow(rustdoc::broken_intra_doc_links))]
-#![warn(clippy::missing_errors_doc)]
 
 // The derive macros name this crate as its users do.
 extern crate self as harness_abi;

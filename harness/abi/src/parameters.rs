@@ -233,33 +233,8 @@ fn check_number(number: f64, shown: &dyn Display, range: &Range, path: &Path<'_>
     if range.is_open() {
         return Ok(());
     }
-    let read = |bound: Option<&str>| bound.and_then(|bound| bound.parse::<f64>().ok());
-    let good = number.is_finite()
-        && read(range.at_least).is_none_or(|bound| number >= bound)
-        && read(range.above).is_none_or(|bound| number > bound)
-        && read(range.at_most).is_none_or(|bound| number <= bound)
-        && read(range.below).is_none_or(|bound| number < bound);
+    let good = number.is_finite() && range.contains(number);
     require(&path.to_string(), good, &range.to_string(), shown)
-}
-
-impl Display for Range {
-    /// "above 0", "at least 0 and below 1".
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bounds = [
-            ("at least", self.at_least),
-            ("above", self.above),
-            ("at most", self.at_most),
-            ("below", self.below),
-        ];
-        let mut between = "";
-        for (word, bound) in bounds {
-            if let Some(bound) = bound {
-                write!(f, "{between}{word} {bound}")?;
-                between = " and ";
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Reads parameters from JSON and checks their ranges.

@@ -7,6 +7,7 @@
 
 use crate::suggest;
 use harness_abi::manifest::Offer;
+use harness_abi::parameters::schema::Range;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
@@ -170,7 +171,11 @@ impl ParameterSchema {
             return invalid(format!("must be {expected}, got {value}"));
         }
         match value {
-            Value::Number(number) if !self.allows(number) => {
+            Value::Number(number)
+                if !number
+                    .as_f64()
+                    .is_none_or(|number| self.range().contains(number)) =>
+            {
                 invalid(format!("must be {}, got {value}", self.range()))
             }
             Value::Array(items) => {
@@ -225,30 +230,13 @@ impl ParameterSchema {
         }
     }
 
-    fn allows(&self, number: &Number) -> bool {
-        let read = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
-        let Some(number) = number.as_f64() else {
-            return true;
-        };
-        read(&self.minimum).is_none_or(|bound| number >= bound)
-            && read(&self.exclusive_minimum).is_none_or(|bound| number > bound)
-            && read(&self.maximum).is_none_or(|bound| number <= bound)
-            && read(&self.exclusive_maximum).is_none_or(|bound| number < bound)
-    }
-
-    /// "at least 0 and below 1"; empty if nothing is bounded.
-    fn range(&self) -> String {
-        let bounds = [
-            ("at least", &self.minimum),
-            ("above", &self.exclusive_minimum),
-            ("at most", &self.maximum),
-            ("below", &self.exclusive_maximum),
-        ];
-        let bounds: Vec<_> = bounds
-            .into_iter()
-            .filter_map(|(word, bound)| Some(format!("{word} {}", bound.as_ref()?)))
-            .collect();
-        bounds.join(" and ")
+    fn range(&self) -> Range<&Number> {
+        Range {
+            at_least: self.minimum.as_ref(),
+            above: self.exclusive_minimum.as_ref(),
+            at_most: self.maximum.as_ref(),
+            below: self.exclusive_maximum.as_ref(),
+        }
     }
 
     fn list_at(&self, path: &str, all: &mut Vec<Parameter>) {
@@ -293,7 +281,7 @@ impl fmt::Display for ParameterSchema {
             (Some(Kind::Array), None) => f.write_str("list")?,
             (Some(Kind::Other) | None, _) => f.write_str("any value")?,
         }
-        match self.range() {
+        match self.range().to_string() {
             // A count says that it is not negative by being one.
             range
                 if range.is_empty()

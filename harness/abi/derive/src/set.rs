@@ -99,6 +99,7 @@ fn check_container(input: &DeriveInput, serde: &Serde, required: bool, empty: bo
 struct Parsed<'a> {
     field: &'a Field,
     attributes: Attributes,
+    range: TokenStream,
     key: String,
 }
 
@@ -128,6 +129,7 @@ impl<'a> Parsed<'a> {
         }
         Ok(Parsed {
             field,
+            range: attributes.range()?,
             attributes,
             key: serde.rename.unwrap_or_else(|| ident.to_string()),
         })
@@ -136,7 +138,7 @@ impl<'a> Parsed<'a> {
     fn schema(&self) -> Result<TokenStream> {
         let (key, ty) = (&self.key, &self.field.ty);
         let description = description(&self.field.attrs);
-        let range = self.attributes.range()?;
+        let range = &self.range;
         let required = self.attributes.required;
         let default = match &self.attributes.default {
             None => quote!(::core::option::Option::None),
@@ -166,8 +168,7 @@ impl<'a> Parsed<'a> {
 
     fn check(&self) -> TokenStream {
         let (key, ident, ty) = (&self.key, &self.field.ident, &self.field.ty);
-        // The bounds were read once already, by `schema`.
-        let range = self.attributes.range().unwrap_or_default();
+        let range = &self.range;
         quote! {
             {
                 let path = path.key(#key);

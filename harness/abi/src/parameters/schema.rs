@@ -7,6 +7,7 @@
 //! `properties`, `required`, `additionalProperties`, `items`, `minItems`, `maxItems`.
 
 use super::text::Text;
+use std::fmt;
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
@@ -80,26 +81,60 @@ pub enum Default {
     Variant(&'static str),
 }
 
-/// The bounds of a number, as JSON numbers.
+/// The bounds of a number: JSON, as the derive writes it, or numbers that a host has read.
 #[derive(Debug, Clone, Copy)]
-pub struct Range {
+pub struct Range<B = &'static str> {
     /// The smallest value.
-    pub at_least: Option<&'static str>,
+    pub at_least: Option<B>,
     /// All values are larger.
-    pub above: Option<&'static str>,
+    pub above: Option<B>,
     /// The largest value.
-    pub at_most: Option<&'static str>,
+    pub at_most: Option<B>,
     /// All values are smaller.
-    pub below: Option<&'static str>,
+    pub below: Option<B>,
 }
 
-impl Range {
+impl<B> Range<B> {
     /// Whether nothing is bounded.
     pub const fn is_open(&self) -> bool {
         self.at_least.is_none()
             && self.above.is_none()
             && self.at_most.is_none()
             && self.below.is_none()
+    }
+}
+
+impl<B: fmt::Display> Range<B> {
+    /// Whether it contains a number.
+    pub fn contains(&self, number: f64) -> bool {
+        let read = |bound: &Option<B>| bound.as_ref().and_then(|b| b.to_string().parse().ok());
+        let bound_holds = |bound: &Option<B>, holds: fn(&f64, &f64) -> bool| {
+            read(bound).is_none_or(|bound| holds(&number, &bound))
+        };
+        bound_holds(&self.at_least, f64::ge)
+            && bound_holds(&self.above, f64::gt)
+            && bound_holds(&self.at_most, f64::le)
+            && bound_holds(&self.below, f64::lt)
+    }
+}
+
+/// "above 0", "at least 0 and below 1"; empty if nothing is bounded.
+impl<B: fmt::Display> fmt::Display for Range<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounds = [
+            ("at least", &self.at_least),
+            ("above", &self.above),
+            ("at most", &self.at_most),
+            ("below", &self.below),
+        ];
+        let mut between = "";
+        for (word, bound) in bounds {
+            if let Some(bound) = bound {
+                write!(f, "{between}{word} {bound}")?;
+                between = " and ";
+            }
+        }
+        Ok(())
     }
 }
 
