@@ -104,15 +104,36 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.commit()
 }
 
-/// Writes `bytes` to `path` if nothing is there yet.
-///
-/// # Errors
-///
-/// As for [`PendingFile::commit_new`].
-pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = PendingFile::create(path)?;
-    file.write_all(bytes)?;
-    file.commit_new()
+/// New files that belong together: unless they are [kept](Self::keep), dropping this deletes them.
+#[derive(Debug, Default)]
+pub struct NewFiles(Vec<PathBuf>);
+
+impl NewFiles {
+    /// Writes `bytes` to `path` if nothing is there yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`PendingFile::commit_new`].
+    pub fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = PendingFile::create(path)?;
+        file.write_all(bytes)?;
+        file.commit_new()?;
+        self.0.push(path.to_owned());
+        Ok(())
+    }
+
+    /// Keeps all files.
+    pub fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for NewFiles {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 /// A rename must survive a power cut too. Some shared file systems refuse to sync a folder; the

@@ -4,13 +4,14 @@
 mod error;
 mod name;
 
+use crate::atomic::NewFiles;
 use crate::template::{filled, quoted, yaml_scalar};
-use crate::{atomic, checkout, init};
+use crate::{checkout, init};
 pub use error::ProjectError;
 use name::Name;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A project that was created.
 #[derive(Debug)]
@@ -113,17 +114,14 @@ pub fn strategy(
 
 /// Writes all files, or none.
 fn write(dir: &Path, files: &[(&str, String)]) -> Result<(), ProjectError> {
-    let mut written: Vec<PathBuf> = Vec::new();
+    let mut written = NewFiles::default();
     for (file, text) in files {
         let path = dir.join(file);
-        if let Err(source) = atomic::write_new(&path, text.as_bytes()) {
-            for path in written {
-                let _ = fs::remove_file(path);
-            }
-            return Err(ProjectError::Unwritten { path, source });
-        }
-        written.push(path);
+        written
+            .write(&path, text.as_bytes())
+            .map_err(|source| ProjectError::Unwritten { path, source })?;
     }
+    written.keep();
     Ok(())
 }
 

@@ -2,16 +2,16 @@
 //! that the files it leaves are valid.
 
 use super::print::print;
+use crate::atomic::NewFiles;
+use crate::checkout;
 use crate::error::Error;
 use crate::init::{self, HUB_MODEL, InitError, Origin, Survey};
 use crate::scenario::Scenario;
 use crate::stream::open::{Restriction, open};
 use crate::template::{one_line, shell_word};
-use crate::{atomic, checkout};
 use std::fmt::Write;
-use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(super) fn init(dir: &Path, out: Option<&Path>) -> Result<(), Error> {
     print(&written(dir, out)?)
@@ -30,11 +30,11 @@ fn written(dir: &Path, out: Option<&Path>) -> Result<String, Error> {
     let survey = Survey::of(dir)?;
     let weights = checkout::find().as_deref().and_then(checkout::small_clip);
     let text = init::scenario(&survey, dir, &file, weights.as_deref())?;
-    let mut written = Written(Vec::new());
+    let mut written = NewFiles::default();
     if survey.origin != Origin::AsItIs {
-        written.file(&list, &init::split_list(&survey)?)?;
+        write(&mut written, &list, &init::split_list(&survey)?)?;
     }
-    written.file(&file, text.as_bytes())?;
+    write(&mut written, &file, text.as_bytes())?;
     check(&file)?;
     written.keep();
     Ok(report(&survey, &file, &list, weights.is_some()))
@@ -49,35 +49,15 @@ fn check(file: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Files that go again unless they are kept.
-struct Written(Vec<PathBuf>);
-
-impl Written {
-    fn file(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        match atomic::write_new(path, bytes) {
-            Ok(()) => self.0.push(path.to_owned()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                return Err(InitError::Exists { path: path.into() }.into());
-            }
-            Err(source) => {
-                let path = path.to_owned();
-                return Err(InitError::Unwritten { path, source }.into());
-            }
-        }
-        Ok(())
-    }
-
-    fn keep(mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            let _ = fs::remove_file(path);
-        }
-    }
+/// Writes a file; one that exists stays as it is.
+fn write(written: &mut NewFiles, path: &Path, bytes: &[u8]) -> Result<(), InitError> {
+    let path = path.to_owned();
+    written
+        .write(&path, bytes)
+        .map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => InitError::Exists { path },
+            _ => InitError::Unwritten { path, source },
+        })
 }
 
 /// What was found and written, and what to do next.

@@ -1,6 +1,7 @@
 use super::*;
 use expect_test::{Expect, expect};
 use image::{Rgb, RgbImage};
+use std::fs;
 use tempfile::TempDir;
 
 /// A folder named `flowers` with these files: images, or text if the name says so.
