@@ -104,10 +104,6 @@ fn plain(value: &Value) -> String {
 }
 
 fn list(schema: &Value) -> String {
-    if let Some(items) = schema["prefixItems"].as_array() {
-        let items: Vec<String> = items.iter().map(type_of).collect();
-        return format!("list of {}", items.join(", "));
-    }
     let length = schema["minItems"].as_u64();
     let length = length.filter(|_| schema["minItems"] == schema["maxItems"]);
     match (&schema["items"], length) {
@@ -176,10 +172,6 @@ mod tests {
             (
                 json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
                 "list of 2 × number",
-            ),
-            (
-                json!({"prefixItems": [{"type": "number"}, {"type": "number"}], "type": "array"}),
-                "list of number, number",
             ),
             (
                 json!({"anyOf": [{"$ref": "#/definitions/ClassOrder"}, {"type": "null"}]}),
