@@ -51,9 +51,19 @@ impl PendingFile {
     ///
     /// If the disk is full, or the folder cannot be written to.
     pub fn commit(self) -> io::Result<()> {
-        let (file, path) = self.synced()?;
-        file.persist(&path)?;
-        sync_folder(&path);
+        let path = self.path.clone();
+        self.commit_to(&path)
+    }
+
+    /// Moves it to another place in the same folder, over a file that is already there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`commit`](Self::commit).
+    pub fn commit_to(self, path: &Path) -> io::Result<()> {
+        let (file, _) = self.synced()?;
+        file.persist(path)?;
+        sync_folder(path);
         Ok(())
     }
 

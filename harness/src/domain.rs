@@ -2,9 +2,10 @@
 //!
 //! Wherever the images come from, the rest of the harness sees the same [`Domain`]: class names,
 //! two ordered lists of [`Sample`]s, images on demand, and two hashes. The [`SplitHash`] identifies
-//! *which samples* a result is about, is the same on every machine, and goes into every record. The
-//! [`Stamp`] identifies *which bytes on this disk* they were read from, so that cached features are
-//! never stale.
+//! *which samples* a result is about: names, classes, train or test. The [`ContentDigest`] identifies
+//! *which images* they are. Both are the same for every copy of the same files, and both go into every
+//! record. The [`content`] is known after every image was read once, and later images are checked
+//! against it.
 //!
 //! A domain is checked when it is opened, so a mistake in the data ends a run before its first
 //! cell, with one message that names the file. Unusable files are errors; none is skipped.
@@ -20,6 +21,7 @@
 
 pub mod classes;
 mod collection;
+pub mod content;
 mod contents;
 mod error;
 mod file;
@@ -39,7 +41,7 @@ pub use classes::{ClassEntry, ClassKey, Classes, LeaveOut};
 pub use collection::{Domain, DomainSummary};
 pub use contents::{Contents, ImageStore};
 pub use error::DomainError;
-pub use hash::{SplitHash, Stamp};
+pub use hash::{ContentDigest, SampleDigest, SplitHash};
 pub use match_error::MatchError;
 pub use sample::{Sample, Split};
 pub use source::Source;

@@ -9,6 +9,7 @@
 //! has a record is not run again.
 
 mod child;
+mod content;
 mod embed;
 mod evaluate;
 mod event;
@@ -28,6 +29,7 @@ mod score;
 mod show;
 
 pub use child::Child;
+pub use content::{Caches, PlannedContents, check_expected, content};
 pub use embed::{Embedded, Embedder};
 pub use event::{Event, Events, Fault};
 pub use execute::execute;
@@ -37,3 +39,4 @@ pub use opened::{FeatureRequest, Opened};
 pub use plan::{Plan, Planned};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};
+pub use show::ImageBar;

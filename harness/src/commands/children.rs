@@ -1,13 +1,14 @@
 //! The child processes that `run` starts.
 
 use crate::error::Error;
-use crate::features::FeatureStore;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::PluginFile;
 use crate::report::export::TERMINAL;
 use crate::report::{Coverage, Leaderboard, write_tables};
 use crate::results::{ResultsError, RunFolder};
-use crate::run::{Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell};
+use crate::run::{
+    Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell,
+};
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::path::Path;
@@ -28,7 +29,7 @@ pub(super) fn embed() -> Result<(), Error> {
         let FeatureRequest { job, outputs } = &request;
         let opened = Opened::open(job, events, interrupt)?;
         opened
-            .embed(job, outputs, &store()?, events, interrupt)
+            .embed(job, outputs, &Caches::open()?, events, interrupt)
             .map(drop)
     })
 }
@@ -38,7 +39,7 @@ pub(super) fn cell(out: &Path) -> Result<(), Error> {
         let job = Job::parse(&input()?)?;
         let folder = RunFolder::new(out);
         folder.create()?;
-        run_cell(&job, &folder, &store()?, events, interrupt)
+        run_cell(&job, &folder, &Caches::open()?, events, interrupt)
     })
 }
 
@@ -108,14 +109,4 @@ fn input() -> Result<String, Error> {
         .read_to_string(&mut text)
         .map_err(|error| Error::Internal(format!("reading standard input: {error}")))?;
     Ok(text)
-}
-
-fn store() -> Result<FeatureStore, Error> {
-    let folder = crate::cache::folder().ok_or_else(|| {
-        Error::Usage(
-            "no folder for the feature cache, since HOME is not set; set CLBENCH_CACHE to a folder"
-                .into(),
-        )
-    })?;
-    Ok(FeatureStore::new(folder.join("features")))
 }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{RUN_FORMAT, RunFile, RunFolder};
-use crate::run::{Child, Event, Interrupt, Plan, execute};
+use crate::run::{Caches, Child, Event, Interrupt, Plan, PlannedContents, check_expected, execute};
 use crate::scenario::Scenario;
 use std::fs::File;
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &interrupt,
     )?;
     interrupt.check()?;
+    let mut contents = PlannedContents::new(Caches::open()?.content, &interrupt);
+    check_expected(&scenario, &plan, &mut contents)?;
     let folder = RunFolder::new(match &args.out {
         Some(out) => out.clone(),
         None => PathBuf::from("results/runs").join(&scenario.name),
@@ -34,7 +36,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &run_file(scenario, &plan, metrics),
         &lines.collect::<String>(),
     )?;
-    let cells = execute(&plan, &folder, args.jobs, &interrupt);
+    let cells = execute(&plan, &folder, args.jobs, &mut contents, &interrupt);
     match cells {
         // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {

@@ -2,16 +2,16 @@
 //! scenario expects.
 
 use super::print::print;
+use crate::domain::content::{Content, ContentMemory};
 use crate::domain::verify::{Findings, examine, per_class};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
-use crate::run::Interrupt;
+use crate::run::{ImageBar, Interrupt, content};
 use crate::scenario::{DomainUse, ExpectationCheck, Scenario, Selection, SetOverride};
 use crate::stream::open::{class_orders, open_whole};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of bad images to name.
 const NAMED: usize = 10;
@@ -48,8 +48,10 @@ fn verified(
 ) -> Result<(String, bool), Error> {
     let opened = open_whole(domain)?;
     let (summary, orders) = (opened.summary(), class_orders(scenario, domain, &opened)?);
-    let findings = examined(&domain.name, &opened, interrupt)?;
+    let content = hashed(domain, &opened, interrupt)?;
     let mut checks = domain.expect.compare(&summary, &orders);
+    checks.push(ExpectationCheck::content(&domain.expect, content.digest()));
+    let findings = examined(&domain.name, &opened, interrupt)?;
     checks.push(ExpectationCheck::count(
         "images that do not decode",
         Some(0),
@@ -91,33 +93,42 @@ fn verified(
         let orders: Vec<_> = orders.iter().map(|(_, order)| order.as_str()).collect();
         let _ = writeln!(
             text,
-            "  the scenario expects nothing of this domain yet; to pin it as it is, add:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      \
+            "  the scenario expects nothing of this domain yet; to pin it as it is, add:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      content: {}\n      \
              class_orders:\n        - {}",
             summary.n_train,
             summary.n_test,
             summary.split_hash.as_str(),
+            content.digest(),
             orders.join("\n        - ")
         );
     }
     Ok((text, good))
 }
 
+/// Reads every image, even if it is remembered: `verify` believes nothing but the files.
+fn hashed<'a>(
+    domain: &DomainUse,
+    opened: &'a Domain,
+    interrupt: &Interrupt,
+) -> Result<&'a Content, Error> {
+    let bar = ImageBar::new(&format!("{}: reading", domain.name));
+    let memory = ContentMemory::none();
+    content(opened, &domain.name, &memory, interrupt, &|done, total| {
+        bar.show(done, total)
+    })
+}
+
 fn examined(name: &str, domain: &Domain, interrupt: &Interrupt) -> Result<Findings, Error> {
     let images = [Split::Train, Split::Test].map(|split| domain.samples(split).len());
-    let bar = match std::io::stderr().is_terminal() {
-        true => {
-            let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} images  {eta}")
-                .expect("a fixed template");
-            ProgressBar::new(images.iter().sum::<usize>() as u64).with_style(style)
-        }
-        false => ProgressBar::hidden(),
-    };
-    bar.set_message(name.to_owned());
+    let (bar, done) = (
+        ImageBar::new(&format!("{name}: decoding")),
+        AtomicU64::new(0),
+    );
     let findings = examine(domain, &|| {
-        bar.inc(1);
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        bar.show(done, images.iter().sum::<usize>() as u64);
         !interrupt.requested()
     });
-    bar.finish_and_clear();
     findings.ok_or(Error::Interrupted)
 }
 

@@ -1,8 +1,9 @@
 //! [`Domain`]: samples and images, independent of their source.
 
+use super::content::Content;
 use super::contents::{Contents, ImageStore};
 use super::error::DomainError;
-use super::hash::{SplitHash, Stamp};
+use super::hash::{SampleDigest, SplitHash};
 use super::sample::{Sample, Split};
 use super::source::Source;
 use super::stratified;
@@ -11,6 +12,8 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A labelled image collection with a train and a test split.
 pub struct Domain {
@@ -19,7 +22,9 @@ pub struct Domain {
     test: Vec<Sample>,
     images: Box<dyn ImageStore>,
     split_hash: SplitHash,
-    stamp: Stamp,
+    /// The folder or file of the source, if it has one.
+    root: Option<PathBuf>,
+    content: OnceLock<Content>,
 }
 
 /// The summary that commands print and records hold.
@@ -50,7 +55,6 @@ impl Domain {
             train,
             test,
             images,
-            stamp,
         } = source.open()?;
         let split_hash = SplitHash::of(&classes, &train, &test);
         Ok(Self {
@@ -59,7 +63,8 @@ impl Domain {
             test,
             images,
             split_hash,
-            stamp,
+            root: source.root().map(Path::to_owned),
+            content: OnceLock::new(),
         })
     }
 
@@ -91,13 +96,56 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// If the image cannot be read or decoded.
+    /// If the image cannot be read or decoded, or if its bytes are not those that the domain's
+    /// [content](Self::content) was made from.
     ///
     /// # Panics
     ///
     /// If the split has no sample `index`.
     pub fn image(&self, split: Split, index: usize) -> Result<RgbImage, DomainError> {
-        self.images.image(self.samples(split)[index].image)
+        self.hashed_image(split, index).map(|(image, _)| image)
+    }
+
+    /// The [image](Self::image) of a sample, and the digest of the bytes that it was decoded from.
+    ///
+    /// # Errors
+    ///
+    /// As for [`image`](Self::image).
+    ///
+    /// # Panics
+    ///
+    /// If the split has no sample `index`.
+    pub fn hashed_image(
+        &self,
+        split: Split,
+        index: usize,
+    ) -> Result<(RgbImage, SampleDigest), DomainError> {
+        let number = self.samples(split)[index].image;
+        let encoded = self.images.encoded(number)?;
+        let digest = SampleDigest::of(&encoded);
+        if let Some(content) = self.content.get()
+            && content.samples()[self.row(split, index)] != digest
+        {
+            return Err(DomainError::ImageChanged {
+                place: match self.images.file(number) {
+                    Some((path, _)) => path.display().to_string(),
+                    None => format!("{split} set"),
+                },
+                sample: self.samples(split)[index].name.clone(),
+            });
+        }
+        Ok((self.images.decode(number, &encoded)?, digest))
+    }
+
+    /// The digests of all images, once they are known: after
+    /// [`know_content`](Self::know_content). From then on, every image that is read is checked.
+    pub fn content(&self) -> Option<&Content> {
+        self.content.get()
+    }
+
+    /// Sets the digests of all images, unless they are known already.
+    pub fn know_content(&self, content: Content) -> &Content {
+        self.content.get_or_init(|| content)
     }
 
     /// Identifies the samples of this domain; the same on every machine.
@@ -105,10 +153,12 @@ impl Domain {
         &self.split_hash
     }
 
-    /// Identifies the files on this machine that the samples were read from: those of the whole
-    /// domain, even if it was restricted later.
-    pub fn stamp(&self) -> &Stamp {
-        &self.stamp
+    pub(super) fn images(&self) -> &dyn ImageStore {
+        &*self.images
+    }
+
+    pub(super) fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
     }
 
     /// The first `per_class` samples of each class in both splits, or all of a class that has
@@ -130,6 +180,7 @@ impl Domain {
             train,
             test,
             split_hash,
+            content: OnceLock::new(),
             ..self
         }
     }
@@ -163,6 +214,7 @@ impl Domain {
             train,
             test,
             split_hash,
+            content: OnceLock::new(),
             ..self
         })
     }
@@ -219,7 +271,6 @@ mod tests {
         assert_eq!(per_class(&limited, Split::Train), [3; 10]);
         assert_eq!(per_class(&limited, Split::Test), [3; 10]);
         assert_ne!(limited.split_hash(), whole.split_hash());
-        assert_eq!(limited.stamp(), whole.stamp());
         assert_eq!(limited.row(Split::Test, 2), 32);
         for split in [Split::Train, Split::Test] {
             for label in 0..10 {

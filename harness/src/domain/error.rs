@@ -92,6 +92,16 @@ pub enum DomainError {
         /// What the decoder says.
         cause: String,
     },
+    /// An image that is not the one that was hashed.
+    #[error(
+        "{place}: the image of `{sample}` changed while it was in use; leave the images as they are during a run, and run again"
+    )]
+    ImageChanged {
+        /// The file.
+        place: String,
+        /// The sample.
+        sample: String,
+    },
     /// The folder of a source's images.
     #[error("{}: folder not found; check the domain's `path`, or put the files there", path.display())]
     NoFolder {

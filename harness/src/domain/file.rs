@@ -1,14 +1,12 @@
-//! The files that a domain is read from: every opened file is added to the domain's stamp, and I/O
-//! errors become a [`DomainError`] that names the file.
+//! The files that a domain is read from: I/O errors become a [`DomainError`] that names the file.
 
 use super::error::DomainError;
-use super::hash::StampBuilder;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::Path;
 
 /// Reads a whole text file.
-pub(crate) fn read_text(path: &Path, stamp: &mut StampBuilder) -> Result<String, DomainError> {
-    let bytes = read(path, stamp)?;
+pub(crate) fn read_text(path: &Path) -> Result<String, DomainError> {
+    let bytes = read(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()
@@ -23,8 +21,7 @@ pub(crate) fn read_text(path: &Path, stamp: &mut StampBuilder) -> Result<String,
 }
 
 /// Reads a whole file.
-pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
-    note(path, stamp)?;
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DomainError> {
     let bytes = fs::read(path).map_err(unreadable(path))?;
     if bytes.is_empty() {
         return Err(DomainError::EmptyFile {
@@ -32,13 +29,6 @@ pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, Dom
         });
     }
     Ok(bytes)
-}
-
-/// Adds a file to the stamp, without its path: moved files are the same files.
-pub(crate) fn note(path: &Path, stamp: &mut StampBuilder) -> Result<Metadata, DomainError> {
-    let metadata = fs::metadata(path).map_err(unreadable(path))?;
-    stamp.file("", &metadata);
-    Ok(metadata)
 }
 
 /// For `map_err`: the error that this file cannot be read.

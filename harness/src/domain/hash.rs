@@ -1,10 +1,8 @@
-//! The two hashes of a domain.
+//! The two hashes of a domain: of its samples' names, and of their images.
 
 use super::sample::{Sample, Split};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::Metadata;
-use std::time::UNIX_EPOCH;
 
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident) => {
@@ -35,10 +33,10 @@ digest! {
     SplitHash
 }
 digest! {
-    /// A hash of the files that a domain was read from: the name, size and modification time of
-    /// each. It tells whether anything computed from the images may be stale; it means nothing on
-    /// another machine.
-    Stamp
+    /// A hash of a domain's images: BLAKE3 over the [`SampleDigest`]s of all samples in the order of
+    /// the split, train before test. Copies of the same files have the same digest, wherever they
+    /// are and in whatever layout.
+    ContentDigest
 }
 
 impl SplitHash {
@@ -60,35 +58,23 @@ impl SplitHash {
     }
 }
 
-/// Collects the [`Stamp`] while a domain's files are read.
-pub(crate) struct StampBuilder(Fields);
+/// BLAKE3 of the encoded bytes of one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SampleDigest([u8; 32]);
 
-impl StampBuilder {
-    pub(crate) fn new() -> Self {
-        Self(Fields::new("clbench stamp 1"))
+impl SampleDigest {
+    pub(crate) fn of(encoded: &[u8]) -> Self {
+        Self(*blake3::hash(encoded).as_bytes())
     }
+}
 
-    pub(crate) fn file(&mut self, name: &str, metadata: &Metadata) {
-        self.0.text(name);
-        self.0.number(metadata.len());
-        // On a file system without times, only the size shows a change. Times before 1970 all count
-        // as 0.
-        let age = metadata
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        self.0.number(age.map_or(0, |age| age.as_secs()));
-        self.0
-            .number(age.map_or(0, |age| u64::from(age.subsec_nanos())));
-    }
-
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.0.number(bytes.len() as u64);
-        self.0.0.update(bytes);
-    }
-
-    pub(crate) fn finish(self) -> Stamp {
-        Stamp(self.0.finish())
+impl ContentDigest {
+    pub(crate) fn of(samples: &[SampleDigest]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for SampleDigest(digest) in samples {
+            hasher.update(digest);
+        }
+        Self(hasher.finalize().to_hex().to_string())
     }
 }
 

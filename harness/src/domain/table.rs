@@ -1,8 +1,7 @@
 //! A CSV table that labels or lists images: named columns, and the line number of every row.
 
 use super::error::DomainError;
-use super::file::{note, unreadable};
-use super::hash::StampBuilder;
+use super::file::unreadable;
 use crate::suggest::hint;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +23,7 @@ pub(crate) struct Row {
 impl Table {
     /// Reads a table whose first line names its columns. They are separated by tabs if that line
     /// contains a tab, else by commas.
-    pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
-        note(path, stamp)?;
+    pub(crate) fn read(path: &Path) -> Result<Self, DomainError> {
         let bytes = fs::read(path).map_err(unreadable(path))?;
         // Spreadsheets write a byte-order mark first.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -2,6 +2,7 @@
 
 use super::{Block, FeatureKey};
 use crate::atomic::PendingFile;
+use crate::domain::ContentDigest;
 use harness_abi::{DType, Device, Tensor};
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,11 @@ impl Features {
         let width = key.width.or(header.width);
         let width = width.ok_or("its header lacks the row width")?;
         let data = &map[HEADER_BYTES..];
-        let expected = key.rows * width * size_of::<f32>();
+        let expected = key
+            .rows
+            .checked_mul(width)
+            .and_then(|n| n.checked_mul(size_of::<f32>()));
+        let expected = expected.ok_or("its header has an impossible size")?;
         if data.len() != expected {
             return Err(format!(
                 "it should have {expected} bytes of data, but has {}",
@@ -144,6 +149,7 @@ pub(super) struct FeatureWriter {
 }
 
 impl FeatureWriter {
+    /// `path` is what the file's temporary name begins with.
     pub(super) fn create(path: &Path, key: &FeatureKey) -> io::Result<Self> {
         let mut file = PendingFile::create(path)?;
         file.write_all(&[0; HEADER_BYTES])?;
@@ -170,12 +176,12 @@ impl FeatureWriter {
         self.file.write_all(bytes)
     }
 
-    /// Writes the header and renames the file to its final name.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Writes the header and renames the file to its final name, which the content is part of.
+    pub(super) fn finish(mut self, content: &ContentDigest, path: &Path) -> io::Result<()> {
         assert_eq!(self.rows, self.key.rows, "every sample has one row");
         let header = serde_json::to_vec(&Header {
             width: self.width.filter(|_| self.key.width.is_none()),
-            key: self.key,
+            key: self.key.of_content(content),
             data_hash: self.hash.finalize().to_hex().to_string(),
         })?;
         if MAGIC.len() + header.len() > HEADER_BYTES {
@@ -186,6 +192,6 @@ impl FeatureWriter {
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(MAGIC)?;
         self.file.write_all(&header)?;
-        self.file.commit()
+        self.file.commit_to(path)
     }
 }

@@ -1,5 +1,7 @@
 //! What features depend on.
 
+use super::store::ENDING;
+use crate::domain::ContentDigest;
 use serde::{Deserialize, Serialize};
 
 /// The output that every backbone has.
@@ -20,32 +22,43 @@ pub struct FeatureKey {
     pub image: harness_abi::backbone::ImageInfo,
     /// The samples, in order.
     pub split_hash: String,
-    /// Size and modification time of the files that the samples come from.
-    pub stamp: String,
+    /// The digest of their images. Empty in a key that is used to look for features of any
+    /// content.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content: String,
     /// Number of samples.
     pub rows: usize,
     /// Values per sample, if known before the first sample is computed, as for the embedding.
     /// Otherwise the file says its width.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
-    /// Which of the backbone's outputs. Not serialised for the embedding, so that its digest stays
-    /// the same as before there were other outputs.
-    #[serde(default = "embedding", skip_serializing_if = "is_embedding")]
+    /// Which of the backbone's outputs.
     pub output: String,
 }
 
 impl FeatureKey {
-    /// The file name without extension: a hash of the key.
-    pub fn digest(&self) -> String {
-        let json = serde_json::to_vec(self).expect("a key is plain data");
+    /// The same key for images of this content.
+    pub fn of_content(&self, content: &ContentDigest) -> FeatureKey {
+        FeatureKey {
+            content: content.as_str().to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// A hash of everything but the content: how the names of the files begin that may hold the
+    /// same features.
+    pub(super) fn family(&self) -> String {
+        let family = FeatureKey {
+            content: String::new(),
+            ..self.clone()
+        };
+        let json = serde_json::to_vec(&family).expect("a key is plain data");
         blake3::hash(&json).to_hex()[..32].to_owned()
     }
-}
 
-fn embedding() -> String {
-    EMBEDDING.to_owned()
-}
-
-fn is_embedding(output: &str) -> bool {
-    output == EMBEDDING
+    /// The name of the file.
+    pub(super) fn file_name(&self) -> String {
+        let content: String = self.content.chars().take(32).collect();
+        format!("{}-{content}{ENDING}", self.family())
+    }
 }

@@ -5,7 +5,7 @@ use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use serde::Serialize;
 
-/// Split, class order, weights and plugin files of one cell, or of a row that summarises several.
+/// Split, images, class order, weights and plugin files of one cell, or of a row that summarises several.
 ///
 /// If the cells of a row differ in a hash, as class orders do when they follow the seed, the row
 /// has `combined:` and a hash of their hashes. If they differ in a name or version, it has all of
@@ -16,6 +16,8 @@ pub struct Identity {
     pub scenario: String,
     /// Hash of the domain's split.
     pub split_hash: String,
+    /// Hash of the images.
+    pub content_digest: String,
     /// Hash of the class order.
     pub class_order_digest: String,
     /// The backbones' rows in the scenario.
@@ -52,6 +54,9 @@ impl Identity {
             scenario: names(cells, |record| record.cell.scenario.clone()),
             split_hash: hashes(cells, |record| {
                 record.cell.stream.domain().split_hash.clone()
+            }),
+            content_digest: hashes(cells, |record| {
+                record.stream.domains[0].content_digest.clone()
             }),
             class_order_digest: hashes(cells, |record| record.stream.class_order_digest.clone()),
             backbone: names(cells, per_backbone(|b| &b.name)),

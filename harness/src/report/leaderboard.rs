@@ -212,6 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn different_images_get_a_separate_section() {
+        let mut swapped = record("digits", "b", 1, [99, 99]);
+        swapped.stream.domains[0].content_digest = "other-images".into();
+        let board = build(&[record("digits", "a", 1, [80, 80]), swapped]);
+        assert_eq!(names(&board), ["digits", "digits", "overall"]);
+        assert_eq!(
+            standings(&board.sections[1]),
+            [("b", Standing::Ranked(1), Some(99.0))]
+        );
+        let incomplete = "domain digits was run in two versions".to_owned();
+        for (_, standing, _) in standings(&board.sections[2]) {
+            assert_eq!(standing, Standing::Incomplete(incomplete.clone()));
+        }
+    }
+
+    #[test]
     fn two_scenarios_share_a_section_if_they_learned_the_same_stream() {
         let other = |mut record: CellRecord, order: &str| {
             record.cell.scenario = "other".into();

@@ -77,6 +77,7 @@ impl<'a> Source<'a> {
             scope: Scope::Domain {
                 name: cell.stream.name.clone(),
                 split_hash: cell.stream.domain().split_hash.clone(),
+                content_digest: stream.domains[0].content_digest.clone(),
                 tasks: stream.task_sizes.len(),
             },
             limit: cell.stream.limit,

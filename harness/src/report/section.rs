@@ -1,6 +1,7 @@
 //! The sections of a leaderboard, which contain comparable cells.
 //!
-//! Cells share a section if they learned the same tasks of the same split in the same class order.
+//! Cells share a section if they learned the same tasks of the same images of the same split in the
+//! same class order.
 //! A class order may follow the seed, so it is compared seed by seed.
 
 use super::ReportError;
@@ -86,8 +87,8 @@ pub(super) fn sort<'a>(
     Ok((units, places))
 }
 
-/// Domain, split hash, task sizes.
-type Base<'a> = (&'a str, &'a str, &'a [u32]);
+/// Domain, split hash, content digest, task sizes.
+type Base<'a> = (&'a str, &'a str, &'a str, &'a [u32]);
 
 /// The members by base, in order of first occurrence.
 fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, Vec<usize>)> {
@@ -95,7 +96,13 @@ fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, V
     for &member in members {
         let CellRecord { cell, stream, .. } = &records[member];
         let domain = cell.stream.domain();
-        let base: Base<'a> = (&domain.name, &domain.split_hash, &stream.task_sizes);
+        let content = &stream.domains[0].content_digest;
+        let base: Base<'a> = (
+            &domain.name,
+            &domain.split_hash,
+            content,
+            &stream.task_sizes,
+        );
         match groups.iter_mut().find(|(other, _)| *other == base) {
             Some((_, group)) => group.push(member),
             None => groups.push((base, vec![member])),

@@ -31,6 +31,8 @@ pub enum Scope {
         name: String,
         /// Hash of its split.
         split_hash: String,
+        /// Hash of its images.
+        content_digest: String,
         /// Number of tasks.
         tasks: usize,
     },

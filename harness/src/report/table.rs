@@ -157,24 +157,40 @@ impl Notes {
     }
 }
 
-/// The domain's name, with its split if another section has a domain of the same name.
+/// The domain's name. If another section has a domain of the same name, with its split, or with its
+/// images if the split is the same.
 fn title(leaderboard: &Leaderboard, section: &Section) -> String {
     match &section.scope {
         Scope::Overall { domains } => {
             format!("overall: mean over {}", domains.join(", "))
         }
         Scope::Domain {
-            name, split_hash, ..
+            name,
+            split_hash,
+            content_digest,
+            ..
         } => {
-            let same_name = leaderboard
-                .sections
-                .iter()
-                .filter(|other| other.scope.name() == name)
-                .count();
-            if same_name > 1 {
-                format!("{name} (split {})", short(split_hash))
-            } else {
-                name.clone()
+            let others = leaderboard.sections.iter().map(|other| &other.scope);
+            let (mut same_name, mut other_images) = (0, false);
+            for scope in others.filter(|other| other.name() == name) {
+                same_name += 1;
+                if let Scope::Domain {
+                    split_hash: split,
+                    content_digest: content,
+                    ..
+                } = scope
+                {
+                    other_images |= split == split_hash && content != content_digest;
+                }
+            }
+            match (same_name, other_images) {
+                (1, _) => name.clone(),
+                (_, false) => format!("{name} (split {})", short(split_hash)),
+                (_, true) => format!(
+                    "{name} (split {}, images {})",
+                    short(split_hash),
+                    short(content_digest)
+                ),
             }
         }
     }
@@ -195,11 +211,15 @@ fn footer(section: &Section) -> Vec<String> {
     let seeds = format!("seed{plural} {}{spread}", joined(&seeds, ", "));
     let mut lines = vec![match &section.scope {
         Scope::Domain {
-            split_hash, tasks, ..
+            split_hash,
+            content_digest,
+            tasks,
+            ..
         } => format!(
-            "{tasks} task{}; {seeds}; split {}",
+            "{tasks} task{}; {seeds}; split {}, images {}",
             if *tasks == 1 { "" } else { "s" },
-            short(split_hash)
+            short(split_hash),
+            short(content_digest)
         ),
         Scope::Overall { .. } if spread.is_empty() => seeds,
         Scope::Overall { .. } => format!("{seeds} of each seed's mean over domains"),

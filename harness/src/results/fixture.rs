@@ -1,10 +1,11 @@
 //! Records for tests.
 
 use super::*;
+use crate::domain::content::Trust;
 use crate::id::Seed;
 use crate::plugin::PluginId;
 use crate::scenario::Regime;
-use crate::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
+use crate::stream::{Augmentation, ClassOrder, OrderDigest, StreamSpec, Tasks};
 use harness_abi::{Declaration, Keeps};
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
     };
     CellRecord {
         format: RECORD_FORMAT,
-        checksum: None,
+        checksum: String::new(),
         cell: Cell {
             id: format!("{domain}-{row}-s{seed}-0123456789ab"),
             scenario: "quick".into(),
@@ -65,7 +66,8 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
         },
         stream: LearnedStream {
             domains: vec![LearnedDomain {
-                content_digest: None,
+                content_digest: format!("{domain}-images"),
+                trust: Trust::Inode,
                 n_train: 400,
                 n_test: 200,
             }],
@@ -101,6 +103,16 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
             checkpoints: None,
         },
     }
+}
+
+/// The same record with the id of its cell and the digest of its class order, as a file has it.
+pub(crate) fn as_run(mut record: CellRecord) -> CellRecord {
+    record.cell.id = record.cell.proper_id();
+    let stream = &record.stream;
+    let templates = &record.cell.stream.domain().templates;
+    let digest = OrderDigest::of(&stream.classes, &stream.task_sizes, templates);
+    record.stream.class_order_digest = digest.as_str().to_owned();
+    record
 }
 
 /// Like [`record`], for a strategy that cannot score unseen classes and keeps statistics.

@@ -5,19 +5,26 @@
 //! new metric needs no new run. Tables are made only from records.
 //!
 //! Optional fields are not written if absent. Some fields are not written yet
-//! ([`CellRecord::checksum`], …); they are part of the format so that adding them later needs no
-//! new format.
+//! ([`CellRecord::scalars`], …); they are part of the format so that adding them later needs no new
+//! format.
+//!
+//! A record is believed only if it is whole: its checksum is that of its bytes, its id is that of
+//! its cell, and its counts fit its stream. The checksum shows damage and edits; it is no signature,
+//! since anyone can compute it. `clbench results verify --rerun` shows more: that the numbers come
+//! out again.
 
 use super::{AccuracyMatrices, Cell, ResultsError};
 use crate::atomic;
+use crate::domain::content::Trust;
 use crate::id::TaskId;
+use crate::stream::OrderDigest;
 use harness_abi::Declaration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The record format that this clbench writes and reads.
-pub const RECORD_FORMAT: u32 = 2;
+pub const RECORD_FORMAT: u32 = 3;
 
 /// The results of one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,9 +32,8 @@ pub const RECORD_FORMAT: u32 = 2;
 pub struct CellRecord {
     /// [`RECORD_FORMAT`].
     pub format: u32,
-    /// Hash of the rest of the record. Not written yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<String>,
+    /// BLAKE3 of the file's bytes, with 64 zeros in this place. Computed when the record is written.
+    pub checksum: String,
     /// What was run, as planned.
     pub cell: Cell,
     /// Its stream, as found.
@@ -72,9 +78,11 @@ pub struct LearnedStream {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnedDomain {
-    /// Hash of the images' bytes. Not written yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_digest: Option<String>,
+    /// Hash of the images that were learned and predicted, in the order of the split.
+    pub content_digest: String,
+    /// When a file of the images counted as unchanged, unless by inode.
+    #[serde(default, skip_serializing_if = "Trust::is_inode")]
+    pub trust: Trust,
     /// Number of training samples.
     pub n_train: u64,
     /// Number of test samples.
@@ -190,28 +198,89 @@ impl CellRecord {
                 supported: RECORD_FORMAT,
             });
         }
+        if checksum_of(&text, &record.checksum).as_deref() != Some(&record.checksum) {
+            return Err(damaged(
+                "its checksum does not match its content, so it was changed after it was written"
+                    .to_owned(),
+            ));
+        }
         if path.file_stem() != Some(record.cell.id.as_ref()) {
             return Err(damaged(format!(
                 "it is the record of cell `{}`",
                 record.cell.id
             )));
         }
-        let (planned, found) = (&record.cell.stream.domains, &record.stream.domains);
-        if planned.is_empty() || planned.len() != found.len() {
-            return Err(damaged(format!(
-                "number of domains: {} planned, {} found",
-                planned.len(),
-                found.len()
-            )));
-        }
-        let tasks = record.stream.task_sizes.len();
-        let columns = record.matrices.tasks().len();
-        if tasks != columns {
-            return Err(damaged(format!(
-                "the stream has {tasks} tasks, but the accuracy matrices have {columns}"
-            )));
-        }
+        record.check().map_err(damaged)?;
         Ok(record)
+    }
+
+    /// Checks that the parts of the record fit each other.
+    fn check(&self) -> Result<(), String> {
+        let CellRecord {
+            cell,
+            stream,
+            matrices,
+            ..
+        } = self;
+        let proper = cell.proper_id();
+        if cell.id != proper {
+            return Err(format!(
+                "its id does not match its cell, whose id is `{proper}`"
+            ));
+        }
+        let (planned, found) = (cell.stream.domains.len(), stream.domains.len());
+        if planned == 0 || planned != found {
+            return Err(format!(
+                "number of domains: {planned} planned, {found} found"
+            ));
+        }
+        let (tasks, columns) = (stream.task_sizes.len(), matrices.tasks().len());
+        if tasks != columns {
+            return Err(format!(
+                "the stream has {tasks} tasks, but the accuracy matrices have {columns}"
+            ));
+        }
+        let sizes = stream.task_sizes.iter().map(|&size| u64::from(size));
+        let (of_tasks, classes) = (sizes.sum::<u64>(), stream.classes.len());
+        if of_tasks != classes as u64 {
+            return Err(format!(
+                "its tasks have {of_tasks} classes, but it lists {classes}"
+            ));
+        }
+        let samples = matrices.tasks().filter_map(|task| matrices.n(task));
+        let (of_tasks, of_domains) = (
+            samples.map(u128::from).sum::<u128>(),
+            stream
+                .domains
+                .iter()
+                .map(|domain| u128::from(domain.n_test))
+                .sum::<u128>(),
+        );
+        if of_tasks != of_domains {
+            return Err(format!(
+                "its tasks have {of_tasks} test samples, but its domains have {of_domains}"
+            ));
+        }
+        let templates = &cell.stream.domain().templates;
+        let digest = OrderDigest::of(&stream.classes, &stream.task_sizes, templates);
+        if digest.as_str() != stream.class_order_digest {
+            return Err("its class order digest does not match its classes".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The bytes of its file: a line of JSON with its checksum.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let unsigned = CellRecord {
+            checksum: ZEROS.to_owned(),
+            ..self.clone()
+        };
+        let mut text = serde_json::to_vec(&unsigned).expect("plain data");
+        text.push(b'\n');
+        let checksum = blake3::hash(&text).to_hex();
+        let at = position(&text, ZEROS).expect("it was written");
+        text[at..at + ZEROS.len()].copy_from_slice(checksum.as_bytes());
+        text
     }
 
     /// Writes the record atomically.
@@ -220,20 +289,37 @@ impl CellRecord {
     ///
     /// If it cannot be written.
     pub fn write_atomic(&self, path: &Path) -> Result<(), ResultsError> {
-        let mut text = serde_json::to_vec(self).expect("plain data");
-        text.push(b'\n');
-        atomic::write(path, &text).map_err(ResultsError::unwritten(path))
+        atomic::write(path, &self.to_bytes()).map_err(ResultsError::unwritten(path))
     }
 
     /// Whether the two records are equal except for their costs.
     pub fn same_result(&self, other: &Self) -> bool {
-        let costs = other.costs.clone();
         *other
             == Self {
-                costs,
+                costs: other.costs.clone(),
+                checksum: other.checksum.clone(),
                 ..self.clone()
             }
     }
+}
+
+/// Stands for the checksum while it is computed.
+const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The checksum of a record's text that states this checksum.
+fn checksum_of(text: &[u8], stated: &str) -> Option<String> {
+    if stated.len() != ZEROS.len() {
+        return None;
+    }
+    let at = position(text, stated)?;
+    let mut zeroed = text.to_vec();
+    zeroed[at..at + ZEROS.len()].copy_from_slice(ZEROS.as_bytes());
+    Some(blake3::hash(&zeroed).to_hex().to_string())
+}
+
+fn position(text: &[u8], part: &str) -> Option<usize> {
+    let part = part.as_bytes();
+    text.windows(part.len()).position(|window| window == part)
 }
 
 /// The `format` field of a record, whatever else is in it.
@@ -250,18 +336,21 @@ fn stated_format(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::RunFolder;
-    use super::super::fixture::record;
+    use super::super::fixture::{as_run, record};
     use super::*;
-    use serde_json::json;
+    use crate::id::Seed;
+    use expect_test::expect;
 
     #[test]
     fn a_record_round_trips() {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::new(dir.path());
-        let mut record = record("digits", "ncm", 1992, [90, 70]);
+        let mut record = as_run(record("digits", "ncm", 1992, [90, 70]));
         let path = folder.record(&record.cell.id);
         record.write_atomic(&path).unwrap();
-        assert_eq!(CellRecord::read(&path).unwrap(), record);
+        let read = CellRecord::read(&path).unwrap();
+        assert!(read.same_result(&record) && read.costs == record.costs);
+        assert_eq!(read.checksum.len(), 64);
         let names: Vec<_> = folder.cells().read_dir().unwrap().collect();
         assert_eq!(names.len(), 1, "no temporary file is left: {names:?}");
 
@@ -271,9 +360,7 @@ mod tests {
                 .unwrap()
                 .contains("null,\"name\"")
         );
-        record.checksum = Some("c".into());
         record.cell.strategy.label = Some("NCM (ours)".into());
-        record.stream.domains[0].content_digest = Some("d".into());
         record.stream.class_domains = vec![0, 0, 0, 0];
         record.versions.insert("python".into(), "3.13.1".into());
         record.classes = Some(ClassCounts {
@@ -295,7 +382,56 @@ mod tests {
             bytes: 4096,
         });
         record.write_atomic(&path).unwrap();
-        assert_eq!(CellRecord::read(&path).unwrap(), record);
+        assert!(CellRecord::read(&path).unwrap().same_result(&record));
+    }
+
+    /// Where it is, a change makes a record unreadable, with or without a new checksum.
+    #[test]
+    fn a_changed_record_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = as_run(record("digits", "ncm", 1992, [90, 70]));
+        let path = RunFolder::new(dir.path()).record(&good.cell.id);
+        let why = |record: &CellRecord| {
+            record.write_atomic(&path).unwrap();
+            let message = CellRecord::read(&path).unwrap_err().to_string();
+            let (_, why) = message.split_once(" is damaged: ").unwrap();
+            why.lines().next().unwrap().to_owned()
+        };
+        // By hand: a count, a digit of a cost, a space.
+        good.write_atomic(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to) in [("[90,70]", "[99,70]"), ("2.4567", "2.4568"), (",", ", ")] {
+            let changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text);
+            std::fs::write(&path, changed).unwrap();
+            let message = CellRecord::read(&path).unwrap_err().to_string();
+            assert!(
+                message.contains("was changed after it was written"),
+                "{message}"
+            );
+        }
+        let changed = |change: fn(&mut CellRecord)| {
+            let mut record = good.clone();
+            change(&mut record);
+            why(&record)
+        };
+        let reasons = [
+            changed(|record| record.cell.seed = Seed(7)),
+            changed(|record| record.stream.domains.clear()),
+            changed(|record| record.stream.task_sizes.push(1)),
+            changed(|record| record.stream.task_sizes[0] = 3),
+            changed(|record| record.stream.domains[0].n_test = 201),
+            changed(|record| record.stream.classes.swap(0, 3)),
+        ];
+        expect![[r#"
+            its id does not match its cell, whose id is `digits-ncm-s7-0815a305e847`
+            number of domains: 1 planned, 0 found
+            the stream has 3 tasks, but the accuracy matrices have 2
+            its tasks have 5 classes, but it lists 4
+            its tasks have 200 test samples, but its domains have 201
+            its class order digest does not match its classes
+        "#]]
+        .assert_eq(&reasons.map(|reason| reason + "\n").concat());
     }
 
     #[test]
@@ -307,28 +443,27 @@ mod tests {
             let message = CellRecord::read(&path).unwrap_err().to_string();
             message.replace(&dir.path().display().to_string(), "cells")
         };
-        let good = record("digits", "ncm", 1992, [90, 70]);
-        let text = serde_json::to_string(&good).unwrap();
+        let good = as_run(record("digits", "ncm", 1992, [90, 70]));
+        let path = dir.path().join(format!("{}.json", good.cell.id));
+        good.write_atomic(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
-            message("cut.json", &text[..40]),
-            "cell record `cells/cut.json` is damaged: EOF while parsing a string at line 1 column 40\n\
+            message("cut.json", &text[..20]),
+            "cell record `cells/cut.json` is damaged: EOF while parsing a string at line 1 column 20\n\
              delete the file and run the scenario again; only this cell is recomputed"
         );
         assert_eq!(
             message("renamed.json", &text),
-            "cell record `cells/renamed.json` is damaged: it is the record of cell `digits-ncm-s1992-0123456789ab`\n\
-             delete the file and run the scenario again; only this cell is recomputed"
+            format!(
+                "cell record `cells/renamed.json` is damaged: it is the record of cell `{}`\n\
+                 delete the file and run the scenario again; only this cell is recomputed",
+                good.cell.id
+            )
         );
         assert_eq!(
             message("old.json", r#"{"format":1,"what":"ever"}"#),
-            "cell record `cells/old.json` has format 1, but this clbench reads format 2; run the scenario again to replace it, \
+            "cell record `cells/old.json` has format 1, but this clbench reads format 3; run the scenario again to replace it, \
              or read it with the clbench that wrote it"
-        );
-        let mut homeless = serde_json::to_value(&good).unwrap();
-        homeless["stream"]["domains"] = json!([]);
-        assert!(
-            message("digits-ncm-s1992-0123456789ab.json", &homeless.to_string())
-                .contains("is damaged: number of domains: 1 planned, 0 found")
         );
     }
 }

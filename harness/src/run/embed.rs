@@ -1,16 +1,19 @@
 //! A backbone's outputs on a domain, read from the store or computed: its embeddings, and the other
 //! outputs that a strategy reads.
 
+use super::content;
 use super::{Event, Events, Interrupt};
+use crate::domain::content::{Content, ContentMemory, ContentSurvey};
 use crate::domain::image::prefetch::{self, prefetch};
 use crate::domain::image::prepare::prepare;
-use crate::domain::{Domain, Split};
+use crate::domain::{ContentDigest, Domain, SampleDigest, Split};
 use crate::error::Error;
-use crate::features::{Block, EMBEDDING, FeatureKey, FeatureStore, Features};
+use crate::features::{Block, EMBEDDING, FeatureKey, FeatureMaker, FeatureStore, Features};
 use crate::plugin::{Kind, Loaded};
 use crate::results::CellBackbone;
 use harness_abi::backbone::{ImageInfo, Inputs};
 use harness_abi::{BackboneHandle, Tensor};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -34,6 +37,8 @@ pub struct Embedder<'a> {
     pub domain_name: &'a str,
     /// Where features are stored.
     pub store: &'a FeatureStore,
+    /// Where the domain's images are remembered.
+    pub memory: &'a ContentMemory,
     /// Where progress and warnings are sent.
     pub events: &'a Events,
     /// Whether to stop.
@@ -42,7 +47,7 @@ pub struct Embedder<'a> {
 
 impl Embedder<'_> {
     /// Opens or computes the embeddings of all samples, and the given other outputs. Missing ones
-    /// are computed in one pass over the images.
+    /// are computed in one pass over the images. From then on, the domain's content is known.
     ///
     /// # Errors
     ///
@@ -69,7 +74,7 @@ impl Embedder<'_> {
             dtype: info.dtype.clone(),
             image: info.image.clone(),
             split_hash: self.domain.split_hash().as_str().to_owned(),
-            stamp: self.domain.stamp().as_str().to_owned(),
+            content: String::new(),
             rows: samples.len(),
             width: Some(info.embedding_width as usize),
             output: EMBEDDING.to_owned(),
@@ -83,47 +88,15 @@ impl Embedder<'_> {
             .into_iter()
             .chain(outputs.iter().map(other))
             .collect();
-        let notice = |line: &str| {
-            eprintln!("{line}");
-            self.events.send(&Event::Warning(line.to_owned()));
+        let making = Making {
+            embedder: self,
+            plugin,
+            use_: &backbone.use_,
+            handle: &handle,
+            samples: &samples,
+            survey: RefCell::new(None),
         };
-        let failed = plugin.failed(Kind::Backbone, &backbone.use_);
-        let compute = |missing: &[&FeatureKey],
-                       push: &mut dyn FnMut(&[Block]) -> io::Result<()>| {
-            // The first batch tells the width of an output; later batches must have the same.
-            let mut widths: Vec<_> = missing.iter().map(|key| key.width).collect();
-            let mut done = 0;
-            let batch_size = info.image_batch.max(1) as usize;
-            let pixels =
-                |at: usize| pixels(self.domain, self.domain_name, &info.image, samples[at]);
-            prefetch(samples.len(), 2 * batch_size, pixels, |mut pixels| {
-                for batch in samples.chunks(batch_size) {
-                    self.interrupt.check()?;
-                    let images = pixels
-                        .by_ref()
-                        .take(batch.len())
-                        .collect::<Result<_, _>>()?;
-                    let images = image_batch(&info.image, images)?;
-                    let blocks = self
-                        .blocks(&handle, missing, &widths, batch, &images)
-                        .map_err(|error| Error::from(failed(error)))?;
-                    push(&blocks).map_err(|error| {
-                        Error::Internal(format!("cannot write features: {error}"))
-                    })?;
-                    widths = blocks.iter().map(|block| Some(block.width)).collect();
-                    done += batch.len();
-                    self.events.send(&Event::Progress {
-                        phase: "image".into(),
-                        done: done as u64,
-                        total: samples.len() as u64,
-                    });
-                }
-                Ok(())
-            })
-        };
-        let found = self
-            .store
-            .open_or_compute::<Error>(&keys, &notice, compute)?;
+        let found = self.store.open_or_compute(&keys, &making)?;
         let mut found = found.into_iter().map(|(features, _)| features);
         Ok(Embedded {
             features: found.next().expect("the embedding is the first key"),
@@ -131,11 +104,112 @@ impl Embedder<'_> {
             handle,
         })
     }
+}
 
+/// The features of one backbone on the domain, being made.
+struct Making<'a> {
+    embedder: &'a Embedder<'a>,
+    plugin: &'a Loaded,
+    use_: &'a str,
+    handle: &'a BackboneHandle,
+    /// All samples, train before test.
+    samples: &'a [(Split, usize)],
+    /// What was known of the images before they were read for the features.
+    survey: RefCell<Option<ContentSurvey<'a>>>,
+}
+
+impl FeatureMaker for Making<'_> {
+    type Error = Error;
+
+    fn content(&self, others: bool) -> Result<Option<ContentDigest>, Error> {
+        let &Embedder {
+            domain,
+            domain_name,
+            memory,
+            events,
+            interrupt,
+            ..
+        } = self.embedder;
+        if let Some(content) = domain.content() {
+            return Ok(Some(content.digest().clone()));
+        }
+        let survey = domain.survey(memory);
+        if others {
+            let content = content::read(
+                domain,
+                domain_name,
+                survey,
+                interrupt,
+                &content::sent(events),
+            )?;
+            return Ok(Some(content.digest().clone()));
+        }
+        let content = survey.content().map(|content| domain.know_content(content));
+        self.survey.replace(Some(survey));
+        Ok(content.map(|content| content.digest().clone()))
+    }
+
+    fn compute(
+        &self,
+        missing: &[&FeatureKey],
+        push: &mut dyn FnMut(&[Block]) -> io::Result<()>,
+    ) -> Result<ContentDigest, Error> {
+        let &Embedder {
+            domain,
+            domain_name,
+            events,
+            interrupt,
+            ..
+        } = self.embedder;
+        let (info, samples) = (self.handle.info(), self.samples);
+        let failed = self.plugin.failed(Kind::Backbone, self.use_);
+        // The first batch tells the width of an output; later batches must have the same.
+        let mut widths: Vec<_> = missing.iter().map(|key| key.width).collect();
+        let mut digests = Vec::with_capacity(samples.len());
+        let batch_size = info.image_batch.max(1) as usize;
+        let pixels = |at: usize| pixels(domain, domain_name, &info.image, samples[at]);
+        prefetch(samples.len(), 2 * batch_size, pixels, |mut pixels| {
+            for batch in samples.chunks(batch_size) {
+                interrupt.check()?;
+                let pixels: Vec<_> = pixels
+                    .by_ref()
+                    .take(batch.len())
+                    .collect::<Result<_, _>>()?;
+                let (images, hashed): (Vec<_>, Vec<_>) = pixels.into_iter().unzip();
+                digests.extend(hashed);
+                let images = image_batch(&info.image, images)?;
+                let blocks = self
+                    .blocks(missing, &widths, batch, &images)
+                    .map_err(|error| Error::from(failed(error)))?;
+                push(&blocks)
+                    .map_err(|error| Error::Internal(format!("cannot write features: {error}")))?;
+                widths = blocks.iter().map(|block| Some(block.width)).collect();
+                events.send(&Event::Progress {
+                    phase: "image".into(),
+                    done: digests.len() as u64,
+                    total: samples.len() as u64,
+                });
+            }
+            Ok::<_, Error>(())
+        })?;
+        // If the content was known, every image has been checked against it.
+        let content = Content::of(digests);
+        if let Some(survey) = self.survey.take() {
+            survey.remember(&content);
+        }
+        Ok(domain.know_content(content).digest().clone())
+    }
+
+    fn notice(&self, line: &str) {
+        eprintln!("{line}");
+        self.embedder.events.send(&Event::Warning(line.to_owned()));
+    }
+}
+
+impl Making<'_> {
     /// The rows of a batch, for each output.
     fn blocks(
         &self,
-        handle: &BackboneHandle,
         missing: &[&FeatureKey],
         widths: &[Option<usize>],
         batch: &[(Split, usize)],
@@ -161,13 +235,13 @@ impl Embedder<'_> {
                     let (split, index) = batch[at / width];
                     Err(harness_abi::Error::failed(format!(
                         "{what} of `{}` contains an infinite or NaN value",
-                        self.domain.samples(split)[index].name
+                        self.embedder.domain.samples(split)[index].name
                     )))
                 }
             }
         };
         let names: Vec<&str> = missing.iter().map(|key| key.output.as_str()).collect();
-        let tensors = encoded(handle, images, &names)?;
+        let tensors = encoded(self.handle, images, &names)?;
         let each = missing.iter().copied().zip(tensors).zip(widths);
         each.map(|((key, tensor), &width)| block((key, tensor, width)))
             .collect()
@@ -216,21 +290,24 @@ pub(super) fn images(
     spec: &ImageInfo,
     samples: &[(Split, usize)],
 ) -> Result<Tensor, Error> {
-    let pixels = |at: usize| pixels(domain, domain_name, spec, samples[at]);
+    let pixels = |at: usize| {
+        let pixels = pixels(domain, domain_name, spec, samples[at]);
+        pixels.map(|(pixels, _)| pixels)
+    };
     image_batch(spec, prefetch::all(samples.len(), pixels)?)
 }
 
-/// One image as input for a backbone: u8 `[3, height, width]`.
+/// One image as input for a backbone, u8 `[3, height, width]`, and the digest of its bytes.
 fn pixels(
     domain: &Domain,
     domain_name: &str,
     spec: &ImageInfo,
     (split, index): (Split, usize),
-) -> Result<Vec<u8>, Error> {
-    let image = domain
-        .image(split, index)
+) -> Result<(Vec<u8>, SampleDigest), Error> {
+    let (image, digest) = domain
+        .hashed_image(split, index)
         .map_err(Error::domain(domain_name))?;
-    Ok(prepare(&image, spec))
+    Ok((prepare(&image, spec), digest))
 }
 
 /// A batch of such images.

@@ -2,7 +2,7 @@
 
 use super::child::Child;
 use super::show::Show;
-use super::{FeatureRequest, Interrupt, Job, Plan, Planned};
+use super::{FeatureRequest, Interrupt, Job, Plan, Planned, PlannedContents};
 use crate::error::Error;
 use crate::results::{Cell, CellBackbone, ResultsError, RunFolder};
 use std::collections::{HashMap, HashSet};
@@ -23,12 +23,13 @@ pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
     at_a_time: NonZeroUsize,
+    contents: &mut PlannedContents<'_>,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     folder.create()?;
     let (mut missing, mut notes) = (Vec::new(), Vec::new());
     for planned in &plan.cells {
-        match found(folder, &planned.job) {
+        match found(folder, &planned.job, contents)? {
             Found::Done => {}
             Found::Missing => missing.push(planned),
             Found::Stale(why) => {
@@ -63,24 +64,34 @@ enum Found {
     Stale(&'static str),
 }
 
-/// Whether a cell's record exists, is intact, and was made by the same plugin files.
-fn found(folder: &RunFolder, job: &Job) -> Found {
+/// Whether a cell's record exists, is intact, and was made from the same images by the same plugin
+/// files.
+fn found(
+    folder: &RunFolder,
+    job: &Job,
+    contents: &mut PlannedContents<'_>,
+) -> Result<Found, Error> {
     let cell = &job.cell;
     let record = match folder.read_record(&cell.id) {
         Ok(Some(record)) => record,
-        Ok(None) => return Found::Missing,
+        Ok(None) => return Ok(Found::Missing),
         Err(ResultsError::Format { .. }) => {
-            return Found::Stale("its record has a different format");
+            return Ok(Found::Stale("its record has a different format"));
         }
-        Err(_) => return Found::Stale("its record is damaged"),
+        Err(_) => return Ok(Found::Stale("its record is damaged or was changed")),
     };
     if !cell.plugins().eq(record.cell.plugins()) {
-        return Found::Stale("its record was made by a different plugin file");
+        return Ok(Found::Stale(
+            "its record was made by a different plugin file",
+        ));
     }
     if job.save_predictions && !folder.predictions(&cell.id).exists() {
-        return Found::Stale("its predictions were not saved");
+        return Ok(Found::Stale("its predictions were not saved"));
     }
-    Found::Done
+    if record.stream.domains[0].content_digest != contents.of(job)?.as_str() {
+        return Ok(Found::Stale("its record was made from other images"));
+    }
+    Ok(Found::Done)
 }
 
 /// Computes every set of features that the cells need, before the first cell. All outputs that

@@ -1,6 +1,7 @@
 //! A job: a cell, and the paths of its files on this machine. As a line of JSON (`clbench plan
 //! --json`), it is all that a process needs to run the cell.
 
+use crate::domain::content::Trust;
 use crate::domain::{Domain, Source};
 use crate::error::Error;
 use crate::plugin::PluginRef;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// The format of a job's line.
-pub const JOB_FORMAT: u32 = 2;
+pub const JOB_FORMAT: u32 = 3;
 
 /// One cell, ready to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct Paths {
     pub folder: PathBuf,
     /// The images of the stream's domains, in their order.
     pub sources: Vec<Source>,
+    /// For each of these domains, when a file of its images counts as unchanged.
+    pub trust: Vec<Trust>,
     /// The backbones' plugin files, in the strategy's order.
     pub backbones: Vec<PathBuf>,
     /// The strategy's plugin file.
@@ -63,10 +66,12 @@ impl Job {
         let Job { cell, paths, .. } = &job;
         let [domains, sources] = [cell.stream.domains.len(), paths.sources.len()];
         let [backbones, files] = [cell.backbones.len(), paths.backbones.len()];
-        if domains == 0 || domains != sources || backbones != files {
+        if domains == 0 || domains != sources || backbones != files || paths.trust.len() != sources
+        {
             return Err(unusable(format!(
-                "it must have as many domains as sources, but has {domains} and {sources}, and as many backbones as \
-                 their plugin files, but has {backbones} and {files}"
+                "it must have as many domains as sources and values of `trust`, but has {domains}, {sources} and {}, and as \
+                 many backbones as their plugin files, but has {backbones} and {files}",
+                paths.trust.len()
             )));
         }
         if cell.id != cell.proper_id() {
@@ -141,6 +146,7 @@ mod tests {
             paths: Paths {
                 folder: "/s".into(),
                 sources: vec![Digits {}.into()],
+                trust: vec![Trust::Inode],
                 backbones: vec!["/p/libpixels.so".into()],
                 strategy: "/p/libheads.so".into(),
             },
@@ -160,13 +166,13 @@ mod tests {
         let message = refused("\"seed\":1992", "\"seed\":7");
         assert!(message.contains("does not match its content"), "{message}");
         assert_eq!(
-            refused("{\"format\":2", "{\"format\":1"),
-            "not a line of `clbench plan --json`: its format is 1, but this clbench reads format 2; plan again"
+            refused("{\"format\":3", "{\"format\":2"),
+            "not a line of `clbench plan --json`: its format is 2, but this clbench reads format 3; plan again"
         );
         assert_eq!(
             refused("[\"/p/libpixels.so\"]", "[]"),
-            "not a line of `clbench plan --json`: it must have as many domains as sources, but has 1 and 1, and as many \
-             backbones as their plugin files, but has 1 and 0"
+            "not a line of `clbench plan --json`: it must have as many domains as sources and values of \
+             `trust`, but has 1, 1 and 1, and as many backbones as their plugin files, but has 1 and 0"
         );
     }
 }

@@ -2,11 +2,11 @@
 //! the run was planned. Then, once the strategy has said which outputs of the backbones it reads,
 //! opens their features.
 
+use super::content::{content, sent};
 use super::host::host;
-use super::{Embedded, Embedder, Events, Interrupt, Job};
+use super::{Caches, Embedded, Embedder, Events, Interrupt, Job};
 use crate::domain::Domain;
 use crate::error::Error;
-use crate::features::FeatureStore;
 use crate::plugin::{Loaded, PluginFault, PluginFile, PluginRef};
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::{BackboneHandle, Host};
@@ -81,7 +81,7 @@ impl Opened {
     }
 
     /// Opens or computes the features of each backbone: its embeddings, and the given other
-    /// outputs.
+    /// outputs. From then on, the domain's content is known.
     ///
     /// # Errors
     ///
@@ -90,20 +90,22 @@ impl Opened {
         &self,
         job: &Job,
         outputs: &[Vec<String>],
-        store: &FeatureStore,
+        caches: &Caches,
         events: &Events,
         interrupt: &Interrupt,
     ) -> Result<Vec<Embedded>, Error> {
+        let memory = caches.content.trusting(job.paths.trust[0]);
         let embedder = Embedder {
             domain: &self.domain,
             domain_name: &job.cell.stream.domain().name,
-            store,
+            store: &caches.features,
+            memory: &memory,
             events,
             interrupt,
         };
         let backbones = job.cell.backbones.iter().zip(&job.paths.backbones);
         let backbones = backbones.zip(&self.backbones).zip(outputs);
-        backbones
+        let embedded = backbones
             .map(|(((backbone, file), (handle, plugin)), outputs)| {
                 events.stage(format!(
                     "features of `{}` of plugin {}",
@@ -112,7 +114,11 @@ impl Opened {
                 ));
                 embedder.embed(backbone, plugin, handle.clone(), outputs)
             })
-            .collect()
+            .collect::<Result<_, Error>>()?;
+        // Without a backbone, nothing has read the images.
+        let name = embedder.domain_name;
+        content(&self.domain, name, &memory, interrupt, &sent(events))?;
+        Ok(embedded)
     }
 }
 

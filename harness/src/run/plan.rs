@@ -109,6 +109,7 @@ impl Plan {
                         paths: Paths {
                             folder: folder.clone(),
                             sources: vec![opened.source.clone()],
+                            trust: vec![domain.trust],
                             backbones: files
                                 .map(|&index| request.backbones[index].plugin.file.clone())
                                 .collect(),

@@ -3,10 +3,10 @@
 use super::opened::Opened;
 use super::outputs::outputs_read;
 use super::protocol::{Outcome, Protocol, declared};
-use super::{Event, Events, Interrupt, Job};
+use super::{Caches, Event, Events, Interrupt, Job};
+use crate::domain::content::Trust;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
-use crate::features::FeatureStore;
 use crate::results::{
     Cell, CellRecord, Costs, LearnedDomain, LearnedStream, PredictionWriter, RECORD_FORMAT,
     RunFolder, WallSeconds,
@@ -25,7 +25,7 @@ use std::time::Instant;
 pub fn run_cell(
     job: &Job,
     folder: &RunFolder,
-    store: &FeatureStore,
+    caches: &Caches,
     events: &Arc<Events>,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
@@ -46,7 +46,7 @@ pub fn run_cell(
     let infos = opened.backbones.iter().map(|(handle, _)| handle.info());
     let backbones: Vec<_> = names.zip(infos).collect();
     let outputs = outputs_read(&cell.strategy.row, &declaration.reads, &backbones)?;
-    let embedded = opened.embed(job, &outputs, store, events, interrupt)?;
+    let embedded = opened.embed(job, &outputs, caches, events, interrupt)?;
     let features_seconds = start.elapsed().as_secs_f64();
     let protocol = Protocol::new(
         cell,
@@ -79,8 +79,16 @@ pub fn run_cell(
     };
     // Written and reported before the plugins' objects are dropped: even if that crashes, the cell
     // is done.
-    record(cell, &opened.domain, &stream, &protocol, outcome, costs)
-        .write_atomic(&folder.record(&cell.id))?;
+    record(
+        cell,
+        &opened.domain,
+        job.paths.trust[0],
+        &stream,
+        &protocol,
+        outcome,
+        costs,
+    )
+    .write_atomic(&folder.record(&cell.id))?;
     events.send(&Event::Done);
     Ok(())
 }
@@ -89,18 +97,23 @@ pub fn run_cell(
 fn record(
     cell: &Cell,
     domain: &Domain,
+    trust: Trust,
     stream: &Stream,
     protocol: &Protocol<'_>,
     outcome: Outcome,
     costs: Costs,
 ) -> CellRecord {
+    let content = domain
+        .content()
+        .expect("known since the features were opened");
     CellRecord {
         format: RECORD_FORMAT,
-        checksum: None,
+        checksum: String::new(),
         cell: cell.clone(),
         stream: LearnedStream {
             domains: vec![LearnedDomain {
-                content_digest: None,
+                content_digest: content.digest().as_str().to_owned(),
+                trust,
                 n_train: domain.samples(Split::Train).len() as u64,
                 n_test: domain.samples(Split::Test).len() as u64,
             }],

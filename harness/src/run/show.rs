@@ -130,6 +130,36 @@ impl Line {
     }
 }
 
+/// A bar of images that are read, on a terminal; nothing elsewhere.
+pub struct ImageBar(ProgressBar);
+
+impl ImageBar {
+    /// A bar with this title.
+    pub fn new(title: &str) -> ImageBar {
+        let bar = match std::io::stderr().is_terminal() {
+            true => {
+                let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}  {eta}");
+                ProgressBar::no_length().with_style(style.expect("a fixed template"))
+            }
+            false => ProgressBar::hidden(),
+        };
+        bar.set_message(title.to_owned());
+        ImageBar(bar)
+    }
+
+    /// Shows how many images were read.
+    pub fn show(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for ImageBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Drop for Line {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

@@ -7,6 +7,7 @@
 use super::error::Problem;
 use super::spec::Stream;
 use crate::domain::Source;
+use crate::domain::content::Trust;
 use crate::domain::source::SourceInfo;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -39,6 +40,11 @@ pub struct DomainKeys {
     /// What the domain must contain. A run on other data is refused. `clbench data verify` checks
     /// the data more thoroughly and prints the values to put here.
     pub expect: Option<Expect>,
+    /// When a file that was read before counts as unchanged, so that it is not read again. With
+    /// `inode`, the default, its size, times and inode must be the same. With `stat`, only its size
+    /// and modification time: for file systems whose inodes change, and for copies on the disks of
+    /// several machines. Records say if it was `stat`.
+    pub trust: Option<Trust>,
 }
 
 /// What a domain must contain. Omitted keys are not checked, and nothing is checked with `--limit`
@@ -54,6 +60,11 @@ pub struct Expect {
     /// name, class, train or test).
     #[schemars(regex(pattern = r"^[0-9a-f]{12,64}$"))]
     pub split: Option<String>,
+    /// The digest of the images, or at least its first twelve digits. With it, `clbench run` reads
+    /// every image before the first cell, unless the image files are unchanged since they were last
+    /// read.
+    #[schemars(regex(pattern = r"^[0-9a-f]{12,64}$"))]
+    pub content: Option<String>,
     /// The digests of the class orders, one per seed in the order of `seeds`; at least the first
     /// twelve digits of each.
     #[schemars(inner(regex(pattern = r"^[0-9a-f]{12,64}$")))]
@@ -67,7 +78,7 @@ pub struct Expect {
 const SOURCE: &str = "source";
 
 impl DomainKeys {
-    const NAMES: [&str; 3] = ["templates", "stream", "expect"];
+    const NAMES: [&str; 4] = ["templates", "stream", "expect", "trust"];
 
     /// Reads the value of one of [`NAMES`](Self::NAMES).
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
@@ -75,6 +86,7 @@ impl DomainKeys {
             "templates" => self.templates = map.next_value()?,
             "stream" => self.stream = map.next_value()?,
             "expect" => self.expect = map.next_value()?,
+            "trust" => self.trust = map.next_value()?,
             _ => unreachable!("`{name}` is not a key of every domain"),
         }
         Ok(())

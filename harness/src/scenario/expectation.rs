@@ -1,7 +1,7 @@
 //! What a scenario expects a domain to contain: the counts and hashes behind published results, so
 //! that a different split of the same name is noticed before it produces a table.
 
-use crate::domain::DomainSummary;
+use crate::domain::{ContentDigest, DomainSummary};
 use crate::id::Seed;
 use crate::stream::OrderDigest;
 
@@ -14,6 +14,8 @@ pub struct Expectation {
     pub test: Option<u64>,
     /// The first digits of the split hash.
     pub split: Option<String>,
+    /// The first digits of the content digest.
+    pub content: Option<String>,
     /// The first digits of the class order's digest, by seed.
     pub class_orders: Vec<(Seed, String)>,
     /// How many test images are also in the train split; 0 unless the scenario says otherwise.
@@ -71,6 +73,11 @@ impl ExpectationCheck {
             found: found.to_string(),
             good: expected.is_none_or(|n| n == found as u64),
         }
+    }
+
+    /// The check of the content.
+    pub fn content(expectation: &Expectation, found: &ContentDigest) -> ExpectationCheck {
+        ExpectationCheck::hash("content", expectation.content.as_deref(), found.as_str())
     }
 
     /// The check of a hash, of which only the first digits may be expected.

@@ -323,6 +323,7 @@ impl Resolver<'_> {
             templates,
             stream,
             expect,
+            trust: written.trust.unwrap_or_default(),
         })
     }
 
@@ -355,6 +356,9 @@ impl Resolver<'_> {
             }
         };
         let split = written.split.map(|split| hash(key.join("split"), split));
+        let content = written
+            .content
+            .map(|content| hash(key.join("content"), content));
         let class_orders = match written.class_orders {
             None => Vec::new(),
             Some(orders) if orders.len() != seeds.len() => {
@@ -373,6 +377,7 @@ impl Resolver<'_> {
             train: written.train,
             test: written.test,
             split: split.transpose()?,
+            content: content.transpose()?,
             class_orders,
             shared: written.shared.unwrap_or_default(),
         })

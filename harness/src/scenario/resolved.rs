@@ -4,6 +4,7 @@ use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
 use super::{Expectation, GridChoice, StreamSpec, Tasks};
 use crate::domain::Source;
+use crate::domain::content::Trust;
 use crate::id::Seed;
 use serde_json::Value;
 use std::fmt;
@@ -98,6 +99,8 @@ pub struct DomainUse {
     pub stream: StreamUse,
     /// What it must contain.
     pub expect: Expectation,
+    /// When a file of its images counts as unchanged.
+    pub trust: Trust,
 }
 
 impl DomainUse {

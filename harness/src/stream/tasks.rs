@@ -220,13 +220,29 @@ impl Stream {
     ///
     /// If there are fewer names than classes.
     pub fn order_digest(&self, class_names: &[String], templates: &[String]) -> OrderDigest {
-        let tasks = self.tasks().map(|task| {
-            let names = self.classes_of(task).iter();
-            let names = names.map(|class| &class_names[self.label_of(class).index()]);
-            names.collect::<Vec<_>>()
+        let classes = self.all_classes().iter();
+        let names = classes.map(|class| class_names[self.label_of(class).index()].clone());
+        let sizes = self.tasks().map(|task| self.classes_of(task).len() as u32);
+        OrderDigest::of(
+            &names.collect::<Vec<_>>(),
+            &sizes.collect::<Vec<_>>(),
+            templates,
+        )
+    }
+}
+
+impl OrderDigest {
+    /// The digest of these classes, in the order in which they are learned, in tasks of these
+    /// sizes, with these templates.
+    pub fn of(classes: &[String], task_sizes: &[u32], templates: &[String]) -> OrderDigest {
+        let mut rest = classes;
+        let tasks = task_sizes.iter().map(|&size| {
+            let (task, after) = rest.split_at((size as usize).min(rest.len()));
+            rest = after;
+            task
         });
         let mut hasher = blake3::Hasher::new();
-        for texts in tasks.chain([templates.iter().collect()]) {
+        for texts in tasks.chain([templates]) {
             hasher.update(&(texts.len() as u64).to_le_bytes());
             for text in texts {
                 hasher.update(&(text.len() as u64).to_le_bytes());

@@ -23,7 +23,7 @@ use crate::domain::error::DomainError;
 use image::{
     DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma, LumaA, Pixel, Rgb, RgbImage, Rgba,
 };
-use std::fs::{self, File, Metadata};
+use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -34,10 +34,9 @@ const HEADER_BYTES: u64 = 4096;
 const PNG_GREY: u8 = 0;
 
 /// Reads only as much as is needed to know that the file begins like an image.
-pub(crate) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
+pub(crate) fn check_header(path: &Path) -> Result<(), DomainError> {
     let unreadable = |cause| unreadable(path, cause);
     let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.by_ref()
         .take(HEADER_BYTES)
@@ -49,18 +48,12 @@ pub(crate) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
         file.read_to_end(&mut bytes).map_err(unreadable)?;
         check_size(path, &bytes, format)?;
     }
-    Ok(metadata)
-}
-
-/// The image at its own size.
-pub(crate) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
-    let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
-    decode_bytes(path, &bytes)
+    Ok(())
 }
 
 /// The image in these bytes, at its own size. Messages call it `path`, which is a file or a part of
 /// one.
-pub(crate) fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
+pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
     let image =
         image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;

@@ -15,7 +15,6 @@ use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
 use crate::domain::file::read;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
@@ -69,9 +68,8 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
             path: root.to_owned(),
         });
     }
-    let mut stamp = StampBuilder::new();
     let devkit = root.join("devkit");
-    let names = class_names(&devkit.join("cars_meta.mat"), &mut stamp)?;
+    let names = class_names(&devkit.join("cars_meta.mat"))?;
     let test = [devkit.join(TEST_LABELS), root.join(TEST_LABELS)];
     let Some(test) = test.into_iter().find(|path| path.exists()) else {
         return Err(DomainError::Format {
@@ -93,7 +91,7 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
     let mut images = Vec::new();
     let mut paths = Vec::new();
     for (split, path, folder) in annotations {
-        for (file, class) in annotated(&path, &names, &mut stamp)? {
+        for (file, class) in annotated(&path, &names)? {
             let name = format!("{folder}/{file}");
             paths.push(root.join(&name));
             images.push(SourceImage {
@@ -109,7 +107,6 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
         images,
         declared: Some(declared.collect()),
         store: Box::new(ImageFiles { paths }),
-        stamp,
     })
 }
 
@@ -121,14 +118,14 @@ fn bad(path: &Path, problem: String) -> DomainError {
     }
 }
 
-fn load(path: &Path, stamp: &mut StampBuilder) -> Result<Mat, DomainError> {
-    let bytes = read(path, stamp)?;
+fn load(path: &Path) -> Result<Mat, DomainError> {
+    let bytes = read(path)?;
     Mat::parse(&bytes).map_err(|problem| bad(path, problem))
 }
 
 /// `class_names`, a cell array of texts.
-fn class_names(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<String>, DomainError> {
-    let mat = load(path, stamp)?;
+fn class_names(path: &Path) -> Result<Vec<String>, DomainError> {
+    let mat = load(path)?;
     let Some(Value::Cells(cells)) = mat.variable("class_names") else {
         return Err(bad(path, "cell array `class_names` not found".to_owned()));
     };
@@ -143,12 +140,8 @@ fn class_names(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<String>, Dom
 }
 
 /// `annotations`, an array of structs with `fname` and `class`: file and class, from 1.
-fn annotated(
-    path: &Path,
-    names: &[String],
-    stamp: &mut StampBuilder,
-) -> Result<Vec<(String, usize)>, DomainError> {
-    let mat = load(path, stamp)?;
+fn annotated(path: &Path, names: &[String]) -> Result<Vec<(String, usize)>, DomainError> {
+    let mat = load(path)?;
     let Some(Value::Structs(annotations)) = mat.variable("annotations") else {
         return Err(bad(path, "struct array `annotations` not found".to_owned()));
     };

@@ -13,7 +13,6 @@ use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
 use crate::domain::file::read_text;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
@@ -63,11 +62,10 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
             path: root.to_owned(),
         });
     }
-    let mut stamp = StampBuilder::new();
-    let images = Numbered::read(root.join("images.txt"), &mut stamp)?;
-    let classes = Numbered::read(root.join("classes.txt"), &mut stamp)?;
-    let labels = Numbered::read(root.join("image_class_labels.txt"), &mut stamp)?;
-    let splits = Numbered::read(root.join("train_test_split.txt"), &mut stamp)?;
+    let images = Numbered::read(root.join("images.txt"))?;
+    let classes = Numbered::read(root.join("classes.txt"))?;
+    let labels = Numbered::read(root.join("image_class_labels.txt"))?;
+    let splits = Numbered::read(root.join("train_test_split.txt"))?;
     for other in [&labels, &splits] {
         if let Some((line, id, _)) =
             (other.lines.iter()).find(|(_, id, _)| !images.by_id.contains_key(id))
@@ -104,7 +102,6 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
         images: found,
         declared: Some(declared.collect()),
         store: Box::new(ImageFiles { paths }),
-        stamp,
     })
 }
 
@@ -126,8 +123,8 @@ struct Numbered {
 }
 
 impl Numbered {
-    fn read(path: PathBuf, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
-        let text = read_text(&path, stamp)?;
+    fn read(path: PathBuf) -> Result<Self, DomainError> {
+        let text = read_text(&path)?;
         let mut file = Self {
             path,
             lines: Vec::new(),

@@ -4,7 +4,6 @@
 use super::kind::{SourceKind, values};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Sample;
 use crate::domain::written::KeyValue;
 use crate::id::Label;
@@ -12,6 +11,7 @@ use flate2::read::GzDecoder;
 use image::{Rgb, RgbImage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
@@ -65,24 +65,27 @@ fn contents() -> Contents {
     };
     let (test, train): (Vec<usize>, Vec<usize>) =
         (0..labels.len()).partition(|image| in_test.contains(image));
-    let mut stamp = StampBuilder::new();
-    stamp.bytes(DATA);
-    stamp.bytes(TEST.as_bytes());
     Contents {
         classes: CLASSES.map(String::from).into(),
         train: train.into_iter().map(sample).collect(),
         test: test.into_iter().map(sample).collect(),
         images: Box::new(Images { grey }),
-        stamp: stamp.finish(),
     }
 }
 
 impl ImageStore for Images {
-    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
-        let grey = &self.grey[number * PIXELS..][..PIXELS];
+    fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
+        Ok(Cow::Borrowed(&self.grey[number * PIXELS..][..PIXELS]))
+    }
+
+    fn decode(&self, _number: usize, grey: &[u8]) -> Result<RgbImage, DomainError> {
         Ok(RgbImage::from_fn(SIDE, SIDE, |x, y| {
             Rgb([grey[(y * SIDE + x) as usize]; 3])
         }))
+    }
+
+    fn file(&self, _number: usize) -> Option<(&Path, u32)> {
+        None
     }
 }
 
@@ -148,7 +151,9 @@ mod tests {
         let (grey, labels) = parse();
         assert_eq!(labels[0], Label(0));
         // First two rows of the first image: 0 0 5 13 9 1 0 0 / 0 0 13 15 10 15 5 0.
-        let image = Images { grey }.image(0).unwrap();
+        let image = Images { grey: grey.clone() }
+            .decode(0, &grey[..PIXELS])
+            .unwrap();
         assert_eq!(image.dimensions(), (8, 8));
         let row = |y| {
             (0..8)

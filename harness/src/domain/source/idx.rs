@@ -9,7 +9,6 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{ClassEntry, Classes};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::{Sample, Split};
 use crate::domain::written::{Folder, KeyValue};
 use crate::id::Label;
@@ -17,6 +16,7 @@ use flate2::read::MultiGzDecoder;
 use image::{Rgb, RgbImage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -128,11 +128,10 @@ struct Pixels {
 }
 
 fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents, DomainError> {
-    let mut stamp = StampBuilder::new();
-    let train = Pixels::read(&files.train_images, &mut stamp)?;
-    let train_labels = read_labels(&files.train_labels, &mut stamp)?;
-    let test = Pixels::read(&files.test_images, &mut stamp)?;
-    let test_labels = read_labels(&files.test_labels, &mut stamp)?;
+    let train = Pixels::read(&files.train_images)?;
+    let train_labels = read_labels(&files.train_labels)?;
+    let test = Pixels::read(&files.test_images)?;
+    let test_labels = read_labels(&files.test_labels)?;
     check_counts(
         &files.train_images,
         &train,
@@ -175,24 +174,45 @@ fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents
         test: samples(Split::Test, test_labels, train.n),
         classes: classes.into_names(),
         images: Box::new(Images { train, test }),
-        stamp: stamp.finish(),
     })
 }
 
 impl ImageStore for Images {
-    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
-        Ok(match number.checked_sub(self.train.n) {
-            None => self.train.image(number),
-            Some(number) => self.test.image(number),
-        })
+    /// The image's row of the unpacked file, after its height and width.
+    fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
+        let (pixels, grey) = self.row(number);
+        let size = [pixels.height.to_be_bytes(), pixels.width.to_be_bytes()];
+        Ok(Cow::Owned([size.as_flattened(), grey].concat()))
+    }
+
+    fn decode(&self, number: usize, encoded: &[u8]) -> Result<RgbImage, DomainError> {
+        let (pixels, _) = self.row(number);
+        let grey = &encoded[2 * size_of::<u32>()..];
+        let at = |x, y| grey[y as usize * pixels.width as usize + x as usize];
+        let rgb = |x, y| Rgb([at(x, y); 3]);
+        Ok(RgbImage::from_fn(pixels.width, pixels.height, rgb))
+    }
+
+    fn file(&self, _number: usize) -> Option<(&Path, u32)> {
+        None
+    }
+}
+
+impl Images {
+    /// The file of an image, and its pixels there.
+    fn row(&self, number: usize) -> (&Pixels, &[u8]) {
+        match number.checked_sub(self.train.n) {
+            None => (&self.train, self.train.row(number)),
+            Some(number) => (&self.test, self.test.row(number)),
+        }
     }
 }
 
 impl Pixels {
     const HEADER: usize = 16;
 
-    fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
-        let bytes = read_unpacked(path, stamp)?;
+    fn read(path: &Path) -> Result<Self, DomainError> {
+        let bytes = read_unpacked(path)?;
         let [n, height, width] = header(path, &bytes, IMAGES, "IDX images")?;
         let header = format!("{n} images of {height}×{width}");
         if n == 0 || height == 0 || width == 0 {
@@ -213,17 +233,15 @@ impl Pixels {
         })
     }
 
-    fn image(&self, number: usize) -> RgbImage {
+    fn row(&self, number: usize) -> &[u8] {
         let size = self.height as usize * self.width as usize;
-        let grey = &self.bytes[Self::HEADER + number * size..][..size];
-        let at = |x, y| grey[y as usize * self.width as usize + x as usize];
-        RgbImage::from_fn(self.width, self.height, |x, y| Rgb([at(x, y); 3]))
+        &self.bytes[Self::HEADER + number * size..][..size]
     }
 }
 
-fn read_labels(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+fn read_labels(path: &Path) -> Result<Vec<u8>, DomainError> {
     const HEADER: usize = 8;
-    let mut bytes = read_unpacked(path, stamp)?;
+    let mut bytes = read_unpacked(path)?;
     let [n] = header(path, &bytes, LABELS, "IDX labels")?;
     check_length(
         path,
@@ -366,15 +384,12 @@ fn looked_up(
 }
 
 /// The bytes of a file, unpacked if it is gzipped.
-fn read_unpacked(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
+fn read_unpacked(path: &Path) -> Result<Vec<u8>, DomainError> {
     let unreadable = |cause| DomainError::Unreadable {
         path: path.to_owned(),
         cause,
     };
     let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    // The path is not part of the stamp: moved files are the same files.
-    stamp.file("", &metadata);
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.is_empty() {

@@ -5,10 +5,10 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::contents::ImageStore;
 use crate::domain::error::DomainError;
 use crate::domain::file::unreadable;
-use crate::domain::hash::StampBuilder;
 use crate::domain::image::decode;
 use crate::domain::natural_order;
 use image::RgbImage;
+use std::borrow::Cow;
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
@@ -37,13 +37,21 @@ pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, Domain
         images,
         declared: None,
         store: Box::new(ImageFiles { paths }),
-        stamp: StampBuilder::new(),
     })
 }
 
 impl ImageStore for ImageFiles {
-    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
-        decode::decode(&self.paths[number])
+    fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
+        let path = &self.paths[number];
+        fs::read(path).map(Cow::Owned).map_err(unreadable(path))
+    }
+
+    fn decode(&self, number: usize, encoded: &[u8]) -> Result<RgbImage, DomainError> {
+        decode::decode(&self.paths[number], encoded)
+    }
+
+    fn file(&self, number: usize) -> Option<(&Path, u32)> {
+        Some((&self.paths[number], 0))
     }
 }
 
@@ -52,15 +60,8 @@ impl SourceStore for ImageFiles {
         self.paths[number].display().to_string()
     }
 
-    fn check(
-        &self,
-        number: usize,
-        image: &SourceImage,
-        stamp: &mut StampBuilder,
-    ) -> Result<(), DomainError> {
-        let metadata = decode::check_header(&self.paths[number])?;
-        stamp.file(&image.name, &metadata);
-        Ok(())
+    fn check(&self, number: usize) -> Result<(), DomainError> {
+        decode::check_header(&self.paths[number])
     }
 }
 

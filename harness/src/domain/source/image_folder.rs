@@ -15,7 +15,6 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
@@ -109,7 +108,6 @@ fn images(root: &Path) -> Result<SourceImages, DomainError> {
         images,
         declared: Some(classes.into_iter().map(Tag::text).collect()),
         store: Box::new(ImageFiles { paths }),
-        stamp: StampBuilder::new(),
     })
 }
 

@@ -7,7 +7,6 @@
 use crate::domain::classes::tag::Tag;
 use crate::domain::contents::ImageStore;
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use std::path::PathBuf;
 
@@ -21,8 +20,6 @@ pub(crate) struct SourceImages {
     pub(crate) declared: Option<Vec<Tag>>,
     /// Decodes them, by index into `images`.
     pub(crate) store: Box<dyn SourceStore>,
-    /// The files that were read to get here.
-    pub(crate) stamp: StampBuilder,
 }
 
 /// An image of a source.
@@ -41,12 +38,6 @@ pub(crate) trait SourceStore: ImageStore {
     /// Where the image with this number is, for a message.
     fn place(&self, number: usize) -> String;
 
-    /// Checks what can be checked without decoding, and adds the file to the stamp if the image has
-    /// its own.
-    fn check(
-        &self,
-        number: usize,
-        image: &SourceImage,
-        stamp: &mut StampBuilder,
-    ) -> Result<(), DomainError>;
+    /// Checks what can be checked without decoding.
+    fn check(&self, number: usize) -> Result<(), DomainError>;
 }

@@ -13,7 +13,6 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
@@ -131,13 +130,12 @@ fn images(root: &Path, labels: Option<&LabelTables>) -> Result<SourceImages, Dom
         let id = image_files::without_image_ending(file).unwrap_or(file);
         by_id.entry(id).or_default().push(at);
     }
-    let mut stamp = StampBuilder::new();
     let mut images = Vec::new();
     let mut paths = Vec::new();
     let mut declared: Vec<Tag> = Vec::new();
     let mut seen: HashMap<String, (PathBuf, u64)> = HashMap::new();
     for (split, path) in tables {
-        let (classes, rows) = read(&path, &mut stamp)?;
+        let (classes, rows) = read(&path)?;
         for class in classes.into_iter().map(Tag::text) {
             if !declared.contains(&class) {
                 declared.push(class);
@@ -179,7 +177,6 @@ fn images(root: &Path, labels: Option<&LabelTables>) -> Result<SourceImages, Dom
         images,
         declared: Some(declared),
         store: Box::new(ImageFiles { paths }),
-        stamp,
     })
 }
 
@@ -224,11 +221,8 @@ fn published(root: &Path) -> Result<Vec<(Option<Split>, PathBuf)>, DomainError> 
 }
 
 /// The classes of a table, and its rows.
-fn read(
-    path: &Path,
-    stamp: &mut StampBuilder,
-) -> Result<(Vec<String>, Vec<Labelled>), DomainError> {
-    let table = Table::read(path, stamp)?;
+fn read(path: &Path) -> Result<(Vec<String>, Vec<Labelled>), DomainError> {
+    let table = Table::read(path)?;
     let mut rows = Vec::with_capacity(table.rows.len());
     if let Some(dx) = table.column("dx") {
         let id = table.wanted("image_id")?;

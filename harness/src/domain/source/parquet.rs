@@ -15,8 +15,6 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
-use crate::domain::file::note;
-use crate::domain::hash::StampBuilder;
 use crate::domain::image::decode;
 use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
@@ -26,6 +24,7 @@ use file::{Block, Label, Opened, said};
 use image::RgbImage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,7 +110,6 @@ fn images(shards: &Shards, columns: &Columns, listed: bool) -> Result<SourceImag
     let found = shards::find(shards, "parquet", listed)?;
     let image = columns.image.as_deref().unwrap_or("image");
     let label = columns.label.as_deref().unwrap_or("label");
-    let mut stamp = StampBuilder::new();
     let mut images = Vec::new();
     let mut declared: Option<(PathBuf, Vec<String>)> = None;
     let mut store = ParquetImages {
@@ -122,7 +120,6 @@ fn images(shards: &Shards, columns: &Columns, listed: bool) -> Result<SourceImag
     };
     let mut rows_of = Rows::default();
     for shard in &found {
-        note(&shard.path, &mut stamp)?;
         let file = Opened::new(&shard.path)?;
         let content = file.content(image, label)?;
         match (&declared, content.classes) {
@@ -173,7 +170,6 @@ fn images(shards: &Shards, columns: &Columns, listed: bool) -> Result<SourceImag
         images,
         declared: Some(declared).filter(|declared| !declared.is_empty()),
         store: Box::new(store),
-        stamp,
     })
 }
 
@@ -232,11 +228,11 @@ impl ParquetImages {
 }
 
 impl ImageStore for ParquetImages {
-    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+    fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
         let (file, row) = self.rows[number];
         let (images, at) = self.block(file, row as usize)?;
         match images.get(at).and_then(Option::as_ref) {
-            Some(bytes) => decode::decode_bytes(Path::new(&self.place(number)), bytes),
+            Some(bytes) => Ok(Cow::Owned(bytes.clone())),
             None => Err(DomainError::Format {
                 place: self.place(number),
                 problem: "the row has no image bytes (the image may be outside the file)"
@@ -244,6 +240,15 @@ impl ImageStore for ParquetImages {
                 fix: "use files that contain the images".to_owned(),
             }),
         }
+    }
+
+    fn decode(&self, number: usize, encoded: &[u8]) -> Result<RgbImage, DomainError> {
+        decode::decode(Path::new(&self.place(number)), encoded)
+    }
+
+    fn file(&self, number: usize) -> Option<(&Path, u32)> {
+        let (file, row) = self.rows[number];
+        Some((&self.files[file as usize].path, row))
     }
 }
 
@@ -254,14 +259,8 @@ impl SourceStore for ParquetImages {
         format!("{path}: row {row} ({})", self.names[number])
     }
 
-    fn check(
-        &self,
-        _number: usize,
-        _image: &SourceImage,
-        _stamp: &mut StampBuilder,
-    ) -> Result<(), DomainError> {
-        // The shard's footer was read, and the shard added to the stamp, when the source was
-        // opened.
+    fn check(&self, _number: usize) -> Result<(), DomainError> {
+        // The shard's footer was read when the source was opened.
         Ok(())
     }
 }

@@ -13,8 +13,7 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
-use crate::domain::file::{note, unreadable};
-use crate::domain::hash::StampBuilder;
+use crate::domain::file::unreadable;
 use crate::domain::image::decode;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
@@ -23,6 +22,7 @@ use image::RgbImage;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -91,6 +91,8 @@ struct TarImages {
 /// An image inside a shard.
 struct Member {
     shard: u32,
+    /// Which of the shard's images it is.
+    nth: u32,
     name: String,
     start: u64,
     length: u64,
@@ -106,14 +108,12 @@ struct Parts {
 
 fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, DomainError> {
     let found = shards::find(shards, "tar", listed)?;
-    let mut stamp = StampBuilder::new();
     let mut images = Vec::new();
     let mut store = TarImages {
         shards: Vec::new(),
         members: Vec::new(),
     };
     for shard in &found {
-        note(&shard.path, &mut stamp)?;
         let number = store.shards.len() as u32;
         for (key, parts) in read(&shard.path, number, field)? {
             let Some(member) = parts.image else {
@@ -137,7 +137,6 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
         images,
         declared: None,
         store: Box::new(store),
-        stamp,
     })
 }
 
@@ -164,7 +163,7 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
     let broken = |error: std::io::Error| damaged(format!("damaged tar archive ({error})"));
     let mut archive = tar::Archive::new(file);
     let mut samples: IndexMap<String, Parts> = IndexMap::new();
-    let mut end = 0;
+    let (mut end, mut images) = (0, 0);
     for entry in archive.entries_with_seek().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         let (start, length) = (entry.raw_file_position(), entry.size());
@@ -208,10 +207,12 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
                 }
                 parts.image = Some(Member {
                     shard,
+                    nth: images,
                     name,
                     start,
                     length,
                 });
+                images += 1;
                 continue;
             }
             // Other members of a sample are ignored.
@@ -257,7 +258,7 @@ fn json_label(text: &str, field: &str) -> Result<Option<Tag>, String> {
 }
 
 impl ImageStore for TarImages {
-    fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
+    fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
         let member = &self.members[number];
         let path = &self.shards[member.shard as usize];
         let mut file = File::open(path).map_err(unreadable(path))?;
@@ -265,7 +266,16 @@ impl ImageStore for TarImages {
         file.seek(SeekFrom::Start(member.start))
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(unreadable(path))?;
-        decode::decode_bytes(Path::new(&self.place(number)), &bytes)
+        Ok(Cow::Owned(bytes))
+    }
+
+    fn decode(&self, number: usize, encoded: &[u8]) -> Result<RgbImage, DomainError> {
+        decode::decode(Path::new(&self.place(number)), encoded)
+    }
+
+    fn file(&self, number: usize) -> Option<(&Path, u32)> {
+        let member = &self.members[number];
+        Some((&self.shards[member.shard as usize], member.nth))
     }
 }
 
@@ -276,13 +286,8 @@ impl SourceStore for TarImages {
         format!("{path}: {}", member.name)
     }
 
-    fn check(
-        &self,
-        _number: usize,
-        _image: &SourceImage,
-        _stamp: &mut StampBuilder,
-    ) -> Result<(), DomainError> {
-        // The shard was scanned, and added to the stamp, when the source was opened.
+    fn check(&self, _number: usize) -> Result<(), DomainError> {
+        // The shard was scanned when the source was opened.
         Ok(())
     }
 }

@@ -6,17 +6,12 @@ use super::entry::{At, Entry, ListFile};
 use super::form::ValidationPart;
 use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::table::{Row, Table};
 
 /// The entries of a table with both splits.
-pub(crate) fn read(
-    file: &ListFile,
-    val: ValidationPart,
-    stamp: &mut StampBuilder,
-) -> Result<Vec<Entry>, DomainError> {
-    let table = Table::read(file.path(), stamp)?;
+pub(crate) fn read(file: &ListFile, val: ValidationPart) -> Result<Vec<Entry>, DomainError> {
+    let table = Table::read(file.path())?;
     let split = table.wanted("split")?;
     let mut entries = entries(file, &table, |row| match row.field(split) {
         "train" => Ok(Some(Split::Train)),
@@ -33,12 +28,8 @@ pub(crate) fn read(
 }
 
 /// The entries of a table of one split.
-pub(crate) fn read_split(
-    file: &ListFile,
-    split: Split,
-    stamp: &mut StampBuilder,
-) -> Result<Vec<Entry>, DomainError> {
-    let table = Table::read(file.path(), stamp)?;
+pub(crate) fn read_split(file: &ListFile, split: Split) -> Result<Vec<Entry>, DomainError> {
+    let table = Table::read(file.path())?;
     entries(file, &table, |_| Ok(Some(split)))
 }
 

@@ -4,8 +4,7 @@ use super::entry::{Entry, ListFile};
 use super::form::{SplitFile, SplitList, ValidationPart};
 use super::{coop, csv, pairs};
 use crate::domain::error::DomainError;
-use crate::domain::file::{note, unreadable};
-use crate::domain::hash::StampBuilder;
+use crate::domain::file::unreadable;
 use crate::domain::sample::Split;
 use crate::domain::written::FilePerSplit;
 use std::fs;
@@ -20,14 +19,14 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    pub(crate) fn read(list: &SplitList, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
+    pub(crate) fn read(list: &SplitList) -> Result<Self, DomainError> {
         let (file, entries) = match list {
             SplitList::One(SplitFile { file, val }) => {
-                (file, read_both(file, val.unwrap_or_default(), stamp)?)
+                (file, read_both(file, val.unwrap_or_default())?)
             }
             SplitList::PerSplit(FilePerSplit { train, test }) => {
-                let mut entries = read_split(train, Split::Train, stamp)?;
-                entries.extend(read_split(test, Split::Test, stamp)?);
+                let mut entries = read_split(train, Split::Train)?;
+                entries.extend(read_split(test, Split::Test)?);
                 (train, entries)
             }
         };
@@ -44,15 +43,11 @@ impl Listing {
 }
 
 /// Reads a file with both splits.
-fn read_both(
-    path: &Path,
-    val: ValidationPart,
-    stamp: &mut StampBuilder,
-) -> Result<Vec<Entry>, DomainError> {
+fn read_both(path: &Path, val: ValidationPart) -> Result<Vec<Entry>, DomainError> {
     let file = ListFile::new(path);
     match file.ending().as_str() {
-        "json" => coop::read(&file, &read(path, stamp)?, val),
-        "csv" => csv::read(&file, val, stamp),
+        "json" => coop::read(&file, &read(path)?, val),
+        "csv" => csv::read(&file, val),
         "yaml" | "yml" => Err(file.bad(
             "a YAML split list holds only one split".to_owned(),
             "write `split: {train: …, test: …}` with one file for each",
@@ -62,21 +57,16 @@ fn read_both(
 }
 
 /// Reads a file with one split.
-fn read_split(
-    path: &Path,
-    split: Split,
-    stamp: &mut StampBuilder,
-) -> Result<Vec<Entry>, DomainError> {
+fn read_split(path: &Path, split: Split) -> Result<Vec<Entry>, DomainError> {
     let file = ListFile::new(path);
     match file.ending().as_str() {
-        "yaml" | "yml" => pairs::read_yaml(&file, &read(path, stamp)?, split),
-        "json" => pairs::read_json(&file, &read(path, stamp)?, split),
-        "csv" => csv::read_split(&file, split, stamp),
+        "yaml" | "yml" => pairs::read_yaml(&file, &read(path)?, split),
+        "json" => pairs::read_json(&file, &read(path)?, split),
+        "csv" => csv::read_split(&file, split),
         _ => Err(file.unknown()),
     }
 }
 
-fn read(file: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
-    note(file, stamp)?;
+fn read(file: &Path) -> Result<Vec<u8>, DomainError> {
     fs::read(file).map_err(unreadable(file))
 }

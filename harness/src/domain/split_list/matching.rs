@@ -19,27 +19,24 @@ use crate::domain::classes::tag::{Tag, distinct};
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
-use crate::domain::hash::StampBuilder;
 use crate::domain::match_error::MatchError;
 use crate::domain::sample::{Sample, Split};
 use crate::domain::source::images::SourceImages;
 use crate::id::Label;
 use std::collections::HashMap;
-use std::mem;
 
 /// The contents of a source whose images are known, after applying the scenario's keys.
 pub(crate) fn contents(
-    mut source: SourceImages,
+    source: SourceImages,
     split: Option<&SplitList>,
     classes: Option<&Classes>,
     leave_out: Option<&LeaveOut>,
 ) -> Result<Contents, DomainError> {
-    let mut stamp = mem::replace(&mut source.stamp, StampBuilder::new());
     let classes = classes.map(Classes::entries).transpose()?;
     let reference = classes.as_deref().map(ClassList::new);
     let leave_out = leave_out.map_or(&[][..], |classes| &classes.0);
     let listing = match split {
-        Some(list) => Some(Listing::read(list, &mut stamp)?),
+        Some(list) => Some(Listing::read(list)?),
         None => None,
     };
     let mut drafts = match &listing {
@@ -95,8 +92,7 @@ pub(crate) fn contents(
             };
             classes.unknown(place, &draft.tag)
         })?;
-        let image = &source.images[draft.image];
-        source.store.check(draft.image, image, &mut stamp)?;
+        source.store.check(draft.image)?;
         let samples = match draft.split {
             Split::Train => &mut train,
             Split::Test => &mut test,
@@ -125,7 +121,6 @@ pub(crate) fn contents(
         train,
         test,
         images: source.store,
-        stamp: stamp.finish(),
     })
 }
 

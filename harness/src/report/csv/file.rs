@@ -9,11 +9,14 @@ use crate::results::CellRecord;
 pub(super) type Column<R> = (&'static str, fn(&R) -> String);
 
 /// The columns that every file begins with: the identity of a row's numbers, and its domain.
-pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 13] {
+pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 14] {
     [
         ("scenario", |(identity, _)| identity.scenario.clone()),
         ("domain", |(_, domain)| (*domain).to_owned()),
         ("split_hash", |(identity, _)| identity.split_hash.clone()),
+        ("content_digest", |(identity, _)| {
+            identity.content_digest.clone()
+        }),
         ("class_order_digest", |(identity, _)| {
             identity.class_order_digest.clone()
         }),
@@ -36,7 +39,7 @@ pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 13] {
 }
 
 /// The values of the columns that every file begins with; the same for many rows.
-pub(super) struct Origin([String; 13]);
+pub(super) struct Origin([String; 14]);
 
 impl Origin {
     /// The values for rows about one cell.

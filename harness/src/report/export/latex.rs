@@ -142,7 +142,7 @@ mod tests {
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2.
             \textsuperscript{5}~not defined for a joint run.
-            2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split digits-split.
+            2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split digits-split, images digits-image.
             \end{table}
 
             \begin{table}
@@ -168,7 +168,7 @@ mod tests {
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2.
             \textsuperscript{5}~not defined for a joint run.
-            2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split far\_away-spl.
+            2 tasks; seeds 1, 2; mean $\pm$ standard deviation over seeds; split far\_away-spl, images far\_away-ima.
             \end{table}
 
             \begin{table}

@@ -114,7 +114,7 @@ mod tests {
             |  | joint | images | 96.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
+            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split, images digits-image
 
             **far\_away**
 
@@ -127,7 +127,7 @@ mod tests {
             |  | joint | images | 86.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2; (5) not defined for a joint run.  
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far\_away-spl
+            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far\_away-spl, images far\_away-ima
 
             **overall: mean over digits, far\_away**
 

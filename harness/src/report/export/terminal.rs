@@ -170,7 +170,7 @@ mod tests {
             [3] an adaptation: on another encoder
             [4] lacks seed 2
             [5] not defined for a joint run
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split
+            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split, images digits-image
 
             far_away
             #  strategy      keeps                  faa     ci-transfer  forgetting-seen
@@ -188,7 +188,7 @@ mod tests {
             [3] an adaptation: on another encoder
             [4] lacks seed 2
             [5] not defined for a joint run
-            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far_away-spl
+            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split far_away-spl, images far_away-ima
 
             overall: mean over digits, far_away
             #  strategy      keeps                  faa     ci-transfer  forgetting-seen
@@ -223,7 +223,7 @@ mod tests {
             ────────────────────────────────────────────────────────────
             1  head      nothing  * 70.00      * 30.00          * 45.00
             * best
-            2 tasks; seed 1; split digits-split
+            2 tasks; seed 1; split digits-split, images digits-image
             --limit 20: at most 20 samples per class; not comparable with full runs
             --validation 0.2: tested on this part of the training data; not comparable with test results
         "#]].assert_eq(&written(&Terminal, &[cell], &[]));
@@ -247,7 +247,7 @@ mod tests {
             1  l2p       nothing  * 75.00
             2  head      nothing    70.00
             * best
-            2 tasks; seed 1; split digits-split
+            2 tasks; seed 1; split digits-split, images digits-image
             training images: random-resized-crop-and-flip; cached features: plain images
         "#]]
         .assert_eq(&faa(&[head.clone(), augmented.clone()]));
@@ -261,7 +261,7 @@ mod tests {
             2  head (augmented) [1]  nothing    70.00
             * best
             [1] trained with random-resized-crop-and-flip
-            2 tasks; seed 1; split digits-split
+            2 tasks; seed 1; split digits-split, images digits-image
         "#]]
         .assert_eq(&faa(&[plain, head, augmented]));
     }

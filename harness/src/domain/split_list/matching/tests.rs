@@ -4,15 +4,25 @@ use crate::domain::contents::ImageStore;
 use crate::domain::source::images::{SourceImage, SourceStore};
 use crate::domain::split_list::form::SplitFile;
 use image::RgbImage;
+use std::borrow::Cow;
 use std::fs;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// A store that is never asked for an image.
 struct Nowhere(Vec<String>);
 
 impl ImageStore for Nowhere {
-    fn image(&self, _: usize) -> Result<RgbImage, DomainError> {
+    fn encoded(&self, _: usize) -> Result<Cow<'_, [u8]>, DomainError> {
+        unreachable!("no image is read")
+    }
+
+    fn decode(&self, _: usize, _: &[u8]) -> Result<RgbImage, DomainError> {
         unreachable!("no image is decoded")
+    }
+
+    fn file(&self, _: usize) -> Option<(&Path, u32)> {
+        None
     }
 }
 
@@ -21,7 +31,7 @@ impl SourceStore for Nowhere {
         format!("SOURCE/{}", self.0[number])
     }
 
-    fn check(&self, _: usize, _: &SourceImage, _: &mut StampBuilder) -> Result<(), DomainError> {
+    fn check(&self, _: usize) -> Result<(), DomainError> {
         Ok(())
     }
 }
@@ -43,7 +53,6 @@ fn source(names: &[&str]) -> SourceImages {
         store: Box::new(Nowhere(images.iter().map(|i| i.name.clone()).collect())),
         images,
         declared: None,
-        stamp: StampBuilder::new(),
     }
 }
 
@@ -63,7 +72,7 @@ fn matches(
     )
     .unwrap();
     let list = SplitList::One(SplitFile { file, val: None });
-    let listing = Listing::read(&list, &mut StampBuilder::new()).unwrap();
+    let listing = Listing::read(&list).unwrap();
     let drafts = matched(&listing, source, reference.map(ClassList::new).as_ref());
     let root = format!("{}/", folder.path().display());
     drafts
