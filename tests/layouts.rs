@@ -21,7 +21,7 @@ fn scenario(domain: &str) -> String {
 }
 
 /// Copies a folder recursively.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (from, to) = (
@@ -37,7 +37,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A folder with copies of fixtures and a scenario that uses them.
-fn prepared(fixtures: &[&str], domain: &str) -> Dir {
+pub fn prepared(fixtures: &[&str], domain: &str) -> Dir {
     let dir = Dir::new();
     for fixture in fixtures {
         copy(

@@ -10,6 +10,7 @@ mod domains;
 mod fetch;
 mod first_steps;
 mod golden;
+mod identity;
 mod l2p_vit;
 mod layouts;
 mod leaderboard;

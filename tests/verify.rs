@@ -53,6 +53,7 @@ fn the_printed_expect_is_valid() {
           split                             –  03a0917a9579
           class order, seed 1               –  c6e9a391da1d
           class order, seed 2               –  34436cc1f522
+          content                           –  ff65477bd085
           images that do not decode         0             0  ok
           test images also in train         0             0  ok
           the scenario expects nothing of this domain yet; to pin it as it is, add:
@@ -60,6 +61,7 @@ fn the_printed_expect_is_valid() {
               train: 6
               test: 4
               split: 03a0917a9579db86f2caa020c759fb2a5f35b25fa656fbf57cf5df2e0eec47e6
+              content: ff65477bd085b66db703f2f88f298937c867cb7544ce353126bf165de29627ac
               class_orders:
                 - c6e9a391da1d37081e345fa47e246db379ba6287be683cb051a650e4f8a41914
                 - 34436cc1f5220cc9bba6470077725586979886414508c06cd1b157b743591b4a
@@ -80,6 +82,7 @@ fn the_printed_expect_is_valid() {
           split                      03a0917a9579  03a0917a9579  ok
           class order, seed 1        c6e9a391da1d  c6e9a391da1d  ok
           class order, seed 2        34436cc1f522  34436cc1f522  ok
+          content                    ff65477bd085  ff65477bd085  ok
           images that do not decode             0             0  ok
           test images also in train             0             0  ok
     "#]]
@@ -118,6 +121,7 @@ fn all_differences_are_listed() {
           split                      0123456789ab  03a0917a9579  FAILED
           class order, seed 1        0123456789ab  c6e9a391da1d  FAILED
           class order, seed 2        0123456789ab  34436cc1f522  FAILED
+          content                               –  c2252c708e81
           images that do not decode             0             1  FAILED
           test images also in train             0             1  FAILED
           does not decode: train train/dusk/1.png: DIR/images/train/dusk/1.png: damaged image (unexpected end of file); copy it again, or delete it

@@ -26,6 +26,8 @@ pub(super) struct Remembered {
     path: PathBuf,
     pub(super) trust: Trust,
     files: HashMap<PathBuf, RememberedFile>,
+    /// Whether there is something to write.
+    new: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +72,7 @@ impl ContentMemory {
         let path = folder.join(path);
         Some(Remembered {
             files: read(&path).unwrap_or_default(),
+            new: false,
             path,
             trust: self.trust,
         })
@@ -98,6 +101,7 @@ impl Remembered {
         place: u32,
         digest: SampleDigest,
     ) {
+        self.new = true;
         match self.files.get_mut(path) {
             Some(file) if file.state.same(state, self.trust) => {
                 file.digests.insert(place, digest);
@@ -114,6 +118,9 @@ impl Remembered {
 
     /// Writes the memory, together with what other processes have written since it was opened.
     pub(super) fn save(&mut self) -> io::Result<()> {
+        if !self.new {
+            return Ok(());
+        }
         for (path, file) in read(&self.path).unwrap_or_default() {
             match self.files.get_mut(&path) {
                 None => {
