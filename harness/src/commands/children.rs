@@ -6,8 +6,10 @@ use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::PluginFile;
 use crate::report::export::TERMINAL;
 use crate::report::{Coverage, Leaderboard, write_tables};
-use crate::results::{ResultsError, RunFolder};
-use crate::run::{Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell};
+use crate::results::{CellRecord, RunFolder, RunPlan};
+use crate::run::{
+    Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, has_result, probe, run_cell,
+};
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::path::Path;
@@ -28,52 +30,106 @@ pub(super) fn embed() -> Result<(), Error> {
         let FeatureRequest { job, outputs } = &request;
         let opened = Opened::open(job, events, interrupt)?;
         opened
-            .embed(job, outputs, &store()?, events, interrupt)
+            .embed(job, outputs, &store(interrupt)?, events, interrupt)
             .map(drop)
     })
 }
 
-pub(super) fn cell(out: &Path) -> Result<(), Error> {
+/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started: it waits
+/// for others that run the same cell, and does nothing if the record exists.
+pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
     child(|events, interrupt| {
         let job = Job::parse(&input()?)?;
         let folder = RunFolder::new(out);
+        folder.check_scenario(&job.cell.scenario)?;
         folder.create()?;
-        run_cell(&job, &folder, &store()?, events, interrupt)
+        let _claim = match claimed {
+            true => None,
+            false => {
+                let claims = folder.cell_claims();
+                let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
+                    events.stage(format!("waiting for {owner}, which runs this cell"))
+                });
+                let claim = claim.map_err(Error::file(&folder.cells()))?;
+                interrupt.check()?;
+                if has_result(&folder, &job) {
+                    return Ok(());
+                }
+                folder.remove_parts_of(&job.cell.id);
+                claim
+            }
+        };
+        run_cell(&job, &folder, &store(interrupt)?, events, interrupt)
     })
 }
 
-/// Writes the CSV files of the run's cells, in the run's order, and answers with its leaderboard.
+/// Writes the folder's CSV files, and answers with the leaderboard of a run, whose plan is the
+/// request.
 pub(super) fn report(dir: &Path) -> Result<(), Error> {
-    child(|events, _| {
-        if let Some(leaderboard) = written_tables(&RunFolder::new(dir))? {
+    child(|events, interrupt| {
+        let plan: RunPlan = request()?;
+        let folder = RunFolder::new(dir);
+        if let Some(leaderboard) = written_tables(&folder, plan, events, interrupt)? {
             events.send(&Event::Answer(TERMINAL.write(&leaderboard).into()));
         }
         Ok(())
     })
 }
 
-/// The leaderboard; `None` if there are no records.
-fn written_tables(folder: &RunFolder) -> Result<Option<Leaderboard>, Error> {
-    let run = folder.run_file()?.ok_or_else(|| {
-        Error::Usage(format!("`{}` is not a run folder", folder.path().display()))
-    })?;
-    let metrics = run
+/// The leaderboard of the plan's cells; `None` if they have no records. The CSV files have the cells
+/// of all current plans.
+fn written_tables(
+    folder: &RunFolder,
+    plan: RunPlan,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<Option<Leaderboard>, Error> {
+    let metrics = plan
         .metrics
         .iter()
         .map(|(name, plugin)| Ok((name.clone(), PluginFile::open(&plugin.file)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let metrics = PluginMetrics::load(&metrics)?;
-    let records = match folder.records() {
-        Err(ResultsError::NoCells { .. }) => return Ok(None),
-        records => records?,
+    let Some(_claim) = folder.claim_shared(&|| !interrupt.requested())? else {
+        return Err(Error::Interrupted);
     };
-    let choice = Choice::of(&run);
+    let own = folder.records_of(plan.cells.iter().map(|cell| cell.id.as_str()))?;
+    if own.is_empty() {
+        return Ok(None);
+    }
+    let choice = Choice::of(&plan);
     let coverage = Coverage {
-        domains: run.domains,
-        seeds: run.seeds,
+        domains: plan.domains,
+        seeds: plan.seeds,
     };
-    let leaderboard = write_tables(folder, &records, &metrics, &choice, Some(&coverage))?;
-    Ok(Some(leaderboard))
+    let shared = shared_records(folder, &own, events);
+    Ok(Some(match &shared {
+        None => write_tables(folder, &own, &metrics, &choice, Some(&coverage))?,
+        Some(shared) => {
+            write_tables(folder, shared, &metrics, &choice, None)?;
+            Leaderboard::build(&own, &metrics, &choice, Some(&coverage))?
+        }
+    }))
+}
+
+/// The records of all current plans of the folder, unless they are this run's own.
+fn shared_records(
+    folder: &RunFolder,
+    own: &[CellRecord],
+    events: &Events,
+) -> Option<Vec<CellRecord>> {
+    // Whatever is wrong with the results of others, this run has its own.
+    let run = folder.run_file().ok().flatten()?;
+    let current = run.current();
+    let ids = current.iter().map(|cell| cell.id.as_str());
+    let (records, unreadable) = folder.readable_records_of(ids);
+    if unreadable > 0 {
+        events.send(&Event::Warning(format!(
+            "{unreadable} records of other runs in {} cannot be read; the CSV files leave them out",
+            folder.path().display()
+        )));
+    }
+    (records != own).then_some(records)
 }
 
 /// Runs the work of a child process; an error is sent to the parent and written to the log.
@@ -110,12 +166,13 @@ fn input() -> Result<String, Error> {
     Ok(text)
 }
 
-fn store() -> Result<FeatureStore, Error> {
+fn store(interrupt: &Interrupt) -> Result<FeatureStore, Error> {
     let folder = crate::cache::folder().ok_or_else(|| {
         Error::Usage(
             "no folder for the feature cache, since HOME is not set; set CLBENCH_CACHE to a folder"
                 .into(),
         )
     })?;
-    Ok(FeatureStore::new(folder.join("features")))
+    let interrupt = interrupt.clone();
+    Ok(FeatureStore::new(folder.join("features")).until(move || interrupt.requested()))
 }

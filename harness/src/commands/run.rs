@@ -2,19 +2,24 @@
 
 use super::print::print;
 use super::resolve::resolve;
-use crate::cli::RunArgs;
+use crate::atomic::PendingFile;
+use crate::cli::{RunArgs, ScenarioArgs};
 use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
-use crate::results::{RUN_FORMAT, RunFile, RunFolder};
+use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{Child, Event, Interrupt, Plan, execute};
 use crate::scenario::Scenario;
-use std::fs::File;
 use std::path::PathBuf;
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
     let (scenario, registry) = resolve(&args.scenario)?;
+    let folder = RunFolder::new(match &args.out {
+        Some(out) => out.clone(),
+        None => PathBuf::from("results/runs").join(&scenario.name),
+    });
+    folder.check_scenario(&scenario.name)?;
     let metrics = metrics(&scenario, &registry)?;
     let plan = Plan::make(
         &scenario,
@@ -24,21 +29,20 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &interrupt,
     )?;
     interrupt.check()?;
-    let folder = RunFolder::new(match &args.out {
-        Some(out) => out.clone(),
-        None => PathBuf::from("results/runs").join(&scenario.name),
-    });
     folder.create()?;
+    let _presence = folder.enter();
+    let name = scenario.name.clone();
+    let run_plan = run_plan(&args.scenario, scenario, &plan, metrics);
     let lines = plan.cells.iter().map(|planned| planned.job.line() + "\n");
-    folder.write_plan(
-        &run_file(scenario, &plan, metrics),
-        &lines.collect::<String>(),
-    )?;
+    let lines = lines.collect::<String>();
+    if !folder.join(&name, &run_plan, &lines, &|| !interrupt.requested())? {
+        return Err(Error::Interrupted);
+    }
     let cells = execute(&plan, &folder, args.jobs, &interrupt);
     match cells {
         // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {
-            if let Some(leaderboard) = report_in_child(&folder, &interrupt)? {
+            if let Some(leaderboard) = report_in_child(&folder, &run_plan, &interrupt)? {
                 print(&leaderboard)?;
             }
             eprintln!("results are in {}", folder.path().display());
@@ -63,41 +67,63 @@ fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, Plug
         .collect())
 }
 
-fn run_file(scenario: Scenario, plan: &Plan, metrics: Vec<(String, PluginRef)>) -> RunFile {
-    let cells = plan.cells.iter();
-    RunFile {
-        format: RUN_FORMAT,
-        scenario: scenario.name,
+fn run_plan(
+    args: &ScenarioArgs,
+    scenario: Scenario,
+    plan: &Plan,
+    metrics: Vec<(String, PluginRef)>,
+) -> RunPlan {
+    let selection = args.selection();
+    let cells = plan.cells.iter().map(|planned| &planned.job.cell);
+    RunPlan {
+        selection: PlanSelection {
+            only: selection.only.into_iter().collect(),
+            domains: selection.domains.into_iter().collect(),
+            seeds: selection.seeds.into_iter().collect(),
+            limit: args.limit,
+            validation: args.validation,
+        },
         description: scenario.description,
         domains: scenario.domains.into_iter().map(|d| d.name).collect(),
         seeds: scenario.seeds,
-        strategies: scenario.strategies.into_iter().map(|s| s.name).collect(),
         metrics,
         rank_by: scenario.rank_by,
         columns: scenario.columns,
-        cells: cells.map(|planned| planned.job.cell.id.clone()).collect(),
+        cells: cells
+            .map(|cell| PlannedCell {
+                id: cell.id.clone(),
+                stream: cell.stream.name.clone(),
+                row: cell.strategy.row.clone(),
+                seed: cell.seed,
+            })
+            .collect(),
     }
 }
 
-/// Has a child process write the run folder's tables. Returns the leaderboard, if there are
-/// records.
-fn report_in_child(folder: &RunFolder, interrupt: &Interrupt) -> Result<Option<String>, Error> {
+/// Has a child process write the run folder's tables. Returns the leaderboard of this run's plan,
+/// if it has records.
+fn report_in_child(
+    folder: &RunFolder,
+    plan: &RunPlan,
+    interrupt: &Interrupt,
+) -> Result<Option<String>, Error> {
     interrupt.check()?;
     let path = folder.report_log();
-    let log = File::create(&path).map_err(Error::file(&path))?;
+    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
     let mut table = None;
     let child = Child {
         args: &["report"],
         paths: &[folder.path()],
-        input: "",
+        input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,
-        log,
+        log: log.handle().map_err(Error::file(&path))?,
     };
-    let ended = child.run(interrupt, &mut |event| {
-        if let Event::Answer(answer) = event {
-            table = answer.as_str().map(str::to_owned);
-        }
+    let ended = child.run(interrupt, &mut |event| match event {
+        Event::Answer(answer) => table = answer.as_str().map(str::to_owned),
+        Event::Warning(warning) => eprintln!("warning: {warning}"),
+        _ => {}
     });
+    log.commit().map_err(Error::file(&path))?;
     ended.map_err(|error| error.with_log(&path))?;
     Ok(table)
 }

@@ -1,16 +1,18 @@
-//! The folder of feature files, safe for concurrent processes.
+//! The folder of feature files, safe for concurrent processes, also of several machines.
 
 use super::file::FeatureWriter;
 use super::{FeatureKey, Features};
 use crate::atomic;
-use std::fs::{self, File, TryLockError};
-use std::io;
+use crate::claim::{Claim, Claims};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs, io};
 
 /// A folder of feature files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FeatureStore {
     folder: PathBuf,
+    stopped: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Some samples' rows of one output: f32 `[rows, width]`.
@@ -49,9 +51,19 @@ pub enum FeatureError<E> {
         /// The system's error.
         source: io::Error,
     },
+    /// The user asked to stop while another process was computing them.
+    #[error("stopped while waiting for another process")]
+    Stopped,
     /// They cannot be computed.
     #[error(transparent)]
     Compute(#[from] E),
+}
+
+impl fmt::Debug for FeatureStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("FeatureStore");
+        debug.field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl FeatureStore {
@@ -59,6 +71,16 @@ impl FeatureStore {
     pub fn new(folder: impl Into<PathBuf>) -> FeatureStore {
         FeatureStore {
             folder: folder.into(),
+            stopped: Arc::new(|| false),
+        }
+    }
+
+    /// The same store, which stops waiting for other processes once `stopped` returns true.
+    #[must_use]
+    pub fn until(self, stopped: impl Fn() -> bool + Send + Sync + 'static) -> FeatureStore {
+        FeatureStore {
+            stopped: Arc::new(stopped),
+            ..self
         }
     }
 
@@ -66,8 +88,9 @@ impl FeatureStore {
     /// keys and a function to call repeatedly, each time with one block per missing key in the same
     /// order, until all rows are written. `keys` must not contain duplicates.
     ///
-    /// Each file has its own lock: if several processes need the same file, one computes it and the
-    /// others wait. `notice` is called with a message about a damaged file or a wait.
+    /// Each file has its own [claim](crate::claim): if several processes need the same file, one
+    /// computes it and the others wait. `notice` is called with a message about a damaged file or a
+    /// wait.
     ///
     /// # Errors
     ///
@@ -87,16 +110,16 @@ impl FeatureStore {
         );
         let places: Vec<Place<'_>> = keys.iter().map(|key| self.place(key)).collect();
         let mut found: Vec<_> = places.iter().map(|place| place.stored(notice)).collect();
-        // All processes lock in the same order, so two that need the same files cannot deadlock.
+        // All processes claim in the same order, so two that need the same files cannot deadlock.
         let mut missing: Vec<usize> = (0..keys.len()).filter(|&i| found[i].is_none()).collect();
         missing.sort_by(|&a, &b| places[a].digest.cmp(&places[b].digest));
         if !missing.is_empty() {
             fs::create_dir_all(&self.folder).map_err(unusable(&self.folder))?;
         }
-        let (mut locks, mut waited) = (Vec::new(), false);
+        let (mut claims, mut waited) = (Vec::new(), false);
         for &i in &missing {
-            locks.push(self.locked(&places[i], notice, &mut waited)?);
-            // Another process may have computed them while this one waited for the lock.
+            claims.push(self.claimed(&places[i], notice, &mut waited)?);
+            // Another process may have computed them while this one waited.
             let made = Features::open(&places[i].path, &keys[i]).ok();
             found[i] = made.map(|features| (features, Origin::Stored));
         }
@@ -117,17 +140,20 @@ impl FeatureStore {
             })?;
             for (&i, writer) in missing.iter().zip(writers) {
                 let path = &places[i].path;
-                writer.finish().map_err(unusable(path))?;
-                let features = Features::open(path, &keys[i]).map_err(|why| {
-                    unusable(path)(io::Error::other(format!(
-                        "damaged right after writing: {why}"
-                    )))
-                })?;
+                let finished = writer.finish();
+                // Even if a process that took this one for dead has deleted its file: then that
+                // process has put one in its place, or will.
+                let features = match (Features::open(path, &keys[i]), finished) {
+                    (Ok(features), _) => features,
+                    (Err(_), Err(error)) => return Err(unusable(path)(error)),
+                    (Err(why), Ok(())) => {
+                        let why = format!("damaged right after writing: {why}");
+                        return Err(unusable(path)(io::Error::other(why)));
+                    }
+                };
                 found[i] = Some((features, Origin::Computed));
             }
         }
-        // Dropping `locks` releases them. The empty lock files stay, since removing them would race
-        // with a waiting process.
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -140,29 +166,26 @@ impl FeatureStore {
         }
     }
 
-    /// Takes the lock of a file to be computed.
-    fn locked<E>(
+    /// Claims a file to be computed.
+    fn claimed<E>(
         &self,
         place: &Place<'_>,
         notice: &dyn Fn(&str),
         waited: &mut bool,
-    ) -> Result<File, FeatureError<E>> {
-        let path = self.folder.join(format!("{}.lock", place.digest));
-        let lock = File::create(&path).map_err(unusable(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(waited, true) {
-                    notice("another process is computing these features; waiting for it");
-                }
-                lock.lock().map_err(unusable(&path))?;
+    ) -> Result<Claim, FeatureError<E>> {
+        let claims = Claims::new(&self.folder);
+        let claim = claims.wait(&place.digest, &|| !(self.stopped)(), &mut |owner| {
+            if !std::mem::replace(waited, true) {
+                notice(&format!(
+                    "{owner} is computing these features; waiting for it"
+                ));
             }
-            Err(TryLockError::Error(error)) => return Err(unusable(&path)(error)),
-        }
-        Ok(lock)
+        });
+        let claim = claim.map_err(unusable(&self.folder))?;
+        claim.ok_or(FeatureError::Stopped)
     }
 
-    /// Removes the temporary files of a killed process; called with the lock held.
+    /// Removes the temporary files of a killed process; called with the claim held.
     fn remove_parts(&self, digest: &str) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
@@ -402,7 +425,6 @@ mod tests {
         let left: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !name.ends_with(".lock"))
             .collect();
         assert_eq!(left, [""; 0]);
     }

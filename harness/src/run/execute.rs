@@ -1,17 +1,23 @@
 //! Executes a plan: runs the missing cells, each in its own process, several at a time.
+//!
+//! Other runs may be working in the same folder. A cell that another run has claimed is left to it,
+//! and looked at again later: by then it has a record, or its claim is free.
 
 use super::child::Child;
 use super::show::Show;
 use super::{FeatureRequest, Interrupt, Job, Plan, Planned};
+use crate::atomic::PendingFile;
+use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::Error;
+use crate::exit_code::ExitCode;
 use crate::results::{Cell, CellBackbone, ResultsError, RunFolder};
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{self, File};
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs the cells of a plan that are missing from the run folder, up to `at_a_time` at once.
 ///
@@ -44,7 +50,16 @@ pub fn execute(
     show.already(done);
     compute_features(&missing, folder, &show, interrupt)?;
     let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
-    let failed = run_cells(&missing, folder, done, at_a_time, &show, interrupt);
+    let failed = Cells {
+        queue: Mutex::new(missing.iter().map(|&job| (job, Instant::now())).collect()),
+        ended: Mutex::new((done, 0)),
+        told: AtomicBool::new(false),
+        claims: folder.cell_claims(),
+        folder,
+        show: &show,
+        interrupt,
+    }
+    .run(at_a_time.get().min(missing.len()));
     drop(show);
     interrupt.check()?;
     if failed > 0 {
@@ -54,6 +69,11 @@ pub fn execute(
         });
     }
     Ok(())
+}
+
+/// Whether the run folder has the cell's record, intact and current.
+pub fn has_result(folder: &RunFolder, job: &Job) -> bool {
+    matches!(found(folder, job), Found::Done)
 }
 
 /// The state of a cell in the run folder.
@@ -95,8 +115,24 @@ fn compute_features(
     if missing.is_empty() {
         return Ok(());
     }
-    let log_path = folder.features_log();
-    let log = File::create(&log_path).map_err(Error::file(&log_path))?;
+    let path = folder.features_log();
+    // Two runs may be at this point. Each has a log of its own, which becomes `features.log` when
+    // it is complete.
+    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
+    let computed = log
+        .handle()
+        .map_err(Error::file(&path))
+        .and_then(|log| compute_features_with(missing, &log, show, interrupt));
+    log.commit().map_err(Error::file(&path))?;
+    computed.map_err(|error| error.with_log(&path))
+}
+
+fn compute_features_with(
+    missing: &[&Planned],
+    log: &File,
+    show: &Show,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
     let wanted = Wanted::by(missing);
     let mut known = HashSet::new();
     for &Planned { job, .. } in missing {
@@ -121,11 +157,13 @@ fn compute_features(
             paths: &[],
             input: &input,
             threads: cell.threads,
-            log: log.try_clone().map_err(Error::file(&log_path))?,
+            log: log
+                .try_clone()
+                .map_err(|error| Error::Internal(error.to_string()))?,
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);
-        ended.map_err(|error| error.with_log(&log_path))?;
+        ended?;
         show.say(&format!("{title}  {:.1} s", clock.elapsed().as_secs_f64()));
     }
     Ok(())
@@ -184,58 +222,144 @@ fn feature_title(request: &FeatureRequest) -> String {
     format!("{} · features of {}", cell.stream.name, names.join(", "))
 }
 
-/// Runs cells, several at a time, and returns the number of failed ones.
-fn run_cells(
-    missing: &[&Job],
-    folder: &RunFolder,
-    done: usize,
-    at_a_time: NonZeroUsize,
-    show: &Show,
-    interrupt: &Interrupt,
-) -> usize {
-    let next = AtomicUsize::new(0);
-    let ended = Mutex::new((done, 0));
-    thread::scope(|scope| {
-        for _ in 0..at_a_time.get().min(missing.len()) {
-            scope.spawn(|| {
-                while let Some(job) = missing.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    if interrupt.requested() {
-                        return;
-                    }
-                    let clock = Instant::now();
-                    let result = run_one(job, folder, show, interrupt);
-                    if interrupt.requested() && result.is_err() {
-                        return;
-                    }
-                    let mut ended = ended.lock().expect("no thread panics while it counts");
-                    ended.0 += 1;
-                    let how = match result {
-                        Ok(()) => format!("{:.1} s", clock.elapsed().as_secs_f64()),
-                        Err(error) => {
-                            ended.1 += 1;
-                            let log = folder.log(&job.cell.id);
-                            format!("failed: {}", error.with_log(&log))
-                        }
-                    };
-                    show.ended(ended.0, &job.cell, &how);
-                }
-            });
-        }
-    });
-    let (_, failed) = *ended.lock().expect("no thread panics while it counts");
-    failed
+/// Cells that are run, several at a time.
+struct Cells<'a> {
+    /// Those that have not ended, each with the time before which nothing can be done about it.
+    queue: Mutex<VecDeque<(&'a Job, Instant)>>,
+    /// How many have ended, and how many of them have failed.
+    ended: Mutex<(usize, usize)>,
+    /// Whether the user knows that other runs have claimed some of them.
+    told: AtomicBool,
+    claims: Claims,
+    folder: &'a RunFolder,
+    show: &'a Show,
+    interrupt: &'a Interrupt,
 }
 
+/// How this run obtained a cell's record.
+enum Obtained {
+    Run(Duration),
+    MadeByAnotherRun,
+}
+
+impl<'a> Cells<'a> {
+    /// Runs them on this many threads, and returns the number of failed ones.
+    fn run(&self, threads: usize) -> usize {
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| self.work());
+            }
+        });
+        locked(&self.ended).1
+    }
+
+    fn work(&self) {
+        loop {
+            // Not in the loop's condition, where it would stay locked.
+            let next = locked(&self.queue).pop_front();
+            let Some((job, due)) = next else { return };
+            self.wait_until(due);
+            if self.interrupt.requested() {
+                return;
+            }
+            let claim = match self.claims.attempt(&job.cell.id) {
+                Ok(Attempt::Ours(claim)) => Some(claim),
+                Ok(Attempt::Theirs(owner)) => {
+                    self.postpone(job, &owner);
+                    continue;
+                }
+                // Claims only save work.
+                Err(_) => None,
+            };
+            let result = self.obtain(job, claim);
+            if self.interrupt.requested() && result.is_err() {
+                return;
+            }
+            self.ended(job, result);
+        }
+    }
+
+    /// Makes the cell's record, unless another run has made it before it gave up its claim.
+    fn obtain(&self, job: &Job, claim: Option<Claim>) -> Result<Obtained, Error> {
+        if has_result(self.folder, job) {
+            return Ok(Obtained::MadeByAnotherRun);
+        }
+        if claim.is_some() {
+            self.folder.remove_parts_of(&job.cell.id);
+        }
+        let clock = Instant::now();
+        run_one(job, self.folder, self.show, self.interrupt)?;
+        Ok(Obtained::Run(clock.elapsed()))
+    }
+
+    /// Puts a cell that another run has claimed at the end of the queue.
+    fn postpone(&self, job: &'a Job, owner: &Owner) {
+        let mut queue = locked(&self.queue);
+        queue.push_back((job, Instant::now() + PATIENCE));
+        // While there are others to run, nobody needs to know.
+        let now = Instant::now();
+        let waiting = queue.iter().filter(|(_, due)| *due > now).count();
+        if waiting == queue.len() && !self.told.swap(true, Ordering::SeqCst) {
+            let plural = if waiting == 1 { "" } else { "s" };
+            self.show.say(&format!(
+                "waiting for {waiting} cell{plural} that other runs are computing ({owner})"
+            ));
+        }
+    }
+
+    fn wait_until(&self, due: Instant) {
+        while !self.interrupt.requested() {
+            let rest = due.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            thread::sleep(rest.min(Duration::from_millis(100)));
+        }
+    }
+
+    fn ended(&self, job: &Job, result: Result<Obtained, Error>) {
+        let mut ended = locked(&self.ended);
+        ended.0 += 1;
+        let how = match result {
+            Ok(Obtained::Run(time)) => format!("{:.1} s", time.as_secs_f64()),
+            Ok(Obtained::MadeByAnotherRun) => "done by another run".into(),
+            Err(error) => {
+                ended.1 += 1;
+                let log = self.folder.log(&job.cell.id);
+                format!("failed: {}", error.with_log(&log))
+            }
+        };
+        self.show.ended(ended.0, &job.cell, &how);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panics while it counts")
+}
+
+/// Runs a cell in a process of its own. What counts is the record that it leaves, not what it says:
+/// a plugin's code runs in it.
 fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) -> Result<(), Error> {
     let log_path = folder.log(&job.cell.id);
+    // A new file: a process that was taken for dead may still write to the old one.
+    let _ = fs::remove_file(&log_path);
     let log = File::create(&log_path).map_err(Error::file(&log_path))?;
     let mut line = show.begin(job.cell.title());
-    Child {
-        args: &["cell", "--out"],
+    let ended = Child {
+        args: &["cell", "--claimed", "--out"],
         paths: &[folder.path()],
         input: &job.line(),
         threads: job.cell.threads,
         log,
     }
-    .run(interrupt, &mut |event| line.hear(show, &event))
+    .run(interrupt, &mut |event| line.hear(show, &event));
+    let lacking = match found(folder, job) {
+        Found::Done => return Ok(()),
+        Found::Missing => "there is no record of it",
+        Found::Stale(why) => why,
+    };
+    Err(ended.err().unwrap_or_else(|| Error::Child {
+        message: format!("its process reported success, but {lacking}"),
+        code: ExitCode::Plugin,
+    }))
 }
