@@ -110,15 +110,6 @@ impl Claims {
         let path = self.path(name);
         let owner = Owner::this_process();
         loop {
-            match self.create(name, &path, &owner) {
-                Ok(file) => return Ok(Attempt::Ours(Claim::begin(path, owner, file))),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                // The next run took the temporary file for a left-over one.
-                Err(error) if error.kind() == ErrorKind::NotFound && self.folder.is_dir() => {
-                    continue;
-                }
-                Err(error) => return Err(error),
-            }
             match self.look(&path)? {
                 Seen::Nothing => {}
                 // A network file system may do what it was asked and report that it did not.
@@ -128,6 +119,13 @@ impl Claims {
                 }
                 Seen::Living(other) => return Ok(Attempt::Theirs(other)),
                 Seen::Dead(content) => self.remove(&path, &content)?,
+            }
+            match self.create(name, &path, &owner) {
+                Ok(file) => return Ok(Attempt::Ours(Claim::begin(path, owner, file))),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                // A run that found itself alone took the temporary file for a left-over one.
+                Err(error) if error.kind() == ErrorKind::NotFound && self.folder.is_dir() => {}
+                Err(error) => return Err(error),
             }
         }
     }

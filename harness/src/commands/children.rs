@@ -11,6 +11,8 @@ use crate::run::{
     Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, has_result, probe, run_cell,
 };
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,11 +43,11 @@ pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
     child(|events, interrupt| {
         let job = Job::parse(&input()?)?;
         let folder = RunFolder::new(out);
-        folder.check_scenario(&job.cell.scenario)?;
         folder.create()?;
         let _claim = match claimed {
             true => None,
             false => {
+                folder.check_scenario(&job.cell.scenario)?;
                 let claims = folder.cell_claims();
                 let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
                     events.stage(format!("waiting for {owner}, which runs this cell"))
@@ -63,27 +65,33 @@ pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
     })
 }
 
-/// Writes the folder's CSV files, and answers with the leaderboard of a run, whose plan is the
-/// request.
+/// The answer about a run's results.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct RunReport {
+    /// The leaderboard of the run's cells; empty if they have no records.
+    pub(super) table: String,
+    /// How many cells of other runs the folder's tables have.
+    pub(super) others: usize,
+}
+
+/// Writes the folder's CSV files, and answers with the report of a run, whose plan is the request.
 pub(super) fn report(dir: &Path) -> Result<(), Error> {
     child(|events, interrupt| {
         let plan: RunPlan = request()?;
-        let folder = RunFolder::new(dir);
-        if let Some(leaderboard) = written_tables(&folder, plan, events, interrupt)? {
-            events.send(&Event::Answer(TERMINAL.write(&leaderboard).into()));
-        }
+        let report = reported(&RunFolder::new(dir), plan, events, interrupt)?;
+        let report = serde_json::to_value(report).expect("plain data");
+        events.send(&Event::Answer(report));
         Ok(())
     })
 }
 
-/// The leaderboard of the plan's cells; `None` if they have no records. The CSV files have the cells
-/// of all current plans.
-fn written_tables(
+/// Writes the CSV files of all current plans' cells, and reports on those of this plan.
+fn reported(
     folder: &RunFolder,
     plan: RunPlan,
     events: &Events,
     interrupt: &Interrupt,
-) -> Result<Option<Leaderboard>, Error> {
+) -> Result<RunReport, Error> {
     let metrics = plan
         .metrics
         .iter()
@@ -95,7 +103,7 @@ fn written_tables(
     };
     let own = folder.records_of(plan.cells.iter().map(|cell| cell.id.as_str()))?;
     if own.is_empty() {
-        return Ok(None);
+        return Ok(RunReport::default());
     }
     let choice = Choice::of(&plan);
     let coverage = Coverage {
@@ -103,13 +111,21 @@ fn written_tables(
         seeds: plan.seeds,
     };
     let shared = shared_records(folder, &own, events);
-    Ok(Some(match &shared {
+    let leaderboard = match &shared {
         None => write_tables(folder, &own, &metrics, &choice, Some(&coverage))?,
         Some(shared) => {
             write_tables(folder, shared, &metrics, &choice, None)?;
             Leaderboard::build(&own, &metrics, &choice, Some(&coverage))?
         }
-    }))
+    };
+    let own: HashSet<&str> = own.iter().map(|record| record.cell.id.as_str()).collect();
+    let others = shared.iter().flatten();
+    Ok(RunReport {
+        table: TERMINAL.write(&leaderboard),
+        others: others
+            .filter(|record| !own.contains(record.cell.id.as_str()))
+            .count(),
+    })
 }
 
 /// The records of all current plans of the folder, unless they are this run's own.

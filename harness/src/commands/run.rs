@@ -1,5 +1,6 @@
 //! `clbench run`: plans, computes, gathers and prints.
 
+use super::children::RunReport;
 use super::print::print;
 use super::resolve::resolve;
 use crate::atomic::PendingFile;
@@ -42,10 +43,15 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     match cells {
         // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {
-            if let Some(leaderboard) = report_in_child(&folder, &run_plan, &interrupt)? {
-                print(&leaderboard)?;
+            let report = report_in_child(&folder, &run_plan, &interrupt)?;
+            print(&report.table)?;
+            let folder = folder.path().display();
+            match report.others {
+                0 => eprintln!("results are in {folder}"),
+                others => eprintln!(
+                    "results are in {folder}, with {others} of other runs; `clbench leaderboard {folder}` shows all"
+                ),
             }
-            eprintln!("results are in {}", folder.path().display());
             cells
         }
         other => other,
@@ -100,17 +106,16 @@ fn run_plan(
     }
 }
 
-/// Has a child process write the run folder's tables. Returns the leaderboard of this run's plan,
-/// if it has records.
+/// Has a child process write the run folder's tables.
 fn report_in_child(
     folder: &RunFolder,
     plan: &RunPlan,
     interrupt: &Interrupt,
-) -> Result<Option<String>, Error> {
+) -> Result<RunReport, Error> {
     interrupt.check()?;
     let path = folder.report_log();
     let log = PendingFile::create(&path).map_err(Error::file(&path))?;
-    let mut table = None;
+    let mut report = None;
     let child = Child {
         args: &["report"],
         paths: &[folder.path()],
@@ -119,11 +124,12 @@ fn report_in_child(
         log: log.handle().map_err(Error::file(&path))?,
     };
     let ended = child.run(interrupt, &mut |event| match event {
-        Event::Answer(answer) => table = answer.as_str().map(str::to_owned),
+        Event::Answer(answer) => report = serde_json::from_value(answer).ok(),
         Event::Warning(warning) => eprintln!("warning: {warning}"),
         _ => {}
     });
-    log.commit().map_err(Error::file(&path))?;
+    let kept = log.commit().map_err(Error::file(&path));
     ended.map_err(|error| error.with_log(&path))?;
-    Ok(table)
+    kept?;
+    report.ok_or_else(|| Error::Internal("the report returned no answer".into()))
 }

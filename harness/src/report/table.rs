@@ -157,7 +157,8 @@ impl Notes {
     }
 }
 
-/// The domain's name, with its split if another section has a domain of the same name.
+/// The domain's name; with its split if another section has a domain of the same name, and with the
+/// class order if that has the same split too.
 fn title(leaderboard: &Leaderboard, section: &Section) -> String {
     match &section.scope {
         Scope::Overall { domains } => {
@@ -166,15 +167,28 @@ fn title(leaderboard: &Leaderboard, section: &Section) -> String {
         Scope::Domain {
             name, split_hash, ..
         } => {
-            let same_name = leaderboard
-                .sections
-                .iter()
-                .filter(|other| other.scope.name() == name)
-                .count();
-            if same_name > 1 {
-                format!("{name} (split {})", short(split_hash))
-            } else {
-                name.clone()
+            let same = |split: &str| {
+                let sections = leaderboard.sections.iter();
+                let others = sections.filter(|other| match &other.scope {
+                    Scope::Domain {
+                        name: other,
+                        split_hash,
+                        ..
+                    } => other == name && split_hash.starts_with(split),
+                    Scope::Overall { .. } => false,
+                });
+                others.count() > 1
+            };
+            let split = short(split_hash);
+            match (same(""), same(split_hash)) {
+                (false, _) => name.clone(),
+                (true, false) => format!("{name} (split {split})"),
+                (true, true) => {
+                    let first = section.entries.first();
+                    let order = first.map_or("", |entry| &entry.identity.class_order_digest);
+                    let order = order.strip_prefix("combined:").unwrap_or(order);
+                    format!("{name} (split {split}, class order {})", short(order))
+                }
             }
         }
     }

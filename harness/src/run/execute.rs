@@ -123,8 +123,9 @@ fn compute_features(
         .handle()
         .map_err(Error::file(&path))
         .and_then(|log| compute_features_with(missing, &log, show, interrupt));
-    log.commit().map_err(Error::file(&path))?;
-    computed.map_err(|error| error.with_log(&path))
+    let kept = log.commit().map_err(Error::file(&path));
+    computed.map_err(|error| error.with_log(&path))?;
+    kept
 }
 
 fn compute_features_with(
@@ -254,14 +255,7 @@ impl<'a> Cells<'a> {
     }
 
     fn work(&self) {
-        loop {
-            // Not in the loop's condition, where it would stay locked.
-            let next = locked(&self.queue).pop_front();
-            let Some((job, due)) = next else { return };
-            self.wait_until(due);
-            if self.interrupt.requested() {
-                return;
-            }
+        while let Some(job) = self.next() {
             let claim = match self.claims.attempt(&job.cell.id) {
                 Ok(Attempt::Ours(claim)) => Some(claim),
                 Ok(Attempt::Theirs(owner)) => {
@@ -277,6 +271,21 @@ impl<'a> Cells<'a> {
             }
             self.ended(job, result);
         }
+    }
+
+    /// The next cell, as soon as something can be done about it.
+    fn next(&self) -> Option<&'a Job> {
+        while !self.interrupt.requested() {
+            let mut queue = locked(&self.queue);
+            let &(job, due) = queue.front()?;
+            if due <= Instant::now() {
+                queue.pop_front();
+                return Some(job);
+            }
+            drop(queue);
+            thread::sleep(Duration::from_millis(100));
+        }
+        None
     }
 
     /// Makes the cell's record, unless another run has made it before it gave up its claim.
@@ -295,25 +304,17 @@ impl<'a> Cells<'a> {
     /// Puts a cell that another run has claimed at the end of the queue.
     fn postpone(&self, job: &'a Job, owner: &Owner) {
         let mut queue = locked(&self.queue);
-        queue.push_back((job, Instant::now() + PATIENCE));
-        // While there are others to run, nobody needs to know.
         let now = Instant::now();
+        // Thousands of cells are looked at less often.
+        let pause = PATIENCE.max(Duration::from_millis(10) * queue.len() as u32);
+        queue.push_back((job, now + pause));
+        // While there are others to run, nobody needs to know.
         let waiting = queue.iter().filter(|(_, due)| *due > now).count();
         if waiting == queue.len() && !self.told.swap(true, Ordering::SeqCst) {
             let plural = if waiting == 1 { "" } else { "s" };
             self.show.say(&format!(
                 "waiting for {waiting} cell{plural} that other runs are computing ({owner})"
             ));
-        }
-    }
-
-    fn wait_until(&self, due: Instant) {
-        while !self.interrupt.requested() {
-            let rest = due.saturating_duration_since(Instant::now());
-            if rest.is_zero() {
-                return;
-            }
-            thread::sleep(rest.min(Duration::from_millis(100)));
         }
     }
 
