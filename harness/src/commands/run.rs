@@ -49,7 +49,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
             match report.others {
                 0 => eprintln!("results are in {folder}"),
                 others => eprintln!(
-                    "results are in {folder}, with {others} of other runs; `clbench leaderboard {folder}` shows all"
+                    "results are in {folder}, beside {others} cell{} of other runs; `clbench leaderboard {folder}` shows all",
+                    if others == 1 { "" } else { "s" }
                 ),
             }
             cells

@@ -187,10 +187,11 @@ impl FeatureStore {
 
     /// Removes the temporary files of a killed process; called with the claim held.
     fn remove_parts(&self, digest: &str) -> io::Result<()> {
+        let begin = format!("{digest}.features.");
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with(digest) && name.ends_with(atomic::SUFFIX)) {
+            if name.is_some_and(|name| name.starts_with(&begin) && name.ends_with(atomic::SUFFIX)) {
                 fs::remove_file(&path)?;
             }
         }
@@ -427,6 +428,18 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         assert_eq!(left, [""; 0]);
+    }
+
+    #[test]
+    fn whoever_waits_can_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let claims = Claims::new(folder.path());
+        let _other = claims.attempt(&key().digest()).unwrap();
+        let store = FeatureStore::new(folder.path()).until(|| true);
+        let result = store.open_or_compute::<io::Error>(&[key()], &|_| {}, |_, _| {
+            panic!("another process computes it")
+        });
+        assert!(matches!(result, Err(FeatureError::Stopped)));
     }
 
     #[test]

@@ -94,7 +94,9 @@ impl RunFolder {
         let mut living = self.claims().living()?;
         living.extend(self.cell_claims().living()?);
         if living.iter().all(|claim| claim == own.path()) {
-            left.iter().try_for_each(fs::remove_file)?;
+            for path in left {
+                let _ = fs::remove_file(path);
+            }
         }
         Ok(())
     }
