@@ -8,7 +8,8 @@ use harness::plugin::PluginId;
 use harness::report::Leaderboard;
 use harness::results::{
     AccuracyMatrices, AfterTask, Cell, CellBackbone, CellDomain, CellRecord, CellStrategy,
-    CellStream, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT, RunFolder, WallSeconds, load,
+    CellStream, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT, RunFolder, Shown, WallSeconds,
+    load,
 };
 use harness::run::Scorer;
 use harness::scenario::Regime;
@@ -182,7 +183,9 @@ fn leaderboard(criterion: &mut Criterion) {
         summary: "final average accuracy".into(),
     }]);
     let build = || {
-        let records = load(&folders).expect("good records");
+        let records = load(&folders, Shown::Current)
+            .expect("good records")
+            .records;
         assert_eq!(records.len() as u64, DOMAINS * STRATEGIES * SEEDS);
         Leaderboard::build(&records, &metrics, &Choice::default(), None).expect("a leaderboard")
     };

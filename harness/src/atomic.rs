@@ -45,6 +45,15 @@ impl PendingFile {
         })
     }
 
+    /// A handle for a process to write to. Bytes that were written here must have been flushed.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no handles left.
+    pub fn handle(&self) -> io::Result<File> {
+        self.file.get_ref().as_file().try_clone()
+    }
+
     /// Moves it to its place, over a file that is already there.
     ///
     /// # Errors

@@ -71,6 +71,9 @@ pub enum Command {
         /// Rank by this metric [default: the scenario's `rank_by`]
         #[arg(long, value_name = "METRIC")]
         rank_by: Option<String>,
+        /// Show all records, also those of earlier versions of the scenario
+        #[arg(long)]
+        all: bool,
         /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
@@ -133,6 +136,9 @@ pub enum Command {
         /// Run folder
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Run it even if it has a record; the calling process has claimed it
+        #[arg(long)]
+        claimed: bool,
     },
     /// Write a run's tables (a process of `run`)
     #[command(hide = true)]
@@ -342,7 +348,8 @@ Exit codes:",
 }
 
 const RUN_EXAMPLES: &str = "\
-Cells that already have a record are skipped, so an interrupted run resumes.
+Cells that already have a record are skipped, so an interrupted run resumes. Several runs of one
+scenario, also on several machines, can share a folder; each cell is run by one of them.
 
 Examples:
   clbench run scenario.yaml -j 4
@@ -355,6 +362,9 @@ Examples:
   clbench plan scenario.yaml --json > cells.jsonl";
 
 const LEADERBOARD_EXAMPLES: &str = "\
+A folder's table has the results of all its runs, such as `--seed 1` and `--seed 2`. After a change
+of the scenario, it has the new results only.
+
 Examples:
   clbench leaderboard results/runs/quickstart
   clbench leaderboard results/runs/a results/runs/b --format markdown

@@ -40,8 +40,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
             format,
             metrics,
             rank_by,
+            all,
             plugins,
-        } => leaderboard::leaderboard(&dirs, format, metrics, rank_by, &plugins),
+        } => leaderboard::leaderboard(&dirs, format, metrics, rank_by, all, &plugins),
         Command::Data {
             command:
                 DataCommand::Verify {
@@ -64,7 +65,7 @@ pub fn run(cli: Cli) -> Result<(), Error> {
         Command::Schema { plugins } => schema::schema(&plugins),
         Command::Probe => children::probe(),
         Command::Embed => children::embed(),
-        Command::Cell { out } => children::cell(&out),
+        Command::Cell { out, claimed } => children::cell(&out, claimed),
         Command::Report { dir } => children::report(&dir),
     }
 }

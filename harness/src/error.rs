@@ -172,7 +172,9 @@ impl Error {
             Error::Interrupted => ExitCode::Interrupted,
             Error::Results(error) => match error {
                 ResultsError::NoCells { .. }
+                | ResultsError::NoneCurrent { .. }
                 | ResultsError::RunFile { .. }
+                | ResultsError::OtherScenario { .. }
                 | ResultsError::Format { .. } => ExitCode::Usage,
                 ResultsError::Damaged { .. } => ExitCode::Data,
                 ResultsError::Io { .. } => ExitCode::Internal,
@@ -218,6 +220,7 @@ impl From<FeatureError<Error>> for Error {
     fn from(error: FeatureError<Error>) -> Error {
         match error {
             FeatureError::Compute(error) => error,
+            FeatureError::Stopped => Error::Interrupted,
             FeatureError::Store { .. } => Error::Internal(error.to_string()),
         }
     }

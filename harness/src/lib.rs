@@ -20,12 +20,13 @@
 //! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how
 //! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
 //! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
-//! of the manual, [`cache`] is the cache folder, [`atomic`] writes files, and [`id`] has numbers
-//! that must not be mixed up.
+//! of the manual, [`cache`] is the cache folder, [`atomic`] writes files, [`claim`] tells processes
+//! what others are working on, and [`id`] has numbers that must not be mixed up.
 
 pub mod atomic;
 pub mod cache;
 mod checkout;
+pub mod claim;
 pub mod cli;
 pub mod commands;
 pub mod domain;

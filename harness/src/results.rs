@@ -1,10 +1,10 @@
 //! The files that a run writes, and how they are read back. Only this module knows the layout of a
 //! run folder.
 //!
-//! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) lists the cells of the folder's run
-//! in order; a [`CellRecord`] holds the results of one [`Cell`]; [`load`] joins the two. Records
-//! hold counts, never percentages ([`AccuracyMatrices`]), and none of the paths in a plan, so
-//! records from other machines can be used like local ones.
+//! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) lists the plans of the folder's runs
+//! and their cells in order; a [`CellRecord`] holds the results of one [`Cell`]; [`load`] joins the
+//! two. Records hold counts, never percentages ([`AccuracyMatrices`]), and none of the paths in a
+//! plan, so records from other machines can be used like local ones.
 
 mod canonical;
 mod cell;
@@ -12,6 +12,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod folder;
+mod join;
 mod load;
 mod matrix;
 mod predictions;
@@ -21,11 +22,12 @@ mod run_file;
 pub use cell::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
 pub use error::ResultsError;
 pub use folder::RunFolder;
-pub use load::load;
+pub use join::Presence;
+pub use load::{Loaded, Shown, load};
 pub use matrix::{AccuracyMatrices, AfterTask, MatrixError};
 pub use predictions::PredictionWriter;
 pub use record::{
     CellRecord, CheckpointCosts, ClassCounts, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT,
     Scalar, WallSeconds,
 };
-pub use run_file::{RUN_FORMAT, RunFile};
+pub use run_file::{PlanSelection, PlannedCell, RUN_FORMAT, RunFile, RunPlan};

@@ -5,8 +5,9 @@
 //! each a line of JSON with everything needed to run a cell anywhere. For work that needs a plugin,
 //! it starts child processes of the same program: one for checks ([`probe`]), one per set of
 //! features, and one per cell ([`run_cell`]). They report to the parent with [`Event`]s; anything
-//! else they print goes to a log. The cell's process writes its record atomically, and a cell that
-//! has a record is not run again.
+//! else they print goes to a log. The cell's process writes its record atomically; the parent
+//! believes the record, not the process. A cell that has a record is not run again, and one that
+//! another run is computing is waited for.
 
 mod child;
 mod content;
@@ -32,7 +33,7 @@ pub use child::Child;
 pub use content::{Caches, PlannedContents, check_expected, content};
 pub use embed::{Embedded, Embedder};
 pub use event::{Event, Events, Fault};
-pub use execute::execute;
+pub use execute::{execute, has_result};
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths};
 pub use opened::{FeatureRequest, Opened};

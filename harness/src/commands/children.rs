@@ -5,11 +5,14 @@ use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::PluginFile;
 use crate::report::export::TERMINAL;
 use crate::report::{Coverage, Leaderboard, write_tables};
-use crate::results::{ResultsError, RunFolder};
+use crate::results::{CellRecord, RunFolder, RunPlan};
 use crate::run::{
-    Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell,
+    Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
+    has_result, probe, run_cell,
 };
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,52 +32,122 @@ pub(super) fn embed() -> Result<(), Error> {
         let FeatureRequest { job, outputs } = &request;
         let opened = Opened::open(job, events, interrupt)?;
         opened
-            .embed(job, outputs, &Caches::open()?, events, interrupt)
+            .embed(job, outputs, &Caches::open(interrupt)?, events, interrupt)
             .map(drop)
     })
 }
 
-pub(super) fn cell(out: &Path) -> Result<(), Error> {
+/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started: it waits
+/// for others that run the same cell, and does nothing if the record exists.
+pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
     child(|events, interrupt| {
         let job = Job::parse(&input()?)?;
         let folder = RunFolder::new(out);
         folder.create()?;
-        run_cell(&job, &folder, &Caches::open()?, events, interrupt)
+        let caches = Caches::open(interrupt)?;
+        let _claim = match claimed {
+            true => None,
+            false => {
+                folder.check_scenario(&job.cell.scenario)?;
+                let claims = folder.cell_claims();
+                let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
+                    events.stage(format!("waiting for {owner}, which runs this cell"))
+                });
+                let claim = claim.map_err(Error::file(&folder.cells()))?;
+                interrupt.check()?;
+                let contents = PlannedContents::new(caches.content.clone(), interrupt);
+                if has_result(&folder, &job, &contents)? {
+                    return Ok(());
+                }
+                folder.remove_parts_of(&job.cell.id);
+                claim
+            }
+        };
+        run_cell(&job, &folder, &caches, events, interrupt)
     })
 }
 
-/// Writes the CSV files of the run's cells, in the run's order, and answers with its leaderboard.
+/// The answer about a run's results.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct RunReport {
+    /// The leaderboard of the run's cells; empty if they have no records.
+    pub(super) table: String,
+    /// How many cells of other runs the folder's tables have.
+    pub(super) others: usize,
+}
+
+/// Writes the folder's CSV files, and answers with the report of a run, whose plan is the request.
 pub(super) fn report(dir: &Path) -> Result<(), Error> {
-    child(|events, _| {
-        if let Some(leaderboard) = written_tables(&RunFolder::new(dir))? {
-            events.send(&Event::Answer(TERMINAL.write(&leaderboard).into()));
-        }
+    child(|events, interrupt| {
+        let plan: RunPlan = request()?;
+        let report = reported(&RunFolder::new(dir), plan, events, interrupt)?;
+        let report = serde_json::to_value(report).expect("plain data");
+        events.send(&Event::Answer(report));
         Ok(())
     })
 }
 
-/// The leaderboard; `None` if there are no records.
-fn written_tables(folder: &RunFolder) -> Result<Option<Leaderboard>, Error> {
-    let run = folder.run_file()?.ok_or_else(|| {
-        Error::Usage(format!("`{}` is not a run folder", folder.path().display()))
-    })?;
-    let metrics = run
+/// Writes the CSV files of all current plans' cells, and reports on those of this plan.
+fn reported(
+    folder: &RunFolder,
+    plan: RunPlan,
+    events: &Events,
+    interrupt: &Interrupt,
+) -> Result<RunReport, Error> {
+    let metrics = plan
         .metrics
         .iter()
         .map(|(name, plugin)| Ok((name.clone(), PluginFile::open(&plugin.file)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let metrics = PluginMetrics::load(&metrics)?;
-    let records = match folder.records() {
-        Err(ResultsError::NoCells { .. }) => return Ok(None),
-        records => records?,
+    let Some(_claim) = folder.claim_shared(&|| !interrupt.requested())? else {
+        return Err(Error::Interrupted);
     };
-    let choice = Choice::of(&run);
+    let own = folder.records_of(plan.cells.iter().map(|cell| cell.id.as_str()))?;
+    if own.is_empty() {
+        return Ok(RunReport::default());
+    }
+    let choice = Choice::of(&plan);
     let coverage = Coverage {
-        domains: run.domains,
-        seeds: run.seeds,
+        domains: plan.domains,
+        seeds: plan.seeds,
     };
-    let leaderboard = write_tables(folder, &records, &metrics, &choice, Some(&coverage))?;
-    Ok(Some(leaderboard))
+    let shared = shared_records(folder, &own, events);
+    let leaderboard = match &shared {
+        None => write_tables(folder, &own, &metrics, &choice, Some(&coverage))?,
+        Some(shared) => {
+            write_tables(folder, shared, &metrics, &choice, None)?;
+            Leaderboard::build(&own, &metrics, &choice, Some(&coverage))?
+        }
+    };
+    let own: HashSet<&str> = own.iter().map(|record| record.cell.id.as_str()).collect();
+    let others = shared.iter().flatten();
+    Ok(RunReport {
+        table: TERMINAL.write(&leaderboard),
+        others: others
+            .filter(|record| !own.contains(record.cell.id.as_str()))
+            .count(),
+    })
+}
+
+/// The records of all current plans of the folder, unless they are this run's own.
+fn shared_records(
+    folder: &RunFolder,
+    own: &[CellRecord],
+    events: &Events,
+) -> Option<Vec<CellRecord>> {
+    // Whatever is wrong with the results of others, this run has its own.
+    let run = folder.run_file().ok().flatten()?;
+    let current = run.current();
+    let ids = current.iter().map(|cell| cell.id.as_str());
+    let (records, unreadable) = folder.readable_records_of(ids);
+    if unreadable > 0 {
+        events.send(&Event::Warning(format!(
+            "{unreadable} records of other runs in {} cannot be read; the CSV files leave them out",
+            folder.path().display()
+        )));
+    }
+    (records != own).then_some(records)
 }
 
 /// Runs the work of a child process; an error is sent to the parent and written to the log.

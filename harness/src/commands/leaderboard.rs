@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
 use crate::report::{Export, Leaderboard};
-use crate::results::{RunFolder, load};
+use crate::results::{RunFolder, Shown, load};
 use std::path::PathBuf;
 
 pub(super) fn leaderboard(
@@ -14,18 +14,33 @@ pub(super) fn leaderboard(
     format: &dyn Export,
     columns: Vec<String>,
     rank_by: Option<String>,
+    all: bool,
     plugins: &PluginArgs,
 ) -> Result<(), Error> {
     let registry = Registry::discover(&plugins.search_path())?;
     let metrics = PluginMetrics::load(&PluginMetrics::find(&registry, None)?)?;
     let folders: Vec<RunFolder> = dirs.iter().map(RunFolder::new).collect();
     let choice = choice(&folders, columns, rank_by)?;
-    let leaderboard = Leaderboard::build(&load(&folders)?, &metrics, &choice, None)?;
-    print(&format.write(&leaderboard))
+    let shown = if all { Shown::All } else { Shown::Current };
+    let loaded = load(&folders, shown)?;
+    let leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
+    print(&format.write(&leaderboard))?;
+    for (folder, hidden) in loaded.left_out {
+        let (plural, are) = if hidden == 1 {
+            ("", "is")
+        } else {
+            ("s", "are")
+        };
+        eprintln!(
+            "note: {hidden} record{plural} of earlier plans in {} {are} not shown; `--all` shows them",
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 /// The metrics that the arguments choose; by default, those that the scenarios of all folders agree
-/// on.
+/// on, as they were when they were last run.
 fn choice(
     folders: &[RunFolder],
     columns: Vec<String>,
@@ -33,8 +48,10 @@ fn choice(
 ) -> Result<Choice, Error> {
     let mut runs: Vec<(&RunFolder, Choice)> = Vec::new();
     for folder in folders {
-        if let Some(run) = folder.run_file()? {
-            runs.push((folder, Choice::of(&run)));
+        if let Some(run) = folder.run_file()?
+            && let Some(latest) = run.latest()
+        {
+            runs.push((folder, Choice::of(latest)));
         }
     }
     let rank_by = match rank_by {

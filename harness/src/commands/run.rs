@@ -1,20 +1,26 @@
 //! `clbench run`: plans, computes, gathers and prints.
 
+use super::children::RunReport;
 use super::print::print;
 use super::resolve::resolve;
-use crate::cli::RunArgs;
+use crate::atomic::PendingFile;
+use crate::cli::{RunArgs, ScenarioArgs};
 use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
-use crate::results::{RUN_FORMAT, RunFile, RunFolder};
+use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{Caches, Child, Event, Interrupt, Plan, PlannedContents, check_expected, execute};
 use crate::scenario::Scenario;
-use std::fs::File;
 use std::path::PathBuf;
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
     let (scenario, registry) = resolve(&args.scenario)?;
+    let folder = RunFolder::new(match &args.out {
+        Some(out) => out.clone(),
+        None => PathBuf::from("results/runs").join(&scenario.name),
+    });
+    folder.check_scenario(&scenario.name)?;
     let metrics = metrics(&scenario, &registry)?;
     let plan = Plan::make(
         &scenario,
@@ -24,26 +30,31 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &interrupt,
     )?;
     interrupt.check()?;
-    let mut contents = PlannedContents::new(Caches::open()?.content, &interrupt);
-    check_expected(&scenario, &plan, &mut contents)?;
-    let folder = RunFolder::new(match &args.out {
-        Some(out) => out.clone(),
-        None => PathBuf::from("results/runs").join(&scenario.name),
-    });
+    let contents = PlannedContents::new(Caches::open(&interrupt)?.content, &interrupt);
+    check_expected(&scenario, &plan, &contents)?;
     folder.create()?;
+    let _presence = folder.enter();
+    let name = scenario.name.clone();
+    let run_plan = run_plan(&args.scenario, scenario, &plan, metrics);
     let lines = plan.cells.iter().map(|planned| planned.job.line() + "\n");
-    folder.write_plan(
-        &run_file(scenario, &plan, metrics),
-        &lines.collect::<String>(),
-    )?;
-    let cells = execute(&plan, &folder, args.jobs, &mut contents, &interrupt);
+    let lines = lines.collect::<String>();
+    if !folder.join(&name, &run_plan, &lines, &|| !interrupt.requested())? {
+        return Err(Error::Interrupted);
+    }
+    let cells = execute(&plan, &folder, args.jobs, &contents, &interrupt);
     match cells {
         // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {
-            if let Some(leaderboard) = report_in_child(&folder, &interrupt)? {
-                print(&leaderboard)?;
+            let report = report_in_child(&folder, &run_plan, &interrupt)?;
+            print(&report.table)?;
+            let folder = folder.path().display();
+            match report.others {
+                0 => eprintln!("results are in {folder}"),
+                others => eprintln!(
+                    "results are in {folder}, beside {others} cell{} of other runs; `clbench leaderboard {folder}` shows all",
+                    if others == 1 { "" } else { "s" }
+                ),
             }
-            eprintln!("results are in {}", folder.path().display());
             cells
         }
         other => other,
@@ -65,41 +76,63 @@ fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, Plug
         .collect())
 }
 
-fn run_file(scenario: Scenario, plan: &Plan, metrics: Vec<(String, PluginRef)>) -> RunFile {
-    let cells = plan.cells.iter();
-    RunFile {
-        format: RUN_FORMAT,
-        scenario: scenario.name,
+fn run_plan(
+    args: &ScenarioArgs,
+    scenario: Scenario,
+    plan: &Plan,
+    metrics: Vec<(String, PluginRef)>,
+) -> RunPlan {
+    let selection = args.selection();
+    let cells = plan.cells.iter().map(|planned| &planned.job.cell);
+    RunPlan {
+        selection: PlanSelection {
+            only: selection.only.into_iter().collect(),
+            domains: selection.domains.into_iter().collect(),
+            seeds: selection.seeds.into_iter().collect(),
+            limit: args.limit,
+            validation: args.validation,
+        },
         description: scenario.description,
         domains: scenario.domains.into_iter().map(|d| d.name).collect(),
         seeds: scenario.seeds,
-        strategies: scenario.strategies.into_iter().map(|s| s.name).collect(),
         metrics,
         rank_by: scenario.rank_by,
         columns: scenario.columns,
-        cells: cells.map(|planned| planned.job.cell.id.clone()).collect(),
+        cells: cells
+            .map(|cell| PlannedCell {
+                id: cell.id.clone(),
+                stream: cell.stream.name.clone(),
+                row: cell.strategy.row.clone(),
+                seed: cell.seed,
+            })
+            .collect(),
     }
 }
 
-/// Has a child process write the run folder's tables. Returns the leaderboard, if there are
-/// records.
-fn report_in_child(folder: &RunFolder, interrupt: &Interrupt) -> Result<Option<String>, Error> {
+/// Has a child process write the run folder's tables.
+fn report_in_child(
+    folder: &RunFolder,
+    plan: &RunPlan,
+    interrupt: &Interrupt,
+) -> Result<RunReport, Error> {
     interrupt.check()?;
     let path = folder.report_log();
-    let log = File::create(&path).map_err(Error::file(&path))?;
-    let mut table = None;
+    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
+    let mut report = None;
     let child = Child {
         args: &["report"],
         paths: &[folder.path()],
-        input: "",
+        input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,
-        log,
+        log: log.handle().map_err(Error::file(&path))?,
     };
-    let ended = child.run(interrupt, &mut |event| {
-        if let Event::Answer(answer) = event {
-            table = answer.as_str().map(str::to_owned);
-        }
+    let ended = child.run(interrupt, &mut |event| match event {
+        Event::Answer(answer) => report = serde_json::from_value(answer).ok(),
+        Event::Warning(warning) => eprintln!("warning: {warning}"),
+        _ => {}
     });
+    let kept = log.commit().map_err(Error::file(&path));
     ended.map_err(|error| error.with_log(&path))?;
-    Ok(table)
+    kept?;
+    report.ok_or_else(|| Error::Internal("the report returned no answer".into()))
 }

@@ -1,17 +1,19 @@
-//! The folder of feature files, safe for concurrent processes.
+//! The folder of feature files, safe for concurrent processes, also of several machines.
 
 use super::file::FeatureWriter;
 use super::{FeatureKey, Features};
 use crate::atomic;
+use crate::claim::{Claim, Claims};
 use crate::domain::ContentDigest;
-use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs, io};
 
 /// A folder of feature files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FeatureStore {
     folder: PathBuf,
+    stopped: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Some samples' rows of one output: f32 `[rows, width]`.
@@ -76,9 +78,19 @@ pub enum FeatureError<E> {
         /// The system's error.
         source: io::Error,
     },
+    /// The user asked to stop while another process was computing them.
+    #[error("stopped while waiting for another process")]
+    Stopped,
     /// They cannot be computed.
     #[error(transparent)]
     Compute(#[from] E),
+}
+
+impl fmt::Debug for FeatureStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("FeatureStore");
+        debug.field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl FeatureStore {
@@ -86,6 +98,16 @@ impl FeatureStore {
     pub fn new(folder: impl Into<PathBuf>) -> FeatureStore {
         FeatureStore {
             folder: folder.into(),
+            stopped: Arc::new(|| false),
+        }
+    }
+
+    /// The same store, which stops waiting for other processes once `stopped` returns true.
+    #[must_use]
+    pub fn until(self, stopped: impl Fn() -> bool + Send + Sync + 'static) -> FeatureStore {
+        FeatureStore {
+            stopped: Arc::new(stopped),
+            ..self
         }
     }
 
@@ -95,8 +117,8 @@ impl FeatureStore {
     /// If the content of the images is not known and the store has no features that may be theirs,
     /// it becomes known while the features are computed, so that the images are read only once.
     ///
-    /// Features that may be the same have one lock: if several processes need them, one computes
-    /// them and the others wait.
+    /// Features that may be the same have one [claim](crate::claim): if several processes need them,
+    /// one computes them and the others wait.
     ///
     /// # Errors
     ///
@@ -120,17 +142,17 @@ impl FeatureStore {
                 .collect(),
             None => keys.iter().map(|_| None).collect(),
         };
-        // All processes lock in the same order, so two that need the same files cannot deadlock.
+        // All processes claim in the same order, so two that need the same files cannot deadlock.
         let mut missing: Vec<usize> = (0..keys.len()).filter(|&i| found[i].is_none()).collect();
         missing.sort_by(|&a, &b| families[a].cmp(&families[b]));
         if !missing.is_empty() {
             fs::create_dir_all(&self.folder).map_err(unusable(&self.folder))?;
         }
-        let (mut locks, mut waited) = (Vec::new(), false);
+        let (mut claims, mut waited) = (Vec::new(), false);
         for &i in &missing {
-            locks.push(self.locked(&families[i], maker, &mut waited)?);
+            claims.push(self.claimed(&families[i], maker, &mut waited)?);
         }
-        // Another process may have computed them while this one waited for the locks.
+        // Another process may have computed them while this one waited.
         if content.is_none() {
             content = maker.content(self.any(&families))?;
         }
@@ -147,7 +169,10 @@ impl FeatureStore {
             for &i in &missing {
                 self.remove_parts(&families[i])
                     .map_err(unusable(&self.folder))?;
-                let writer = FeatureWriter::create(&self.folder.join(&families[i]), &keys[i]);
+                let writer = FeatureWriter::create(
+                    &self.folder.join(format!("{}{ENDING}", families[i])),
+                    &keys[i],
+                );
                 writers.push(writer.map_err(unusable(&self.folder))?);
             }
             let wanted: Vec<&FeatureKey> = missing.iter().map(|&i| &keys[i]).collect();
@@ -158,18 +183,21 @@ impl FeatureStore {
             })?;
             for (&i, writer) in missing.iter().zip(writers) {
                 let path = self.path(&keys[i], &content);
-                writer.finish(&content, &path).map_err(unusable(&path))?;
-                let key = keys[i].of_content(&content);
-                let features = Features::open(&path, &key).map_err(|why| {
-                    unusable(&path)(io::Error::other(format!(
-                        "damaged right after writing: {why}"
-                    )))
-                })?;
+                let finished = writer.finish(&content, &path);
+                // Even if a process that took this one for dead has deleted its file: then that
+                // process has put one in its place, or will.
+                let opened = Features::open(&path, &keys[i].of_content(&content));
+                let features = match (opened, finished) {
+                    (Ok(features), _) => features,
+                    (Err(_), Err(error)) => return Err(unusable(&path)(error)),
+                    (Err(why), Ok(())) => {
+                        let why = format!("damaged right after writing: {why}");
+                        return Err(unusable(&path)(io::Error::other(why)));
+                    }
+                };
                 found[i] = Some((features, Origin::Computed));
             }
         }
-        // Dropping `locks` releases them. The empty lock files stay, since removing them would race
-        // with a waiting process.
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -214,34 +242,32 @@ impl FeatureStore {
         }
     }
 
-    /// Takes the lock of features to be computed.
-    fn locked<M: FeatureMaker>(
+    /// Claims features to be computed.
+    fn claimed<M: FeatureMaker>(
         &self,
         family: &str,
         maker: &M,
         waited: &mut bool,
-    ) -> Result<File, FeatureError<M::Error>> {
-        let path = self.folder.join(format!("{family}.lock"));
-        let lock = File::create(&path).map_err(unusable(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(waited, true) {
-                    maker.notice("another process is computing these features; waiting for it");
-                }
-                lock.lock().map_err(unusable(&path))?;
+    ) -> Result<Claim, FeatureError<M::Error>> {
+        let claims = Claims::new(&self.folder);
+        let claim = claims.wait(family, &|| !(self.stopped)(), &mut |owner| {
+            if !std::mem::replace(waited, true) {
+                maker.notice(&format!(
+                    "{owner} is computing these features; waiting for it"
+                ));
             }
-            Err(TryLockError::Error(error)) => return Err(unusable(&path)(error)),
-        }
-        Ok(lock)
+        });
+        let claim = claim.map_err(unusable(&self.folder))?;
+        claim.ok_or(FeatureError::Stopped)
     }
 
-    /// Removes the temporary files of a killed process; called with the lock held.
+    /// Removes the temporary files of a killed process; called with the claim held.
     fn remove_parts(&self, family: &str) -> io::Result<()> {
+        let begin = format!("{family}{ENDING}.");
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with(family) && name.ends_with(atomic::SUFFIX)) {
+            if name.is_some_and(|name| name.starts_with(&begin) && name.ends_with(atomic::SUFFIX)) {
                 fs::remove_file(&path)?;
             }
         }

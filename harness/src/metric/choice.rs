@@ -1,7 +1,7 @@
 //! The metric that ranks strategies, and the metrics that tables show.
 
 use super::MetricError;
-use crate::results::RunFile;
+use crate::results::RunPlan;
 use harness_abi::MetricInfo;
 
 /// The metric that ranks strategies if a scenario sets none: final average accuracy.
@@ -28,7 +28,7 @@ pub struct Choice {
 
 impl Choice {
     /// The choice of a run's scenario. Spelling out the default is the same as choosing nothing.
-    pub fn of(run: &RunFile) -> Choice {
+    pub fn of(run: &RunPlan) -> Choice {
         let rank_by = run.rank_by.clone();
         let columns = run.columns.clone().unwrap_or_default();
         Choice {

@@ -77,6 +77,7 @@ mod tests {
     use crate::id::Seed;
     use crate::metric::fixture::metrics;
     use crate::results::fixture::{blind, joint, record};
+    use crate::stream::{ClassOrder, Convention, SeedRef};
     use std::num::NonZeroUsize;
 
     fn build(records: &[CellRecord]) -> Leaderboard {
@@ -262,6 +263,33 @@ mod tests {
             standings(&board.sections[1])[0].1,
             Standing::Incomplete("digits was run with different settings".into())
         );
+    }
+
+    #[test]
+    fn a_changed_class_order_gets_a_separate_section_even_without_a_common_seed() {
+        let listed = record("digits", "a", 1, [80, 80]);
+        let drawn = |seed: u64, digest: &str| {
+            let mut record = record("digits", "a", seed, [90, 90]);
+            record.cell.stream.spec.class_order = ClassOrder::Python {
+                seed: SeedRef::CellSeed,
+                convention: Convention::NewToOld,
+            };
+            record.stream.class_order_digest = digest.into();
+            record
+        };
+        for changed in [drawn(1, "drawn1"), drawn(2, "drawn2")] {
+            let board = build(&[listed.clone(), changed]);
+            assert_eq!(names(&board), ["digits", "digits", "overall"]);
+            assert_eq!(
+                standings(&board.sections[2])[0].1,
+                Standing::Incomplete("domain digits was run in two versions".into())
+            );
+        }
+        // Another spelling of the same order.
+        let mut respelled = drawn(1, "order1");
+        respelled.cell.strategy.row = "b".into();
+        let board = build(&[listed, respelled]);
+        assert_eq!(names(&board), ["digits", "overall"]);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The sections of a leaderboard, which contain comparable cells.
 //!
 //! Cells share a section if they learned the same tasks of the same images of the same split in the
-//! same class order.
-//! A class order may follow the seed, so it is compared seed by seed.
+//! same class order. A class order may follow the seed, so it is compared seed by seed. Cells of one
+//! scenario that were planned with different class orders or templates, because the scenario was
+//! changed between two runs, share a section only if they have a seed in common that shows that the
+//! change was one of spelling.
 
 use super::ReportError;
 use super::coverage::Coverage;
 use crate::id::Seed;
 use crate::results::CellRecord;
+use crate::stream::ClassOrder;
 use std::collections::BTreeMap;
 
 /// The cells of one run: one scenario with the same `--limit` and `--validation`.
@@ -63,13 +66,18 @@ pub(super) fn sort<'a>(
     let mut places_of: BTreeMap<Base<'a>, Vec<usize>> = BTreeMap::new();
     for (unit_index, unit) in units.iter_mut().enumerate() {
         unit.coverage.seeds.sort();
-        for (base, members) in by_base(records, &unit.members) {
+        for ((base, _), members) in by_base(records, &unit.members) {
             let orders = class_orders(records, &members, unit.scenario)?;
             let candidates = places_of.entry(base).or_default();
+            let fits = |place: &Place| {
+                let of_unit = place.members.iter().any(|(unit, _)| *unit == unit_index);
+                let overlap = || orders.keys().any(|seed| place.orders.contains_key(seed));
+                agree(&place.orders, &orders) && (!of_unit || overlap())
+            };
             let place = candidates
                 .iter()
                 .copied()
-                .find(|&place| agree(&places[place].orders, &orders));
+                .find(|&place| fits(&places[place]));
             let place = place.unwrap_or_else(|| {
                 places.push(Place {
                     orders: BTreeMap::new(),
@@ -90,22 +98,28 @@ pub(super) fn sort<'a>(
 /// Domain, split hash, content digest, task sizes.
 type Base<'a> = (&'a str, &'a str, &'a str, &'a [u32]);
 
-/// The members by base, in order of first occurrence.
-fn by_base<'a>(records: &'a [CellRecord], members: &[usize]) -> Vec<(Base<'a>, Vec<usize>)> {
-    let mut groups: Vec<(Base<'a>, Vec<usize>)> = Vec::new();
+/// What a scenario says about the class order and the texts of the classes.
+type Planned<'a> = (&'a ClassOrder, &'a [String]);
+
+/// The members by base and by what was planned, in order of first occurrence.
+fn by_base<'a>(
+    records: &'a [CellRecord],
+    members: &[usize],
+) -> Vec<((Base<'a>, Planned<'a>), Vec<usize>)> {
+    let mut groups: Vec<((Base<'a>, Planned<'a>), Vec<usize>)> = Vec::new();
     for &member in members {
         let CellRecord { cell, stream, .. } = &records[member];
         let domain = cell.stream.domain();
-        let content = &stream.domains[0].content_digest;
         let base: Base<'a> = (
             &domain.name,
             &domain.split_hash,
-            content,
+            &stream.domains[0].content_digest,
             &stream.task_sizes,
         );
-        match groups.iter_mut().find(|(other, _)| *other == base) {
+        let key = (base, (&cell.stream.spec.class_order, &domain.templates[..]));
+        match groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, group)) => group.push(member),
-            None => groups.push((base, vec![member])),
+            None => groups.push((key, vec![member])),
         }
     }
     groups

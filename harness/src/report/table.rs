@@ -157,8 +157,8 @@ impl Notes {
     }
 }
 
-/// The domain's name. If another section has a domain of the same name, with its split, or with its
-/// images if the split is the same.
+/// The domain's name; with its split if another section has a domain of the same name, with its
+/// images if that has the same split too, and with the class order if that has the same images.
 fn title(leaderboard: &Leaderboard, section: &Section) -> String {
     match &section.scope {
         Scope::Overall { domains } => {
@@ -170,28 +170,41 @@ fn title(leaderboard: &Leaderboard, section: &Section) -> String {
             content_digest,
             ..
         } => {
-            let others = leaderboard.sections.iter().map(|other| &other.scope);
-            let (mut same_name, mut other_images) = (0, false);
-            for scope in others.filter(|other| other.name() == name) {
-                same_name += 1;
-                if let Scope::Domain {
-                    split_hash: split,
-                    content_digest: content,
-                    ..
-                } = scope
-                {
-                    other_images |= split == split_hash && content != content_digest;
-                }
+            let same = |split: &str, content: &str| {
+                let sections = leaderboard.sections.iter();
+                let others = sections.filter(|other| match &other.scope {
+                    Scope::Domain {
+                        name: other,
+                        split_hash,
+                        content_digest,
+                        ..
+                    } => {
+                        let same = (
+                            split_hash.starts_with(split),
+                            content_digest.starts_with(content),
+                        );
+                        other == name && same == (true, true)
+                    }
+                    Scope::Overall { .. } => false,
+                });
+                others.count()
+            };
+            let of_split = same(split_hash, "");
+            let of_content = same(split_hash, content_digest);
+            if same("", "") == 1 {
+                return name.clone();
             }
-            match (same_name, other_images) {
-                (1, _) => name.clone(),
-                (_, false) => format!("{name} (split {})", short(split_hash)),
-                (_, true) => format!(
-                    "{name} (split {}, images {})",
-                    short(split_hash),
-                    short(content_digest)
-                ),
+            let mut parts = format!("split {}", short(split_hash));
+            if of_split > of_content {
+                parts += &format!(", images {}", short(content_digest));
             }
+            if of_content > 1 {
+                let first = section.entries.first();
+                let order = first.map_or("", |entry| &entry.identity.class_order_digest);
+                let order = order.strip_prefix("combined:").unwrap_or(order);
+                parts += &format!(", class order {}", short(order));
+            }
+            format!("{name} ({parts})")
         }
     }
 }

@@ -27,10 +27,19 @@ pub enum ResultsError {
         found: u64,
         supported: u32,
     },
-    #[error("{} cannot be read ({error}); delete it, or run the scenario again", path.display())]
-    RunFile {
-        path: PathBuf,
-        error: serde_json::Error,
+    #[error(
+        "`{}` cannot be read: {reason}\ndelete it and run the scenario again; records are kept",
+        path.display()
+    )]
+    RunFile { path: PathBuf, reason: String },
+    #[error(
+        "`{}` holds the runs of scenario `{theirs}`, but this scenario is `{ours}`; choose another folder with `--out`",
+        dir.display()
+    )]
+    OtherScenario {
+        dir: PathBuf,
+        theirs: String,
+        ours: String,
     },
     #[error(
         "no cell records found in `{}` (expected `cells/<id>.json`)\nname a folder that `clbench run` wrote, such as \
@@ -38,6 +47,11 @@ pub enum ResultsError {
         dir.display()
     )]
     NoCells { dir: PathBuf },
+    #[error(
+        "`{}` has no results of its current plan yet, but {others} of earlier plans; `--all` shows them",
+        dir.display()
+    )]
+    NoneCurrent { dir: PathBuf, others: usize },
 }
 
 impl ResultsError {

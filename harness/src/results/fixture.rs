@@ -115,6 +115,39 @@ pub(crate) fn as_run(mut record: CellRecord) -> CellRecord {
     record
 }
 
+/// A plan of all domains, rows and seeds; ids are `<domain>-<row>-<seed>-<version>`.
+pub(crate) fn plan(
+    selection: PlanSelection,
+    domains: &[&str],
+    rows: &[&str],
+    seeds: &[u64],
+    version: &str,
+) -> RunPlan {
+    let mut cells = Vec::new();
+    for domain in domains {
+        for row in rows {
+            for seed in seeds {
+                cells.push(PlannedCell {
+                    id: format!("{domain}-{row}-{seed}-{version}"),
+                    stream: (*domain).into(),
+                    row: (*row).into(),
+                    seed: Seed(*seed),
+                });
+            }
+        }
+    }
+    RunPlan {
+        selection,
+        description: None,
+        domains: domains.iter().map(|&domain| domain.into()).collect(),
+        seeds: seeds.iter().map(|&seed| Seed(seed)).collect(),
+        metrics: Vec::new(),
+        rank_by: None,
+        columns: None,
+        cells,
+    }
+}
+
 /// Like [`record`], for a strategy that cannot score unseen classes and keeps statistics.
 pub(crate) fn blind(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellRecord {
     let [a, b] = last;

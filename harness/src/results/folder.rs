@@ -1,17 +1,20 @@
 //! A run folder: the place of everything that a run writes.
 //!
 //! ```text
-//! run.json                        what the run consists of
-//! plan.jsonl                      its cells, as `clbench plan --json` prints them
+//! run.json                        what the runs consist of
+//! plan.jsonl                      the cells of the latest, as `clbench plan --json` prints them
 //! features.log, report.log        output of the processes that compute features and tables
 //! cells/<id>.json                 the record of a cell
 //! cells/<id>.log                  output of the cell's process
 //! cells/<id>.predictions.csv      its predictions, if they are saved
 //! accuracy.csv, metrics.csv, …    the tables
 //! ```
+//!
+//! While runs are active, there are [claims](crate::claim) too: `run-….claim` for each run,
+//! `cells/<id>.claim` for each cell that is being computed, and, for moments, `run.json.claim`.
 
 use super::{CellRecord, ResultsError, RunFile};
-use crate::atomic;
+use crate::claim::Claims;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -76,6 +79,16 @@ impl RunFolder {
         self.0.join(name).with_extension("csv")
     }
 
+    /// The claims of runs, and of the files that they share.
+    pub(super) fn claims(&self) -> Claims {
+        Claims::new(&self.0)
+    }
+
+    /// The claims of cells, by id.
+    pub fn cell_claims(&self) -> Claims {
+        Claims::new(self.cells())
+    }
+
     /// The folder's `run.json`, if it exists.
     ///
     /// # Errors
@@ -84,9 +97,9 @@ impl RunFolder {
     pub fn run_file(&self) -> Result<Option<RunFile>, ResultsError> {
         let path = self.run_json();
         match fs::read(&path) {
-            Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(bytes) => match RunFile::parse(&bytes) {
                 Ok(run) => Ok(Some(run)),
-                Err(error) => Err(ResultsError::RunFile { path, error }),
+                Err(reason) => Err(ResultsError::RunFile { path, reason }),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(ResultsError::Io {
@@ -95,22 +108,6 @@ impl RunFolder {
                 source,
             }),
         }
-    }
-
-    /// Writes `run.json`, and the run's cells to `plan.jsonl`, one per line.
-    ///
-    /// # Errors
-    ///
-    /// If the files cannot be written.
-    pub fn write_plan(&self, run: &RunFile, lines: &str) -> Result<(), ResultsError> {
-        let json = serde_json::to_string_pretty(run).expect("plain data") + "\n";
-        for (path, text) in [
-            (self.run_json(), &*json),
-            (self.0.join("plan.jsonl"), lines),
-        ] {
-            atomic::write(&path, text.as_bytes()).map_err(ResultsError::unwritten(&path))?;
-        }
-        Ok(())
     }
 
     /// Reads the record of the cell with this id, if it exists.
@@ -126,8 +123,12 @@ impl RunFolder {
         }
     }
 
-    fn run_json(&self) -> PathBuf {
+    pub(super) fn run_json(&self) -> PathBuf {
         self.0.join("run.json")
+    }
+
+    pub(super) fn plan_lines(&self) -> PathBuf {
+        self.0.join("plan.jsonl")
     }
 
     fn of_cell(&self, id: &str, ending: &str) -> PathBuf {

@@ -1,26 +1,50 @@
 //! Loads the records of run folders.
 
 use super::{CellRecord, ResultsError, RunFolder};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::thread::{self, ScopedJoinHandle};
 use std::{fs, io, panic};
 
+/// Which records of a run folder to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Those of the folder's current plans; of a folder without `run.json`, all.
+    Current,
+    /// All, also those of earlier versions of the scenario.
+    All,
+}
+
+/// The records of run folders.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The records that are shown.
+    pub records: Vec<CellRecord>,
+    /// The folders with records that are not shown, and how many these are.
+    pub left_out: Vec<(PathBuf, usize)>,
+}
+
 /// The records of run folders, folder by folder.
 ///
-/// A folder's `run.json` lists its cells in order; records that an earlier version of the scenario
-/// left there are not read. Without `run.json`, all records of the folder are read, ordered by
-/// scenario, stream, strategy row, backbones and seed. If two folders have the same record of a
-/// cell, it is returned once.
+/// Those of a folder's current plans come first, in the order of [`RunFile::current`]; all others
+/// are ordered by scenario, stream, strategy row, backbones and seed. If two folders have the same
+/// record of a cell, it is returned once.
 ///
 /// # Errors
 ///
-/// If a folder has no records, or a record cannot be read.
-pub fn load(folders: &[RunFolder]) -> Result<Vec<CellRecord>, ResultsError> {
+/// If a folder has no records to show, or a record cannot be read.
+///
+/// [`RunFile::current`]: super::RunFile::current
+pub fn load(folders: &[RunFolder], shown: Shown) -> Result<Loaded, ResultsError> {
     let mut records: Vec<CellRecord> = Vec::new();
     let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut left_out = Vec::new();
     for folder in folders {
-        for record in folder.records()? {
+        let (found, hidden) = folder.records(shown)?;
+        if hidden > 0 {
+            left_out.push((folder.path().to_owned(), hidden));
+        }
+        for record in found {
             let twins = by_id.entry(record.cell.id.clone()).or_default();
             if !twins.iter().any(|&twin| records[twin].same_result(&record)) {
                 twins.push(records.len());
@@ -28,41 +52,82 @@ pub fn load(folders: &[RunFolder]) -> Result<Vec<CellRecord>, ResultsError> {
             }
         }
     }
-    Ok(records)
+    Ok(Loaded { records, left_out })
 }
 
 impl RunFolder {
-    /// The records of the folder's cells, in the order of its `run.json`; see [`load`]. Cells that
-    /// failed, or have not been run yet, have none.
+    /// The records of these cells, in this order. Cells that failed, or have not been run yet, have
+    /// none.
     ///
     /// # Errors
     ///
-    /// [`ResultsError::NoCells`] if the folder has no records, or another error if one cannot be
-    /// read.
-    pub fn records(&self) -> Result<Vec<CellRecord>, ResultsError> {
-        let run = self.run_file()?;
-        let paths: Vec<PathBuf> = match &run {
+    /// If one cannot be read.
+    pub fn records_of<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<CellRecord>, ResultsError> {
+        read_each(&self.existing(ids)).into_iter().collect()
+    }
+
+    /// The records of these cells that can be read, in this order, and how many cannot.
+    pub fn readable_records_of<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> (Vec<CellRecord>, usize) {
+        let read = read_each(&self.existing(ids));
+        let total = read.len();
+        let records: Vec<CellRecord> = read.into_iter().flatten().collect();
+        let unreadable = total - records.len();
+        (records, unreadable)
+    }
+
+    /// The records to show, and the number of the others; see [`load`].
+    fn records(&self, shown: Shown) -> Result<(Vec<CellRecord>, usize), ResultsError> {
+        let all = self.record_paths()?;
+        let dir = || self.path().to_owned();
+        if all.is_empty() {
+            return Err(ResultsError::NoCells { dir: dir() });
+        }
+        let (current, others) = match self.run_file()? {
+            None => (Vec::new(), all),
             Some(run) => {
-                let paths = run.cells.iter().map(|id| self.record(id));
-                paths.filter(|path| path.exists()).collect()
+                let current = self.existing(run.current().iter().map(|cell| cell.id.as_str()));
+                let known: HashSet<&PathBuf> = current.iter().collect();
+                let others = all.into_iter().filter(|path| !known.contains(path));
+                let others: Vec<PathBuf> = others.collect();
+                if shown == Shown::Current {
+                    if current.is_empty() {
+                        let others = others.len();
+                        return Err(ResultsError::NoneCurrent { dir: dir(), others });
+                    }
+                    let records: Result<_, _> = read_each(&current).into_iter().collect();
+                    return Ok((records?, others.len()));
+                }
+                (current, others)
             }
-            None => self.record_paths()?,
         };
-        if paths.is_empty() {
-            return Err(self.no_cells());
-        }
-        let mut records = read_all(&paths)?;
-        if run.is_none() {
-            records.sort_by(|a, b| order(a).cmp(&order(b)));
-        }
-        Ok(records)
+        let read = |paths: &[PathBuf]| -> Result<Vec<CellRecord>, ResultsError> {
+            read_each(paths).into_iter().collect()
+        };
+        let (mut records, mut others) = (read(&current)?, read(&others)?);
+        others.sort_by(|a, b| order(a).cmp(&order(b)));
+        records.extend(others);
+        Ok((records, 0))
+    }
+
+    /// The existing records of these cells.
+    fn existing<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+        let paths = ids.map(|id| self.record(id));
+        paths.filter(|path| path.exists()).collect()
     }
 
     /// The existing record files. Temporary files have another extension.
     fn record_paths(&self) -> Result<Vec<PathBuf>, ResultsError> {
         let cells = self.cells();
         let unreadable = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => self.no_cells(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ResultsError::NoCells {
+                dir: self.path().to_owned(),
+            },
             _ => ResultsError::Io {
                 action: "read",
                 path: cells.clone(),
@@ -79,21 +144,14 @@ impl RunFolder {
         paths.sort();
         Ok(paths)
     }
-
-    fn no_cells(&self) -> ResultsError {
-        ResultsError::NoCells {
-            dir: self.path().to_owned(),
-        }
-    }
 }
 
-/// Reads records on several threads. The reported error is always the first in the order of the
-/// paths.
-fn read_all(paths: &[PathBuf]) -> Result<Vec<CellRecord>, ResultsError> {
+/// Reads records on several threads.
+fn read_each(paths: &[PathBuf]) -> Vec<Result<CellRecord, ResultsError>> {
     let threads = thread::available_parallelism().map_or(1, |n| n.get().min(8));
     let chunk = paths.len().div_ceil(threads).max(1);
-    type Chunk = Result<Vec<CellRecord>, ResultsError>;
-    let chunks: Vec<Chunk> = thread::scope(|scope| {
+    type Chunk = Vec<Result<CellRecord, ResultsError>>;
+    thread::scope(|scope| {
         let read = |paths: &[PathBuf]| paths.iter().map(|path| CellRecord::read(path)).collect();
         let chunks = paths.chunks(chunk);
         let readers: Vec<ScopedJoinHandle<'_, Chunk>> = chunks
@@ -104,13 +162,8 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<CellRecord>, ResultsError> {
                 .join()
                 .unwrap_or_else(|panic| panic::resume_unwind(panic))
         };
-        readers.into_iter().map(join).collect()
-    });
-    let mut records = Vec::with_capacity(paths.len());
-    for chunk in chunks {
-        records.extend(chunk?);
-    }
-    Ok(records)
+        readers.into_iter().flat_map(join).collect()
+    })
 }
 
 fn order(record: &CellRecord) -> impl Ord + '_ {
@@ -128,10 +181,9 @@ fn order(record: &CellRecord) -> impl Ord + '_ {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RunFile;
-    use super::super::fixture::{as_run, record};
+    use super::super::PlanSelection;
+    use super::super::fixture::{as_run, plan, record};
     use super::*;
-    use crate::id::Seed;
     use std::path::Path;
 
     fn write(dir: &Path, record: &CellRecord) {
@@ -159,41 +211,66 @@ mod tests {
         std::fs::write(one.path().join("cells/.tmpX"), "half").unwrap();
 
         let folders = [one.path(), two.path()].map(RunFolder::new);
-        let loaded = load(&folders).unwrap();
+        let loaded = load(&folders, Shown::Current).unwrap().records;
         assert_eq!(rows(&loaded), [("ncm", 2), ("ncm", 10), ("head", 2)]);
         assert!(loaded[0].same_result(&shared) && loaded[0].costs == shared.costs);
     }
 
     #[test]
-    fn run_json_lists_the_cells_in_order() {
+    fn the_current_plans_are_shown_and_the_rest_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::new(dir.path());
-        let record = |row| as_run(record("digits", row, 1, [90, 70]));
-        let [a, b, failed] = ["b", "a", "failed"].map(record);
-        write(dir.path(), &a);
-        write(dir.path(), &b);
-        std::fs::write(folder.record("from-an-earlier-plan"), "unreadable").unwrap();
-        let run = RunFile {
-            format: 2,
-            scenario: "quick".into(),
-            description: None,
-            domains: vec!["digits".into()],
-            seeds: vec![Seed(1)],
-            strategies: vec!["b".into(), "a".into(), "failed".into()],
-            metrics: Vec::new(),
-            rank_by: None,
-            columns: None,
-            cells: [&a, &failed, &b].map(|r| r.cell.id.clone()).to_vec(),
-        };
-        folder.write_plan(&run, "").unwrap();
-        assert_eq!(rows(&folder.records().unwrap()), [("b", 1), ("a", 1)]);
-        assert_eq!(folder.run_file().unwrap(), Some(run));
+        let [a, b, failed, old] =
+            ["b", "a", "failed", "old"].map(|row| as_run(record("digits", row, 1, [90, 70])));
+        for record in [&a, &b, &old] {
+            write(dir.path(), record);
+        }
+        let mut plan = plan(
+            PlanSelection::default(),
+            &["digits"],
+            &["b", "failed", "a"],
+            &[1],
+            "",
+        );
+        for (cell, record) in plan.cells.iter_mut().zip([&a, &failed, &b]) {
+            cell.id = record.cell.id.clone();
+        }
+        folder.join("quick", &plan, "", &|| true).unwrap();
+        let folders = [folder.clone()];
+        let current = load(&folders, Shown::Current).unwrap();
+        assert_eq!(rows(&current.records), [("b", 1), ("a", 1)]);
+        assert_eq!(current.left_out, [(dir.path().to_owned(), 1)]);
+        let all = load(&folders, Shown::All).unwrap();
+        assert_eq!(rows(&all.records), [("b", 1), ("a", 1), ("old", 1)]);
+        assert_eq!(all.left_out, []);
+        let ids = || [&old, &failed, &a].map(|record| record.cell.id.clone());
+        let of = folder.records_of(ids().iter().map(String::as_str));
+        assert_eq!(rows(&of.unwrap()), [("old", 1), ("b", 1)]);
+
+        // A damaged record is an error only if it is shown.
+        std::fs::write(folder.record(&old.cell.id), "unreadable").unwrap();
+        assert!(load(&folders, Shown::Current).is_ok() && load(&folders, Shown::All).is_err());
+        let (readable, unreadable) = folder.readable_records_of(ids().iter().map(String::as_str));
+        assert_eq!((rows(&readable), unreadable), (vec![("b", 1)], 1));
+
+        // Nothing of the current plan has been run yet.
+        plan.cells.truncate(1);
+        plan.cells[0].id = failed.cell.id.clone();
+        folder.join("quick", &plan, "", &|| true).unwrap();
+        assert_eq!(
+            load(&folders, Shown::Current).unwrap_err().to_string(),
+            format!(
+                "`{}` has no results of its current plan yet, but 3 of earlier plans; `--all` shows them",
+                dir.path().display()
+            )
+        );
     }
 
     #[test]
     fn a_folder_without_cells_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let message = load(&[RunFolder::new(dir.path())]).unwrap_err().to_string();
+        let message = load(&[RunFolder::new(dir.path())], Shown::Current);
+        let message = message.unwrap_err().to_string();
         assert_eq!(
             message,
             format!(

@@ -8,9 +8,8 @@ use crate::error::Error;
 use crate::features::FeatureStore;
 use crate::scenario::{ExpectationCheck, Scenario};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Minimum time between progress events.
@@ -26,20 +25,22 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// The caches of this user.
+    /// The caches of this user. Waiting for other processes ends with an interrupt.
     ///
     /// # Errors
     ///
     /// If there is no folder for them.
-    pub fn open() -> Result<Caches, Error> {
+    pub fn open(interrupt: &Interrupt) -> Result<Caches, Error> {
         let folder = crate::cache::folder().ok_or_else(|| {
             Error::Usage(
                 "no folder for the feature cache, since HOME is not set; set CLBENCH_CACHE to a folder"
                     .into(),
             )
         })?;
+        let interrupt = interrupt.clone();
         Ok(Caches {
-            features: FeatureStore::new(folder.join("features")),
+            features: FeatureStore::new(folder.join("features"))
+                .until(move || interrupt.requested()),
             content: ContentMemory::new(folder.join("content")),
         })
     }
@@ -50,7 +51,7 @@ pub struct PlannedContents<'a> {
     memory: ContentMemory,
     interrupt: &'a Interrupt,
     /// By domain, restriction and trust.
-    known: HashMap<String, ContentDigest>,
+    known: Mutex<HashMap<String, ContentDigest>>,
 }
 
 impl<'a> PlannedContents<'a> {
@@ -59,7 +60,7 @@ impl<'a> PlannedContents<'a> {
         PlannedContents {
             memory,
             interrupt,
-            known: HashMap::new(),
+            known: Mutex::new(HashMap::new()),
         }
     }
 
@@ -68,7 +69,7 @@ impl<'a> PlannedContents<'a> {
     /// # Errors
     ///
     /// If the domain cannot be opened, or an image cannot be read.
-    pub fn of(&mut self, job: &Job) -> Result<&ContentDigest, Error> {
+    pub fn of(&self, job: &Job) -> Result<ContentDigest, Error> {
         let (stream, trust) = (&job.cell.stream, job.paths.trust[0]);
         let parts = (
             &job.paths.sources[0],
@@ -77,19 +78,21 @@ impl<'a> PlannedContents<'a> {
             trust,
         );
         let key = serde_json::to_string(&parts).expect("plain data");
-        match self.known.entry(key) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(unknown) => {
-                let domain = job.open_domain()?;
-                let memory = self.memory.trusting(trust);
-                let name = &stream.domain().name;
-                let bar = ImageBar::new(&format!("{name}: checking the images"));
-                let found = content(&domain, name, &memory, self.interrupt, &|done, total| {
-                    bar.show(done, total);
-                });
-                Ok(unknown.insert(found?.digest().clone()))
-            }
+        // Whoever waits here usually waits for the domain that is being read.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = known.get(&key) {
+            return Ok(digest.clone());
         }
+        let domain = job.open_domain()?;
+        let memory = self.memory.trusting(trust);
+        let name = &stream.domain().name;
+        let bar = ImageBar::new(&format!("{name}: checking the images"));
+        let found = content(&domain, name, &memory, self.interrupt, &|done, total| {
+            bar.show(done, total);
+        });
+        let digest = found?.digest().clone();
+        known.insert(key, digest.clone());
+        Ok(digest)
     }
 }
 
@@ -102,7 +105,7 @@ impl<'a> PlannedContents<'a> {
 pub fn check_expected(
     scenario: &Scenario,
     plan: &Plan,
-    contents: &mut PlannedContents<'_>,
+    contents: &PlannedContents<'_>,
 ) -> Result<(), Error> {
     for domain in scenario
         .domains
@@ -118,7 +121,7 @@ pub fn check_expected(
         let Some(job) = jobs.find(whole) else {
             continue;
         };
-        let check = ExpectationCheck::content(&domain.expect, contents.of(job)?);
+        let check = ExpectationCheck::content(&domain.expect, &contents.of(job)?);
         if !check.good {
             return Err(Error::Unexpected {
                 domain: domain.name.clone(),

@@ -1,17 +1,23 @@
 //! Executes a plan: runs the missing cells, each in its own process, several at a time.
+//!
+//! Other runs may be working in the same folder. A cell that another run has claimed is left to it,
+//! and looked at again later: by then it has a record, or its claim is free.
 
 use super::child::Child;
 use super::show::Show;
 use super::{FeatureRequest, Interrupt, Job, Plan, Planned, PlannedContents};
+use crate::atomic::PendingFile;
+use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::Error;
-use crate::results::{Cell, CellBackbone, ResultsError, RunFolder};
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
+use crate::exit_code::ExitCode;
+use crate::results::{Cell, CellBackbone, CellRecord, ResultsError, RunFolder};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{self, File};
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs the cells of a plan that are missing from the run folder, up to `at_a_time` at once.
 ///
@@ -23,7 +29,7 @@ pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
     at_a_time: NonZeroUsize,
-    contents: &mut PlannedContents<'_>,
+    contents: &PlannedContents<'_>,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     folder.create()?;
@@ -45,7 +51,17 @@ pub fn execute(
     show.already(done);
     compute_features(&missing, folder, &show, interrupt)?;
     let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
-    let failed = run_cells(&missing, folder, done, at_a_time, &show, interrupt);
+    let failed = Cells {
+        queue: Mutex::new(missing.iter().map(|&job| (job, Instant::now())).collect()),
+        ended: Mutex::new((done, 0)),
+        told: AtomicBool::new(false),
+        claims: folder.cell_claims(),
+        folder,
+        contents,
+        show: &show,
+        interrupt,
+    }
+    .run(at_a_time.get().min(missing.len()));
     drop(show);
     interrupt.check()?;
     if failed > 0 {
@@ -57,6 +73,19 @@ pub fn execute(
     Ok(())
 }
 
+/// Whether the run folder has the cell's record, intact and current.
+///
+/// # Errors
+///
+/// If the images cannot be compared with those of the record.
+pub fn has_result(
+    folder: &RunFolder,
+    job: &Job,
+    contents: &PlannedContents<'_>,
+) -> Result<bool, Error> {
+    Ok(matches!(found(folder, job, contents)?, Found::Done))
+}
+
 /// The state of a cell in the run folder.
 enum Found {
     Done,
@@ -66,32 +95,44 @@ enum Found {
 
 /// Whether a cell's record exists, is intact, and was made from the same images by the same plugin
 /// files.
-fn found(
-    folder: &RunFolder,
-    job: &Job,
-    contents: &mut PlannedContents<'_>,
-) -> Result<Found, Error> {
+fn found(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) -> Result<Found, Error> {
+    match recorded(folder, job) {
+        Recorded::Whole(record) => {
+            let of_record = &record.stream.domains[0].content_digest;
+            match *of_record == *contents.of(job)?.as_str() {
+                true => Ok(Found::Done),
+                false => Ok(Found::Stale("its record was made from other images")),
+            }
+        }
+        Recorded::Not => Ok(Found::Missing),
+        Recorded::Stale(why) => Ok(Found::Stale(why)),
+    }
+}
+
+/// A cell's record, whatever images it was made from.
+enum Recorded {
+    Whole(Box<CellRecord>),
+    Not,
+    Stale(&'static str),
+}
+
+fn recorded(folder: &RunFolder, job: &Job) -> Recorded {
     let cell = &job.cell;
     let record = match folder.read_record(&cell.id) {
         Ok(Some(record)) => record,
-        Ok(None) => return Ok(Found::Missing),
+        Ok(None) => return Recorded::Not,
         Err(ResultsError::Format { .. }) => {
-            return Ok(Found::Stale("its record has a different format"));
+            return Recorded::Stale("its record has a different format");
         }
-        Err(_) => return Ok(Found::Stale("its record is damaged or was changed")),
+        Err(_) => return Recorded::Stale("its record is damaged or was changed"),
     };
     if !cell.plugins().eq(record.cell.plugins()) {
-        return Ok(Found::Stale(
-            "its record was made by a different plugin file",
-        ));
+        return Recorded::Stale("its record was made by a different plugin file");
     }
     if job.save_predictions && !folder.predictions(&cell.id).exists() {
-        return Ok(Found::Stale("its predictions were not saved"));
+        return Recorded::Stale("its predictions were not saved");
     }
-    if record.stream.domains[0].content_digest != contents.of(job)?.as_str() {
-        return Ok(Found::Stale("its record was made from other images"));
-    }
-    Ok(Found::Done)
+    Recorded::Whole(Box::new(record))
 }
 
 /// Computes every set of features that the cells need, before the first cell. All outputs that
@@ -106,8 +147,25 @@ fn compute_features(
     if missing.is_empty() {
         return Ok(());
     }
-    let log_path = folder.features_log();
-    let log = File::create(&log_path).map_err(Error::file(&log_path))?;
+    let path = folder.features_log();
+    // Two runs may be at this point. Each has a log of its own, which becomes `features.log` when
+    // it is complete.
+    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
+    let computed = log
+        .handle()
+        .map_err(Error::file(&path))
+        .and_then(|log| compute_features_with(missing, &log, show, interrupt));
+    let kept = log.commit().map_err(Error::file(&path));
+    computed.map_err(|error| error.with_log(&path))?;
+    kept
+}
+
+fn compute_features_with(
+    missing: &[&Planned],
+    log: &File,
+    show: &Show,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
     let wanted = Wanted::by(missing);
     let mut known = HashSet::new();
     for &Planned { job, .. } in missing {
@@ -132,11 +190,13 @@ fn compute_features(
             paths: &[],
             input: &input,
             threads: cell.threads,
-            log: log.try_clone().map_err(Error::file(&log_path))?,
+            log: log
+                .try_clone()
+                .map_err(|error| Error::Internal(error.to_string()))?,
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);
-        ended.map_err(|error| error.with_log(&log_path))?;
+        ended?;
         show.say(&format!("{title}  {:.1} s", clock.elapsed().as_secs_f64()));
     }
     Ok(())
@@ -195,58 +255,145 @@ fn feature_title(request: &FeatureRequest) -> String {
     format!("{} · features of {}", cell.stream.name, names.join(", "))
 }
 
-/// Runs cells, several at a time, and returns the number of failed ones.
-fn run_cells(
-    missing: &[&Job],
-    folder: &RunFolder,
-    done: usize,
-    at_a_time: NonZeroUsize,
-    show: &Show,
-    interrupt: &Interrupt,
-) -> usize {
-    let next = AtomicUsize::new(0);
-    let ended = Mutex::new((done, 0));
-    thread::scope(|scope| {
-        for _ in 0..at_a_time.get().min(missing.len()) {
-            scope.spawn(|| {
-                while let Some(job) = missing.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    if interrupt.requested() {
-                        return;
-                    }
-                    let clock = Instant::now();
-                    let result = run_one(job, folder, show, interrupt);
-                    if interrupt.requested() && result.is_err() {
-                        return;
-                    }
-                    let mut ended = ended.lock().expect("no thread panics while it counts");
-                    ended.0 += 1;
-                    let how = match result {
-                        Ok(()) => format!("{:.1} s", clock.elapsed().as_secs_f64()),
-                        Err(error) => {
-                            ended.1 += 1;
-                            let log = folder.log(&job.cell.id);
-                            format!("failed: {}", error.with_log(&log))
-                        }
-                    };
-                    show.ended(ended.0, &job.cell, &how);
-                }
-            });
-        }
-    });
-    let (_, failed) = *ended.lock().expect("no thread panics while it counts");
-    failed
+/// Cells that are run, several at a time.
+struct Cells<'a> {
+    /// Those that have not ended, each with the time before which nothing can be done about it.
+    queue: Mutex<VecDeque<(&'a Job, Instant)>>,
+    /// How many have ended, and how many of them have failed.
+    ended: Mutex<(usize, usize)>,
+    /// Whether the user knows that other runs have claimed some of them.
+    told: AtomicBool,
+    claims: Claims,
+    folder: &'a RunFolder,
+    contents: &'a PlannedContents<'a>,
+    show: &'a Show,
+    interrupt: &'a Interrupt,
 }
 
+/// How this run obtained a cell's record.
+enum Obtained {
+    Run(Duration),
+    MadeByAnotherRun,
+}
+
+impl<'a> Cells<'a> {
+    /// Runs them on this many threads, and returns the number of failed ones.
+    fn run(&self, threads: usize) -> usize {
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| self.work());
+            }
+        });
+        locked(&self.ended).1
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            let claim = match self.claims.attempt(&job.cell.id) {
+                Ok(Attempt::Ours(claim)) => Some(claim),
+                Ok(Attempt::Theirs(owner)) => {
+                    self.postpone(job, &owner);
+                    continue;
+                }
+                // Claims only save work.
+                Err(_) => None,
+            };
+            let result = self.obtain(job, claim);
+            if self.interrupt.requested() && result.is_err() {
+                return;
+            }
+            self.ended(job, result);
+        }
+    }
+
+    /// The next cell, as soon as something can be done about it.
+    fn next(&self) -> Option<&'a Job> {
+        while !self.interrupt.requested() {
+            let mut queue = locked(&self.queue);
+            let &(job, due) = queue.front()?;
+            if due <= Instant::now() {
+                queue.pop_front();
+                return Some(job);
+            }
+            drop(queue);
+            thread::sleep(Duration::from_millis(100));
+        }
+        None
+    }
+
+    /// Makes the cell's record, unless another run has made it before it gave up its claim.
+    fn obtain(&self, job: &Job, claim: Option<Claim>) -> Result<Obtained, Error> {
+        if has_result(self.folder, job, self.contents)? {
+            return Ok(Obtained::MadeByAnotherRun);
+        }
+        if claim.is_some() {
+            self.folder.remove_parts_of(&job.cell.id);
+        }
+        let clock = Instant::now();
+        run_one(job, self.folder, self.show, self.interrupt)?;
+        Ok(Obtained::Run(clock.elapsed()))
+    }
+
+    /// Puts a cell that another run has claimed at the end of the queue.
+    fn postpone(&self, job: &'a Job, owner: &Owner) {
+        let mut queue = locked(&self.queue);
+        let now = Instant::now();
+        // Thousands of cells are looked at less often.
+        let pause = PATIENCE.max(Duration::from_millis(10) * queue.len() as u32);
+        queue.push_back((job, now + pause));
+        // While there are others to run, nobody needs to know.
+        let waiting = queue.iter().filter(|(_, due)| *due > now).count();
+        if waiting == queue.len() && !self.told.swap(true, Ordering::SeqCst) {
+            let plural = if waiting == 1 { "" } else { "s" };
+            self.show.say(&format!(
+                "waiting for {waiting} cell{plural} that other runs are computing ({owner})"
+            ));
+        }
+    }
+
+    fn ended(&self, job: &Job, result: Result<Obtained, Error>) {
+        let mut ended = locked(&self.ended);
+        ended.0 += 1;
+        let how = match result {
+            Ok(Obtained::Run(time)) => format!("{:.1} s", time.as_secs_f64()),
+            Ok(Obtained::MadeByAnotherRun) => "done by another run".into(),
+            Err(error) => {
+                ended.1 += 1;
+                let log = self.folder.log(&job.cell.id);
+                format!("failed: {}", error.with_log(&log))
+            }
+        };
+        self.show.ended(ended.0, &job.cell, &how);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panics while it counts")
+}
+
+/// Runs a cell in a process of its own. What counts is the record that it leaves, not what it says:
+/// a plugin's code runs in it.
 fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) -> Result<(), Error> {
     let log_path = folder.log(&job.cell.id);
+    // A new file: a process that was taken for dead may still write to the old one.
+    let _ = fs::remove_file(&log_path);
     let log = File::create(&log_path).map_err(Error::file(&log_path))?;
     let mut line = show.begin(job.cell.title());
-    Child {
-        args: &["cell", "--out"],
+    let ended = Child {
+        args: &["cell", "--claimed", "--out"],
         paths: &[folder.path()],
         input: &job.line(),
         threads: job.cell.threads,
         log,
     }
-    .run(interrupt, &mut |event| line.hear(show, &event))
+    .run(interrupt, &mut |event| line.hear(show, &event));
+    let lacking = match recorded(folder, job) {
+        Recorded::Whole(_) => return Ok(()),
+        Recorded::Not => "there is no record of it",
+        Recorded::Stale(why) => why,
+    };
+    Err(ended.err().unwrap_or_else(|| Error::Child {
+        message: format!("its process reported success, but {lacking}"),
+        code: ExitCode::Plugin,
+    }))
 }

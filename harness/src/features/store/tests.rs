@@ -260,9 +260,24 @@ fn a_failed_computation_leaves_nothing() {
     let left: Vec<_> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.ends_with(".lock"))
         .collect();
     assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn whoever_waits_can_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = Claims::new(folder.path());
+    let _other = claims.attempt(&key().family()).unwrap();
+    let store = FeatureStore::new(folder.path()).until(|| true);
+    let images = Images::known(b"a");
+    let result = store.open_or_compute(&[key()], &images);
+    assert!(matches!(result, Err(FeatureError::Stopped)));
+    assert_eq!(
+        images.computed.take(),
+        [""; 0],
+        "another process computes it"
+    );
 }
 
 /// Whether the content is known or not.
