@@ -100,6 +100,12 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
+    /// Check results
+    Results {
+        /// What to do.
+        #[command(subcommand)]
+        command: ResultsCommand,
+    },
     /// Download model weights; no other command uses the network
     Fetch {
         /// What to do.
@@ -235,6 +241,36 @@ pub enum DataCommand {
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<SetOverride>,
     },
+}
+
+/// What to do with results.
+#[derive(Debug, Subcommand)]
+pub enum ResultsCommand {
+    /// Check a run folder: whole records, tables that follow from them, and cells that give the same
+    /// numbers again
+    #[command(after_help = VERIFY_RESULTS_EXAMPLES)]
+    Verify(VerifyResultsArgs),
+}
+
+/// Options of `results verify`.
+#[derive(Debug, Args)]
+pub struct VerifyResultsArgs {
+    /// Folder written by `run`, such as results/runs/quickstart
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Run N cells again, chosen at random, and compare their results bit for bit
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub rerun: Option<NonZeroUsize>,
+    /// Scenario to run the cells from [default: the plan of the folder's latest run on this
+    /// machine]
+    #[arg(long, value_name = "FILE", requires = "rerun")]
+    pub scenario: Option<PathBuf>,
+    /// Override a key of the scenario, such as domains.NAME.path=DIR (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", requires = "scenario")]
+    pub set: Vec<SetOverride>,
+    /// Where to look for plugins.
+    #[command(flatten)]
+    pub plugins: PluginArgs,
 }
 
 /// What to download.
@@ -387,6 +423,12 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   clbench data verify scenario.yaml
   clbench data verify scenario.yaml --domain cub --set domains.cub.path=/data/CUB_200_2011";
+
+const VERIFY_RESULTS_EXAMPLES: &str = "\
+Examples:
+  clbench results verify results/runs/quickstart
+  clbench results verify results/runs/quickstart --rerun 3
+  clbench results verify downloaded --rerun 3 --scenario scenarios/quickstart.yaml";
 
 const FETCH_EXAMPLES: &str = "\
 Example:

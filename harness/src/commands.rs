@@ -12,12 +12,16 @@ mod new;
 mod plan;
 mod print;
 mod resolve;
+mod results;
 mod run;
 mod schema;
+mod tables;
 mod validate;
 mod verify;
 
-use crate::cli::{Cli, Command, DataCommand, FetchCommand, NewCommand, PluginCommand};
+use crate::cli::{
+    Cli, Command, DataCommand, FetchCommand, NewCommand, PluginCommand, ResultsCommand,
+};
 use crate::error::Error;
 
 /// Carries out the command.
@@ -51,6 +55,9 @@ pub fn run(cli: Cli) -> Result<(), Error> {
                     set,
                 },
         } => verify::verify(&scenario, &domain, &set),
+        Command::Results {
+            command: ResultsCommand::Verify(args),
+        } => results::verify(&args),
         Command::Fetch {
             command: FetchCommand::Model { model, revision },
         } => fetch::model(&model, revision.as_deref()),

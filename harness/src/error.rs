@@ -61,6 +61,17 @@ pub enum Error {
         /// How many there are.
         total: usize,
     },
+    /// A run folder in which `results verify` found problems.
+    #[error(
+        "`{}` is not as it should be: {problems} problem{}; see the lines marked `FAILED` above",
+        dir.display(), if *problems == 1 { "" } else { "s" }
+    )]
+    Unverified {
+        /// The folder.
+        dir: PathBuf,
+        /// How many problems.
+        problems: usize,
+    },
     /// The data changed between planning and running.
     #[error(
         "domain `{domain}` changed after the run was planned (split {found}, planned {planned}); run again"
@@ -161,6 +172,7 @@ impl Error {
             Error::Domain { .. }
             | Error::Unexpected { .. }
             | Error::Off { .. }
+            | Error::Unverified { .. }
             | Error::DomainChanged { .. }
             | Error::BackboneChanged { .. } => ExitCode::Data,
             Error::Init(error) => error.exit_code(),

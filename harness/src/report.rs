@@ -24,7 +24,7 @@ mod statistics;
 mod table;
 
 pub use coverage::Coverage;
-pub use csv::write_tables;
+pub use csv::{table_names, write_tables};
 pub use error::ReportError;
 pub use export::Export;
 pub use identity::Identity;

@@ -1,18 +1,17 @@
 //! The child processes that `run` starts.
 
+use super::tables;
 use crate::error::Error;
-use crate::metric::{Choice, PluginMetrics};
+use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
 use crate::report::export::TERMINAL;
-use crate::report::{Coverage, Leaderboard, write_tables};
-use crate::results::{CellRecord, RunFolder, RunPlan};
+use crate::results::{RunFolder, RunPlan};
 use crate::run::{
     Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
     has_result, probe, run_cell,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -103,51 +102,20 @@ fn reported(
     let Some(_claim) = folder.claim_shared(&|| !interrupt.requested())? else {
         return Err(Error::Interrupted);
     };
-    let own = folder.records_of(plan.cells.iter().map(|cell| cell.id.as_str()))?;
-    if own.is_empty() {
+    let Some(tables) = tables::write(folder, folder, &plan, &metrics)? else {
         return Ok(RunReport::default());
-    }
-    let choice = Choice::of(&plan);
-    let coverage = Coverage {
-        domains: plan.domains,
-        seeds: plan.seeds,
     };
-    let shared = shared_records(folder, &own, events);
-    let leaderboard = match &shared {
-        None => write_tables(folder, &own, &metrics, &choice, Some(&coverage))?,
-        Some(shared) => {
-            write_tables(folder, shared, &metrics, &choice, None)?;
-            Leaderboard::build(&own, &metrics, &choice, Some(&coverage))?
-        }
-    };
-    let own: HashSet<&str> = own.iter().map(|record| record.cell.id.as_str()).collect();
-    let others = shared.iter().flatten();
-    Ok(RunReport {
-        table: TERMINAL.write(&leaderboard),
-        others: others
-            .filter(|record| !own.contains(record.cell.id.as_str()))
-            .count(),
-    })
-}
-
-/// The records of all current plans of the folder, unless they are this run's own.
-fn shared_records(
-    folder: &RunFolder,
-    own: &[CellRecord],
-    events: &Events,
-) -> Option<Vec<CellRecord>> {
-    // Whatever is wrong with the results of others, this run has its own.
-    let run = folder.run_file().ok().flatten()?;
-    let current = run.current();
-    let ids = current.iter().map(|cell| cell.id.as_str());
-    let (records, unreadable) = folder.readable_records_of(ids);
-    if unreadable > 0 {
+    if tables.unreadable > 0 {
         events.send(&Event::Warning(format!(
-            "{unreadable} records of other runs in {} cannot be read; the CSV files leave them out",
+            "{} records of other runs in {} cannot be read; the CSV files leave them out",
+            tables.unreadable,
             folder.path().display()
         )));
     }
-    (records != own).then_some(records)
+    Ok(RunReport {
+        table: TERMINAL.write(&tables.leaderboard),
+        others: tables.others,
+    })
 }
 
 /// Runs the work of a child process; an error is sent to the parent and written to the log.

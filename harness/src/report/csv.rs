@@ -33,8 +33,13 @@ const TABLES: &[Table] = &[
     ("leaderboard", |content| leaderboard(content.leaderboard)),
 ];
 
+/// The names of the CSV files of a run, without `.csv`.
+pub fn table_names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|(name, _)| *name)
+}
+
 /// The data that the files are made from.
-struct Content<'a> {
+pub struct Content<'a> {
     records: &'a [CellRecord],
     metrics: &'a [MetricInfo],
     /// By record and metric.

@@ -5,6 +5,7 @@
 //! plan.jsonl                      the cells of the latest, as `clbench plan --json` prints them
 //! features.log, report.log        output of the processes that compute features and tables
 //! cells/<id>.json                 the record of a cell
+//! cells/<id>.stale                an older record, made by another plugin file or from other images
 //! cells/<id>.log                  output of the cell's process
 //! cells/<id>.predictions.csv      its predictions, if they are saved
 //! accuracy.csv, metrics.csv, …    the tables
@@ -110,6 +111,12 @@ impl RunFolder {
         }
     }
 
+    /// Renames the record of a cell to `<id>.stale`, so that it is not shown any more. If another
+    /// run does the same at this moment, nothing is left to do.
+    pub fn set_aside(&self, id: &str) {
+        let _ = fs::rename(self.record(id), self.of_cell(id, "stale"));
+    }
+
     /// Reads the record of the cell with this id, if it exists.
     ///
     /// # Errors
@@ -127,7 +134,8 @@ impl RunFolder {
         self.0.join("run.json")
     }
 
-    pub(super) fn plan_lines(&self) -> PathBuf {
+    /// The cells of the latest run, one per line, as `clbench plan --json` prints them.
+    pub fn plan_lines(&self) -> PathBuf {
         self.0.join("plan.jsonl")
     }
 

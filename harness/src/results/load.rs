@@ -81,6 +81,20 @@ impl RunFolder {
         (records, unreadable)
     }
 
+    /// Every record of the folder, in the order of their ids, or why it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If the folder has no records, or cannot be read.
+    pub fn every_record(&self) -> Result<Vec<Result<CellRecord, ResultsError>>, ResultsError> {
+        let paths = self.record_paths()?;
+        if paths.is_empty() {
+            let dir = self.path().to_owned();
+            return Err(ResultsError::NoCells { dir });
+        }
+        Ok(read_each(&paths))
+    }
+
     /// The records to show, and the number of the others; see [`load`].
     fn records(&self, shown: Shown) -> Result<(Vec<CellRecord>, usize), ResultsError> {
         let all = self.record_paths()?;

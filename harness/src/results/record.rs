@@ -13,12 +13,12 @@
 //! since anyone can compute it. `clbench results verify --rerun` shows more: that the numbers come
 //! out again.
 
-use super::{AccuracyMatrices, Cell, ResultsError};
+use super::{AccuracyMatrices, AfterTask, Cell, ResultsError};
 use crate::atomic;
 use crate::domain::content::Trust;
 use crate::id::TaskId;
 use crate::stream::OrderDigest;
-use harness_abi::Declaration;
+use harness_abi::{Declaration, Matrix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -290,6 +290,48 @@ impl CellRecord {
     /// If it cannot be written.
     pub fn write_atomic(&self, path: &Path) -> Result<(), ResultsError> {
         atomic::write(path, &self.to_bytes()).map_err(ResultsError::unwritten(path))
+    }
+
+    /// In what the results of the two differ, in words; empty if they are the same bit for bit. What
+    /// they were planned with is not compared.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        let contents = self.stream.domains.iter().zip(&other.stream.domains);
+        for (then, now) in contents {
+            if then.content_digest != now.content_digest {
+                let [then, now] = [then, now].map(|domain| domain.content_digest.get(..12));
+                let [then, now] = [then, now].map(Option::unwrap_or_default);
+                differences.push(format!("its images were {then}, but are {now} here"));
+            }
+        }
+        if self.stream.class_order_digest != other.stream.class_order_digest {
+            differences.push("its class order is another".to_owned());
+        }
+        if self.declaration != other.declaration {
+            differences.push("the strategy declares something else".to_owned());
+        }
+        for candidates in Matrix::EACH {
+            let mut entries = (self.matrices.rows())
+                .flat_map(|after| self.matrices.tasks().map(move |on| (after, on)));
+            let count = |record: &Self, after, on| record.matrices.correct(candidates, after, on);
+            let differs = |&(after, on): &(AfterTask, TaskId)| {
+                count(self, after, on) != count(other, after, on)
+            };
+            if let Some((after, on)) = entries.find(differs) {
+                let shown = |n: Option<u64>| n.map_or("nothing".to_owned(), |n| n.to_string());
+                let (then, now) = (count(self, after, on), count(other, after, on));
+                differences.push(format!(
+                    "`{}` after task {after} on task {on} was {}, but is {} now",
+                    candidates.name(),
+                    shown(then),
+                    shown(now)
+                ));
+            }
+        }
+        if differences.is_empty() && self.matrices != other.matrices {
+            differences.push("its numbers of test samples are others".to_owned());
+        }
+        differences
     }
 
     /// Whether the two records are equal except for their costs.

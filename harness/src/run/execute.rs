@@ -39,8 +39,16 @@ pub fn execute(
             Found::Done => {}
             Found::Missing => missing.push(planned),
             Found::Stale(why) => {
+                set_aside(folder, &planned.job, contents);
                 let title = planned.job.cell.title();
                 notes.push(format!("{title}: {why}; running it again"));
+                missing.push(planned);
+            }
+            Found::WithoutPredictions => {
+                let title = planned.job.cell.title();
+                notes.push(format!(
+                    "{title}: its predictions were not saved; running it again"
+                ));
                 missing.push(planned);
             }
         }
@@ -90,6 +98,7 @@ pub fn has_result(
 enum Found {
     Done,
     Missing,
+    WithoutPredictions,
     Stale(&'static str),
 }
 
@@ -105,6 +114,7 @@ fn found(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) -> Resul
             }
         }
         Recorded::Not => Ok(Found::Missing),
+        Recorded::WithoutPredictions => Ok(Found::WithoutPredictions),
         Recorded::Stale(why) => Ok(Found::Stale(why)),
     }
 }
@@ -112,6 +122,7 @@ fn found(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) -> Resul
 /// A cell's record, whatever images it was made from.
 enum Recorded {
     Whole(Box<CellRecord>),
+    WithoutPredictions,
     Not,
     Stale(&'static str),
 }
@@ -130,9 +141,20 @@ fn recorded(folder: &RunFolder, job: &Job) -> Recorded {
         return Recorded::Stale("its record was made by a different plugin file");
     }
     if job.save_predictions && !folder.predictions(&cell.id).exists() {
-        return Recorded::Stale("its predictions were not saved");
+        return Recorded::WithoutPredictions;
     }
     Recorded::Whole(Box::new(record))
+}
+
+/// Puts a stale record out of the way, so that tables do not show it even if the cell cannot be run
+/// now. If another run is making a new one at this moment, that will replace it.
+fn set_aside(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) {
+    let id = &job.cell.id;
+    if let Ok(Attempt::Ours(_claim)) = folder.cell_claims().attempt(id)
+        && let Ok(Found::Stale(_)) = found(folder, job, contents)
+    {
+        folder.set_aside(id);
+    }
 }
 
 /// Computes every set of features that the cells need, before the first cell. All outputs that
@@ -390,6 +412,7 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     let lacking = match recorded(folder, job) {
         Recorded::Whole(_) => return Ok(()),
         Recorded::Not => "there is no record of it",
+        Recorded::WithoutPredictions => "its predictions were not saved",
         Recorded::Stale(why) => why,
     };
     Err(ended.err().unwrap_or_else(|| Error::Child {
