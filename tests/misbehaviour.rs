@@ -132,33 +132,35 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again() {
     assert_eq!(first.code, 5, "{}", first.stderr);
     expect![[r#"
         digits · features of pixels
-        [ 1/14] digits · aborts · seed 1992  failed: task 1/5: a plugin crashed the process (signal 6)
+        [ 1/15] digits · aborts · seed 1992  failed: task 1/5: a plugin crashed the process (signal 6)
             log: out/cells/digits-aborts-s1992-HASH.log
-        [ 2/14] digits · crashes · seed 1992  failed: task 1/5: a plugin crashed the process (signal 11)
+        [ 2/15] digits · crashes · seed 1992  failed: task 1/5: a plugin crashed the process (signal 11)
             log: out/cells/digits-crashes-s1992-HASH.log
-        [ 3/14] digits · exits · seed 1992  failed: task 1/5: a plugin ended the process (exit status 7)
+        [ 3/15] digits · exits · seed 1992  failed: task 1/5: a plugin ended the process (exit status 7)
             log: out/cells/digits-exits-s1992-HASH.log
-        [ 4/14] digits · exits-well · seed 1992  failed: task 1/5: a plugin ended the process (exit status 0)
+        [ 4/15] digits · exits-well · seed 1992  failed: task 1/5: a plugin ended the process (exit status 0)
             log: out/cells/digits-exits-well-s1992-HASH.log
-        [ 5/14] digits · forgets-its-state · seed 1992  failed: strategy `forgets-its-state`: its state after task 1 changed when it was restored; `restore` must reproduce all of `state`
+        [ 5/15] digits · forgets-its-state · seed 1992  failed: strategy `forgets-its-state`: its state after task 1 changed when it was restored; `restore` must reproduce all of `state`
             log: out/cells/digits-forgets-its-state-s1992-HASH.log
-        [ 6/14] digits · learns-in-predict · seed 1992  failed: strategy `learns-in-predict`: prediction after task 1 changed its state; `predict` must not change the state
+        [ 6/15] digits · learns-in-predict · seed 1992  failed: strategy `learns-in-predict`: prediction after task 1 changed its state; `predict` must not change the state
             log: out/cells/digits-learns-in-predict-s1992-HASH.log
-        [ 7/14] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
+        [ 7/15] digits · lies · seed 1992  failed: its process reported success, but there is no record of it
+            log: out/cells/digits-lies-s1992-HASH.log
+        [ 8/15] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
             log: out/cells/digits-nan-s1992-HASH.log
-        [ 8/14] digits · panics-in-drop · seed 1992
-        [ 9/14] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
+        [ 9/15] digits · panics-in-drop · seed 1992
+        [10/15] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/cells/digits-panics-in-learn-s1992-HASH.log
-        [10/14] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
+        [11/15] digits · panics-in-predict · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-predict`: the plugin panicked in `predict`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/cells/digits-panics-in-predict-s1992-HASH.log
-        [11/14] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 does not exist; number of rows: 10
+        [12/15] digits · peeks · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `peeks`: row 10 does not exist; number of rows: 10
             log: out/cells/digits-peeks-s1992-HASH.log
-        [12/14] digits · prints · seed 1992
-        [13/14] digits · wrong-shape · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `wrong-shape`: the logits should have shape [50, 2], not [50, 1]
+        [13/15] digits · prints · seed 1992
+        [14/15] digits · wrong-shape · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `wrong-shape`: the logits should have shape [50, 2], not [50, 1]
             log: out/cells/digits-wrong-shape-s1992-HASH.log
-        [14/14] digits · nearest-class-mean · seed 1992
+        [15/15] digits · nearest-class-mean · seed 1992
         results are in out
-        error: 11 of 14 cells failed; run again to retry only those
+        error: 12 of 15 cells failed; run again to retry only those
     "#]].assert_eq(&settled(&first.stderr));
     let rows = |table: &str| -> Vec<String> {
         let names = table

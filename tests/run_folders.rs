@@ -194,7 +194,7 @@ fn the_leaderboard_shows_all_selections_and_counts_what_an_edit_left_behind() {
         #  strategy            keeps                  faa
                                                       % ↑
         ──────────────────────────────────────────────────
-        1  nearest-class-mean  statistics  * 88.82 ± 0.00
+        1  nearest-class-mean  statistics  * 88.80 ± 0.00
         * best
         5 tasks; seeds 1, 2; mean ± standard deviation over seeds; split 6b349533569d
     "#]]
@@ -211,11 +211,11 @@ fn the_leaderboard_shows_all_selections_and_counts_what_an_edit_left_behind() {
     );
     expect![[r#"
         digits
-        #  strategy                                keeps         faa
-                                                                 % ↑
-        ─────────────────────────────────────────────────────────────
-           nearest-class-mean [SETTINGS] [1]  statistics  87.79
-           nearest-class-mean [SETTINGS] [2]  statistics  88.82
+        #  strategy                               keeps         faa
+                                                                % ↑
+        ────────────────────────────────────────────────────────────
+           nearest-class-mean [SETTINGS] [1]  statistics  87.76
+           nearest-class-mean [SETTINGS] [2]  statistics  88.80
         * best
         [1] lacks seed 1
         [2] lacks seed 2
@@ -224,7 +224,7 @@ fn the_leaderboard_shows_all_selections_and_counts_what_an_edit_left_behind() {
     .assert_eq(&without_settings(&edited.stdout));
     let all = leaderboard(&["--all"]);
     assert_eq!(all.stderr, "");
-    assert!(all.stdout.contains("* 88.82 ± 0.00"), "{}", all.stdout);
+    assert!(all.stdout.contains("* 88.80 ± 0.00"), "{}", all.stdout);
 
     // Another class order, which a row's settings do not tell: a section of its own.
     with(&["--seed", "3", "--set", "stream.class_order={python: seed}"]);
@@ -348,8 +348,21 @@ fn a_killed_runs_cells_are_taken_over_and_its_remains_deleted() {
         2,
         "one done, one in the making"
     );
-    let pid = Pid::from_raw(process.id() as i32).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
+    // Nor does it keep anybody waiting against their will.
+    let third = run(&dir, "out", &more).start();
+    wait_for("three runs", || signs_of_life() == 3);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&third, Signal::INT);
+    let third = ended(&dir, third);
+    assert_eq!(
+        (third.code, third.stdout.as_str()),
+        (130, ""),
+        "{}",
+        third.stderr
+    );
+    assert_eq!(signs_of_life(), 2);
+
+    signal(&process, Signal::KILL);
     process.wait().unwrap();
     dir.write("out/accuracy.csv.abc.part", "half");
     let outcome = ended(&dir, second);
@@ -372,6 +385,11 @@ fn a_killed_runs_cells_are_taken_over_and_its_remains_deleted() {
         .filter(|name| name.ends_with(".part") || name.ends_with(".claim"))
         .collect();
     assert_eq!(left, [""; 0]);
+}
+
+fn signal(process: &Child, signal: Signal) {
+    let pid = Pid::from_raw(process.id() as i32).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
