@@ -4,11 +4,10 @@ use super::entry::{Entry, ListFile};
 use super::form::{SplitFile, SplitList, ValidationPart};
 use super::{coop, csv, pairs};
 use crate::domain::error::DomainError;
-use crate::domain::file::{note, unreadable};
+use crate::domain::file::read_text;
 use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::written::FilePerSplit;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A list in its own order: the train split (followed by the validation part, if it is used), then
@@ -51,7 +50,7 @@ fn read_both(
 ) -> Result<Vec<Entry>, DomainError> {
     let file = ListFile::new(path);
     match file.ending().as_str() {
-        "json" => coop::read(&file, &read(path, stamp)?, val),
+        "json" => coop::read(&file, &read_text(path, stamp)?, val),
         "csv" => csv::read(&file, val, stamp),
         "yaml" | "yml" => Err(file.bad(
             "a YAML split list holds only one split".to_owned(),
@@ -69,14 +68,9 @@ fn read_split(
 ) -> Result<Vec<Entry>, DomainError> {
     let file = ListFile::new(path);
     match file.ending().as_str() {
-        "yaml" | "yml" => pairs::read_yaml(&file, &read(path, stamp)?, split),
-        "json" => pairs::read_json(&file, &read(path, stamp)?, split),
+        "yaml" | "yml" => pairs::read_yaml(&file, &read_text(path, stamp)?, split),
+        "json" => pairs::read_json(&file, &read_text(path, stamp)?, split),
         "csv" => csv::read_split(&file, split, stamp),
         _ => Err(file.unknown()),
     }
-}
-
-fn read(file: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
-    note(file, stamp)?;
-    fs::read(file).map_err(unreadable(file))
 }
