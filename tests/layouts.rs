@@ -182,7 +182,7 @@ fn cub() {
         &["cub"],
         "source: cub, path: cub/CUB_200_2011",
         expect![[r#"
-            domain sky: 4 classes, 12 train, 8 test, split a477bf6b2763
+            domain sky: 4 classes, 12 train, 8 test, split 8d450a12b96e
             Dawn sky, Dusk sky, Night sky, Noon sky
             accuracy 87.500000
         "#]],
@@ -347,6 +347,37 @@ fn byte_order_marks() {
     .assert_eq(&outcome.stderr);
 }
 
+/// `validate` cannot know what reads them; `plan` and `run` know whether there is a text encoder.
+#[test]
+fn class_names_without_words() {
+    let dir = prepared(
+        &["folder", "lists"],
+        "source: file-list, path: folder, split: {train: lists/sky_train.yaml, test: lists/sky_test.yaml}",
+    );
+    let warning = "warning: s.yaml:3: domains.sky: 4 of 4 classes have names without words: `0`, `1`, `2` and 1 more. A \
+                   strategy that reads class names reads \"a photo of a 0\". To give them names, list them in \
+                   `classes`, as in `{name: …, key: 0}`\n";
+    let plan = || dir.clbench(["plan", "s.yaml"]).succeeds().stderr;
+    assert_eq!(
+        dir.clbench(["validate", "s.yaml"]).succeeds().stderr,
+        warning
+    );
+    assert_eq!(plan(), "");
+    let text = fs::read_to_string(dir.path("s.yaml")).unwrap();
+    let pixels = "{pixels: {parameters: {size: 4}}}";
+    assert!(text.contains(pixels));
+    let clip = format!(
+        "{{clip: {{parameters: {{path: {}}}}}}}",
+        root().join("plugins/clip/weights/small").display()
+    );
+    dir.write("s.yaml", text.replace(pixels, &clip));
+    assert_eq!(
+        dir.clbench(["validate", "s.yaml"]).succeeds().stderr,
+        warning
+    );
+    assert_eq!(plan(), warning);
+}
+
 #[test]
 fn webp() {
     // The same pixels as PNG files and as lossless WebP files give the same results.
@@ -385,7 +416,9 @@ fn listed_images_in_formats_that_are_not_read() {
                 replace(dir, "lists/split.csv", name, &gif);
             }
         },
-        expect![[r#""#]],
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 6: `n03/dawn_1.gif`: .gif images are not supported (one of 2 images in such formats); convert them to PNG, JPEG or WebP, and list the converted files
+        "#]],
     );
 }
 

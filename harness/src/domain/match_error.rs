@@ -32,8 +32,8 @@ pub enum MatchError {
     },
     /// Listed images in a format that is not read.
     #[error(
-        "{place}: `{name}` is not supported, as .{ending} images are not{}; convert them to PNG, JPEG or WebP, and list the \
-         converted files",
+        "{place}: `{name}`: .{ending} images are not supported{}; convert them to PNG, JPEG or WebP, and list the converted \
+         files",
         match count {
             1 => String::new(),
             _ => format!(" (one of {count} images in such formats)"),
