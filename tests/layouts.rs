@@ -182,8 +182,8 @@ fn cub() {
         &["cub"],
         "source: cub, path: cub/CUB_200_2011",
         expect![[r#"
-            domain sky: 4 classes, 12 train, 8 test, split a477bf6b2763
-            001.Dawn_sky, 002.Dusk_sky, 003.Night_sky, 004.Noon_sky
+            domain sky: 4 classes, 12 train, 8 test, split 8d450a12b96e
+            Dawn sky, Dusk sky, Night sky, Noon sky
             accuracy 87.500000
         "#]],
     );
@@ -195,6 +195,241 @@ fn cub() {
             domain sky: 4 classes, 12 train, 8 test, split 01abf17ec40e
             noon, night, dawn, dusk
             accuracy 87.500000
+        "#]],
+    );
+}
+
+/// Classes called `001`, `002`, `003` and `010`, in every form in which a list may call them.
+#[test]
+fn padded_class_words() {
+    let words = [
+        ("n01", "010"),
+        ("n02", "003"),
+        ("n03", "002"),
+        ("n04", "001"),
+    ];
+    let dir = Dir::new();
+    let layouts = root().join("tests/fixtures/layouts");
+    let read = |file: &str| fs::read_to_string(layouts.join(file)).unwrap();
+    let mut csv = read("lists/split.csv");
+    for (key, word) in words {
+        copy(
+            &layouts.join("folder").join(key),
+            &dir.path("sky").join(word),
+        );
+        csv = csv.replace(key, word);
+    }
+    dir.write("split.csv", &csv);
+    for split in ["train", "test"] {
+        let rows = csv.lines().filter(|line| line.ends_with(split));
+        let rows: Vec<Vec<&str>> = rows.map(|line| line.split(',').collect()).collect();
+        let column = |at: usize| rows.iter().map(move |row| format!("- {}\n", row[at]));
+        let (data, targets) = (column(0).collect::<String>(), column(1).collect::<String>());
+        // Without quotes, YAML reads `010` as text and would read `10` as a number.
+        dir.write(
+            &format!("{split}.yaml"),
+            format!("data:\n{data}targets:\n{targets}"),
+        );
+    }
+    let sources = ["file-list", "image-folder"];
+    let splits = ["split.csv", "{train: train.yaml, test: test.yaml}"];
+    let names = "classes: [{name: noon, key: '001'}, {name: dawn, key: 002}, {name: dusk, key: 3}, {name: night, key: '010'}]";
+    for (classes, expected) in [
+        (names, "noon, dawn, dusk, night"),
+        ("", "001, 002, 003, 010"),
+    ] {
+        for (source, split) in sources.iter().flat_map(|s| splits.map(|split| (s, split))) {
+            let keys = format!("source: {source}, path: sky, split: {split}, {classes}");
+            dir.write("s.yaml", scenario(keys.trim_end_matches(", ")));
+            let said = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
+            assert_eq!(said.lines().nth(2).unwrap().trim(), expected, "{keys}");
+            assert_eq!(accuracy(&dir), "87.500000", "{keys}");
+            fs::remove_dir_all(dir.path("results")).unwrap();
+        }
+    }
+}
+
+/// Every text file may begin with a byte-order mark.
+#[test]
+fn byte_order_marks() {
+    const UTF_8: &[u8] = b"\xef\xbb\xbf";
+    let mark = |dir: &Dir, files: &[&str], mark: &[u8]| {
+        for file in files {
+            edit(dir, file, |bytes| {
+                bytes.splice(..0, mark.iter().copied());
+            });
+        }
+    };
+    let cub = "cub/CUB_200_2011/";
+    let [cub_1, cub_2, cub_3, cub_4] = [
+        "images",
+        "classes",
+        "image_class_labels",
+        "train_test_split",
+    ]
+    .map(|name| format!("{cub}{name}.txt"));
+    let cases: [(&[&str], &str, &[&str]); 6] = [
+        (
+            &["folder", "lists"],
+            "source: file-list, path: folder, split: lists/split_zhou_Sky.json, classes: lists/classes.yaml",
+            &["lists/split_zhou_Sky.json", "lists/classes.yaml"],
+        ),
+        (
+            &["folder", "lists"],
+            "source: file-list, path: folder, split: lists/split.csv, classes: lists/classes.yaml",
+            &["lists/split.csv"],
+        ),
+        (
+            &["folder", "lists"],
+            "source: file-list, path: folder, split: {train: lists/sky_train.yaml, test: lists/sky_test.yaml}",
+            &["lists/sky_train.yaml", "lists/sky_test.yaml"],
+        ),
+        (
+            &["webdataset"],
+            "source: webdataset, path: webdataset, classes: c.txt",
+            &["c.txt"],
+        ),
+        (
+            &["webdataset"],
+            "source: webdataset, path: webdataset, classes: c.json",
+            &["c.json"],
+        ),
+        (
+            &["cub"],
+            "source: cub, path: cub/CUB_200_2011",
+            &[&cub_1, &cub_2, &cub_3, &cub_4],
+        ),
+    ];
+    for (fixtures, domain, files) in cases {
+        let dir = prepared(fixtures, domain);
+        dir.write("c.txt", "noon\nnight\ndawn\ndusk\n");
+        dir.write("c.json", r#"["noon", "night", "dawn", "dusk"]"#);
+        let validate = || dir.clbench(["validate", "s.yaml"]);
+        let plain = validate().succeeds().stdout;
+        mark(&dir, files, UTF_8);
+        mark(&dir, &["s.yaml"], UTF_8);
+        assert_eq!(validate().succeeds().stdout, plain, "{domain}");
+        for file in files {
+            let before = fs::read(dir.path(file)).unwrap();
+            mark(&dir, &[file], b"\xff\xfe");
+            let outcome = validate().outcome();
+            assert_eq!(
+                (outcome.code, outcome.stderr.as_str()),
+                (
+                    4,
+                    &*format!(
+                        "error: domain `sky`: DIR/{file}: line 1: UTF-16 text; save the file as UTF-8\n"
+                    )
+                )
+            );
+            fs::write(dir.path(file), before).unwrap();
+        }
+    }
+    // Whatever a scenario begins with.
+    let dir = prepared(&["folder"], "source: digits");
+    let plain = fs::read_to_string(dir.path("s.yaml")).unwrap();
+    for text in [
+        format!("# comment\n{plain}"),
+        format!("---\n{plain}"),
+        plain.replace('\n', "\r\n"),
+        // The domains first.
+        plain.lines().rev().collect::<Vec<_>>().join("\n"),
+    ] {
+        dir.write("s.yaml", format!("\u{feff}{text}"));
+        dir.clbench(["validate", "s.yaml"]).succeeds();
+    }
+    dir.write("s.yaml", "");
+    mark(&dir, &["s.yaml"], b"\xff\xfes\0");
+    let outcome = dir.clbench(["validate", "s.yaml"]).outcome();
+    expect![[r#"
+        error: s.yaml:1: the file is UTF-16 text; save the file as UTF-8
+    "#]]
+    .assert_eq(&outcome.stderr);
+}
+
+/// `validate` cannot know what reads them; `plan` and `run` know whether there is a text encoder.
+#[test]
+fn class_names_without_words() {
+    let dir = prepared(
+        &["folder", "lists"],
+        "source: file-list, path: folder, split: {train: lists/sky_train.yaml, test: lists/sky_test.yaml}",
+    );
+    let warning = "warning: s.yaml:3: domains.sky: 4 of 4 classes have names without words: `0`, `1`, `2` and 1 more. A \
+                   strategy that reads class names reads \"a photo of a 0\". To give them names, list them in \
+                   `classes`, as in `{name: …, key: 0}`\n";
+    let plan = || dir.clbench(["plan", "s.yaml"]).succeeds().stderr;
+    assert_eq!(
+        dir.clbench(["validate", "s.yaml"]).succeeds().stderr,
+        warning
+    );
+    assert_eq!(plan(), "");
+    let text = fs::read_to_string(dir.path("s.yaml")).unwrap();
+    let pixels = "{pixels: {parameters: {size: 4}}}";
+    assert!(text.contains(pixels));
+    let clip = format!(
+        "{{clip: {{parameters: {{path: {}}}}}}}",
+        root().join("plugins/clip/weights/small").display()
+    );
+    dir.write("s.yaml", text.replace(pixels, &clip));
+    assert_eq!(
+        dir.clbench(["validate", "s.yaml"]).succeeds().stderr,
+        warning
+    );
+    assert_eq!(plan(), warning);
+}
+
+#[test]
+fn webp() {
+    // The same pixels as PNG files and as lossless WebP files give the same results.
+    let dir = prepared(
+        &["folder", "lists"],
+        &format!("source: file-list, path: folder, split: lists/split.csv, {CLASSES}"),
+    );
+    let mut results = Vec::new();
+    for ending in ["png", "webp"] {
+        for key in ["n01", "n02", "n03", "n04"] {
+            for entry in fs::read_dir(dir.path("folder").join(key)).unwrap() {
+                let path = entry.unwrap().path();
+                let pixels = image::open(&path).unwrap().into_rgb8();
+                fs::remove_file(&path).unwrap();
+                pixels.save(path.with_extension(ending)).unwrap();
+            }
+        }
+        let list = fs::read_to_string(dir.path("lists/split.csv")).unwrap();
+        let list = list.replace(".jpg", "").replace(".png", "");
+        dir.write("lists/split.csv", list);
+        accuracy(&dir);
+        results.push(fs::read_to_string(dir.path("results/runs/s/accuracy.csv")).unwrap());
+        fs::remove_dir_all(dir.path("results")).unwrap();
+    }
+    assert_eq!(results[0], results[1]);
+}
+
+#[test]
+fn listed_images_in_formats_that_are_not_read() {
+    refused(
+        &["folder", "lists"],
+        &format!("source: file-list, path: folder, split: lists/split.csv, {CLASSES}"),
+        |dir| {
+            for name in ["dusk_1.png", "dawn_1.png"] {
+                let gif = name.replace(".png", ".gif");
+                replace(dir, "lists/split.csv", name, &gif);
+            }
+        },
+        expect![[r#"
+            error: domain `sky`: DIR/lists/split.csv: line 6: `n03/dawn_1.gif`: .gif images are not supported (one of 2 images in such formats); convert them to PNG, JPEG or WebP, and list the converted files
+        "#]],
+    );
+}
+
+#[test]
+fn parquet_files_with_a_codec_that_is_not_supported() {
+    refused(
+        &["parquet"],
+        "source: parquet, path: parquet/brotli, columns: {image: img, label: fine_label}",
+        |_| {},
+        expect![[r#"
+            error: domain `sky`: DIR/parquet/brotli/sky_train.parquet: its columns are compressed with brotli, which is not supported; write the file again with zstd or snappy, as in `pyarrow.parquet.write_table(table, path, compression="zstd")`
         "#]],
     );
 }

@@ -47,3 +47,4 @@ pub mod scenario;
 pub mod stream;
 pub mod suggest;
 mod template;
+mod text;

@@ -14,6 +14,7 @@
 //! what limits the comparison with other figures.
 
 mod class_order;
+mod class_words;
 mod error;
 pub mod open;
 mod tasks;

@@ -8,6 +8,7 @@
 
 mod entry;
 pub(crate) mod list;
+mod numbered;
 pub(crate) mod tag;
 mod written;
 

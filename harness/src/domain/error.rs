@@ -78,11 +78,40 @@ pub enum DomainError {
     },
     /// A file that is named like an image but is not one.
     #[error(
-        "{}: not a PNG or JPEG image, despite its name; copy it again, convert it, or delete it", path.display()
+        "{}: not a PNG, JPEG or WebP image, despite its name; copy it again, convert it, or delete it", path.display()
     )]
     NotAnImage {
         /// The file.
         path: PathBuf,
+    },
+    /// An image in a format that is not read, by its content.
+    #[error("{}: {} {format} image, which is not supported; convert it to PNG, JPEG or WebP", path.display(),
+        if format.starts_with('A') { "an" } else { "a" })]
+    UnsupportedImage {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: &'static str,
+    },
+    /// Images in a format that is not read, by their names.
+    #[error(
+        "{}: .{ending} images are not supported ({} below {}); convert them to PNG, JPEG or WebP, or move them elsewhere",
+        path.display(),
+        match count {
+            1 => "the only image in such a format".to_owned(),
+            _ => format!("one of {count} images in such formats"),
+        },
+        folder.display()
+    )]
+    UnsupportedImages {
+        /// The first of them.
+        path: PathBuf,
+        /// Its extension.
+        ending: &'static str,
+        /// How many there are.
+        count: usize,
+        /// The folder that holds all of them.
+        folder: PathBuf,
     },
     /// A damaged image.
     #[error("{}: damaged image ({cause}); copy it again, or delete it", path.display())]

@@ -1,23 +1,29 @@
 //! The files that a domain is read from: I/O errors become a [`DomainError`] that names the file.
 
 use super::error::DomainError;
+use crate::text::{NotText, text};
 use std::fs;
 use std::path::Path;
 
-/// Reads a whole text file.
+/// Reads a whole text file, without its byte-order mark.
 pub(crate) fn read_text(path: &Path) -> Result<String, DomainError> {
-    let bytes = read(path)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
-        DomainError::Format {
-            place: format!("{}: line {}", path.display(), line + 1),
-            problem: "not UTF-8 text".to_owned(),
-            fix: "save the file as UTF-8".to_owned(),
-        }
-    })
+    let bytes = fs::read(path).map_err(unreadable(path))?;
+    match text(&bytes) {
+        Ok("") => Err(DomainError::EmptyFile {
+            path: path.to_owned(),
+        }),
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(not_text(&path.display().to_string(), &error)),
+    }
+}
+
+/// The error about text that is not UTF-8.
+pub(crate) fn not_text(place: &str, error: &NotText) -> DomainError {
+    DomainError::Format {
+        place: format!("{place}: line {}", error.line()),
+        problem: error.problem().to_owned(),
+        fix: "save the file as UTF-8".to_owned(),
+    }
 }
 
 /// Reads a whole file.

@@ -30,6 +30,25 @@ pub enum MatchError {
         /// How many the list has.
         listed: usize,
     },
+    /// Listed images in a format that is not read.
+    #[error(
+        "{place}: `{name}`: .{ending} images are not supported{}; convert them to PNG, JPEG or WebP, and list the converted \
+         files",
+        match count {
+            1 => String::new(),
+            _ => format!(" (one of {count} images in such formats)"),
+        }
+    )]
+    UnsupportedImages {
+        /// Where the list names the first of them.
+        place: String,
+        /// Its name in the list.
+        name: String,
+        /// Its extension.
+        ending: &'static str,
+        /// How many the list has.
+        count: usize,
+    },
     /// A name in a list that matches two images.
     #[error(
         "{place}: `{name}` matches both {one} and {other}; write more of its folders in the list, or remove one of the \

@@ -1,9 +1,8 @@
 //! A CSV table that labels or lists images: named columns, and the line number of every row.
 
 use super::error::DomainError;
-use super::file::unreadable;
+use super::file::read_text;
 use crate::suggest::hint;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A table in memory.
@@ -24,14 +23,8 @@ impl Table {
     /// Reads a table whose first line names its columns. They are separated by tabs if that line
     /// contains a tab, else by commas.
     pub(crate) fn read(path: &Path) -> Result<Self, DomainError> {
-        let bytes = fs::read(path).map_err(unreadable(path))?;
-        // Spreadsheets write a byte-order mark first.
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        if bytes.is_empty() {
-            return Err(DomainError::EmptyFile {
-                path: path.to_owned(),
-            });
-        }
+        let text = read_text(path)?;
+        let bytes = text.as_bytes();
         let bad = |error: csv::Error| DomainError::Format {
             place: path.display().to_string(),
             problem: format!("invalid CSV ({error})"),

@@ -50,6 +50,8 @@ const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
+/// The file that transformers 5 writes instead.
+const PROCESSOR: &str = "processor_config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
@@ -67,9 +69,9 @@ impl Listing {
         let has = |name: &str| self.files.iter().any(|file| file.name == name);
         let shard = |name: &str| name.starts_with("model-") && name.ends_with(".safetensors");
         let (beside, weights): (&[&str], fn(&str) -> bool) = if has(CONFIG) && has(WEIGHTS) {
-            (&[CONFIG, PREPROCESSOR], |name| name == WEIGHTS)
+            (&[CONFIG, PREPROCESSOR, PROCESSOR], |name| name == WEIGHTS)
         } else if has(CONFIG) && has(WEIGHTS_INDEX) {
-            (&[CONFIG, PREPROCESSOR, WEIGHTS_INDEX], shard)
+            (&[CONFIG, PREPROCESSOR, PROCESSOR, WEIGHTS_INDEX], shard)
         } else if has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) {
             (&[OPEN_CLIP_CONFIG], |name| name == OPEN_CLIP_WEIGHTS)
         } else {

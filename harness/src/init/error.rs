@@ -35,12 +35,12 @@ pub enum InitError {
         source: std::io::Error,
     },
     /// No image below the folder.
-    #[error("`{}` has no PNG or JPEG images{}\n{TREE}", dir.display(), others(others_found))]
+    #[error("`{}` has no PNG, JPEG or WebP images{}\n{TREE}", dir.display(), others(others_found))]
     NoImages {
         /// The folder.
         dir: PathBuf,
         /// The most frequent ending of other image files, and how many files have it.
-        others_found: Option<(String, usize)>,
+        others_found: Option<(&'static str, usize)>,
     },
     /// Images without folders.
     #[error("`{}` has {images} images but no class folders\n{TREE}", dir.display())]
@@ -148,10 +148,12 @@ or without, to have a split drawn:
     ├── daisy/001.jpg …
     └── rose/001.jpg …";
 
-fn others(found: &Option<(String, usize)>) -> String {
+fn others(found: &Option<(&str, usize)>) -> String {
     match found {
-        Some((ending, 1)) => format!(", but one .{ending} file; convert it to PNG or JPEG"),
-        Some((ending, n)) => format!(", but {n} .{ending} files; convert them to PNG or JPEG"),
+        Some((ending, 1)) => format!(", but one .{ending} file; convert it to PNG, JPEG or WebP"),
+        Some((ending, n)) => {
+            format!(", but {n} .{ending} files; convert them to PNG, JPEG or WebP")
+        }
         None => String::new(),
     }
 }

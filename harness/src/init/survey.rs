@@ -4,7 +4,7 @@ use super::error::InitError;
 use super::split;
 use crate::domain::Split;
 use crate::domain::natural_order;
-use crate::domain::source::image_files::{below, entries, has_image_ending};
+use crate::domain::source::image_files::{below, entries, has_image_ending, unread_ending};
 use crate::template::one_line;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -103,8 +103,8 @@ impl LeftOut {
         let kinds = [
             (
                 &self.files,
-                "file that is not PNG or JPEG",
-                "files that are not PNG or JPEG",
+                "file that is not PNG, JPEG or WebP",
+                "files that are not PNG, JPEG or WebP",
             ),
             (
                 &self.loose,
@@ -302,27 +302,18 @@ fn nothing(dir: &Path) -> Result<InitError, InitError> {
         let dir = dir.to_owned();
         return Ok(InitError::NoClasses { dir, images });
     }
-    let mut endings: HashMap<String, usize> = HashMap::new();
+    let mut endings: HashMap<&str, usize> = HashMap::new();
     for file in below(dir, &|_| true)? {
-        let ending = file
-            .rsplit_once('.')
-            .map(|(_, ending)| ending.to_lowercase());
-        let Some(ending) = ending.filter(|ending| OTHER_IMAGES.contains(&&**ending)) else {
-            continue;
-        };
-        *endings.entry(ending).or_default() += 1;
+        if let Some(ending) = unread_ending(&file) {
+            *endings.entry(ending).or_default() += 1;
+        }
     }
     let dir = dir.to_owned();
     let others_found = endings
         .into_iter()
-        .min_by_key(|(ending, n)| (Reverse(*n), ending.clone()));
+        .min_by_key(|&(ending, n)| (Reverse(n), ending));
     Ok(InitError::NoImages { dir, others_found })
 }
-
-/// Images that clbench does not read.
-const OTHER_IMAGES: [&str; 9] = [
-    "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "ppm", "jp2",
-];
 
 fn folders(folder: &Path) -> Result<Vec<String>, InitError> {
     let entries = entries(folder)?.into_iter();

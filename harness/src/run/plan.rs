@@ -57,8 +57,14 @@ impl Plan {
         let (infos, outputs) = checked(scenario, &request, interrupt)?;
         let classes = domains
             .iter()
-            .map(|domain| Some(domain.summary.classes.len()));
-        for warning in warnings(scenario, &classes.collect::<Vec<_>>()) {
+            .map(|domain| Some(domain.summary.classes.clone()));
+        let encodes_text = |name: &String| {
+            let mut checked = request.backbones.iter().zip(&infos);
+            checked.any(|(check, info)| check.name == *name && info.text.is_some())
+        };
+        for warning in warnings(scenario, &classes.collect::<Vec<_>>(), |row| {
+            row.backbones.iter().any(encodes_text)
+        }) {
             eprintln!("warning: {warning}");
         }
 

@@ -158,6 +158,8 @@ pub enum Problem {
     Unreadable { reason: String },
     #[error("this line is not UTF-8; save the file as UTF-8")]
     NotUtf8,
+    #[error("the file is UTF-16 text; save the file as UTF-8")]
+    Utf16,
     #[error("the file is empty; a scenario needs at least `seeds`, `domains` and `strategies`")]
     EmptyFile,
     #[error("not valid YAML: {message}")]

@@ -7,6 +7,7 @@ use super::resolve::resolve;
 use super::resolved::Scenario;
 use super::yaml::{KeyPath, Origin, Place, Tree, Value};
 use crate::suggest::closest;
+use crate::text::{NotText, text};
 use std::io;
 use std::path::Path;
 
@@ -28,17 +29,19 @@ impl Scenario {
                 },
             })
         })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count() as u32;
+        let text = text(&bytes).map_err(|error| {
             let origin = Origin::File(Place {
-                line,
+                line: error.line() as u32,
                 column: 1,
                 width: 1,
             });
-            ScenarioError::new(file, Some(origin), KeyPath::root(), Problem::NotUtf8)
+            let problem = match error {
+                NotText::Utf16 => Problem::Utf16,
+                NotText::Invalid { .. } => Problem::NotUtf8,
+            };
+            ScenarioError::new(file, Some(origin), KeyPath::root(), problem)
         })?;
-        Self::parse(&text, file, sets)
+        Self::parse(text, file, sets)
     }
 
     /// Reads a scenario from its text. Paths in it are relative to the file, which need not exist.

@@ -1,20 +1,29 @@
-//! What limits how a scenario's figures can be compared: uneven tasks, and one class order for all
-//! seeds.
+//! What limits what a scenario's figures say: uneven tasks, one class order for all seeds, and
+//! class names that are no words.
 //!
-//! Neither is an error, and published protocols have both. But a scenario can have either by
+//! None is an error, and published protocols have all of them. But a scenario can have them by
 //! accident, so there is a warning, once per run. Explicit `task_sizes`, and an explicit seed of
 //! the class order, are taken as intended.
 
 use super::class_order::ClassOrder;
+use super::class_words;
 use super::tasks::Tasks;
-use crate::scenario::{DomainUse, KeyPath, Regime, Scenario, Warning};
+use crate::scenario::{DomainUse, KeyPath, Regime, Scenario, StrategyRow, Warning};
 use crate::suggest::list;
 
-/// The warnings about a scenario's streams. `classes` has the number of classes of each domain, or
-/// `None` if the domain could not be opened.
-pub fn warnings(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> {
+/// The warnings about a scenario's streams. `classes` has the class names of each domain, or `None`
+/// if the domain could not be opened. `may_read_text` is false for a strategy that certainly reads
+/// no text, because no backbone of its row has a text encoder.
+pub fn warnings(
+    scenario: &Scenario,
+    classes: &[Option<Vec<String>>],
+    may_read_text: impl Fn(&StrategyRow) -> bool,
+) -> Vec<Warning> {
     let mut warnings = uneven_tasks(scenario, classes);
     warnings.extend(shared_class_order(scenario));
+    if scenario.strategies.iter().any(may_read_text) {
+        warnings.extend(class_words::warnings(scenario, classes));
+    }
     warnings
 }
 
@@ -27,13 +36,14 @@ struct Cut<'s> {
 }
 
 /// One warning per cut.
-fn uneven_tasks(scenario: &Scenario, classes: &[Option<usize>]) -> Vec<Warning> {
+fn uneven_tasks(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> Vec<Warning> {
     let mut cuts: Vec<Cut<'_>> = Vec::new();
-    for (domain, &classes) in scenario.domains.iter().zip(classes) {
+    for (domain, classes) in scenario.domains.iter().zip(classes) {
         let tasks = &domain.stream.spec.tasks;
         let (Some(classes), Tasks::Count(_)) = (classes, tasks) else {
             continue;
         };
+        let classes = classes.len();
         let sizes = u32::try_from(classes).ok().map(|n| tasks.sizes(n));
         let Some(Ok(sizes)) = sizes else {
             continue;
@@ -140,8 +150,13 @@ strategies: {zero-shot: {}}
     /// The warnings about the scenario with these changes, where each domain has this many classes.
     fn warned(sets: &[&str], classes: [Option<usize>; 3], expected: Expect) {
         let sets: Vec<SetOverride> = sets.iter().map(|set| set.parse().unwrap()).collect();
-        let scenario = Scenario::parse(SCENARIO, Path::new("s.yaml"), &sets).unwrap();
-        let warnings = warnings(&scenario, &classes);
+        let names = classes.map(|n| Some((0..n?).map(|n| format!("class {n}")).collect()));
+        lines(&sets, &names, true, expected);
+    }
+
+    fn lines(sets: &[SetOverride], classes: &[Option<Vec<String>>], text: bool, expected: Expect) {
+        let scenario = Scenario::parse(SCENARIO, Path::new("s.yaml"), sets).unwrap();
+        let warnings = warnings(&scenario, classes, |_| text);
         let lines: String = warnings.iter().map(|line| format!("{line}\n")).collect();
         expected.assert_eq(&lines);
     }
@@ -202,6 +217,32 @@ strategies: {zero-shot: {}}
             expect![[r#"
                 --set domains.b.stream={tasks: 5, class_order: listed}: domains.b.stream.class_order: all 3 seeds use the same class order on `b` (`listed`), so the standard deviation over seeds leaves out the effect of the order. For an order per seed, write `class_order: {numpy: seed}`
             "#]],
+        );
+    }
+
+    #[test]
+    fn names_without_words_give_a_warning_if_a_strategy_may_read_them() {
+        let [digits, mixed] = [
+            (0..10).map(|n| n.to_string()).collect(),
+            ["n01443537", "great white shark"]
+                .map(String::from)
+                .to_vec(),
+        ];
+        let classes = [Some(digits), Some(mixed), None];
+        lines(
+            &[r#"stream={tasks: 1}"#.parse().unwrap()],
+            &classes,
+            true,
+            expect![[r#"
+                s.yaml:4: domains.a: 10 of 10 classes have names without words: `0`, `1`, `2` and 7 more. A strategy that reads class names reads "a photo of a 0". To give them names, list them in `classes`, as in `{name: …, key: 0}`
+                s.yaml:5: domains.b: 1 of 2 classes have names without words: `n01443537`. A strategy that reads class names reads "a photo of a n01443537". To give them names, list them in `classes`, as in `{name: …, key: n01443537}`
+            "#]],
+        );
+        lines(
+            &["stream={tasks: 1}".parse().unwrap()],
+            &classes,
+            false,
+            expect![""],
         );
     }
 

@@ -1,7 +1,7 @@
 //! The backbone `clip`: a folder in Hugging Face's or OpenCLIP's layout as a plugin.
 
 use crate::config::{Config, EndOfText};
-use crate::folder::{self, ClipFolder, Layout};
+use crate::folder::{ClipFolder, Layout, PREPROCESSOR, PROCESSOR};
 use crate::model::vision::PromptEntry;
 use crate::model::{self, PooledModel, VisionModel};
 use crate::open_clip::{OpenClipConfig, Renamed};
@@ -22,8 +22,8 @@ use clbench_transformer::visual::VisualPrompts;
 use clbench_transformer::work::Work;
 use harness_abi::backbone::TextInfo;
 use harness_abi::{
-    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Inputs, ParameterSet, Place, Result,
-    Site, TensorView,
+    Backbone, BackboneInfo, BackboneSetting, Error, Forward, Host, Inputs, Level, ParameterSet,
+    Place, Result, Site, TensorView,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -107,7 +107,7 @@ impl Backbone for Clip {
             revision: parameters.revision.as_deref(),
         };
         let folder = ClipFolder::open(location.folder(&setting.folder)?)?;
-        let (config, preprocessor) = shape(&folder)?;
+        let (config, preprocessor) = shape(&folder, &setting.host)?;
         let text = &config.text;
         let tokenizer = Tokenizer::open(&folder.tokenizer())?;
         tokenizer.expect_within(text.vocab_size, &folder.config())?;
@@ -118,6 +118,7 @@ impl Backbone for Clip {
             Layout::Transformers => model::Clip::new(&config, &mut weights),
             Layout::OpenClip => model::Clip::new(&config, &mut Renamed::new(&mut weights)),
         }?;
+        weights.expect_used(is_harmless)?;
         let logit_scale = f64::try_from(&model.logit_scale)
             .during("reading `logit_scale`")?
             .exp();
@@ -209,13 +210,32 @@ impl Backbone for Clip {
     }
 }
 
+/// Whether a tensor that is not read is no part of the model: numbers that follow from its shape,
+/// which older versions of transformers, OpenCLIP and OpenAI's own program wrote.
+fn is_harmless(tensor: &str) -> bool {
+    let tensor = tensor.strip_prefix("text.").unwrap_or(tensor);
+    tensor.ends_with(".embeddings.position_ids")
+        || [
+            "attn_mask",
+            "context_length",
+            "input_resolution",
+            "vocab_size",
+        ]
+        .contains(&tensor)
+}
+
 /// The model's shape and preprocessing, read from the folder.
-fn shape(folder: &ClipFolder) -> Result<(Config, Preprocessor)> {
+fn shape(folder: &ClipFolder, host: &Host) -> Result<(Config, Preprocessor)> {
     match folder.layout {
         Layout::Transformers => {
             let config = Config::open(&folder.config())?;
             let image_size = config.vision.image_size as u32;
-            let preprocessor = Preprocessor::open(&folder.file(folder::PREPROCESSOR), image_size)?;
+            let preprocessor = Preprocessor::open(&folder.preprocessor(), image_size)?;
+            if let Some(other) = folder.other_preprocessor()
+                && Preprocessor::open(&other, image_size).ok().as_ref() != Some(&preprocessor)
+            {
+                host.log(Level::Warning, &two_preprocessors(folder));
+            }
             Ok((config, preprocessor))
         }
         Layout::OpenClip => {
@@ -226,6 +246,15 @@ fn shape(folder: &ClipFolder) -> Result<(Config, Preprocessor)> {
             Ok((config, preprocessor))
         }
     }
+}
+
+/// The warning about a folder whose two files with image preprocessing differ.
+fn two_preprocessors(folder: &ClipFolder) -> String {
+    format!(
+        "{}: {PROCESSOR} and {PREPROCESSOR} prepare images differently; {PROCESSOR} is read, as by transformers 5, but \
+         transformers 4 reads {PREPROCESSOR}; delete the one that is out of date",
+        folder.folder.path().display()
+    )
 }
 
 /// Checks that texts are pooled at their end token. With another id every text would be pooled at

@@ -5,6 +5,7 @@
 //! present, replace `text_config` and `vision_config` as a whole; and `eos_token_id: 2`, which was
 //! never the id of an end token, means [`EndOfText::LargestId`].
 
+use clbench_transformer::folder::{named, read_text};
 pub use clbench_transformer::layer::Activation;
 use harness_abi::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -163,18 +164,13 @@ impl Config {
     /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, if the file
     /// cannot be read, is not JSON, or describes an impossible model.
     pub fn open(file: &Path) -> Result<Config> {
-        let named = |problem: String| Error::data(format!("{}: {problem}", file.display()));
-        let json = std::fs::read(file).map_err(|error| {
-            named(format!(
-                "cannot read the file: {error}; a CLIP folder has one"
-            ))
-        })?;
-        Config::parse(&json).map_err(named)
+        Config::parse(&read_text(file)?)
+            .map_err(|problem| Error::data(problem).context(named(file)))
     }
 
     /// Parses the content of a `config.json`; errors do not include the file's name.
-    fn parse(json: &[u8]) -> Result<Config, String> {
-        let written: Written = serde_json::from_slice(json)
+    fn parse(json: &str) -> Result<Config, String> {
+        let written: Written = serde_json::from_str(json)
             .map_err(|error| format!("not the configuration of a CLIP: {error}"))?;
         let config = Config {
             text: side(

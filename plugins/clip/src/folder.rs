@@ -3,18 +3,24 @@
 //! | | transformers | OpenCLIP |
 //! |---|---|---|
 //! | shape | `config.json` | `open_clip_config.json` |
-//! | images | `preprocessor_config.json` | the same file |
+//! | images | `processor_config.json` or `preprocessor_config.json` | the same file |
 //! | tensors | `model.safetensors`, or an index | `open_clip_model.safetensors` |
 //! | texts | `tokenizer.json`, or `vocab.json` and `merges.txt` | the same |
 //!
 //! The index of sharded tensors is `model.safetensors.index.json`.
 //!
-//! A folder with both layouts is read as transformers does.
+//! A folder with both layouts is read as transformers does. Transformers 5 writes the image
+//! preprocessing into `processor_config.json`, transformers 4 into `preprocessor_config.json`. In a
+//! folder with both, transformers 5 reads the former, and so does this backbone; but transformers 4
+//! reads the latter, so there is a warning if the two differ.
 
+use crate::preprocessor;
 use clbench_torch::tch::{Device, Kind};
-use clbench_transformer::folder::{Folder, named};
+use clbench_transformer::folder::{Folder, named, read_text};
+use clbench_transformer::model_type::Reads;
 use clbench_transformer::weights::Weights;
 use harness_abi::{Error, Result};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// The shape of the model, in transformers' layout.
@@ -29,7 +35,9 @@ pub const TOKENIZER: &str = "tokenizer.json";
 pub const VOCABULARY: &str = "vocab.json";
 /// … and the merges, in order.
 pub const MERGES: &str = "merges.txt";
-/// The image preprocessing.
+/// The image preprocessing, among other things: transformers 5.
+pub const PROCESSOR: &str = "processor_config.json";
+/// The image preprocessing alone: transformers 4.
 pub const PREPROCESSOR: &str = "preprocessor_config.json";
 /// The shape of the model and the image preprocessing, in OpenCLIP's layout.
 pub const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
@@ -42,6 +50,13 @@ const PICKLED: [&str; 3] = [
     "open_clip_pytorch_model.bin",
     "open_clip_model.bin",
 ];
+
+/// The models that `config.json` may describe.
+const READS: Reads = Reads {
+    backbone: "clip",
+    models: "CLIP, such as `openai/clip-vit-base-patch32`",
+    types: &["clip"],
+};
 
 /// The layout of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,19 +76,26 @@ pub struct ClipFolder {
     pub layout: Layout,
     /// The name of the weights file or of the index.
     weights: &'static str,
+    /// The name of the file with the image preprocessing, in the layout of transformers.
+    preprocessor: &'static str,
     /// Whether the tokenizer is one file or two.
     one_tokenizer: bool,
 }
 
 impl ClipFolder {
-    /// Checks that the folder has all files.
+    /// Checks that the folder is that of a CLIP, and has all files.
     ///
     /// # Errors
     ///
-    /// If the folder does not exist, or lacks files; the error names all missing files.
+    /// If the folder does not exist, holds another model, or lacks files; the error names all
+    /// missing files.
     pub fn open(path: impl Into<PathBuf>) -> Result<ClipFolder> {
         let path = path.into();
         let has = |name: &str| path.join(name).is_file();
+        if has(CONFIG) {
+            // First, since the folder of another model may lack files that a CLIP has.
+            expect_clip(&path.join(CONFIG))?;
+        }
         let layout = match !has(CONFIG) && has(OPEN_CLIP_CONFIG) {
             true => Layout::OpenClip,
             false => Layout::Transformers,
@@ -96,10 +118,15 @@ impl ClipFolder {
             true => &[TOKENIZER],
             false => &[VOCABULARY, MERGES],
         };
+        let processor = path.join(PROCESSOR);
+        let preprocessor = match has(PROCESSOR) && preprocessor::is_in(&processor)? {
+            true => PROCESSOR,
+            false => PREPROCESSOR,
+        };
         let (what, mut files) = match layout {
             Layout::Transformers => (
                 "a CLIP in the Hugging Face layout",
-                vec![CONFIG, weights, PREPROCESSOR],
+                vec![CONFIG, weights, preprocessor],
             ),
             Layout::OpenClip => (
                 "a CLIP in OpenCLIP's layout",
@@ -111,6 +138,7 @@ impl ClipFolder {
             folder: Folder::open(path, what, &files)?,
             layout,
             weights,
+            preprocessor,
             one_tokenizer,
         })
     }
@@ -126,6 +154,19 @@ impl ClipFolder {
             Layout::Transformers => CONFIG,
             Layout::OpenClip => OPEN_CLIP_CONFIG,
         })
+    }
+
+    /// The file with the image preprocessing, in the layout of transformers.
+    pub fn preprocessor(&self) -> PathBuf {
+        self.file(self.preprocessor)
+    }
+
+    /// The file with image preprocessing that is not read, because [`preprocessor`] has it too.
+    ///
+    /// [`preprocessor`]: Self::preprocessor
+    pub fn other_preprocessor(&self) -> Option<PathBuf> {
+        let other = self.file(PREPROCESSOR);
+        (self.preprocessor == PROCESSOR && other.is_file()).then_some(other)
     }
 
     /// The tokenizer's file or files.
@@ -159,10 +200,28 @@ impl ClipFolder {
             false => &[VOCABULARY, MERGES],
         };
         let (first, last): (&[&str], &[&str]) = match self.layout {
-            Layout::Transformers => (&[CONFIG], &[PREPROCESSOR]),
+            Layout::Transformers => (&[CONFIG], std::slice::from_ref(&self.preprocessor)),
             Layout::OpenClip => (&[OPEN_CLIP_CONFIG], &[]),
         };
         [first, tokenizer, last].concat()
+    }
+}
+
+/// Checks that a `config.json` is that of a CLIP.
+fn expect_clip(config: &Path) -> Result<()> {
+    // If it is not JSON, the error comes when it is read as a whole.
+    let Ok(json) = serde_json::from_str::<Value>(&read_text(config)?) else {
+        return Ok(());
+    };
+    let wrong = |problem: String| Error::data(problem).context(named(config));
+    READS.check(&json).map_err(wrong)?;
+    match json["architecture"].as_str() {
+        Some(architecture) if json["model_type"].is_null() => Err(wrong(format!(
+            "this is a model of timm (`architecture: {architecture}`); `clip` reads {}; for a plain vision transformer, use the \
+             backbone `vit`",
+            READS.models
+        ))),
+        _ => Ok(()),
     }
 }
 

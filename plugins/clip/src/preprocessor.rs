@@ -1,18 +1,20 @@
-//! `preprocessor_config.json`: the image preprocessing, in the format of transformers'
-//! `CLIPImageProcessor`.
+//! `preprocessor_config.json`, or the key `image_processor` of `processor_config.json`: the image
+//! preprocessing, in the format of transformers' `CLIPImageProcessor`.
 //!
 //! The host resizes and crops an image once, to u8 pixels of the model's size; the backbone
 //! normalises them, (u8 · `rescale_factor` − `image_mean`) / `image_std`. Settings that this cannot
 //! reproduce exactly are errors.
 
 use crate::folder;
-use clbench_transformer::folder::{named, read};
+use clbench_transformer::folder::{named, read_text};
 use clbench_transformer::normalisation::Normalisation;
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{Error, Result};
 use serde_json::{Map, Value};
 use std::path::Path;
 
+/// The key of `processor_config.json` that holds the image preprocessing.
+const NESTED: &str = "image_processor";
 /// The mean of OpenAI's training images in red, green and blue.
 const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
 /// Their standard deviation.
@@ -28,22 +30,31 @@ pub struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// Reads the file, for a model with images of `image_size` pixels. Missing and null fields have
-    /// transformers' defaults; fields that do not affect results are ignored.
+    /// Reads either file, for a model with images of `image_size` pixels. Missing and null fields
+    /// have transformers' defaults; fields that do not affect results are ignored.
     ///
     /// # Errors
     ///
     /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, if the
     /// file cannot be read or a setting is not supported.
     pub fn open(path: &Path, image_size: u32) -> Result<Preprocessor> {
-        Preprocessor::parse(&read(path)?, image_size)
-            .map_err(|problem| Error::data(problem).context(named(path)))
+        let wrong = |problem: String| Error::data(problem).context(named(path));
+        let whole: Map<String, Value> = serde_json::from_str(&read_text(path)?)
+            .map_err(|error| wrong(format!("not a JSON object: {error}")))?;
+        let is_nested = path.file_name() == Some(folder::PROCESSOR.as_ref());
+        let (inside, fields) = match nested(&whole).filter(|_| is_nested) {
+            Some(fields) => (format!("`{NESTED}`: "), fields.clone()),
+            None => (String::new(), Value::Object(whole)),
+        };
+        Preprocessor::parse(fields, image_size).map_err(|problem| wrong(inside + &problem))
     }
 
-    pub(crate) fn parse(json: &[u8], image_size: u32) -> Result<Preprocessor, String> {
-        let fields = serde_json::from_slice(json)
-            .map(Fields)
-            .map_err(|error| format!("not a JSON object: {error}"))?;
+    pub(crate) fn parse(fields: Value, image_size: u32) -> Result<Preprocessor, String> {
+        let fields = match fields {
+            Value::Object(fields) => Fields(fields),
+            other => return Err(format!("not a JSON object: {other}")),
+        };
+        fields.expect_clips()?;
         let (resize, side) = fields.resize()?;
         if side != image_size {
             return Err(format!(
@@ -80,10 +91,48 @@ impl Preprocessor {
     }
 }
 
-/// The file as written.
+/// Whether a `processor_config.json` has the image preprocessing: that of transformers 4 has not.
+pub(crate) fn is_in(processor: &Path) -> Result<bool> {
+    let whole: Map<String, Value> =
+        serde_json::from_str(&read_text(processor)?).map_err(|error| {
+            Error::data(format!("not a JSON object: {error}")).context(named(processor))
+        })?;
+    Ok(nested(&whole).is_some())
+}
+
+/// The image preprocessing in a `processor_config.json`.
+fn nested(whole: &Map<String, Value>) -> Option<&Value> {
+    whole.get(NESTED).filter(|value| !value.is_null())
+}
+
+/// The settings as written.
 struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// Checks that they are those of a CLIP: other models have other defaults, and steps of their
+    /// own.
+    fn expect_clips(&self) -> Result<(), String> {
+        for key in ["image_processor_type", "feature_extractor_type"] {
+            if let Some(Value::String(other)) = self.get(key)
+                && !other.starts_with("CLIP")
+            {
+                return Err(format!(
+                    "`{key}` is `{other}`, but `clip` prepares images as `CLIPImageProcessor` does; if all \
+                     settings are given and the same, write `CLIPImageProcessor`"
+                ));
+            }
+        }
+        for key in ["do_pad", "use_square_size"] {
+            if self
+                .get(key)
+                .is_some_and(|value| *value != Value::Bool(false))
+            {
+                return Err(format!("`{key}` is not supported; it must be false"));
+            }
+        }
+        Ok(())
+    }
+
     fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())
     }
@@ -230,7 +279,8 @@ mod tests {
     use harness_abi::ErrorCode;
 
     fn parse(json: &str, image_size: u32) -> Result<Preprocessor, String> {
-        Preprocessor::parse(json.as_bytes(), image_size)
+        let fields = serde_json::from_str(json).unwrap();
+        Preprocessor::parse(fields, image_size)
     }
 
     #[test]
@@ -339,9 +389,15 @@ mod tests {
                 "`do_normalize` must be true or false, got \"yes\"",
             ),
             (
-                "{\n  \"size\": 224,\n}",
-                "not a JSON object: trailing comma at line 3 column 1",
+                r#"{"image_processor_type": "ViTImageProcessor"}"#,
+                "`image_processor_type` is `ViTImageProcessor`, but `clip` prepares images as `CLIPImageProcessor` does; if \
+                 all settings are given and the same, write `CLIPImageProcessor`",
             ),
+            (
+                r#"{"image_processor_type": "CLIPImageProcessorFast", "do_pad": true}"#,
+                "`do_pad` is not supported; it must be false",
+            ),
+            ("[224]", "not a JSON object: [224]"),
         ] {
             assert_eq!(parse(json, 224).unwrap_err(), expected, "{json}");
         }

@@ -11,7 +11,7 @@
 //! says.
 
 use crate::folder::TokenizerFiles;
-use clbench_transformer::folder::{named, read};
+use clbench_transformer::folder::{named, read_text};
 use harness_abi::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Tokenizer {
         let path = files.vocabulary();
         let data = |message: String| Error::data(message).context(named(path));
         let json = match files {
-            TokenizerFiles::One(path) => read(path)?,
+            TokenizerFiles::One(path) => read_text(path)?,
             TokenizerFiles::Two { vocabulary, merges } => joined(vocabulary, merges)?,
         };
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
@@ -119,16 +119,15 @@ impl Tokenizer {
 }
 
 /// Builds the `tokenizer.json` that transformers makes from a vocabulary and its byte-pair merges.
-fn joined(vocabulary: &Path, merges: &Path) -> Result<Vec<u8>> {
+fn joined(vocabulary: &Path, merges: &Path) -> Result<String> {
     let vocab: Map<String, Value> =
-        serde_json::from_slice(&read(vocabulary)?).map_err(|error| {
+        serde_json::from_str(&read_text(vocabulary)?).map_err(|error| {
             Error::data(format!(
                 "not a vocabulary, a JSON object of token ids: {error}"
             ))
             .context(named(vocabulary))
         })?;
-    let text = String::from_utf8(read(merges)?)
-        .map_err(|_| Error::data("not UTF-8 text").context(named(merges)))?;
+    let text = read_text(merges)?;
     let pairs = (text.lines().enumerate())
         .filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with("#version")))
         .map(|(at, line)| match line.split_once(' ') {
@@ -162,7 +161,7 @@ fn joined(vocabulary: &Path, merges: &Path) -> Result<Vec<u8>> {
         "model": { "type": "BPE", "dropout": null, "unk_token": END, "continuing_subword_prefix": "",
                    "end_of_word_suffix": "</w>", "fuse_unk": false, "vocab": vocab, "merges": pairs },
     });
-    Ok(json.to_string().into_bytes())
+    Ok(json.to_string())
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@ mod tiny;
 use clbench_clip::config::{Activation, Config, EndOfText, TextConfig, VisionConfig};
 use clbench_torch::tch::{Device, Kind, Tensor};
 use harness_abi::backbone::{Filter, Resize};
-use harness_abi::{Backbone, ErrorCode};
-use serde_json::json;
+use harness_abi::host::HostService;
+use harness_abi::{Backbone, ErrorCode, Host, Level};
+use serde_json::{Value, json};
 use std::fs;
+use std::sync::{Arc, Mutex};
 use tiny::TinyClip;
 
 #[test]
@@ -174,13 +176,189 @@ fn damaged_weights_are_errors_that_name_the_tensor() {
             data - 1
         )
     );
-    // Tensors that the model does not request are allowed.
+}
+
+#[test]
+fn tensors_that_are_not_read_are_errors_unless_they_follow_from_the_shape() {
     let tiny = TinyClip::new();
-    tiny.edit_weights(|weights| {
-        let ids = Tensor::arange(77, (Kind::Int64, Device::Cpu)).unsqueeze(0);
-        weights.insert("text_model.embeddings.position_ids".into(), ids);
-    });
+    let add = |name: &str| {
+        tiny.edit_weights(|weights| {
+            let ids = Tensor::arange(77, (Kind::Int64, Device::Cpu)).unsqueeze(0);
+            weights.insert(name.into(), ids);
+        });
+    };
+    // As transformers wrote them until 4.31.
+    add("text_model.embeddings.position_ids");
+    add("vision_model.embeddings.position_ids");
     tiny.open().unwrap();
+    let complaint = |expected: &str| {
+        assert_eq!(
+            tiny.complaint(),
+            format!(
+                "tiny/model.safetensors: {expected}; take all files from one folder, and check that it holds a model that \
+                 this backbone reads"
+            )
+        );
+    };
+    add("logit_bias");
+    complaint("one tensor is not part of the model that the configuration describes: `logit_bias`");
+    for name in ["decoder.a", "decoder.b", "visual_projection.bias"] {
+        add(name);
+    }
+    complaint(
+        "4 tensors are not part of the model that the configuration describes: `decoder.a`, `decoder.b`, `logit_bias` \
+         and 1 more",
+    );
+    // A configuration with fewer layers than the weights have.
+    let tiny = TinyClip::new();
+    tiny.edit("config.json", |file| {
+        file["vision_config"]["num_hidden_layers"] = json!(1);
+    });
+    assert!(
+        tiny.complaint()
+            .starts_with("tiny/model.safetensors: 16 tensors are not part of the model"),
+        "{}",
+        tiny.complaint()
+    );
+}
+
+#[test]
+fn another_model_in_the_place_of_a_clip_is_named() {
+    for (model_type, expected) in [
+        ("siglip", "a SigLIP model (`model_type: siglip`)"),
+        ("altclip", "an AltCLIP model (`model_type: altclip`)"),
+        ("clipseg", "a CLIPSeg model (`model_type: clipseg`)"),
+        (
+            "chinese_clip",
+            "a Chinese-CLIP model (`model_type: chinese_clip`)",
+        ),
+    ] {
+        let tiny = TinyClip::new();
+        tiny.edit("config.json", |file| file["model_type"] = json!(model_type));
+        // What else such a folder lacks does not matter.
+        fs::remove_file(tiny.file("tokenizer.json")).unwrap();
+        assert_eq!(
+            tiny.complaint(),
+            format!(
+                "tiny/config.json: this is {expected}; `clip` reads CLIP, such as `openai/clip-vit-base-patch32`"
+            )
+        );
+    }
+    let tiny = TinyClip::new();
+    fs::write(
+        tiny.file("config.json"),
+        r#"{"architecture": "vit_base_patch16_224", "num_classes": 0}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/config.json: this is a model of timm (`architecture: vit_base_patch16_224`); `clip` reads CLIP, such as \
+         `openai/clip-vit-base-patch32`; for a plain vision transformer, use the backbone `vit`"
+    );
+}
+
+/// The image settings of the tiny CLIP as transformers 5 writes them.
+fn processor(settings: Value) -> String {
+    let mut fields = json!({
+        "crop_size": {"height": 32, "width": 32}, "do_center_crop": true, "do_convert_rgb": true, "do_normalize": true,
+        "do_rescale": true, "do_resize": true, "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_processor_type": "CLIPImageProcessor", "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "resample": 3, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 32}
+    });
+    for (key, value) in settings.as_object().unwrap() {
+        fields[key] = value.clone();
+    }
+    json!({ "image_processor": fields, "processor_class": "CLIPProcessor" }).to_string()
+}
+
+/// The warnings of a backbone.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl HostService for Heard {
+    fn log(&self, level: Level, message: &str) {
+        assert_eq!(level, Level::Warning);
+        self.0.lock().unwrap().push(message.to_owned());
+    }
+}
+
+#[test]
+fn a_folder_that_transformers_5_wrote_is_read_as_transformers_5_reads_it() {
+    let tiny = TinyClip::new();
+    let (old, new) = (
+        tiny.file("preprocessor_config.json"),
+        tiny.file("processor_config.json"),
+    );
+    let heard = Arc::new(Heard::default());
+    let filter = || {
+        let parameters = serde_json::from_value(json!({ "path": "tiny-clip" })).unwrap();
+        let host = Host::serving(heard.clone());
+        let clip = clbench_clip::Clip::create(parameters, tiny.setting_for(host));
+        clip.unwrap().info().image.filter
+    };
+    let warnings = || std::mem::take(&mut *heard.0.lock().unwrap());
+
+    // Transformers 4 wrote a file of this name too, without the settings.
+    let before = tiny.open().unwrap().info().fingerprint;
+    fs::write(&new, r#"{"processor_class": "CLIPProcessor"}"#).unwrap();
+    assert_eq!(filter(), Filter::Bicubic);
+    assert_eq!(tiny.open().unwrap().info().fingerprint, before);
+    // Both, and they agree.
+    fs::write(&new, processor(json!({}))).unwrap();
+    assert_eq!(filter(), Filter::Bicubic);
+    assert_eq!(warnings(), [""; 0]);
+    // Both, and they differ.
+    fs::write(&new, processor(json!({ "resample": 2 }))).unwrap();
+    assert_eq!(filter(), Filter::Bilinear);
+    assert_eq!(
+        warnings()
+            .concat()
+            .replace(&tiny.path().display().to_string(), "tiny"),
+        "tiny: processor_config.json and preprocessor_config.json prepare images differently; processor_config.json is read, \
+         as by transformers 5, but transformers 4 reads preprocessor_config.json; delete the one that is out of date"
+    );
+    // Alone.
+    fs::remove_file(&old).unwrap();
+    assert_eq!(filter(), Filter::Bilinear);
+    assert_eq!(warnings(), [""; 0]);
+    let two = tiny.open().unwrap().info().fingerprint;
+    fs::write(&new, processor(json!({ "resample": 0 }))).unwrap();
+    assert_eq!(filter(), Filter::Nearest);
+    assert_ne!(tiny.open().unwrap().info().fingerprint, two);
+    fs::write(&new, processor(json!({ "resample": 1 }))).unwrap();
+    assert_eq!(
+        tiny.complaint(),
+        "tiny/processor_config.json: `image_processor`: `resample` must be 0 (nearest), 2 (bilinear) or 3 (bicubic), got 1"
+    );
+    fs::write(&new, r#"{"processor_class": "CLIPProcessor"}"#).unwrap();
+    assert!(
+        tiny.complaint()
+            .starts_with("tiny: the folder lacks preprocessor_config.json; a CLIP"),
+        "{}",
+        tiny.complaint()
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_file() {
+    let tiny = TinyClip::new();
+    let files = ["config.json", "preprocessor_config.json", "tokenizer.json"];
+    for file in files {
+        let path = tiny.file(file);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("\u{feff}{text}")).unwrap();
+    }
+    tiny.open().unwrap();
+    for file in files {
+        let path = tiny.file(file);
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, b"\xff\xfe{\0}\0").unwrap();
+        assert_eq!(
+            tiny.complaint(),
+            format!("tiny/{file}: UTF-16 text; save the file as UTF-8")
+        );
+        fs::write(&path, text).unwrap();
+    }
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Folder {
         Ok(Folder(path))
     }
 
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -89,6 +94,24 @@ fn all(names: &[&str]) -> String {
 /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+/// The text of a file, without a byte-order mark, which some editors write first.
+///
+/// # Errors
+///
+/// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name, also if the file is
+/// not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = read(path)?;
+    let not_text =
+        |what| Error::data(format!("{what}; save the file as UTF-8")).context(named(path));
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(not_text("UTF-16 text"));
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let text = std::str::from_utf8(text).map_err(|_| not_text("not UTF-8 text"))?;
+    Ok(text.to_owned())
 }
 
 /// The error for a file that cannot be read.

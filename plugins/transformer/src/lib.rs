@@ -1,7 +1,8 @@
 //! Shared code of the transformer backbones on libtorch: an ordinary library that each of them
 //! links, not a plugin.
 //!
-//! A model's [`location`] is a path or a name on the hub; either leads to a [`folder`]. The model
+//! A model's [`location`] is a path or a name on the hub; either leads to a [`folder`], whose
+//! [`model_type`] must be one that the backbone reads. The model
 //! reads its tensors from a [`source`], usually the folder's [`weights`], and builds its [`layer`]s
 //! from them. Pixels are [normalised](normalisation) and [embedded](embedding) as patches. Prompts
 //! enter at the [`visual`] sites, and [`recording`] keeps what their backward pass needs.
@@ -15,6 +16,7 @@ pub mod embedding;
 pub mod folder;
 pub mod layer;
 pub mod location;
+pub mod model_type;
 pub mod normalisation;
 pub mod recording;
 pub mod source;

@@ -1,12 +1,12 @@
 //! A model's tensors, read from memory-mapped safetensors: one file, or several with an index.
 //!
 //! Each file is mapped, and its header is checked against its length before anything is read. Each
-//! tensor is copied once, to the model's device and type. Tensors that the model does not request,
-//! such as `*.position_ids` in old files, are never read.
+//! tensor is copied once, to the model's device and type. Which tensors were read is kept, so that
+//! a file of another model can be told by those that were not.
 
 mod shard;
 
-use crate::folder::{named, read};
+use crate::folder::{named, read_text};
 use crate::source::Source;
 use clbench_torch::During;
 use clbench_torch::tch::{Device, Kind, Tensor};
@@ -27,6 +27,8 @@ pub struct Weights {
     index: Option<BTreeMap<String, usize>>,
     kind: Kind,
     device: Device,
+    /// The names of the tensors that were read.
+    used: BTreeSet<String>,
     /// What determines the expected shapes, for error messages.
     shaped_by: &'static str,
 }
@@ -52,6 +54,7 @@ impl Weights {
             index: None,
             kind,
             device,
+            used: BTreeSet::new(),
             shaped_by: "the configuration",
         })
     }
@@ -63,7 +66,7 @@ impl Weights {
     /// As for [`Weights::open`], for the index and each of its files.
     pub fn open_sharded(index: &Path, kind: Kind, device: Device) -> Result<Weights> {
         let wrong = |problem: String| Error::data(problem).context(named(index));
-        let Index { weight_map } = serde_json::from_slice(&read(index)?)
+        let Index { weight_map } = serde_json::from_str(&read_text(index)?)
             .map_err(|error| wrong(format!("not an index of safetensors files: {error}")))?;
         let names: BTreeSet<&String> = weight_map.values().collect();
         let mut shards = Vec::with_capacity(names.len());
@@ -91,6 +94,7 @@ impl Weights {
             shards,
             kind,
             device,
+            used: BTreeSet::new(),
             shaped_by: "the configuration",
         })
     }
@@ -138,6 +142,40 @@ impl Weights {
         Error::data(format!("tensor `{name}` {problem}")).context(named(path))
     }
 
+    /// Checks that the model read every tensor, except those that are known to be `harmless`. Others
+    /// mean that the file is of another model, which the configuration does not describe.
+    ///
+    /// # Errors
+    ///
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the first tensors
+    /// that were not read.
+    pub fn expect_used(&self, harmless: impl Fn(&str) -> bool) -> Result<()> {
+        const SHOWN: usize = 3;
+        let is_unused = |name: &String| !self.used.contains(name) && !harmless(name);
+        let unused: Vec<String> = self.names().into_iter().filter(is_unused).collect();
+        let shown: Vec<String> = (unused.iter().take(SHOWN))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let (what, shown) = match unused.len() {
+            0 => return Ok(()),
+            1 => ("one tensor is".to_owned(), shown.concat()),
+            n if n <= SHOWN => (format!("{n} tensors are"), shown.join(", ")),
+            n => {
+                let more = n - SHOWN;
+                (
+                    format!("{n} tensors are"),
+                    format!("{} and {more} more", shown.join(", ")),
+                )
+            }
+        };
+        Err(Error::data(format!(
+            "{what} not part of the model that {} describes: {shown}; take all files from one folder, and \
+             check that it holds a model that this backbone reads",
+            self.shaped_by
+        ))
+        .context(named(&self.path)))
+    }
+
     /// The bytes of each file, in the order of file names.
     pub fn files(&self) -> impl Iterator<Item = &[u8]> {
         self.shards.iter().map(Shard::bytes)
@@ -146,6 +184,7 @@ impl Weights {
 
 impl Source for Weights {
     fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        self.used.insert(name.to_owned());
         let wrong = |problem: &str| self.wrong(name, problem);
         let expected = format!("expected shape {shape:?} according to {}", self.shaped_by);
         let Some((shard, info)) = self.find(name) else {

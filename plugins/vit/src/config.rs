@@ -5,7 +5,8 @@
 //! ignored. The number of heads is read here because tensors do not show it; the model's other
 //! sizes come from the tensors (see [`shape`](crate::shape)).
 
-use clbench_transformer::folder::{named, read};
+use clbench_transformer::folder::{named, read_text};
+use clbench_transformer::model_type::Reads;
 use clbench_transformer::normalisation::Normalisation;
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{Error, Result};
@@ -19,6 +20,13 @@ const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const STD: [f64; 3] = [0.229, 0.224, 0.225];
 /// timm's default for `crop_pct`, the fraction of a side that the crop keeps.
 const CROP_PCT: f64 = 0.875;
+
+/// The models that `config.json` may describe. One of timm has no type.
+const READS: Reads = Reads {
+    backbone: "vit",
+    models: "vision transformers of timm",
+    types: &[],
+};
 
 /// timm's named sizes: name, width of a token, number of heads.
 const SIZES: [(&str, i64, i64); 5] = [
@@ -66,15 +74,17 @@ impl Config {
     /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, if the
     /// file cannot be read or does not describe a plain vision transformer.
     pub fn open(path: &Path) -> Result<Config> {
-        Config::parse(&read(path)?).map_err(|problem| Error::data(problem).context(named(path)))
+        Config::parse(&read_text(path)?)
+            .map_err(|problem| Error::data(problem).context(named(path)))
     }
 
-    fn parse(json: &[u8]) -> Result<Config, String> {
+    fn parse(json: &str) -> Result<Config, String> {
         let whole: Value =
-            serde_json::from_slice(json).map_err(|error| format!("invalid JSON: {error}"))?;
+            serde_json::from_str(json).map_err(|error| format!("invalid JSON: {error}"))?;
         let written = Written::deserialize(&whole)
             .map_err(|error| format!("not the configuration of a timm model: {error}"))?;
         let Some(architecture) = written.architecture else {
+            READS.check(&whole)?;
             return Err(
                 "`architecture` is missing; the `config.json` of a timm model has one, such as \
                  `vit_base_patch16_224`"
@@ -240,7 +250,7 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<Config, String> {
-        Config::parse(json.as_bytes())
+        Config::parse(json)
     }
 
     /// A file from the hub.
@@ -386,6 +396,11 @@ mod tests {
             ),
             (
                 r#"{"model_type": "vit", "hidden_size": 768}"#,
+                "this is a ViT model in transformers' layout (`model_type: vit`); `vit` reads vision transformers of timm; use \
+                 the backbone `vit` with the model from timm, such as `timm/vit_base_patch16_224.augreg_in21k`",
+            ),
+            (
+                r#"{"hidden_size": 768}"#,
                 "`architecture` is missing; the `config.json` of a timm model has one, such as `vit_base_patch16_224`",
             ),
             (

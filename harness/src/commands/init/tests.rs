@@ -240,7 +240,7 @@ fn other_trees_get_a_split_list() {
         ),
         expect![[r#"
             Found 2 classes in HOME/flowers: daisy, rose
-              left out: 2 files that are not PNG or JPEG, such as Train/daisy/notes.txt
+              left out: 2 files that are not PNG, JPEG or WebP, such as Train/daisy/notes.txt
               left out: 1 image outside the class folders, Train/stray.png
               left out: 1 class folder without images, Train/tulip
               left out: 1 other folder, sketches
@@ -310,7 +310,7 @@ fn what_has_no_classes_is_refused() {
     let mut messages = String::new();
     for home in [
         flowers(&[]),
-        flowers(&["rose/0.webp", "rose/1.webp", "daisy/0.gif"]),
+        flowers(&["rose/0.bmp", "rose/1.bmp", "daisy/0.gif"]),
         flowers(&["0.png", "1.png"]),
         five_each(&["rose"], &["daisy/notes.txt"]),
     ] {
@@ -346,8 +346,8 @@ fn what_has_no_classes_is_refused() {
     messages += &said(&home);
     assert_eq!(read(&home, "scenario-split.csv"), "text");
     expect![[r#"
-        error 4: `HOME/flowers` has no PNG or JPEG images
-        error 4: `HOME/flowers` has no PNG or JPEG images, but 2 .webp files; convert them to PNG or JPEG
+        error 4: `HOME/flowers` has no PNG, JPEG or WebP images
+        error 4: `HOME/flowers` has no PNG, JPEG or WebP images, but 2 .bmp files; convert them to PNG, JPEG or WebP
         error 4: `HOME/flowers` has 2 images but no class folders
         error 4: `HOME/flowers` has images of one class only, `rose`; continual learning needs at least two, each in a folder of its own
         error 4: classes `daisy`, `tulip` have images in `HOME/flowers/train` but none in `HOME/flowers/test`; every class needs both, so add images or move the class elsewhere
@@ -356,7 +356,7 @@ fn what_has_no_classes_is_refused() {
         error 4: class folder `HOME/flowers/1` holds folders, so a split list must name the class, but a number in a split list is a label; rename the folder, or move its images directly into it
         error 4: HOME/flowers/a\b/0.png: a split list cannot hold this name (it has a backslash); rename it
         error 4: HOME/flowers/ daisy/0.png: a split list cannot hold this name (it begins or ends with a space); rename it
-        error 4: domain `flowers`: HOME/flowers/rose/2.jpg: not a PNG or JPEG image, despite its name; copy it again, convert it, or delete it
+        error 4: domain `flowers`: HOME/flowers/rose/2.jpg: not a PNG, JPEG or WebP image, despite its name; copy it again, convert it, or delete it
         error 2: `HOME/flowers/scenario.yaml` already exists; write to another file with `--out FILE`, or delete it
         error 2: `HOME/flowers/scenario-split.csv` already exists; write to another file with `--out FILE`, or delete it
     "#]].assert_eq(&messages);

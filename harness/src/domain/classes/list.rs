@@ -1,7 +1,8 @@
 //! The classes of a domain by label, and the look-up of tags among them.
 
 use super::entry::{ClassEntry, ClassKey};
-use super::tag::Tag;
+use super::numbered;
+use super::tag::{Tag, number};
 use crate::domain::error::DomainError;
 use crate::domain::match_error::MatchError;
 use crate::domain::natural_order;
@@ -68,6 +69,17 @@ impl ClassList {
             Some(declared) => declared.to_vec(),
             None => used.collect(),
         };
+        // With `007` among them, they are names: `7` and `07` may be two classes.
+        let padded = tags.iter().any(Tag::is_padded);
+        if padded {
+            let is_name = |tag: &Tag| tag.text.is_none() || tag.number.is_none();
+            tags = (tags.into_iter())
+                .map(|tag| if is_name(&tag) { tag.into_text() } else { tag })
+                .collect();
+        }
+        for tag in &mut tags {
+            tag.written = None;
+        }
         tags.sort_unstable_by(|a, b| {
             let texts = natural_order::compare(
                 a.text.as_deref().unwrap_or(""),
@@ -115,12 +127,22 @@ impl ClassList {
             let bare = bare.map(Tag::to_string).unwrap_or_default();
             return Err(bad(format!("label {bare} has no class name")));
         }
-        let entries: Vec<ClassEntry> = (tags.into_iter())
-            .map(|tag| ClassEntry {
-                name: tag.to_string(),
-                key: None,
-            })
-            .collect();
+        let called: Vec<String> = tags.iter().map(Tag::to_string).collect();
+        let entries: Vec<ClassEntry> = match numbered::names(&called) {
+            Some(names) => (names.into_iter().zip(called))
+                .map(|(name, called)| ClassEntry {
+                    name,
+                    key: Some(ClassKey::Text(called)),
+                })
+                .collect(),
+            // As a key, a number is text, not a place in the list.
+            None => (called.into_iter())
+                .map(|name| ClassEntry {
+                    key: padded.then(|| ClassKey::Text(name.clone())),
+                    name,
+                })
+                .collect(),
+        };
         Ok(Self::new(&entries))
     }
 
@@ -140,13 +162,19 @@ impl ClassList {
     /// The class that a tag refers to.
     pub(crate) fn find(&self, tag: &Tag) -> Option<Label> {
         let by_number = |number: u64| self.by_number.get(&number).copied();
+        if let Some(label) = tag
+            .written
+            .as_ref()
+            .and_then(|text| self.find_written(text))
+        {
+            return Some(label);
+        }
         match (&tag.text, tag.number) {
-            // Keys take precedence over names; a folder called `7` has the key 7.
-            (Some(text), number) => number
-                .or_else(|| text.parse().ok())
-                .filter(|_| !self.by_text.contains_key(text))
-                .and_then(by_number)
-                .or_else(|| self.find_text(text)),
+            // A key takes precedence over a name, also the key of the number that a source gives.
+            (Some(text), Some(number)) if !self.by_text.contains_key(text) => {
+                by_number(number).or_else(|| self.find_text(text))
+            }
+            (Some(text), _) => self.find_written(text),
             (None, Some(number)) if self.by_place => {
                 let label = u32::try_from(number).ok()?;
                 ((label as usize) < self.names.len()).then_some(Label(label))
@@ -156,6 +184,16 @@ impl ClassList {
             }
             (None, None) => None,
         }
+    }
+
+    /// The class that a text refers to, as written: `007` is 7 only if nothing is called `007`.
+    fn find_written(&self, text: &str) -> Option<Label> {
+        let by_number = |number: u64| self.by_number.get(&number).copied();
+        // Keys take precedence over names; a folder called `7` has the key 7.
+        (self.by_text.get(text).copied())
+            .or_else(|| number(text).and_then(by_number))
+            .or_else(|| self.by_name.get(text).copied())
+            .or_else(|| text.parse().ok().and_then(by_number))
     }
 
     /// The class whose key or name is this text. [`check`](super::entry::check) ensures that no

@@ -2,7 +2,7 @@
 //!
 //! On opening, the first kilobytes are read: an empty file, a text file with the wrong name or a
 //! truncated header ends the run there. The rest of the file is checked when the image is decoded.
-//! The content decides whether a file is PNG or JPEG, as extensions are often wrong.
+//! The content decides whether a file is PNG, JPEG or WebP, as extensions are often wrong.
 //!
 //! # Pixels
 //!
@@ -13,7 +13,9 @@
 //! values are clipped at 255, so an image that uses the full range turns white. Pillow does this,
 //! so published numbers were measured on such images; scale them to 8 bits first to avoid it.
 //!
-//! PNG images equal Pillow's bit for bit. JPEG leaves rounding to the decoder. Compared with
+//! Of an animated WebP, the first frame counts.
+//!
+//! PNG and WebP images equal Pillow's bit for bit, lossy WebP included. JPEG leaves rounding to the decoder. Compared with
 //! libjpeg, values differ by at most 1 at usual quality if colours are stored at full size. If
 //! colours are stored at half size, as in most photographs, they differ by at most 3 and by less
 //! than 0.5 on average; by up to 9 in the last row and column, where libjpeg does not look at
@@ -58,7 +60,13 @@ pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError>
     let image =
         image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
     // The JPEG decoder fills missing data with grey, which suits viewers only.
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+    // The WebP decoder does not miss the end of a file that it can do without.
+    let is_whole = match format {
+        ImageFormat::Jpeg => jpeg_is_whole(bytes),
+        ImageFormat::WebP => webp_is_whole(bytes),
+        _ => true,
+    };
+    if !is_whole {
         return Err(damaged(path, "the file ends inside the image"));
     }
     Ok(match image {
@@ -98,16 +106,36 @@ fn png_colour_type(bytes: &[u8]) -> Option<u8> {
     bytes.get(AT).copied()
 }
 
-/// PNG or JPEG, by the first bytes.
+/// PNG, JPEG or WebP, by the first bytes.
 fn format(path: &Path, bytes: &[u8]) -> Result<ImageFormat, DomainError> {
+    let path = || path.to_owned();
     match image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => Ok(format),
-        _ if bytes.is_empty() => Err(DomainError::EmptyFile {
-            path: path.to_owned(),
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
+        _ if bytes.is_empty() => Err(DomainError::EmptyFile { path: path() }),
+        guess => Err(match unsupported(guess.ok(), bytes) {
+            Some(format) => DomainError::UnsupportedImage {
+                path: path(),
+                format,
+            },
+            None => DomainError::NotAnImage { path: path() },
         }),
-        _ => Err(DomainError::NotAnImage {
-            path: path.to_owned(),
-        }),
+    }
+}
+
+/// The name of a format that is known but not read.
+fn unsupported(guess: Option<ImageFormat>, bytes: &[u8]) -> Option<&'static str> {
+    match guess {
+        Some(ImageFormat::Gif) => Some("GIF"),
+        Some(ImageFormat::Bmp) => Some("BMP"),
+        Some(ImageFormat::Tiff) => Some("TIFF"),
+        Some(ImageFormat::Avif) => Some("AVIF"),
+        Some(ImageFormat::Pnm) => Some("PNM"),
+        _ => match bytes.get(4..12)? {
+            b"ftypheic" | b"ftypheix" | b"ftypmif1" | b"ftypmsf1" => Some("HEIC"),
+            b"jP  \r\n\x87\n" => Some("JPEG 2000"),
+            b"JXL \r\n\x87\n" => Some("JPEG XL"),
+            _ => None,
+        },
     }
 }
 
@@ -155,6 +183,13 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         };
         at += usize::from(u16::from_be_bytes([high, low]));
     }
+}
+
+/// Whether a WebP file has as many bytes as its header says.
+fn webp_is_whole(bytes: &[u8]) -> bool {
+    // After `RIFF`; the length is that of the rest.
+    let length = bytes.get(4..8).and_then(|length| length.try_into().ok());
+    length.is_some_and(|length| u32::from_le_bytes(length) as usize <= bytes.len() - 8)
 }
 
 fn unreadable(path: &Path, cause: std::io::Error) -> DomainError {

@@ -110,6 +110,7 @@ fn tag(number: &str, name: &str) -> Tag {
     Tag {
         text: Some(name.to_owned()),
         number: number.parse().ok(),
+        written: None,
     }
 }
 

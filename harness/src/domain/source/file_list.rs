@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// PNG and JPEG files in any folders; `split` lists the ones to use.
+/// PNG, JPEG and WebP files in any folders; `split` lists the ones to use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileList {
@@ -26,8 +26,7 @@ pub struct FileList {
 
 impl SourceKind for FileList {
     const NAME: &'static str = "file-list";
-    const SUMMARY: &'static str =
-        "PNG and JPEG files in any folders, listed in a JSON, YAML or CSV file; `path`, `split`";
+    const SUMMARY: &'static str = "PNG, JPEG and WebP files in any folders, listed in a JSON, YAML or CSV file; `path`, `split`";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "split",
         "the list of images, as in `split: lists/split.json`",

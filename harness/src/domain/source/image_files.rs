@@ -17,7 +17,7 @@ pub(crate) struct ImageFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Every PNG and JPEG file below `root`, in natural order; with `in_classes`, each folder is named
+/// Every PNG, JPEG and WebP file below `root`, in natural order; with `in_classes`, each folder is named
 /// after its class. Other files are ignored, since a list says which files count.
 pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, DomainError> {
     let names = below(root, &has_image_ending)?;
@@ -117,16 +117,30 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, FileType)>, DomainEr
     Ok(entries)
 }
 
-/// Whether a file has the extension of a PNG or JPEG file.
+/// The extensions of images that are read.
+const READ: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+
+/// The extensions of images that are not read, so that no such file is ignored silently.
+const NOT_READ: [&str; 13] = [
+    "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "jxl", "jp2", "ppm", "pgm", "pbm", "pnm",
+];
+
+/// Whether a file has the extension of an image that is read.
 pub(crate) fn has_image_ending(name: &str) -> bool {
     without_image_ending(name).is_some()
 }
 
-/// A file's name without `.png`, `.jpg` or `.jpeg`, if it has one of these.
+/// A file's name without `.png`, `.jpg`, `.jpeg` or `.webp`, if it has one of these.
 pub(crate) fn without_image_ending(name: &str) -> Option<&str> {
     let (stem, ending) = name.rsplit_once('.')?;
-    ["png", "jpg", "jpeg"]
-        .iter()
+    (READ.iter())
         .any(|known| ending.eq_ignore_ascii_case(known))
         .then_some(stem)
+}
+
+/// A file's extension in lower case, if it is that of an image that is not read.
+pub(crate) fn unread_ending(name: &str) -> Option<&'static str> {
+    let (_, ending) = name.rsplit_once('.')?;
+    let mut known = NOT_READ.iter().copied();
+    known.find(|known| ending.eq_ignore_ascii_case(known))
 }

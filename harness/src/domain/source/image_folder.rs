@@ -1,4 +1,4 @@
-//! Image folders: `train/<class>/*.png|jpg|jpeg` and `test/<class>/…`, the layout that every
+//! Image folders: `train/<class>/*.png|jpg|jpeg|webp` and `test/<class>/…`, the layout that every
 //! framework reads.
 //!
 //! Classes and files are in natural order (`2` before `100`), and both splits have the same
@@ -8,7 +8,7 @@
 //!
 //! Opening checks each file's header; decoding checks the rest.
 
-use super::image_files::{self, ImageFiles, entries, has_image_ending};
+use super::image_files::{self, ImageFiles, below, entries, has_image_ending, unread_ending};
 use super::images::{SourceImage, SourceImages};
 use super::kind::{SourceKind, values};
 use crate::domain::classes::tag::Tag;
@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use std::fs::FileType;
 use std::path::{Path, PathBuf};
 
-/// A folder with `train/<class>/*.png|jpg` and `test/<class>/*.png|jpg`; with a `split`, images in
-/// any folders that are named after their classes.
+/// A folder with `train/<class>/*.png|jpg|webp` and `test/<class>/*.png|jpg|webp`; with a `split`,
+/// images in any folders that are named after their classes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageFolder {
@@ -51,7 +51,7 @@ impl ImageFolder {
 
 impl SourceKind for ImageFolder {
     const NAME: &'static str = "image-folder";
-    const SUMMARY: &'static str = "train/<class>/*.png|jpg and test/<class>/*.png|jpg, or <class>/*.png|jpg with a `split`; `path`";
+    const SUMMARY: &'static str = "train/<class>/*.png|jpg|webp and test/<class>/*.png|jpg|webp, or <class>/*.png|jpg|webp with a `split`; `path`";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "path",
         "the folder of the images, as in `path: data/flowers`",
@@ -119,7 +119,7 @@ fn images_of(
     paths: &mut Vec<PathBuf>,
 ) -> Result<(), DomainError> {
     let folder = root.join(split.name()).join(class);
-    let files = image_files(&folder)?;
+    let files = image_files(root, &folder)?;
     if files.is_empty() {
         return Err(DomainError::ClassWithoutSamples {
             path: folder,
@@ -160,16 +160,24 @@ fn class_folders(folder: &Path) -> Result<Vec<String>, DomainError> {
 }
 
 /// The images of a class, in natural order.
-fn image_files(folder: &Path) -> Result<Vec<String>, DomainError> {
+fn image_files(root: &Path, folder: &Path) -> Result<Vec<String>, DomainError> {
     let mut files = Vec::new();
     for (name, kind) in listed(folder)? {
+        if let Some(ending) = unread_ending(&name).filter(|_| !kind.is_dir()) {
+            return Err(DomainError::UnsupportedImages {
+                path: folder.join(name),
+                ending,
+                count: below(root, &|name| unread_ending(name).is_some())?.len(),
+                folder: root.to_owned(),
+            });
+        }
         if kind.is_dir() || !has_image_ending(&name) {
             return Err(DomainError::Stray {
                 path: folder.join(name),
                 found: if kind.is_dir() {
                     "a folder"
                 } else {
-                    "a file that is neither .png nor .jpg"
+                    "a file that is not .png, .jpg or .webp"
                 },
                 wanted: "a class's images",
             });

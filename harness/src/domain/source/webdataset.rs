@@ -5,7 +5,7 @@
 //! shards are scanned once, header by header, and the offset of each image is kept; the image is
 //! read from there when it is decoded.
 
-use super::image_files::has_image_ending;
+use super::image_files::{has_image_ending, unread_ending};
 use super::images::{SourceImage, SourceImages, SourceStore};
 use super::kind::{SourceKind, values};
 use super::shards::{self, Shards};
@@ -13,11 +13,12 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
-use crate::domain::file::unreadable;
+use crate::domain::file::{not_text, unreadable};
 use crate::domain::image::decode;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
 use crate::domain::written::KeyValue;
+use crate::text::text;
 use image::RgbImage;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -102,6 +103,8 @@ struct Member {
 #[derive(Default)]
 struct Parts {
     image: Option<Member>,
+    /// The name of an image in a format that is not read, and its extension.
+    unread: Option<(String, &'static str)>,
     /// By rank: `cls`, `json`, `txt`.
     labels: [Option<Tag>; 3],
 }
@@ -117,11 +120,7 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
         let number = store.shards.len() as u32;
         for (key, parts) in read(&shard.path, number, field)? {
             let Some(member) = parts.image else {
-                return Err(DomainError::Format {
-                    place: format!("{}: {key}", shard.path.display()),
-                    problem: "this key has a label but no image (.jpg, .jpeg or .png)".to_owned(),
-                    fix: "add the image, or remove the label".to_owned(),
-                });
+                return Err(without_image(&shard.path, &key, parts.unread));
             };
             images.push(SourceImage {
                 name: member.name.clone(),
@@ -138,6 +137,27 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
         declared: None,
         store: Box::new(store),
     })
+}
+
+/// The error about a key without an image that can be read.
+fn without_image(shard: &Path, key: &str, unread: Option<(String, &str)>) -> DomainError {
+    let (place, problem, fix) = match &unread {
+        Some((name, ending)) => (
+            name.as_str(),
+            format!(".{ending} images are not supported"),
+            "convert the images to PNG, JPEG or WebP",
+        ),
+        None => (
+            key,
+            "this key has a label but no image (.jpg, .jpeg, .png or .webp)".to_owned(),
+            "add the image, or remove the label",
+        ),
+    };
+    DomainError::Format {
+        place: format!("{}: {place}", shard.display()),
+        problem,
+        fix: fix.to_owned(),
+    }
 }
 
 /// The samples of a shard, in its order.
@@ -215,18 +235,24 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
                 images += 1;
                 continue;
             }
-            // Other members of a sample are ignored.
-            _ => continue,
+            _ => {
+                // Other members of a sample are ignored.
+                if let Some(ending) = unread_ending(&name) {
+                    samples.entry(key).or_default().unread = Some((name, ending));
+                }
+                continue;
+            }
         };
-        let mut text = String::new();
-        let read = (&mut entry).take(LONGEST_LABEL).read_to_string(&mut text);
+        let mut bytes = Vec::new();
+        let read = (&mut entry).take(LONGEST_LABEL).read_to_end(&mut bytes);
         read.map_err(|error| DomainError::Format {
             place: place(),
-            problem: format!("cannot be read as text ({error})"),
+            problem: format!("cannot be read ({error})"),
             fix: "copy the archive again".to_owned(),
         })?;
+        let text = text(&bytes).map_err(|error| not_text(&place(), &error))?;
         let tag = match rank {
-            1 => json_label(&text, field).map_err(|problem| DomainError::Format {
+            1 => json_label(text, field).map_err(|problem| DomainError::Format {
                 place: place(),
                 problem,
                 fix: "write a whole number or text".to_owned(),
@@ -291,3 +317,6 @@ impl SourceStore for TarImages {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,10 +21,10 @@ struct Zhou {
 /// The entries of a file with both splits.
 pub(crate) fn read(
     file: &ListFile,
-    bytes: &[u8],
+    text: &str,
     val: ValidationPart,
 ) -> Result<Vec<Entry>, DomainError> {
-    let zhou: Zhou = serde_json::from_slice(bytes).map_err(|error| {
+    let zhou: Zhou = serde_json::from_str(text).map_err(|error| {
         let form = r#"{"train": [[file, label, class name], …], "test": […]}"#;
         file.bad(error.to_string(), &format!("write the list as {form}"))
     })?;

@@ -4,10 +4,9 @@ use super::entry::{Entry, ListFile};
 use super::form::{SplitFile, SplitList, ValidationPart};
 use super::{coop, csv, pairs};
 use crate::domain::error::DomainError;
-use crate::domain::file::unreadable;
+use crate::domain::file::read_text;
 use crate::domain::sample::Split;
 use crate::domain::written::FilePerSplit;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A list in its own order: the train split (followed by the validation part, if it is used), then
@@ -46,7 +45,7 @@ impl Listing {
 fn read_both(path: &Path, val: ValidationPart) -> Result<Vec<Entry>, DomainError> {
     let file = ListFile::new(path);
     match file.ending().as_str() {
-        "json" => coop::read(&file, &read(path)?, val),
+        "json" => coop::read(&file, &read_text(path)?, val),
         "csv" => csv::read(&file, val),
         "yaml" | "yml" => Err(file.bad(
             "a YAML split list holds only one split".to_owned(),
@@ -60,13 +59,9 @@ fn read_both(path: &Path, val: ValidationPart) -> Result<Vec<Entry>, DomainError
 fn read_split(path: &Path, split: Split) -> Result<Vec<Entry>, DomainError> {
     let file = ListFile::new(path);
     match file.ending().as_str() {
-        "yaml" | "yml" => pairs::read_yaml(&file, &read(path)?, split),
-        "json" => pairs::read_json(&file, &read(path)?, split),
+        "yaml" | "yml" => pairs::read_yaml(&file, &read_text(path)?, split),
+        "json" => pairs::read_json(&file, &read_text(path)?, split),
         "csv" => csv::read_split(&file, split),
         _ => Err(file.unknown()),
     }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, DomainError> {
-    fs::read(file).map_err(unreadable(file))
 }

@@ -5,7 +5,8 @@
 //! the list's or the source's, is the end of the other: `data/imagenet-r/n01443537/a.jpg` matches
 //! `n01443537/a.jpg`, and in a parquet file `a.jpg`. The image that agrees in most folders is
 //! taken; two that agree equally are an error. A name never matches an image in a *different*
-//! folder: a missing image is an error. A name without `.jpg` or `.png` matches either.
+//! folder: a missing image is an error. A name without `.jpg`, `.png` or `.webp` matches
+//! each of these.
 //!
 //! The samples have the names of the list, without the folders that all have in common, so one list
 //! gives the same split hash for every layout of the images.
@@ -21,6 +22,7 @@ use crate::domain::contents::Contents;
 use crate::domain::error::DomainError;
 use crate::domain::match_error::MatchError;
 use crate::domain::sample::{Sample, Split};
+use crate::domain::source::image_files::unread_ending;
 use crate::domain::source::images::SourceImages;
 use crate::id::Label;
 use std::collections::HashMap;
@@ -224,6 +226,16 @@ fn matched(
             image,
             entry: Some(number),
         });
+    }
+    let unread = |entry: &&Entry| unread_ending(&entry.name);
+    if let Some((entry, ending)) = missing.iter().find_map(|e| Some((e, unread(e)?))) {
+        return Err(MatchError::UnsupportedImages {
+            place: entry.place(),
+            name: entry.name.clone(),
+            ending,
+            count: missing.iter().filter_map(unread).count(),
+        }
+        .into());
     }
     match missing[..] {
         [] => Ok(drafts),

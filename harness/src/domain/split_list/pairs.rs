@@ -20,20 +20,20 @@ const FORM: &str = "write `data:` (the files) and `targets:` (their classes)";
 /// The entries of a YAML file with one split.
 pub(crate) fn read_yaml(
     file: &ListFile,
-    bytes: &[u8],
+    text: &str,
     split: Split,
 ) -> Result<Vec<Entry>, DomainError> {
-    let pairs = serde_yaml::from_slice(bytes).map_err(|error| file.bad(error.to_string(), FORM))?;
+    let pairs = serde_yaml::from_str(text).map_err(|error| file.bad(error.to_string(), FORM))?;
     entries(file, pairs, split)
 }
 
 /// The entries of a JSON file with one split.
 pub(crate) fn read_json(
     file: &ListFile,
-    bytes: &[u8],
+    text: &str,
     split: Split,
 ) -> Result<Vec<Entry>, DomainError> {
-    let pairs = serde_json::from_slice(bytes).map_err(|error| file.bad(error.to_string(), FORM))?;
+    let pairs = serde_json::from_str(text).map_err(|error| file.bad(error.to_string(), FORM))?;
     entries(file, pairs, split)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Activation, Config, TextConfig, VisionConfig};
 use crate::preprocessor::Preprocessor;
-use clbench_transformer::folder::{named, read};
+use clbench_transformer::folder::{named, read_text};
 use harness_abi::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -144,12 +144,12 @@ impl OpenClipConfig {
     /// incomplete or describes an unsupported model.
     pub fn open(file: &Path) -> Result<OpenClipConfig> {
         let wrong = |problem: String| Error::data(problem).context(named(file));
-        OpenClipConfig::parse(&read(file)?).map_err(wrong)
+        OpenClipConfig::parse(&read_text(file)?).map_err(wrong)
     }
 
-    fn parse(json: &[u8]) -> Result<OpenClipConfig, String> {
+    fn parse(json: &str) -> Result<OpenClipConfig, String> {
         let written: Value =
-            serde_json::from_slice(json).map_err(|error| format!("invalid JSON: {error}"))?;
+            serde_json::from_str(json).map_err(|error| format!("invalid JSON: {error}"))?;
         let model = &written["model_cfg"];
         // Encoders from other libraries lack our required keys; naming their own keys is the most
         // helpful error.
@@ -270,7 +270,7 @@ impl Preprocessing {
         for (key, value) in [("image_mean", self.mean), ("image_std", self.std)] {
             fields[key] = value.unwrap_or_default();
         }
-        Preprocessor::parse(fields.to_string().as_bytes(), image_size)
+        Preprocessor::parse(fields, image_size)
             .map_err(|problem| format!("`preprocess_cfg`: {problem}"))
     }
 }

@@ -49,6 +49,72 @@ fn number_keys_replace_indices() {
 }
 
 #[test]
+fn a_text_is_looked_up_as_written_before_it_is_read_as_a_number() {
+    let padded = [
+        entry("cat", text("001")),
+        entry("dog", text("002")),
+        entry("eel", text("010")),
+    ];
+    let differ_in_zeros = [
+        entry("cat", text("1")),
+        entry("dog", text("01")),
+        entry("eel", text("2")),
+    ];
+    let numbers = [1, 2, 10].map(ClassKey::Number);
+    let [one, two, ten] = numbers;
+    let numbers = [entry("cat", one), entry("dog", two), entry("eel", ten)];
+    let names = [entry("010", None), entry("001", None), entry("0", None)];
+    for parsed in [Tag::parse, |word: &str| Tag::text(word)] {
+        let found_all = |entries, words: [&str; 3]| words.map(|word| found(entries, &parsed(word)));
+        let in_order = [Some(0), Some(1), Some(2)];
+        assert_eq!(found_all(&padded, ["001", "002", "010"]), in_order);
+        assert_eq!(found_all(&padded, ["1", "0010", "10"]), [None; 3]);
+        assert_eq!(found_all(&differ_in_zeros, ["1", "01", "2"]), in_order);
+        // If nothing is called `001`, it is 1.
+        assert_eq!(found_all(&numbers, ["001", "2", "010"]), in_order);
+        assert_eq!(found_all(&names, ["010", "001", "0"]), in_order);
+    }
+    // A number in a text file that is no name is a place in the list.
+    let words = [entry("cat", None), entry("dog", None)];
+    assert_eq!(found(&words, &Tag::parse("1")), Some(1));
+    assert_eq!(found(&words, &Tag::text("1")), None);
+}
+
+#[test]
+fn without_a_list_padded_numbers_are_names() {
+    let derived = |tags: Vec<Tag>| {
+        let list = ClassList::derived(Path::new("SOURCE"), None, tags.iter().cloned()).unwrap();
+        let labels: Vec<u32> = tags.iter().map(|tag| list.find(tag).unwrap().0).collect();
+        (list.into_names(), labels)
+    };
+    let words = ["002", "010", "001"];
+    let expected = (
+        ["001", "002", "010"].map(String::from).to_vec(),
+        vec![1, 2, 0],
+    );
+    assert_eq!(derived(words.map(Tag::parse).to_vec()), expected);
+    assert_eq!(derived(words.map(Tag::text).to_vec()), expected);
+    // `10` needs no padding, and YAML reads it as a number.
+    let words = ["09", "10", "1", "01"];
+    let expected = (
+        ["01", "1", "09", "10"].map(String::from).to_vec(),
+        vec![2, 3, 1, 0],
+    );
+    assert_eq!(derived(words.map(Tag::parse).to_vec()), expected);
+    let mut tags = words.map(Tag::text).to_vec();
+    tags[1] = Tag::number(10);
+    assert_eq!(derived(tags), expected);
+}
+
+#[test]
+fn without_a_list_cubs_numbers_are_no_part_of_the_names() {
+    let tags = ["002.Dusk_sky", "001.Dawn_sky"].map(Tag::text);
+    let list = ClassList::derived(Path::new("SOURCE"), None, tags.iter().cloned()).unwrap();
+    assert_eq!(list.find(&tags[0]).unwrap().0, 1);
+    assert_eq!(list.into_names(), ["Dawn sky", "Dusk sky"]);
+}
+
+#[test]
 fn without_a_list_numbers_order_names() {
     let derived = |tags: &[Tag]| {
         ClassList::derived(Path::new("SOURCE"), None, tags.iter().cloned())

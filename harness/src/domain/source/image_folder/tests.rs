@@ -173,19 +173,69 @@ fn nothing_is_skipped() {
         "DIR/train/notes.txt: found a file where only class folders are expected; move it elsewhere"
     );
     assert_eq!(
-        stray("test/2/picture.gif"),
-        "DIR/test/2/picture.gif: found a file that is neither .png nor .jpg where only a class's images are expected; \
+        stray("test/2/notes.txt"),
+        "DIR/test/2/notes.txt: found a file that is not .png, .jpg or .webp where only a class's images are expected; \
          move it elsewhere"
     );
     assert_eq!(
         stray("test/2/text.png"),
-        "DIR/test/2/text.png: not a PNG or JPEG image, despite its name; copy it again, convert it, or delete it"
+        "DIR/test/2/text.png: not a PNG, JPEG or WebP image, despite its name; copy it again, convert it, or delete it"
     );
     fs::create_dir(folder.path().join("test/2/more.png")).unwrap();
     assert_eq!(
         message(&folder),
         "DIR/test/2/more.png: found a folder where only a class's images are expected; move it elsewhere"
     );
+}
+
+#[test]
+fn images_in_formats_that_are_not_read_are_named_and_counted() {
+    let folder = small();
+    let one = "DIR/test/2/a.GIF: .gif images are not supported (the only image in such a format below DIR); convert \
+               them to PNG, JPEG or WebP, or move them elsewhere";
+    fs::write(folder.path().join("test/2/a.GIF"), "GIF89a").unwrap();
+    assert_eq!(message(&folder), one);
+    fs::write(folder.path().join("train/2/b.bmp"), "BM").unwrap();
+    let two = "DIR/train/2/b.bmp: .bmp images are not supported (one of 2 images in such formats below DIR); convert \
+               them to PNG, JPEG or WebP, or move them elsewhere";
+    assert_eq!(message(&folder), two);
+    // The content counts, whatever the name says.
+    for (name, content, expected) in [
+        ("a.png", &b"GIF89a\x01\0\x01\0"[..], "a GIF image"),
+        ("a.jpg", b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC image"),
+        ("a.jpg", b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF image"),
+        ("a.jpg", b"II*\0\x08\0\0\0", "a TIFF image"),
+    ] {
+        let folder = small();
+        fs::write(folder.path().join("test/2").join(name), content).unwrap();
+        assert_eq!(
+            message(&folder),
+            format!(
+                "DIR/test/2/{name}: {expected}, which is not supported; convert it to PNG, JPEG or WebP"
+            )
+        );
+    }
+}
+
+#[test]
+fn the_content_of_a_file_decides_its_format() {
+    let folder = small();
+    let image = RgbImage::from_pixel(3, 2, Rgb([7, 8, 9]));
+    for (name, format) in [
+        ("test/2/png.webp", ImageFormat::Png),
+        ("test/2/webp.jpg", ImageFormat::WebP),
+    ] {
+        let path = folder.path().join(name);
+        image.save_with_format(path, format).unwrap();
+    }
+    let domain = open(folder.path()).unwrap();
+    let named = |name: &str| {
+        let names = names(&domain, Split::Test);
+        names.iter().position(|other| *other == name).unwrap()
+    };
+    for name in ["test/2/png.webp", "test/2/webp.jpg"] {
+        assert_eq!(domain.image(Split::Test, named(name)).unwrap(), image);
+    }
 }
 
 #[test]
@@ -220,12 +270,16 @@ fn noise() -> RgbImage {
 
 #[test]
 fn damage_after_the_header_is_found_on_decoding() {
-    for (format, file) in [(ImageFormat::Png, "1.png"), (ImageFormat::Jpeg, "2.jpeg")] {
+    for (format, file) in [
+        (ImageFormat::Png, "1.png"),
+        (ImageFormat::Jpeg, "2.jpeg"),
+        (ImageFormat::WebP, "3.webp"),
+    ] {
         let folder = small();
         let path = folder.path().join("test/2").join(file);
         noise().save_with_format(&path, format).unwrap();
         let whole = fs::read(&path).unwrap();
-        assert!(whole.len() > 6000, "{file} has {} bytes", whole.len());
+        assert!(whole.len() > 5000, "{file} has {} bytes", whole.len());
         let at = names(&open(folder.path()).unwrap(), Split::Test)
             .iter()
             .position(|name| name.ends_with(file))

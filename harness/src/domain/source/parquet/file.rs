@@ -4,7 +4,7 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
 use crate::domain::file::unreadable;
 use crate::suggest::hint;
-use ::parquet::basic::Type as Physical;
+use ::parquet::basic::{Compression, Type as Physical};
 use ::parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;
@@ -72,6 +72,25 @@ impl<'a> Opened<'a> {
         }
     }
 
+    /// Checks that a leaf column is compressed in a way that can be read.
+    fn check_codec(&self, leaf: usize) -> Result<(), DomainError> {
+        let groups = self.reader.metadata().row_groups().iter();
+        let mut codecs = groups.map(|group| group.column(leaf).compression());
+        let codec = match codecs.find_map(|codec| match codec {
+            Compression::BROTLI(_) => Some("brotli"),
+            Compression::LZO => Some("LZO"),
+            _ => None,
+        }) {
+            Some(codec) => codec,
+            None => return Ok(()),
+        };
+        Err(self.bad(
+            format!("its columns are compressed with {codec}, which is not supported"),
+            "write the file again with zstd or snappy, as in \
+             `pyarrow.parquet.write_table(table, path, compression=\"zstd\")`",
+        ))
+    }
+
     fn schema(&self) -> &SchemaDescriptor {
         self.reader.metadata().file_metadata().schema_descr()
     }
@@ -110,6 +129,16 @@ impl<'a> Opened<'a> {
             (None, Some((leaf, Physical::BYTE_ARRAY))) => (leaf, None),
             _ => return Err(self.no_column("image", image)),
         };
+        for (leaf, _) in [
+            Some((bytes, Physical::BYTE_ARRAY)),
+            paths,
+            self.leaf(&[label]),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            self.check_codec(leaf)?;
+        }
         let rows = self.rows();
         let paths = match paths {
             Some((leaf, Physical::BYTE_ARRAY)) => self.texts(leaf, "column of image paths")?,
