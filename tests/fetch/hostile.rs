@@ -248,7 +248,7 @@ fn a_hub_that_sends_without_end_or_redirects_in_circles_is_given_up() {
     );
     assert_eq!(
         target.refused(&hub(&listing(), |_, _| Some(Answer::redirect(
-            "ftp://\u{1b}[31m"
+            "file:///etc/passwd"
         )))),
         faulty("redirects to `file:///etc/passwd`, which is not an address")
     );
@@ -265,6 +265,14 @@ fn a_hub_that_sends_without_end_or_redirects_in_circles_is_given_up() {
                 .flatten()
         })),
         faulty("config.json: sends more than 67108864 bytes without listing a size")
+    );
+    // It might be cut off.
+    assert_eq!(
+        target.refused(&hub(&unlisted, |request, _| {
+            let config = request.path.ends_with("/config.json");
+            config.then(|| Answer::new("200 OK", Body::Unmeasured(CONFIG.into())))
+        })),
+        faulty("config.json: neither lists nor sends a size or an id")
     );
     assert_eq!(names(&target.cached("blobs")), [""; 0]);
 }

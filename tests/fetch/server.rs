@@ -41,6 +41,8 @@ pub enum Body {
     Cut(Vec<u8>, usize),
     /// Sends nothing more after so many bytes, and does not break off.
     Silent(Vec<u8>, usize),
+    /// Does not say how long it is, and ends with the connection.
+    Unmeasured(Vec<u8>),
     /// Repeats these bytes without end.
     Endless(&'static [u8]),
 }
@@ -79,6 +81,10 @@ impl Answer {
         let (bytes, count) = match &self.body {
             Body::Whole(bytes) => (bytes, bytes.len()),
             Body::Cut(bytes, count) | Body::Silent(bytes, count) => (bytes, *count),
+            Body::Unmeasured(bytes) => {
+                write!(stream, "\r\n")?;
+                return stream.write_all(bytes);
+            }
             Body::Endless(bytes) => {
                 write!(stream, "Transfer-Encoding: chunked\r\n\r\n")?;
                 loop {

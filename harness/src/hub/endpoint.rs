@@ -23,10 +23,14 @@ impl Endpoint {
         let uri = address(text).filter(|uri| uri.query().is_none());
         let uri = uri.ok_or_else(|| HubError::Variable {
             variable: "HF_ENDPOINT",
-            what: format!(
-                "is {}, which is not an address of a hub; write it like `{DEFAULT}`",
-                Quoted(text)
-            ),
+            what: match text.contains('@') {
+                // It is not shown: it may contain a password.
+                true => "must not contain a user name; set `HF_TOKEN` to a token instead".into(),
+                false => format!(
+                    "is {}, which is not an address of a hub; write it like `{DEFAULT}`",
+                    Quoted(text)
+                ),
+            },
         })?;
         Ok(Endpoint {
             text: text.into(),
@@ -144,6 +148,12 @@ mod tests {
                 .unwrap_err()
                 .to_string(),
             "`HF_ENDPOINT` is `mirror.example`, which is not an address of a hub; write it like `https://huggingface.co`"
+        );
+        assert_eq!(
+            Endpoint::new(Some("https://user:password@mirror.example"))
+                .unwrap_err()
+                .to_string(),
+            "`HF_ENDPOINT` must not contain a user name; set `HF_TOKEN` to a token instead"
         );
     }
 

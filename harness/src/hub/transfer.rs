@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 use ureq::Body;
 use ureq::http::Response;
-use ureq::http::header::CONTENT_RANGE;
+use ureq::http::header::{CONTENT_RANGE, TRANSFER_ENCODING};
 
 /// How often an interrupted transfer is retried.
 const RETRIES: u32 = 4;
@@ -48,6 +48,7 @@ impl Transfer<'_> {
             file: self.file.name.to_string(),
         })?;
         if self.snapshot.has(self.file)? {
+            part.truncate(0).map_err(HubError::at(&path))?;
             return Ok(false);
         }
         watch.start(self.file);
@@ -128,10 +129,16 @@ impl Transfer<'_> {
         if announced.is_some_and(|announced| announced > limit) {
             return refused(format!("sends {most}"));
         }
+        let size = self.file.size.or(announced);
+        let ends = size.is_some() || answer.headers().contains_key(TRANSFER_ENCODING);
+        if !ends && self.file.id.is_none() {
+            // The end of the connection might come early.
+            return refused("neither lists nor sends a size or an id".into());
+        }
         part.truncate(from).map_err(cache)?;
         let mut body = answer.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
-        watch.reached(part.len(), self.file.size.or(announced));
+        watch.reached(part.len(), size);
         loop {
             let read = self.client.read(&mut body, &mut buffer)?;
             if read == 0 {
@@ -142,14 +149,9 @@ impl Transfer<'_> {
                 return refused(format!("sends {most}"));
             }
             part.append(&buffer[..read]).map_err(cache)?;
-            watch.reached(part.len(), self.file.size.or(announced));
+            watch.reached(part.len(), size);
         }
-        match self
-            .file
-            .size
-            .or(announced)
-            .filter(|size| part.len() < *size)
-        {
+        match size.filter(|size| part.len() < *size) {
             Some(size) => {
                 let what = format!("ended after {} of {size} bytes", part.len());
                 Err(Attempt::Failed(Failure::Network(what)))
