@@ -1,17 +1,21 @@
 //! `clbench fetch model` with a local hub that implements the real one's endpoints: the list of a
 //! model's files, redirects of large files to a store, range requests.
 
+mod hostile;
+mod server;
+
 use crate::tables::rows;
 use clbench_tests::{Dir, Outcome, Run, root};
 use serde_json::json;
+use server::{Answer, Body, Request, Server};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const WEIGHTS: &str = "model.safetensors";
@@ -25,18 +29,16 @@ const READ: [&str; 4] = [
 
 /// A hub with the model `org/small`, which is the small CLIP of the repository.
 struct Hub {
-    address: String,
+    server: Server,
     state: Arc<State>,
 }
 
 #[derive(Default)]
 struct State {
     files: BTreeMap<String, Vec<u8>>,
-    /// The requests: path, range, token.
-    asked: Mutex<Vec<String>>,
     /// How many more transfers of the weights break off halfway.
     cuts: AtomicUsize,
-    /// How many more transfers deliver wrong bytes.
+    /// How many more transfers of the weights deliver wrong bytes.
     damages: AtomicUsize,
 }
 
@@ -50,50 +52,58 @@ impl Hub {
         let folder = root().join("plugins/clip/weights/small");
         let content = |name: &str| fs::read(folder.join(name)).unwrap_or(b"unread".into());
         let files = names.iter().map(|name| (name.to_string(), content(name)));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let hub = Hub {
-            address: format!("http://{}", listener.local_addr().unwrap()),
-            state: Arc::new(State {
-                files: files.collect(),
-                ..State::default()
-            }),
-        };
-        let (address, state) = (hub.address.clone(), hub.state.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                // Some tests close the connection early.
-                let _ = state.answer(&address, stream);
-            }
+        let state = Arc::new(State {
+            files: files.collect(),
+            ..State::default()
         });
-        hub
+        let answers = state.clone();
+        Hub {
+            server: Server::start(move |request, address| answers.answer(request, address)),
+            state,
+        }
     }
 
-    /// The requests since the last call.
+    /// The requests since the last call: path, range, token.
     fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.state.asked.lock().unwrap())
+        self.server.asked()
     }
 
     fn call<'a>(&self, dir: &'a Dir, args: &[&str]) -> Run<'a> {
-        let proxies = ["http_proxy", "https_proxy", "all_proxy"];
-        let run = dir
-            .clbench([&["fetch", "model"], args].concat())
-            .env("HF_HOME", dir.path("hf"))
-            .env("HF_ENDPOINT", &self.address)
-            .without_env("HF_HUB_CACHE")
-            .without_env("HF_TOKEN");
-        proxies.iter().fold(run, |run, name| {
-            run.without_env(name).without_env(&name.to_uppercase())
-        })
+        call(dir, &self.server.address, args)
     }
 }
 
+/// `clbench fetch model`, with nothing but the hub's address in its environment.
+fn call<'a>(dir: &'a Dir, address: &str, args: &[&str]) -> Run<'a> {
+    let run = dir
+        .clbench([&["fetch", "model"], args].concat())
+        .env("HF_HOME", dir.path("hf"))
+        .env("HF_ENDPOINT", address);
+    let others = ["HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT"].map(String::from);
+    let proxies = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
+    let proxies = proxies
+        .iter()
+        .flat_map(|name| [name.to_string(), name.to_uppercase()]);
+    let names = others.into_iter().chain(proxies);
+    names.fold(run, |run, name| run.without_env(&name))
+}
+
+/// Git's id of a content.
+fn git_id(content: &[u8]) -> String {
+    let header = format!("blob {}\0", content.len());
+    format!("{:x}", Sha1::digest([header.as_bytes(), content].concat()))
+}
+
+fn sha256(content: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(content))
+}
+
 impl State {
-    /// The git id of a small file (any text here); the SHA-256 of a large one.
+    /// The git id of a small file; the SHA-256 of a large one.
     fn etag(&self, name: &str) -> String {
-        let hash = format!("{:x}", Sha256::digest(&self.files[name]));
         match name == WEIGHTS {
-            true => hash,
-            false => hash[..40].into(),
+            true => sha256(&self.files[name]),
+            false => git_id(&self.files[name]),
         }
     }
 
@@ -114,76 +124,47 @@ impl State {
         json!({ "id": "org/small", "sha": COMMIT, "siblings": files }).to_string()
     }
 
-    fn answer(&self, address: &str, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut lines = BufReader::new(stream.try_clone()?).lines();
-        let request = lines.next().unwrap_or(Ok(String::new()))?;
-        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut headers = BTreeMap::new();
-        for line in lines {
-            let line = line?;
-            let Some((name, value)) = line.split_once(": ") else {
-                break;
-            };
-            headers.insert(name.to_lowercase(), value.to_owned());
-        }
-        let header = |name: &str| headers.get(name).map_or("", String::as_str);
-        let (range, token) = (header("range"), header("authorization"));
-        self.asked
-            .lock()
-            .unwrap()
-            .push(format!("{path} {range} {token}").trim_end().to_owned());
-        let mut reply = |status: &str, more: &str, body: &[u8], send: usize| {
-            write!(
-                stream,
-                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{more}\r\n",
-                body.len()
-            )?;
-            stream.write_all(&body[..send])
-        };
+    fn answer(&self, request: &Request, address: &str) -> Answer {
+        let path = &request.path;
         if path == "/api/models/org/small/revision/main?blobs=true" {
-            let body = self.listing();
-            return reply("200 OK", "", body.as_bytes(), body.len());
+            return Answer::ok(self.listing());
         }
         if path.starts_with("/api/models/org/private/") {
-            return reply("401 Unauthorized", "", b"", 0);
+            return Answer::status("401 Unauthorized");
         }
         let name = path.rsplit('/').next().unwrap_or_default();
         let Some(content) = self.files.get(name) else {
-            return reply("404 Not Found", "", b"", 0);
+            return Answer::status("404 Not Found");
         };
-        let etag = self.etag(name);
-        let commit = format!("X-Repo-Commit: {COMMIT}\r\n");
-        if path == format!("/org/small/resolve/{COMMIT}/{name}") && name == WEIGHTS {
-            let more = format!(
-                "{commit}X-Linked-Etag: \"{etag}\"\r\nLocation: {address}/store/{name}\r\n"
-            );
-            return reply("302 Found", &more, b"", 0);
+        let etag = format!("\"{}\"", self.etag(name));
+        if path == &format!("/org/small/resolve/{COMMIT}/{name}") && name == WEIGHTS {
+            return Answer::redirect(format!("{address}/store/{name}"))
+                .with("X-Repo-Commit", COMMIT)
+                .with("X-Linked-Etag", etag);
         }
-        let (from, to) = range
-            .strip_prefix("bytes=")
-            .and_then(|range| range.split_once('-'))
-            .unwrap_or(("0", ""));
-        let from: usize = from.parse().unwrap();
-        let to = to.parse().map_or(content.len(), |last: usize| last + 1);
-        let mut part = content[from..to].to_vec();
+        let (from, to) = request.bytes(content);
+        let mut part = content[from..=to].to_vec();
         let takes = |counter: &AtomicUsize| {
             let left = |n: usize| n.checked_sub(1);
             let relaxed = Ordering::Relaxed;
-            name == WEIGHTS
-                && part.len() > 1
-                && counter.fetch_update(relaxed, relaxed, left).is_ok()
+            name == WEIGHTS && counter.fetch_update(relaxed, relaxed, left).is_ok()
         };
-        let (cut, damaged) = (takes(&self.cuts), takes(&self.damages));
-        if damaged {
+        if takes(&self.damages) {
             part[7] ^= 1;
         }
-        let more = format!(
-            "{commit}ETag: \"{etag}\"\r\nContent-Range: bytes {from}-{}/{}\r\n",
-            to - 1,
-            content.len()
-        );
-        let send = if cut { part.len() / 2 } else { part.len() };
-        reply("206 Partial Content", &more, &part, send)
+        let half = part.len() / 2;
+        let body = match takes(&self.cuts) {
+            true => Body::Cut(part, half),
+            false => Body::Whole(part),
+        };
+        let answer = match request.range.is_empty() {
+            true => Answer::new("200 OK", body),
+            false => Answer::new("206 Partial Content", body).with(
+                "Content-Range",
+                format!("bytes {from}-{to}/{}", content.len()),
+            ),
+        };
+        answer.with("X-Repo-Commit", COMMIT).with("ETag", etag)
     }
 }
 
@@ -200,7 +181,7 @@ fn files(asked: Vec<String>) -> Vec<String> {
 
 fn refused(outcome: &Outcome, hub: &Hub) -> String {
     assert_eq!(outcome.code, 4, "{}", outcome.stderr);
-    outcome.stderr.replace(&hub.address, "HUB")
+    outcome.stderr.replace(&hub.server.address, "HUB")
 }
 
 #[test]
@@ -361,7 +342,7 @@ fn messages_say_why_a_model_cannot_be_fetched() {
         .unwrap()
         .local_addr()
         .unwrap();
-    hub.address = format!("http://{free}");
+    hub.server.address = format!("http://{free}");
     let said = refused(&hub.call(&dir, &["org/small"]).outcome(), &hub);
     assert!(said.starts_with("error: HUB: "), "{said}");
     assert!(said.contains("`HF_ENDPOINT`"), "{said}");

@@ -177,7 +177,7 @@ impl Error {
             | Error::BackboneChanged { .. } => ExitCode::Data,
             Error::Init(error) => error.exit_code(),
             Error::Project(error) => error.exit_code(),
-            Error::Hub(HubError::Name(_)) => ExitCode::Usage,
+            Error::Hub(HubError::Name(_) | HubError::Variable { .. }) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,
             Error::Cells { .. } => ExitCode::Cells,

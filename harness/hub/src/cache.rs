@@ -6,7 +6,8 @@
 //!                   refs/<revision>                the commit's id
 //! ```
 
-use crate::name::{ModelName, Revision};
+use crate::id::{Commit, ContentId};
+use crate::name::{FileName, ModelName, Revision};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -86,23 +87,32 @@ impl Repository {
         self.0.join("blobs")
     }
 
+    /// The file with a content.
+    pub fn blob(&self, id: &ContentId) -> PathBuf {
+        self.blobs().join(id.as_str())
+    }
+
     /// The folder with the files of a commit.
-    pub fn snapshot(&self, commit: &str) -> PathBuf {
-        self.0.join("snapshots").join(commit)
+    pub fn snapshot(&self, commit: &Commit) -> PathBuf {
+        self.0.join("snapshots").join(commit.as_str())
+    }
+
+    /// A file of a commit, which is a link to its content.
+    pub fn file(&self, commit: &Commit, name: &FileName) -> PathBuf {
+        self.snapshot(commit).join(name.as_str())
     }
 
     /// The file with the commit of a revision.
-    pub fn reference(&self, revision: &str) -> PathBuf {
-        self.0.join("refs").join(revision)
+    pub fn reference(&self, revision: &Revision) -> PathBuf {
+        self.0.join("refs").join(revision.as_str())
     }
 
     /// The folder with the files of a revision, if they have been fetched. A revision without a
     /// reference is looked up as a commit.
     pub fn find(&self, revision: &Revision) -> Option<PathBuf> {
-        let revision = revision.as_str();
-        let commit = fs::read_to_string(self.reference(revision));
-        let commit = commit.as_deref().map_or(revision, str::trim);
-        let snapshot = self.snapshot(commit);
+        let text = fs::read_to_string(self.reference(revision));
+        let commit = text.as_deref().map_or(revision.as_str(), str::trim);
+        let snapshot = self.snapshot(&Commit::new(commit).ok()?);
         snapshot.is_dir().then_some(snapshot)
     }
 }
@@ -145,14 +155,26 @@ mod tests {
             repository.folder(),
             root.path().join("models--openai--clip")
         );
-        for folder in ["refs", "snapshots/c0ffee", "snapshots/5eed"] {
-            fs::create_dir_all(repository.folder().join(folder)).unwrap();
+        let commits = ["a", "b"].map(|digit| Commit::new(&digit.repeat(40)).unwrap());
+        for commit in &commits {
+            fs::create_dir_all(repository.snapshot(commit)).unwrap();
         }
-        fs::write(repository.reference("main"), "c0ffee\n").unwrap();
-        fs::write(repository.reference("lost"), "dead").unwrap();
-        let found = |revision| repository.find(&Revision::new(revision).unwrap());
-        assert_eq!(found("main"), Some(repository.snapshot("c0ffee")));
-        assert_eq!(found("5eed"), Some(repository.snapshot("5eed")));
+        let revision = |name: &str| Revision::new(name).unwrap();
+        let refer = |name: &str, text: &str| {
+            let path = repository.reference(&revision(name));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        refer("main", &format!("{}\n", commits[0]));
+        refer("lost", &"d".repeat(40));
+        // A reference leads to a commit and nowhere else.
+        refer("climbing", "../blobs");
+        fs::create_dir_all(repository.blobs()).unwrap();
+        let found = |name| repository.find(&revision(name));
+        assert_eq!(found("main"), Some(repository.snapshot(&commits[0])));
+        let second = commits[1].as_str();
+        assert_eq!(found(second), Some(repository.snapshot(&commits[1])));
+        assert_eq!(found("climbing"), None);
         assert_eq!(found("v2"), None);
         assert_eq!(found("lost"), None);
     }

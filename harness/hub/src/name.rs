@@ -1,5 +1,6 @@
-//! Valid names of models and revisions.
+//! Valid names of models, revisions and files.
 
+use crate::quoted::Quoted;
 use std::fmt::{self, Display, Formatter};
 
 /// The default revision.
@@ -9,11 +10,20 @@ pub const MAIN: &str = "main";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not the name of a model.
-    #[error("`{0}` is not a valid model name; write it like `openai/clip-vit-large-patch14`")]
+    #[error("{} is not a valid model name; write it like `openai/clip-vit-large-patch14`", Quoted(.0))]
     Model(String),
     /// Not a revision.
-    #[error("`{0}` is not a valid revision; name a branch, a tag or a commit")]
+    #[error("{} is not a valid revision; name a branch, a tag or a commit", Quoted(.0))]
     Revision(String),
+    /// Not a commit.
+    #[error("{} is not a commit, which has 40 lowercase hexadecimal digits", Quoted(.0))]
+    Commit(String),
+    /// Not a content's id, with the number of digits that it should have.
+    #[error("{} is not a content's id, which has {} lowercase hexadecimal digits", Quoted(.0), .1)]
+    Content(String, usize),
+    /// Not the plain name of a file.
+    #[error("{} is not a plain file name", Quoted(.0))]
+    File(String),
 }
 
 /// A model's name on the hub, such as `openai/clip-vit-large-patch14`. The oldest models have a
@@ -29,10 +39,8 @@ impl ModelName {
     ///
     /// [`NameError::Model`] for any other name.
     pub fn new(name: &str) -> Result<ModelName, NameError> {
-        let part = |part: &str| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            !part.is_empty() && part.chars().all(plain) && !part.starts_with('.')
-        };
+        let part =
+            |part: &str| !part.is_empty() && part.chars().all(plain) && !part.starts_with('.');
         if name.split('/').count() > 2 || !name.split('/').all(part) {
             return Err(NameError::Model(name.into()));
         }
@@ -88,6 +96,41 @@ impl Display for Revision {
     }
 }
 
+/// The name of a file in the top folder of a model, such as `config.json`. A backbone reads no
+/// other files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileName(String);
+
+impl FileName {
+    /// Checks a name: ASCII letters, digits, `-`, `_` and `.`, and neither `.` nor `..`.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError::File`] for any other name.
+    pub fn new(name: &str) -> Result<FileName, NameError> {
+        if matches!(name, "" | "." | "..") || !name.chars().all(plain) {
+            return Err(NameError::File(name.into()));
+        }
+        Ok(FileName(name.into()))
+    }
+
+    /// The name as a string.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Display for FileName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a character means nothing but itself, in a path, a URL and a terminal.
+fn plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +173,44 @@ mod tests {
             Revision::new("a b").unwrap_err().to_string(),
             "`a b` is not a valid revision; name a branch, a tag or a commit"
         );
+    }
+
+    #[test]
+    fn a_file_name_is_a_single_plain_part() {
+        for name in [
+            "config.json",
+            ".gitattributes",
+            "model-00001-of-00002.safetensors",
+            "a..b",
+        ] {
+            assert_eq!(FileName::new(name).unwrap().as_str(), name);
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "/x",
+            "a/b",
+            "a/",
+            "model-/../../x.safetensors",
+            "a\\b",
+            "C:x",
+            "a b",
+            "a\n",
+            "a\0",
+            "\u{1b}[31m",
+            "a%2fb",
+            "a?b",
+            "a#b",
+            "ä",
+            "a\u{202e}b",
+        ] {
+            assert_eq!(
+                FileName::new(name),
+                Err(NameError::File(name.into())),
+                "{name}"
+            );
+        }
     }
 }

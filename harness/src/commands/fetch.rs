@@ -2,15 +2,13 @@
 
 use super::print::print;
 use crate::error::Error;
-use crate::hub::{self, RepoFile};
-use hf_hub::api::Progress;
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use crate::hub::{self, RepoFile, Watch};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub(super) fn model(name: &str, revision: Option<&str>) -> Result<(), Error> {
     // Ctrl-C just ends the process: a partial download is kept as a part file, and the next call
     // resumes it.
-    let fetched = hub::fetch(name, revision, Transfer::of)?;
+    let fetched = hub::fetch(name, revision, &mut Progress::default())?;
     let transferred = match fetched.transferred {
         0 => "already in the cache".into(),
         n if n == fetched.files => "all downloaded".into(),
@@ -25,48 +23,51 @@ pub(super) fn model(name: &str, revision: Option<&str>) -> Result<(), Error> {
     ))
 }
 
-/// The progress of a file: a bar in a terminal, otherwise a line once it is complete.
-struct Transfer {
+/// The progress of a file: a bar in a terminal, and a line once it is complete.
+struct Progress {
     name: String,
+    /// Hidden, unless the standard error is a terminal.
     bar: ProgressBar,
 }
 
-impl Transfer {
-    fn of(file: &RepoFile) -> Transfer {
-        let bar = match std::io::stderr().is_terminal() {
-            true => {
-                let style = ProgressStyle::with_template(
-                    "{msg} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}",
-                );
-                ProgressBar::new(0).with_style(style.expect("a fixed template"))
-            }
-            false => ProgressBar::hidden(),
-        };
-        bar.set_message(file.name.clone());
-        Transfer {
-            name: file.name.clone(),
-            bar,
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress {
+            name: String::new(),
+            bar: ProgressBar::hidden(),
         }
     }
 }
 
-impl Progress for Transfer {
-    fn init(&mut self, size: usize, _file: &str) {
-        self.bar.set_length(size as u64);
-        self.bar.set_position(0);
+impl Watch for Progress {
+    fn warn(&mut self, warning: &str) {
+        self.bar.suspend(|| eprintln!("warning: {warning}"));
     }
 
-    fn update(&mut self, size: usize) {
-        self.bar.inc(size as u64);
+    fn start(&mut self, file: &RepoFile) {
+        let style = ProgressStyle::with_template(
+            "{msg} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}",
+        );
+        self.name = file.name.to_string();
+        self.bar = ProgressBar::with_draw_target(file.size, ProgressDrawTarget::stderr());
+        self.bar.set_style(style.expect("a fixed template"));
+        self.bar.set_message(self.name.clone());
     }
 
-    fn finish(&mut self) {
-        // This is called for interrupted transfers too.
-        if self.bar.length() != Some(self.bar.position()) {
-            return;
+    fn reached(&mut self, bytes: u64, size: Option<u64>) {
+        if let Some(size) = size {
+            self.bar.set_length(size);
         }
-        let size = HumanBytes(self.bar.position());
+        if bytes < self.bar.position() || self.bar.position() == 0 {
+            // Bytes from before are no measure of the speed.
+            self.bar.set_position(bytes);
+            self.bar.reset_eta();
+        }
+        self.bar.set_position(bytes);
+    }
+
+    fn finish(&mut self, bytes: u64) {
         self.bar.finish_and_clear();
-        eprintln!("{}  {size}", self.name);
+        eprintln!("{}  {}", self.name, HumanBytes(bytes));
     }
 }

@@ -1,141 +1,148 @@
 //! A model in the hub's cache at one commit, while its files are fetched.
+//!
+//! A content or a link that is in the cache is replaced only by one that has been checked, and no
+//! file is deleted through a link.
 
-use super::{HubError, RepoFile};
+use super::content;
+use super::error::HubError;
+use super::listing::RepoFile;
+use super::part::Part;
 use crate::atomic::PendingFile;
-use harness_hub::{Cache, ModelName, Repository, Revision};
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Write;
+use harness_hub::{Cache, Commit, ContentId, FileName, ModelName, Repository, Revision};
+use rustix::fs::statvfs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// The files of a model at a commit, some of which may be in the cache.
-pub(super) struct Snapshot {
+pub(super) struct Snapshot<'a> {
+    pub(super) model: &'a ModelName,
+    pub(super) commit: &'a Commit,
     repository: Repository,
-    commit: String,
-    folder: PathBuf,
 }
 
-impl Snapshot {
-    pub(super) fn new(cache: &Cache, model: &ModelName, commit: &str) -> Snapshot {
-        let repository = cache.repository(model);
+impl Snapshot<'_> {
+    pub(super) fn new<'a>(cache: &Cache, model: &'a ModelName, commit: &'a Commit) -> Snapshot<'a> {
         Snapshot {
-            folder: repository.snapshot(commit),
-            commit: commit.into(),
-            repository,
+            model,
+            commit,
+            repository: cache.repository(model),
         }
     }
 
     /// The folder of the files.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    fn blob(&self, file: &RepoFile) -> Option<PathBuf> {
-        Some(self.repository.blobs().join(file.blob()?))
+    pub(super) fn folder(&self) -> PathBuf {
+        self.repository.snapshot(self.commit)
     }
 
     /// Whether a file is complete in the cache, possibly as part of another commit, which is then
     /// linked.
     pub(super) fn has(&self, file: &RepoFile) -> Result<bool, HubError> {
-        let whole = |path: &Path| {
-            let found = fs::metadata(path).ok()?;
-            Some(found.is_file() && file.size.is_none_or(|size| size == found.len()))
-        };
-        let link = self.folder.join(&file.name);
-        if let Some(whole) = whole(&link) {
-            return Ok(whole);
+        let link = self.repository.file(self.commit, &file.name);
+        if is_complete(&link, file) && self.leads_to(&link, file) {
+            return Ok(true);
         }
-        let Some(blob) = self.blob(file).filter(|blob| whole(blob) == Some(true)) else {
-            return Ok(false);
+        match &file.id {
+            Some(id) if is_complete(&self.repository.blob(id), file) => {
+                self.link(&file.name, id)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a link leads to the content that the hub lists. `huggingface_hub` names contents by
+    /// the same ids; a copy of a cache may have files in place of links.
+    fn leads_to(&self, link: &Path, file: &RepoFile) -> bool {
+        let Some(id) = &file.id else {
+            return true;
         };
+        let named = fs::read_link(link).is_ok_and(|target| target == target_of(id));
+        let same = |file: File| content::difference(&file, id).is_ok_and(|found| found.is_none());
+        named || File::open(link).is_ok_and(same)
+    }
+
+    /// The path of a file while it is being transferred.
+    pub(super) fn part(&self, file: &RepoFile) -> PathBuf {
+        let unlisted = || content::id_of_name(&format!("{}/{}", self.commit, file.name));
+        let id = file.id.clone().unwrap_or_else(unlisted);
+        self.repository.blob(&id).with_extension("part")
+    }
+
+    /// The bytes that are free for the user, if the file system tells.
+    pub(super) fn free(&self) -> Option<u64> {
+        let found = statvfs(self.repository.blobs()).ok()?;
+        let known = found.f_blocks > 0;
+        known.then(|| found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// The folder of the contents.
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.repository.blobs()
+    }
+
+    /// Checks a file that has been transferred, and moves it to its place. A damaged one is
+    /// removed.
+    pub(super) fn keep(&self, mut part: Part, file: &RepoFile) -> Result<(), HubError> {
+        let path = part.path().to_owned();
+        let at = |error| HubError::at(&path)(error);
+        let id = match &file.id {
+            None => content::id(part.file()).map_err(at)?,
+            Some(id) => match content::difference(part.file(), id).map_err(at)? {
+                None => id.clone(),
+                Some(what) => {
+                    part.truncate(0).map_err(at)?;
+                    return Err(HubError::Damaged {
+                        model: self.model.to_string(),
+                        file: file.name.to_string(),
+                        what,
+                    });
+                }
+            },
+        };
+        let blob = self.repository.blob(&id);
+        part.keep(&blob).map_err(HubError::at(&blob))?;
+        self.link(&file.name, &id)
+    }
+
+    /// Makes a file of the commit a link to a content.
+    fn link(&self, name: &FileName, id: &ContentId) -> Result<(), HubError> {
+        let link = self.repository.file(self.commit, name);
         let linked = || {
-            fs::create_dir_all(&self.folder)?;
-            if fs::symlink_metadata(&link).is_ok() {
-                fs::remove_file(&link)?;
-            }
-            let blob = blob.file_name().expect("it has a name");
-            symlink(Path::new("../../blobs").join(blob), &link)
+            let folder = self.folder();
+            fs::create_dir_all(&folder)?;
+            let new = tempfile::Builder::new().make_in(folder, |path| symlink(target_of(id), path));
+            new?.into_temp_path()
+                .persist(&link)
+                .map_err(io::Error::from)
         };
-        linked().map_err(at(&link))?;
-        Ok(true)
-    }
-
-    /// Removes what would block a transfer: a link to incomplete content, and a partial file that
-    /// is too long.
-    pub(super) fn clear_the_way(&self, file: &RepoFile) -> Result<(), HubError> {
-        let remove = |path: &Path| match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
-            _ => Ok(()),
-        };
-        remove(&self.folder.join(&file.name))?;
-        let part = self.blob(file).map(|blob| blob.with_extension("part"));
-        match part.and_then(|part| Some((fs::metadata(&part).ok()?.len(), part))) {
-            Some((len, part)) if file.size.is_some_and(|size| len >= size) => remove(&part),
-            _ => Ok(()),
-        }
-    }
-
-    /// Removes the temporary files of a transfer.
-    pub(super) fn tidy(&self, file: &RepoFile) {
-        // Files that cannot be removed do no harm.
-        let _ = fs::remove_file(self.repository.reference(&self.commit));
-        if let Some(blob) = self.blob(file) {
-            let _ = fs::remove_file(blob.with_extension("lock"));
-        }
-    }
-
-    /// Compares a file with the hub's listing: its size and, for a large file, its SHA-256.
-    pub(super) fn check(&self, file: &RepoFile) -> Result<(), String> {
-        let path = self.folder.join(&file.name);
-        let read = || {
-            let mut content = File::open(&path)?;
-            let len = content.metadata()?.len();
-            let mut hash = Sha256::new();
-            if file.sha256().is_some() {
-                io::copy(&mut content, &mut hash)?;
-            }
-            Ok::<_, io::Error>((len, format!("{:x}", hash.finalize())))
-        };
-        let (len, hash) = read().map_err(|error| error.to_string())?;
-        if let Some(size) = file.size.filter(|size| *size != len) {
-            return Err(format!("{len} bytes instead of {size}"));
-        }
-        match file.sha256().filter(|sha256| *sha256 != hash) {
-            Some(sha256) => Err(format!(
-                "SHA-256 {}… instead of {}…",
-                &hash[..12],
-                &sha256[..12]
-            )),
-            None => Ok(()),
-        }
-    }
-
-    /// Removes a file, both content and link.
-    pub(super) fn forget(&self, file: &RepoFile) {
-        let link = self.folder.join(&file.name);
-        for path in fs::canonicalize(&link).into_iter().chain([link]) {
-            let _ = fs::remove_file(path);
-        }
+        linked().map_err(HubError::at(&link))
     }
 
     /// Makes a revision's name point to the commit.
     pub(super) fn name(&self, revision: &Revision) -> Result<(), HubError> {
-        if revision.as_str() == self.commit {
+        if revision.as_str() == self.commit.as_str() {
             return Ok(());
         }
-        let path = self.repository.reference(revision.as_str());
+        let path = self.repository.reference(revision);
         let write = || {
             let mut file = PendingFile::create(&path)?;
-            file.write_all(self.commit.as_bytes())?;
+            file.write_all(self.commit.as_str().as_bytes())?;
             file.commit()
         };
-        write().map_err(at(&path))
+        write().map_err(HubError::at(&path))
     }
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> HubError {
-    let path = path.to_owned();
-    move |source| HubError::Cache { path, source }
+/// Whether a file or what it links to has the size that the hub lists.
+fn is_complete(path: &Path, file: &RepoFile) -> bool {
+    let has =
+        |found: fs::Metadata| found.is_file() && file.size.is_none_or(|size| size == found.len());
+    fs::metadata(path).is_ok_and(has)
+}
+
+/// What the link to a content says, from the folder of a commit.
+fn target_of(id: &ContentId) -> PathBuf {
+    Path::new("../../blobs").join(id.as_str())
 }

@@ -79,16 +79,16 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::at(root.path());
         let repository = root.path().join("models--openai--clip");
-        for folder in ["refs", "snapshots/c0ffee", "snapshots/5eed"] {
-            fs::create_dir_all(repository.join(folder)).unwrap();
+        let commits = ["a", "b"].map(|digit| digit.repeat(40));
+        let folder = |commit: &str| repository.join("snapshots").join(commit);
+        for commit in &commits {
+            fs::create_dir_all(folder(commit)).unwrap();
         }
-        fs::write(repository.join("refs/main"), "c0ffee").unwrap();
+        fs::create_dir(repository.join("refs")).unwrap();
+        fs::write(repository.join("refs/main"), &commits[0]).unwrap();
         let found = |revision| snapshot(&cache, "openai/clip", revision);
-        assert_eq!(found(None).unwrap(), repository.join("snapshots/c0ffee"));
-        assert_eq!(
-            found(Some("5eed")).unwrap(),
-            repository.join("snapshots/5eed")
-        );
+        assert_eq!(found(None).unwrap(), folder(&commits[0]));
+        assert_eq!(found(Some(&commits[1])).unwrap(), folder(&commits[1]));
         let message = |error: Error| {
             let message = error.to_string();
             message.replace(&root.path().display().to_string(), "cache")
