@@ -20,7 +20,7 @@ fn scenario() -> String {
 }
 
 /// A folder in which the scenario has been run.
-fn ran() -> (Dir, Outcome) {
+pub fn ran() -> (Dir, Outcome) {
     let dir = Dir::new();
     dir.write("tiny.yaml", scenario());
     let outcome = dir.clbench(["run", "tiny.yaml"]).succeeds();

@@ -20,6 +20,7 @@ mod parameters;
 mod plugins;
 mod preprocessing;
 mod quickstart;
+mod results_verify;
 mod run_folders;
 mod run_options;
 mod scenario_errors;

@@ -1,8 +1,10 @@
 //! What features depend on.
 
-use super::store::ENDING;
 use crate::domain::ContentDigest;
 use serde::{Deserialize, Serialize};
+
+/// How the names of feature files end.
+pub(super) const ENDING: &str = ".features";
 
 /// The output that every backbone has.
 pub const EMBEDDING: &str = "embedding";

@@ -1,6 +1,7 @@
 //! The folder of feature files, safe for concurrent processes, also of several machines.
 
 use super::file::FeatureWriter;
+use super::key::ENDING;
 use super::{FeatureKey, Features};
 use crate::atomic;
 use crate::claim::{Claim, Claims};
@@ -54,9 +55,6 @@ pub trait FeatureMaker {
     /// Told about a damaged file or a wait.
     fn notice(&self, line: &str);
 }
-
-/// How the names of feature files end.
-pub(super) const ENDING: &str = ".features";
 
 /// Where features came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
