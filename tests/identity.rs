@@ -174,7 +174,7 @@ fn an_edited_record_is_reported_and_made_again() {
     let shown = dir.clbench(["leaderboard", "out"]).outcome();
     expect![[r#"
         4
-        error: cell record `out/cells/ID.json` is damaged: invalid number at line 1 column 1401
+        error: cell record `out/cells/ID.json` is damaged: its checksum does not match its content, so it was changed after it was written
         delete the file and run the scenario again; only this cell is recomputed
     "#]]
     .assert_eq(&format!(

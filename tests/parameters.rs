@@ -66,9 +66,9 @@ fn one_source_is_listed_with_its_keys() {
               it. Either the list itself, or a file that contains it (YAML, JSON, or text with one name per
               line). An entry is a name, or `{name: ladybug, key: n02165456}` if the source calls the class
               something else. A bare number in the source is an index into the list, from 0, unless keys are
-              numbers. Every class of the domain must be in the list, and every class in the list must have
-              images. Default: the numbers that the source or the split list gives its classes, else natural
-              order.
+              numbers. In a text file, a number is looked up as a key or name first. Every class of the
+              domain must be in the list, and every class in the list must have images. Default: the numbers
+              that the source or the split list gives its classes, else natural order.
     "#]].assert_eq(&outcome.stdout);
 }
 

@@ -196,7 +196,7 @@ fn the_leaderboard_shows_all_selections_and_counts_what_an_edit_left_behind() {
         ──────────────────────────────────────────────────
         1  nearest-class-mean  statistics  * 88.80 ± 0.00
         * best
-        5 tasks; seeds 1, 2; mean ± standard deviation over seeds; split 6b349533569d
+        5 tasks; seeds 1, 2; mean ± standard deviation over seeds; split 6b349533569d, images 2e51b4db60a0
     "#]]
     .assert_eq(&both.stdout);
     assert_eq!(both.stderr, "");
@@ -219,7 +219,7 @@ fn the_leaderboard_shows_all_selections_and_counts_what_an_edit_left_behind() {
         * best
         [1] lacks seed 1
         [2] lacks seed 2
-        5 tasks; seeds 1, 2; mean ± standard deviation over seeds; split 6b349533569d
+        5 tasks; seeds 1, 2; mean ± standard deviation over seeds; split 6b349533569d, images 2e51b4db60a0
     "#]]
     .assert_eq(&without_settings(&edited.stdout));
     let all = leaderboard(&["--all"]);
