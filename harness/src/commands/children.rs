@@ -60,7 +60,7 @@ fn written_tables(folder: &RunFolder) -> Result<Option<Leaderboard>, Error> {
     let metrics = run
         .metrics
         .iter()
-        .map(|(name, plugin)| Ok((name.clone(), PluginFile::open(&plugin.file)?)))
+        .map(|(name, plugin)| Ok((name.clone(), PluginFile::open_planned(plugin)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let metrics = PluginMetrics::load(&metrics)?;
     let records = match folder.records() {
