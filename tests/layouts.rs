@@ -257,7 +257,11 @@ fn refused(fixtures: &[&str], domain: &str, damage: impl FnOnce(&Dir), message: 
         assert_eq!((validated.code, validated.stderr), (4, run.stderr));
     } else {
         // A scenario can be checked before its images have been downloaded.
-        assert!(validated.stdout.contains("domain sky: not checked"));
+        assert!(
+            validated
+                .stdout
+                .contains("domain `sky`: its images are missing")
+        );
     }
     assert_eq!(files(&dir.path("results")), [""; 0]);
 }

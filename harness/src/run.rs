@@ -8,6 +8,7 @@
 //! else they print goes to a log. The cell's process writes its record atomically, and a cell that
 //! has a record is not run again.
 
+pub mod check;
 mod child;
 mod embed;
 mod evaluate;
@@ -34,6 +35,6 @@ pub use execute::execute;
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths};
 pub use opened::{FeatureRequest, Opened};
-pub use plan::{Plan, Planned};
+pub use plan::{Plan, PlanOptions, Planned};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};

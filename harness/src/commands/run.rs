@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{RUN_FORMAT, RunFile, RunFolder};
-use crate::run::{Child, Event, Interrupt, Plan, execute};
+use crate::run::{Child, Event, Interrupt, Plan, PlanOptions, execute};
 use crate::scenario::Scenario;
 use std::fs::File;
 use std::path::PathBuf;
@@ -19,8 +19,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let plan = Plan::make(
         &scenario,
         &registry,
-        args.scenario.restriction(),
-        args.scenario.save_predictions,
+        &PlanOptions {
+            restriction: args.scenario.restriction(),
+            save_predictions: args.scenario.save_predictions,
+            device: scenario.device.as_str(),
+            metrics: &metrics,
+        },
         &interrupt,
     )?;
     interrupt.check()?;
@@ -50,7 +54,10 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
 
 /// The metrics to compute, each with the plugin that offers it. Those that rank or are shown must
 /// be among them.
-fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, PluginRef)>, Error> {
+pub(super) fn metrics(
+    scenario: &Scenario,
+    registry: &Registry,
+) -> Result<Vec<(String, PluginRef)>, Error> {
     let found = PluginMetrics::find(registry, scenario.metrics.as_deref())?;
     for (key, name) in scenario.chosen_metrics() {
         if let Err(error) = registry.find(Kind::Metric, name, None) {

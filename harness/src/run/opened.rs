@@ -69,6 +69,14 @@ impl Opened {
                     planned: backbone.fingerprint.clone(),
                 });
             }
+            if handle.info().dtype != backbone.dtype {
+                return Err(Error::BackboneType {
+                    backbone: backbone.name.clone(),
+                    device: cell.device.clone(),
+                    found: handle.info().dtype.clone(),
+                    planned: backbone.dtype.clone(),
+                });
+            }
             backbones.push((handle, plugin));
         }
         Ok(Opened {
