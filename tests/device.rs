@@ -2,7 +2,10 @@
 //! the batch size does not affect results.
 
 use crate::tables::{files, rows};
-use clbench_tests::{Dir, root};
+use clbench_tests::{Dir, misbehaving, nearest_class_mean, root};
+use expect_test::expect;
+use serde_json::Value;
+use std::fs;
 
 /// Zero-shot and a linear head on the small CLIP.
 fn scenario(dir: &Dir, name: &str, device: &str, more: &str) {
@@ -19,6 +22,67 @@ fn scenario(dir: &Dir, name: &str, device: &str, more: &str) {
             weights.display()
         ),
     );
+}
+
+/// The cells of a plan's lines.
+fn cells(lines: &str) -> Vec<Value> {
+    let jobs = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    jobs.map(|job: Value| job["cell"].clone()).collect()
+}
+
+/// A plan is made on the CPU; this device is missing on every machine.
+#[test]
+fn a_scenario_can_be_planned_where_its_device_is_missing() {
+    let dir = Dir::new();
+    let planned = |device: &str| {
+        let name = format!("{}.yaml", device.replace(':', "-"));
+        scenario(&dir, &name, device, "");
+        cells(&dir.clbench(["plan", "--json", &name]).succeeds().stdout)
+    };
+    let [here, elsewhere] = ["cpu", "cuda:99"].map(planned);
+    assert_eq!(here.len(), 2);
+    for (here, elsewhere) in here.iter().zip(&elsewhere) {
+        assert_eq!(elsewhere["device"], "cuda:99");
+        assert_ne!(here["id"], elsewhere["id"]);
+        assert_eq!(here["backbones"], elsewhere["backbones"]);
+    }
+}
+
+/// A plan on the CPU names the cells that a run on the device computes. These plugins take any
+/// device.
+#[test]
+fn a_plan_and_a_run_on_a_device_have_the_same_cells() {
+    let dir = Dir::new();
+    let yaml = |backbone: &str| {
+        format!(
+            "seeds: [1]\ndevice: cuda:99\nstream: {{tasks: 5}}\n\
+             domains: {{digits: {{source: digits}}}}\nbackbones: {{{backbone}}}\n\
+             strategies: {{nearest-class-mean: {{plugin: {}}}}}\n",
+            nearest_class_mean().display()
+        )
+    };
+    dir.write("s.yaml", yaml("pixels: {parameters: {size: 8}}"));
+    let plan = ["plan", "--json", "s.yaml", "--limit", "5"];
+    let planned = cells(&dir.clbench(plan).succeeds().stdout);
+    let run = ["run", "s.yaml", "--limit", "5", "--out", "out"];
+    dir.clbench(run).succeeds();
+    let lines = fs::read_to_string(dir.path("out/plan.jsonl")).unwrap();
+    assert_eq!(planned, cells(&lines));
+
+    // A backbone whose type depends on the device breaks that, and is refused.
+    let plugin = misbehaving().display().to_string();
+    dir.write(
+        "s.yaml",
+        yaml(&format!("type-by-device: {{plugin: {plugin}}}")),
+    );
+    let line = dir.write("cell.json", dir.clbench(plan).succeeds().stdout);
+    let refused = dir.clbench(["cell", "--out", "out"]).input(&line).outcome();
+    assert_eq!(refused.code, 3);
+    expect![[r#"
+        error: plugin BUILD/examples/libmisbehaving.so: no such file; check the path, or build the plugin with `cargo build --release`
+    "#]].assert_eq(&refused.stderr);
 }
 
 #[test]

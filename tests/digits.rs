@@ -2,6 +2,7 @@
 
 use crate::leaderboard::Means;
 use clbench_tests::{Dir, nearest_class_mean, root};
+use harness::results::CellRecord;
 use std::fs;
 use std::path::Path;
 
@@ -81,9 +82,9 @@ fn running_again_runs_only_missing_cells() {
     let old = &records("linear-head-joint")[0];
     fs::write(old, r#"{"format":1,"id":"what an earlier clbench wrote"}"#).unwrap();
     let joint = &records("linear-head-joint")[2];
-    let mut record: serde_json::Value = serde_json::from_str(&read(joint)).unwrap();
-    record["cell"]["strategy"]["plugin"]["hash"] = "0".repeat(64).into();
-    fs::write(joint, record.to_string()).unwrap();
+    let mut record = CellRecord::read(joint).unwrap();
+    record.cell.strategy.plugin.hash = "0".repeat(64);
+    record.write_atomic(joint).unwrap();
 
     let third = run(&dir, "out", &[]);
     let said: Vec<_> = third
@@ -94,7 +95,7 @@ fn running_again_runs_only_missing_cells() {
     assert_eq!(
         said,
         [
-            "digits · nearest-class-mean · seed 1996: its record is damaged; running it again",
+            "digits · nearest-class-mean · seed 1996: its record is damaged or was changed; running it again",
             "digits · linear-head-joint · seed 1992: its record has a different format; running it again",
             "digits · linear-head-joint · seed 1997: its record was made by a different plugin file; running it again",
             "5 of 9 cells already have results",

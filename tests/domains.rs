@@ -159,7 +159,11 @@ fn damaged(make: fn(&Dir), damage: impl FnOnce(&Path), message: Expect) {
         assert_eq!((validated.code, &validated.stderr), (4, &run.stderr));
     } else {
         // A scenario can be checked before its images have been downloaded.
-        assert!(validated.stdout.contains("domain sky: not checked"));
+        assert!(
+            validated
+                .stdout
+                .contains("domain `sky`: its images are missing")
+        );
     }
     assert_eq!(files(&dir.path("results")), [""; 0]);
     assert_eq!(files(&dir.path("cache")), [""; 0]);

@@ -213,6 +213,16 @@ fn a_failure_before_the_first_cell_ends_the_run() {
         );
         let cells = dir.path("out/cells");
         assert!(!cells.exists() || files(&cells).is_empty());
+        let validate = ["validate", "scenario.yaml", "--plugin-dir", "plugins"];
+        let validated = dir.clbench(validate).outcome();
+        match outcome.stderr.contains("features.log") {
+            // What computing shows is not known before.
+            true => assert_eq!((validated.code, &*validated.stderr), (0, "")),
+            false => {
+                assert_eq!((validated.code, &*validated.stdout), (code, ""));
+                assert_eq!(validated.stderr, outcome.stderr);
+            }
+        }
         table += &settled(&outcome.stderr);
     };
     // Strategies are checked, and created once.

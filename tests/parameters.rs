@@ -94,7 +94,7 @@ fn unknown_names_are_answered_with_the_closest() {
 
 /// The only plugins there are have no libtorch, so loading one would fail.
 #[test]
-fn validate_checks_parameters_without_loading_plugins() {
+fn validate_checks_parameters_against_their_schemas_before_it_loads_plugins() {
     let dir = Dir::new();
     let plugins = dir.path("plugins");
     fs::create_dir(&plugins).unwrap();

@@ -6,8 +6,12 @@
 
 use clbench_tests::{Dir, Outcome, build, nearest_class_mean};
 use expect_test::{Expect, expect};
-use std::fs;
+use harness::plugin::{Loaded, PluginFile};
+use harness_abi::Outline;
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, thread};
 
 /// A good plugin without libtorch.
 fn good() -> Vec<u8> {
@@ -238,6 +242,65 @@ fn a_file_that_has_changed_since_the_plan_is_not_loaded() {
             error: plugin DIR/plugin.so: has changed since the run was planned; run again
         "#]],
     );
+}
+
+/// A build replaces a plugin's file, by renaming and by overwriting, while others load it.
+#[test]
+fn the_code_that_runs_is_that_of_the_hash() {
+    const LOADS: usize = 40;
+    let dir = Dir::new();
+    let variants = ["shrinkage", "thickness"].map(|name| {
+        let bytes = patched(good(), "shrinkage", name);
+        let path = dir.write(&format!("{name}.so"), &bytes);
+        (blake3::hash(&bytes).to_hex().to_string(), name, path)
+    });
+    let file = dir.path("plugin.so");
+    fs::copy(&variants[0].2, &file).unwrap();
+    let outline = Outline {
+        tasks: 1,
+        classes: 2,
+        device: "cpu".into(),
+        folder: dir.path(""),
+        backbones: Vec::new(),
+    };
+    let done = AtomicBool::new(false);
+    let loaded = thread::scope(|scope| {
+        scope.spawn(|| {
+            let next = dir.path("next.so");
+            for (_, _, variant) in variants.iter().cycle() {
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+                fs::copy(variant, &next).unwrap();
+                fs::rename(&next, &file).unwrap();
+                fs::copy(variant, &file).unwrap();
+            }
+        });
+        let mut loaded = Vec::new();
+        while loaded.len() < LOADS {
+            // A file that is just being written is refused.
+            let Ok(opened) = PluginFile::open(&file) else {
+                continue;
+            };
+            let Ok(plugin) = Loaded::load(&opened) else {
+                continue;
+            };
+            let unknown = json!({ "unknown": 1 });
+            let error = plugin.check("nearest-class-mean", &unknown, &outline);
+            loaded.push((opened.hash().to_owned(), error.unwrap_err().to_string()));
+        }
+        done.store(true, Ordering::Relaxed);
+        loaded
+    });
+    for (hash, error) in &loaded {
+        let of_hash = variants.iter().find(|(known, ..)| known == hash);
+        let (_, name, _) = of_hash.expect("only whole files are loaded");
+        assert!(error.contains(&format!("`{name}`")), "{name}: {error}");
+    }
+    for (hash, name, _) in &variants {
+        let found = loaded.iter().any(|(known, _)| known == hash);
+        assert!(found, "{name} was never loaded");
+    }
 }
 
 #[test]

@@ -52,7 +52,12 @@ fn change(from: &str, to: &str, message: Expect) {
 fn arguments(args: &[&str], message: Expect) {
     let dir = Dir::new();
     dir.write("s.yaml", GOOD);
-    refused(&dir, &[&[&["run", "s.yaml"], args].concat()], &message);
+    let run = [&["run", "s.yaml"], args].concat();
+    let validate = [&["validate", "s.yaml"], args].concat();
+    match args[0] {
+        "--set" => refused(&dir, &[&run, &validate], &message),
+        _ => refused(&dir, &[&run], &message),
+    }
 }
 
 #[test]
@@ -248,7 +253,7 @@ fn a_parameter_that_its_plugin_refuses() {
     dir.write("s.yaml", GOOD.replace("epochs: 1", "epochs: 0"));
     refused(
         &dir,
-        &[&["run", "s.yaml"]],
+        &[&["run", "s.yaml"], &["validate", "s.yaml"]],
         &expect![[r#"
             error: s.yaml:9: strategies.linear-head.parameters.epochs: must be at least 1, got 0
                 9 |     parameters: {epochs: 0}

@@ -27,14 +27,9 @@ pub enum Command {
     /// Run a scenario's remaining cells, write its tables and print the leaderboard
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Check a scenario and its data; works before any plugin is built
-    Validate {
-        /// Scenario file
-        scenario: PathBuf,
-        /// Where to look for plugins.
-        #[command(flatten)]
-        plugins: PluginArgs,
-    },
+    /// Check that a scenario would run here: parameters, data, weights, plugins, device
+    #[command(after_help = VALIDATE_EXAMPLES)]
+    Validate(ValidateArgs),
     /// List the cells that `run` would compute
     #[command(after_help = PLAN_EXAMPLES)]
     Plan {
@@ -152,6 +147,22 @@ pub enum Command {
         /// Run folder
         dir: PathBuf,
     },
+}
+
+/// Options of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Scenario file
+    pub scenario: PathBuf,
+    /// Override a key of the scenario, such as strategies.NAME.KEY=VALUE (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<SetOverride>,
+    /// Fail if anything could not be checked
+    #[arg(long)]
+    pub strict: bool,
+    /// Where to look for plugins.
+    #[command(flatten)]
+    pub plugins: PluginArgs,
 }
 
 /// Options of `run`.
@@ -392,7 +403,19 @@ Examples:
   clbench run scenario.yaml --only cgil --seed 1992 --limit 20
   clbench run scenario.yaml --validation 0.2 --set strategies.linear-head.lr=0.03";
 
+const VALIDATE_EXAMPLES: &str = "\
+A scenario is valid if a run of it would start. Images and weights that are not downloaded, plugins
+that are not built, and a device that this machine lacks are listed as not checked. The plugins'
+own checks run in a separate process.
+
+Examples:
+  clbench validate scenario.yaml
+  clbench validate scenario.yaml --strict --set device=cuda:0";
+
 const PLAN_EXAMPLES: &str = "\
+Plugins check their parameters on the CPU, so a plan can be made on a machine without the
+scenario's device.
+
 Examples:
   clbench plan scenario.yaml --only cgil
   clbench plan scenario.yaml --json > cells.jsonl";

@@ -32,7 +32,7 @@ use crate::error::Error;
 pub fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Validate { scenario, plugins } => validate::validate(&scenario, &plugins),
+        Command::Validate(args) => validate::validate(&args),
         Command::Plan { scenario, json } => plan::plan(&scenario, json),
         Command::Ls {
             what,

@@ -96,6 +96,32 @@ pub enum Error {
         /// The fingerprint then.
         planned: String,
     },
+    /// A backbone whose type depends on the device: plans are made on the CPU.
+    #[error(
+        "backbone `{backbone}` computes in {found} on `{device}`, but the cell was planned with {planned}; this is a bug \
+         in the plugin, whose backbones must compute in the same type on every device"
+    )]
+    BackboneType {
+        /// Its name.
+        backbone: String,
+        /// The device.
+        device: String,
+        /// The type there.
+        found: String,
+        /// The type when it was planned.
+        planned: String,
+    },
+    /// What `validate --strict` could not check.
+    #[error("{} could not be checked, and `--strict` allows none", match count {
+        1 => "1 thing".to_owned(),
+        count => format!("{count} things"),
+    })]
+    Unchecked {
+        /// How much.
+        count: usize,
+        /// The exit code of a run that fails for the first of them.
+        code: ExitCode,
+    },
     /// Logits that cannot be scored.
     #[error(transparent)]
     Score(#[from] ScoreError),
@@ -168,7 +194,11 @@ impl Error {
                 ErrorCode::CANCELLED => ExitCode::Interrupted,
                 _ => ExitCode::Plugin,
             },
-            Error::Plugin(_) | Error::Score(_) | Error::Protocol { .. } => ExitCode::Plugin,
+            Error::Plugin(_)
+            | Error::Score(_)
+            | Error::Protocol { .. }
+            | Error::BackboneType { .. } => ExitCode::Plugin,
+            Error::Unchecked { code, .. } => *code,
             Error::Domain { .. }
             | Error::Unexpected { .. }
             | Error::Off { .. }

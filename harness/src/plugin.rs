@@ -2,13 +2,17 @@
 //!
 //! [`SearchPath`] finds files, [`PluginFile::open`] reads a file's manifest without running any of
 //! it, [`ParameterSchema`] checks and lists parameters, the [`Registry`] finds the file that offers
-//! a name, and [`Loaded`] loads a file into the process. Everything that lists, plans or validates
-//! stops before the last step, so that a broken file can harm only the cell that needs it.
+//! a name, and [`Loaded`] loads a copy of a file that nobody can change into the process. Everything
+//! that lists or inspects stops before the last step. `run`, `plan` and `validate` take it in
+//! processes of their own, so that a broken file can harm only what needs it.
 
+mod beside;
 mod crate_folder;
 mod discover;
 mod error;
 mod file;
+#[cfg(test)]
+mod fixture;
 mod kind;
 mod library;
 mod libtorch;
@@ -17,6 +21,7 @@ mod parameters;
 mod preflight;
 mod reference;
 mod registry;
+mod sealed;
 
 pub use discover::SearchPath;
 pub use error::{PluginError, PluginFault};

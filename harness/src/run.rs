@@ -9,6 +9,7 @@
 //! believes the record, not the process. A cell that has a record is not run again, and one that
 //! another run is computing is waited for.
 
+pub mod check;
 mod child;
 mod content;
 mod embed;
@@ -38,7 +39,7 @@ pub use execute::{execute, has_result};
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths};
 pub use opened::{FeatureRequest, Opened};
-pub use plan::{Plan, Planned};
+pub use plan::{Plan, PlanOptions, Planned};
 pub use planned_contents::{PlannedContents, check_expected};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};

@@ -6,7 +6,6 @@ fn main() {
     // Cargo reruns this script if it changes or clbench-torch's metadata does. Naming one file
     // keeps cargo from rerunning it for changes to any other.
     println!("cargo::rerun-if-changed=Cargo.toml");
-    let lib = std::env::var("DEP_CLBENCH_TORCH_LIBTORCH_LIB")
-        .expect("clbench-torch sets DEP_CLBENCH_TORCH_LIBTORCH_LIB");
-    println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
+    let rpath = std::env::var("DEP_CLBENCH_TORCH_RPATH").expect("clbench-torch sets it");
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{rpath}");
 }

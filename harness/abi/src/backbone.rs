@@ -226,7 +226,8 @@ pub struct BackboneInfo {
     /// The model's name, for messages.
     pub name: String,
     /// A digest of everything that affects its output, such as weights and preprocessing. Features
-    /// are cached under it, so equal fingerprints must mean equal features.
+    /// are cached under it, so equal fingerprints must mean equal features. It is the same on every
+    /// device.
     pub fingerprint: String,
     /// The width of an embedding, the same for images and texts.
     pub embedding_width: u32,
@@ -240,7 +241,8 @@ pub struct BackboneInfo {
     pub logit_scale: Option<f64>,
     /// Where it computes: `cpu` or `cuda:N`.
     pub device: String,
-    /// The type in which it computes, such as `f32`. Its outputs are f32 in any case.
+    /// The type in which it computes, such as `f32`: a function of the parameters, the same on every
+    /// device. Its outputs are f32 in any case.
     pub dtype: String,
     /// The places where prompts can be inserted.
     #[serde(default)]

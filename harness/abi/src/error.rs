@@ -55,6 +55,8 @@ pub struct Error {
     parameter: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     backtrace: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    missing: bool,
 }
 
 impl Error {
@@ -66,6 +68,7 @@ impl Error {
             context: Vec::new(),
             parameter: None,
             backtrace: None,
+            missing: false,
         }
     }
 
@@ -92,6 +95,16 @@ impl Error {
     /// A file that the plugin needs is missing or damaged.
     pub fn data(message: impl Into<String>) -> Error {
         Error::new(ErrorCode::DATA, message)
+    }
+
+    /// What the plugin reads is not there at all, such as the folder of weights that have not been
+    /// downloaded. `clbench validate` then says what it could not check, where [`data`](Self::data)
+    /// is a mistake.
+    pub fn missing(message: impl Into<String>) -> Error {
+        Error {
+            missing: true,
+            ..Error::data(message)
+        }
     }
 
     /// The host asked the plugin to stop; see [`Host::cancelled`](crate::Host::cancelled).
@@ -126,6 +139,11 @@ impl Error {
     /// The path of the parameter that is wrong.
     pub fn parameter_path(&self) -> Option<&str> {
         self.parameter.as_deref()
+    }
+
+    /// Whether what the plugin reads is not there at all; see [`missing`](Self::missing).
+    pub fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// The backtrace of a panic.

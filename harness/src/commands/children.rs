@@ -96,7 +96,7 @@ fn reported(
     let metrics = plan
         .metrics
         .iter()
-        .map(|(name, plugin)| Ok((name.clone(), PluginFile::open(&plugin.file)?)))
+        .map(|(name, plugin)| Ok((name.clone(), PluginFile::open_planned(plugin)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let metrics = PluginMetrics::load(&metrics)?;
     let Some(_claim) = folder.claim_shared(&|| !interrupt.requested())? else {

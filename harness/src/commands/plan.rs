@@ -4,7 +4,8 @@ use super::print::print;
 use super::resolve::resolve;
 use crate::cli::ScenarioArgs;
 use crate::error::Error;
-use crate::run::{Interrupt, Plan};
+use crate::run::{Interrupt, Plan, PlanOptions};
+use crate::scenario::Device;
 
 pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
@@ -12,8 +13,13 @@ pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
     let plan = Plan::make(
         &scenario,
         &registry,
-        args.restriction(),
-        args.save_predictions,
+        &PlanOptions {
+            restriction: args.restriction(),
+            save_predictions: args.save_predictions,
+            // So that it works where the scenario's device is missing.
+            device: Device::CPU,
+            metrics: &[],
+        },
         &interrupt,
     )?;
     let jobs = || plan.cells.iter().map(|planned| &planned.job);

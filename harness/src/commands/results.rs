@@ -9,7 +9,7 @@ use crate::metric::PluginMetrics;
 use crate::plugin::{PluginRef, Registry};
 use crate::report::table_names;
 use crate::results::{CellRecord, RunFolder, RunPlan};
-use crate::run::{Caches, Interrupt, Job, Plan, Planned, PlannedContents, execute};
+use crate::run::{Caches, Interrupt, Job, Plan, PlanOptions, Planned, PlannedContents, execute};
 use crate::scenario::Scenario;
 use crate::stream::open::Restriction;
 use harness_random::shuffled;
@@ -169,7 +169,13 @@ fn planned_again(
     }
     let mut cells = HashMap::new();
     for restriction in restrictions {
-        let plan = Plan::make(&scenario, registry, restriction, false, interrupt)?;
+        let options = PlanOptions {
+            restriction,
+            save_predictions: false,
+            device: scenario.device.as_str(),
+            metrics: &[],
+        };
+        let plan = Plan::make(&scenario, registry, &options, interrupt)?;
         let planned = plan.cells.into_iter();
         cells.extend(planned.map(|planned| (planned.job.cell.id.clone(), planned)));
     }

@@ -9,7 +9,9 @@ use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
-use crate::run::{Caches, Child, Event, Interrupt, Plan, PlannedContents, check_expected, execute};
+use crate::run::{
+    Caches, Child, Event, Interrupt, Plan, PlanOptions, PlannedContents, check_expected, execute,
+};
 use crate::scenario::Scenario;
 use std::path::PathBuf;
 
@@ -25,8 +27,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let plan = Plan::make(
         &scenario,
         &registry,
-        args.scenario.restriction(),
-        args.scenario.save_predictions,
+        &PlanOptions {
+            restriction: args.scenario.restriction(),
+            save_predictions: args.scenario.save_predictions,
+            device: scenario.device.as_str(),
+            metrics: &metrics,
+        },
         &interrupt,
     )?;
     interrupt.check()?;
@@ -63,7 +69,10 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
 
 /// The metrics to compute, each with the plugin that offers it. Those that rank or are shown must
 /// be among them.
-fn metrics(scenario: &Scenario, registry: &Registry) -> Result<Vec<(String, PluginRef)>, Error> {
+pub(super) fn metrics(
+    scenario: &Scenario,
+    registry: &Registry,
+) -> Result<Vec<(String, PluginRef)>, Error> {
     let found = PluginMetrics::find(registry, scenario.metrics.as_deref())?;
     for (key, name) in scenario.chosen_metrics() {
         if let Err(error) = registry.find(Kind::Metric, name, None) {

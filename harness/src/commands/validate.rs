@@ -1,110 +1,266 @@
-//! `clbench validate`: what can be known of a scenario without running anything.
+//! `clbench validate`: whether a scenario would run, as far as that can be known without computing
+//! anything.
+//!
+//! It checks what `run` checks before its first cell. But images, weights, plugins and the device may
+//! come later, or be on another machine. What needs them is set aside and listed, and the rest is
+//! checked.
 
 use super::print::print;
-use crate::cli::PluginArgs;
+use super::run::metrics;
+use crate::cli::ValidateArgs;
 use crate::error::Error;
-use crate::plugin::{Kind, PluginError, PluginFault, PluginFile, Registry};
+use crate::exit_code::ExitCode;
+use crate::plugin::{Kind, PluginError, PluginFault, PluginRef, Registry};
+use crate::run::Interrupt;
+use crate::run::check::{Check, Missing, Refusal};
 use crate::run::parameters::{check_backbone, check_strategy};
-use crate::scenario::Scenario;
-use crate::stream::open::{Restriction, open};
+use crate::scenario::{Device, Scenario};
+use crate::stream::open::{OpenedDomain, Restriction, open};
 use crate::stream::warnings::warnings;
+use crate::suggest::list;
 use std::fmt::Write;
-use std::path::Path;
+use std::mem;
 
-pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
-    let scenario = Scenario::load(path, &[])?;
-    let registry = Registry::discover(&plugins.search_path())?;
+pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
+    let interrupt = Interrupt::on_ctrl_c()?;
+    let scenario = Scenario::load(&args.scenario, &args.set)?;
+    let registry = Registry::discover(&args.plugins.search_path())?;
+    let mut part = Part {
+        scenario: scenario.clone(),
+        domains: Vec::new(),
+        metrics: Vec::new(),
+        unchecked: Vec::new(),
+    };
+    let (opened, classes) = part.open_domains(&scenario)?;
+    part.find_plugins(&scenario, &registry)?;
+    part.ask_plugins(&registry, &interrupt)?;
+
+    let unchecked = part.unchecked;
     let (domains, strategies, seeds) = (
         scenario.domains.len(),
         scenario.strategies.len(),
         scenario.seeds.len(),
     );
     let mut text = format!(
-        "{} is valid: {} × {} × {} = {}\n",
-        path.display(),
+        "{} is valid{}: {} × {} × {} = {}\n",
+        args.scenario.display(),
+        match unchecked.is_empty() {
+            true => "",
+            false => " as far as it could be checked",
+        },
         counted(domains, "domain"),
         counted(strategies, "strategy row"),
         counted(seeds, "seed"),
         counted(domains * strategies * seeds, "cell")
     );
-    let mut classes = Vec::new();
-    for domain in &scenario.domains {
-        // A scenario can be checked before its images have been fetched.
-        if let Some(path) = domain.source.root().filter(|path| !path.exists()) {
-            let _ = writeln!(
-                text,
-                "  domain {}: not checked, because its images are missing: {}",
-                domain.name,
-                path.display()
-            );
-            classes.push(None);
-            continue;
-        }
-        let summary = open(&scenario, domain, Restriction::default())?.summary;
-        classes.push(Some(summary.classes.clone()));
-        let _ = writeln!(
-            text,
-            "  domain {}: {} classes, {} train, {} test, split {}",
-            domain.name,
-            summary.classes.len(),
-            summary.n_train,
-            summary.n_test,
-            &summary.split_hash.as_str()[..12]
-        );
-        let _ = writeln!(text, "    {}", class_names(&summary.classes));
+    text += &opened;
+    if !unchecked.is_empty() {
+        text += "not checked:\n";
     }
-    let mut unchecked = Unchecked::default();
-    for backbone in &scenario.backbones {
-        let named = backbone.plugin.as_deref();
-        if let Some(file) = unchecked.find(&registry, Kind::Backbone, &backbone.use_, named)? {
-            check_backbone(&scenario, backbone, &file)?;
-        }
+    for Unchecked { what, .. } in &unchecked {
+        let _ = writeln!(text, "  {what}");
     }
-    for row in &scenario.strategies {
-        let named = row.plugin.as_deref();
-        if let Some(file) = unchecked.find(&registry, Kind::Strategy, &row.use_, named)? {
-            check_strategy(&scenario, row, &file)?;
-        }
-    }
-    let metrics = scenario.metrics.iter().flatten();
-    let shown = scenario.columns.iter().flatten();
-    for metric in metrics.chain(&scenario.rank_by).chain(shown) {
-        unchecked.find(&registry, Kind::Metric, metric, None)?;
-    }
-    text.extend(unchecked.0.iter().map(|line| format!("{line}\n")));
     print(&text)?;
     // Without running a plugin, nothing tells whether a strategy reads class names.
     for warning in warnings(&scenario, &classes, |row| !row.backbones.is_empty()) {
         eprintln!("warning: {warning}");
     }
-    Ok(())
+    match unchecked.first() {
+        Some(&Unchecked { code, .. }) if args.strict => Err(Error::Unchecked {
+            count: unchecked.len(),
+            code,
+        }),
+        _ => Ok(()),
+    }
 }
 
-/// What cannot be checked, because a scenario can be written before any plugin is built.
-#[derive(Default)]
-struct Unchecked(Vec<String>);
+/// Something that could not be checked.
+#[derive(Debug, PartialEq, Eq)]
+struct Unchecked {
+    /// What, and why.
+    what: String,
+    /// The exit code of a run that fails for it.
+    code: ExitCode,
+}
 
-impl Unchecked {
-    /// The plugin file that offers a name; `None` if it has not been built.
-    fn find(
-        &mut self,
-        registry: &Registry,
-        kind: Kind,
-        name: &str,
-        named: Option<&Path>,
-    ) -> Result<Option<PluginFile>, Error> {
-        match registry.find(kind, name, named) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if not_built(&error, registry) => {
-                let line =
-                    format!("  not checked: {kind} `{name}`, because its plugin is not built");
-                if !self.0.contains(&line) {
-                    self.0.push(line);
-                }
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
+/// The part of a scenario that can be checked.
+struct Part {
+    scenario: Scenario,
+    /// The part's domains.
+    domains: Vec<OpenedDomain>,
+    metrics: Vec<(String, PluginRef)>,
+    /// What is not in the part.
+    unchecked: Vec<Unchecked>,
+}
+
+impl Part {
+    fn leave_out(&mut self, unchecked: Unchecked) {
+        // The rows of a grid share a plugin.
+        if !self.unchecked.contains(&unchecked) {
+            self.unchecked.push(unchecked);
         }
+    }
+
+    /// Opens the domains whose images are there. Returns a description of them, and the class names
+    /// of each of the scenario's domains.
+    fn open_domains(
+        &mut self,
+        whole: &Scenario,
+    ) -> Result<(String, Vec<Option<Vec<String>>>), Error> {
+        let (mut text, mut classes) = (String::new(), Vec::new());
+        self.scenario.domains.clear();
+        for domain in &whole.domains {
+            if let Some(path) = domain.source.root().filter(|path| !path.exists()) {
+                let (name, path) = (&domain.name, path.display());
+                self.leave_out(Unchecked {
+                    what: format!("domain `{name}`: its images are missing: {path}"),
+                    code: ExitCode::Data,
+                });
+                classes.push(None);
+                continue;
+            }
+            let opened = open(whole, domain, Restriction::default())?;
+            let summary = &opened.summary;
+            classes.push(Some(summary.classes.clone()));
+            let _ = writeln!(
+                text,
+                "  domain {}: {} classes, {} train, {} test, split {}",
+                domain.name,
+                summary.classes.len(),
+                summary.n_train,
+                summary.n_test,
+                &summary.split_hash.as_str()[..12]
+            );
+            let _ = writeln!(text, "    {}", class_names(&summary.classes));
+            self.scenario.domains.push(domain.clone());
+            self.domains.push(opened);
+        }
+        Ok((text, classes))
+    }
+
+    /// Finds the plugins that are built, and checks parameters against their schemas.
+    fn find_plugins(&mut self, whole: &Scenario, registry: &Registry) -> Result<(), Error> {
+        let mut absent = Vec::new();
+        for backbone in &whole.backbones {
+            let named = backbone.plugin.as_deref();
+            match registry.find(Kind::Backbone, &backbone.use_, named) {
+                Ok(file) => check_backbone(whole, backbone, &file)?,
+                Err(error) if not_built(&error, registry) => {
+                    self.leave_out(not_built_line(Kind::Backbone, &backbone.name));
+                    absent.push(&backbone.name);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for row in &whole.strategies {
+            match registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref()) {
+                Ok(file) => check_strategy(whole, row, &file)?,
+                Err(error) if not_built(&error, registry) => {
+                    self.leave_out(not_built_line(Kind::Strategy, &row.base));
+                    self.without_row(&row.name);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for name in absent {
+            self.without_backbone(name);
+        }
+        match registry.files().is_empty() {
+            true => self.leave_out(Unchecked {
+                what: "metrics: no plugin is built".into(),
+                code: ExitCode::Plugin,
+            }),
+            false => self.metrics = metrics(whole, registry)?,
+        }
+        Ok(())
+    }
+
+    /// Lets the plugins check what is left: on the CPU, and then on the scenario's device.
+    fn ask_plugins(&mut self, registry: &Registry, interrupt: &Interrupt) -> Result<(), Error> {
+        if self.domains.is_empty() && !self.scenario.strategies.is_empty() {
+            self.leave_out(Unchecked {
+                what: "strategies: they are checked on a domain, and none could be opened".into(),
+                code: ExitCode::Data,
+            });
+        }
+        while let Some(Missing { kind, name, why }) = self.missing(registry, interrupt)? {
+            self.leave_out(Unchecked {
+                what: format!("{kind} `{name}`: {why}"),
+                code: ExitCode::Data,
+            });
+            match kind {
+                Kind::Backbone => self.without_backbone(&name),
+                _ => self.without_row(&name),
+            }
+        }
+        let device = self.scenario.device.clone();
+        if device.as_str() == Device::CPU {
+            return Ok(());
+        }
+        let refused = self.check(registry)?.run(device.as_str(), interrupt);
+        interrupt.check()?;
+        if let Err(Refusal { error, .. }) = refused {
+            self.leave_out(Unchecked {
+                what: format!("device `{device}`: {error}"),
+                code: error.exit_code(),
+            });
+        }
+        Ok(())
+    }
+
+    fn check(&self, registry: &Registry) -> Result<Check<'_>, Error> {
+        Check::of(&self.scenario, registry, &self.domains, &self.metrics)
+    }
+
+    /// A backbone or strategy whose files are missing, if there is one, with the reason.
+    fn missing(
+        &self,
+        registry: &Registry,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Missing>, Error> {
+        match self.check(registry)?.run(Device::CPU, interrupt) {
+            Ok(_) => Ok(None),
+            Err(Refusal {
+                missing: Some(missing),
+                ..
+            }) => Ok(Some(missing)),
+            Err(refusal) => Err(refusal.with_log()),
+        }
+    }
+
+    fn without_row(&mut self, name: &str) {
+        self.scenario.strategies.retain(|row| row.name != name);
+    }
+
+    /// Leaves out a backbone, and the strategies that use it.
+    fn without_backbone(&mut self, name: &str) {
+        self.scenario.backbones.retain(|kept| kept.name != name);
+        let rows = mem::take(&mut self.scenario.strategies);
+        let (without, kept): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|row| row.backbones.iter().any(|backbone| backbone == name));
+        self.scenario.strategies = kept;
+        let mut names: Vec<&str> = without.iter().map(|row| &*row.base).collect();
+        names.dedup();
+        let (noun, their) = match names.len() {
+            0 => return,
+            1 => ("strategy", "its"),
+            _ => ("strategies", "their"),
+        };
+        self.leave_out(Unchecked {
+            what: format!(
+                "{noun} {}: {their} backbone `{name}` was not checked",
+                list(names)
+            ),
+            code: ExitCode::Plugin,
+        });
+    }
+}
+
+fn not_built_line(kind: Kind, name: &str) -> Unchecked {
+    Unchecked {
+        what: format!("{kind} `{name}`: its plugin is not built"),
+        code: ExitCode::Plugin,
     }
 }
 

@@ -212,6 +212,17 @@ pub enum PluginFault {
         "the system cannot load it ({0}); install the libraries that it needs, or build the plugin on this machine"
     )]
     Open(String),
+    /// It needs a library next to it that the dynamic linker cannot tell by its name.
+    #[error(
+        "needs {}, which has no soname; link that library with `-Wl,-soname,{name}`",
+        library.display()
+    )]
+    NoSoname {
+        /// The library.
+        library: PathBuf,
+        /// The name under which it is needed.
+        name: String,
+    },
     /// It has a manifest, but no functions.
     #[error(
         "it has a manifest, but not the functions that go with it; build the plugin again without stripping its dynamic symbols"
@@ -231,6 +242,14 @@ impl PluginFault {
         let library = || crate_folder::library(path).map(|file| named.join(file));
         path.is_dir()
             .then(|| PluginFault::Folder { library: library() })
+    }
+
+    /// The fault of a file that the system cannot read.
+    pub(super) fn unreadable(error: std::io::Error) -> PluginFault {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => PluginFault::Missing,
+            _ => PluginFault::Unreadable(error),
+        }
     }
 
     /// The fault of that file.

@@ -1,10 +1,9 @@
 //! A plugin file that passed the preflight.
 
 use super::preflight::preflight;
-use super::{Kind, PluginError, PluginFault};
+use super::{Kind, PluginError, PluginFault, PluginRef};
 use harness_abi::manifest::{Manifest, Offer};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A plugin file and its manifest. None of its code has run.
@@ -25,19 +24,26 @@ impl PluginFile {
         if let Some(fault) = PluginFault::of_folder(path, path) {
             return Err(fault.of(path));
         }
-        let bytes = fs::read(path).map_err(|error| {
-            match error.kind() {
-                ErrorKind::NotFound => PluginFault::Missing,
-                _ => PluginFault::Unreadable(error),
-            }
-            .of(path)
-        })?;
+        let bytes = fs::read(path).map_err(|error| PluginFault::unreadable(error).of(path))?;
         let manifest = preflight(&bytes).map_err(|fault| fault.of(path))?;
         Ok(PluginFile {
             path: path.to_owned(),
             hash: blake3::hash(&bytes).to_hex().to_string(),
             manifest,
         })
+    }
+
+    /// Reads and checks a file again, which must not have changed since a run was planned with it.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::File`] with what is wrong, such as [`PluginFault::Changed`].
+    pub fn open_planned(planned: &PluginRef) -> Result<PluginFile, PluginError> {
+        let file = PluginFile::open(&planned.file)?;
+        match file.hash() == planned.id.hash {
+            true => Ok(file),
+            false => Err(PluginFault::Changed.of(&planned.file)),
+        }
     }
 
     /// Where it is.

@@ -1,12 +1,11 @@
 //! Loading a plugin file into the process.
 
-use super::{Kind, PluginError, PluginFault, PluginFile, library, libtorch};
+use super::{Kind, PluginError, PluginFault, PluginFile, beside, libtorch, sealed};
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::foreign::{
     BackboneHandle, ForeignMetric, ForeignPlugin, ForeignStrategy, HEADER_SYMBOL,
 };
 use harness_abi::{Declaration, Outline, Setting};
-use libloading::os::unix::{RTLD_LOCAL, RTLD_NOW};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -18,24 +17,26 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads a file that passed the preflight, after the runtime that it needs.
+    /// Loads a file that passed the preflight, after the runtime that it needs. The code that runs
+    /// is exactly that of the file's hash.
     ///
     /// # Errors
     ///
-    /// If libtorch is needed but missing, the system cannot load the file, or a type has another
-    /// layout.
+    /// If libtorch is needed but missing, the file has changed, the system cannot load it, or a type
+    /// has another layout.
     pub fn load(file: &PluginFile) -> Result<Loaded, PluginError> {
         let path = file.path();
         if file.manifest().runtime.is_some() {
             libtorch::open().map_err(|fault| fault.of(path))?;
         }
-        // A bare name would be searched for in the system's library folders.
         let absolute =
             std::path::absolute(path).map_err(|error| PluginFault::Unreadable(error).of(path))?;
-        // SAFETY: the file declares that it is a plugin of this ABI. Loading it runs the
-        // initialisers of its libraries, which the user asked for by using it.
-        let library = unsafe { library::open(&absolute, RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| PluginFault::Open(error).of(path))?;
+        let origin = absolute.parent().unwrap_or(path);
+        // SAFETY: the hash is that of a file which declares that it is a plugin of this ABI. Loading
+        // it runs its initialisers and those of its libraries, which the user asked for by using it.
+        let library =
+            unsafe { sealed::open(path, file.hash(), |bytes| beside::open(bytes, origin)) }
+                .map_err(|fault| fault.of(path))?;
         // SAFETY: only the address of the symbol is taken here.
         let header = unsafe { library.get::<*const ()>(HEADER_SYMBOL) }
             .map_err(|_| PluginFault::NoHeader.of(path))?

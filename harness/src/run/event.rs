@@ -67,6 +67,9 @@ pub struct Fault {
     /// parameters as a whole), and the message without context.
     #[serde(default)]
     pub parameter: Option<(Kind, String, String)>,
+    /// If files do not exist: the kind of plugin object that needs them, and its own message.
+    #[serde(default)]
+    pub missing: Option<(Kind, String)>,
     /// A panic's backtrace, for the log.
     #[serde(default)]
     pub backtrace: Option<String>,
@@ -74,21 +77,23 @@ pub struct Fault {
 
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Fault {
-        let (parameter, backtrace) = match error {
+        let (parameter, missing, backtrace) = match error {
             Error::Plugin(PluginError::Failed { kind, error, .. }) => {
                 let path = error.parameter_path().unwrap_or_default().to_owned();
                 let at_fault = error.code() == ErrorCode::PARAMETER;
                 (
                     at_fault.then(|| (*kind, path, error.message().to_owned())),
+                    error.is_missing().then(|| (*kind, error.to_string())),
                     error.backtrace().map(str::to_owned),
                 )
             }
-            _ => (None, None),
+            _ => (None, None, None),
         };
         Fault {
             code: error.exit_code() as u8,
             message: error.to_string(),
             parameter,
+            missing,
             backtrace,
         }
     }

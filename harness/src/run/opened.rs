@@ -7,7 +7,7 @@ use super::host::host;
 use super::{Caches, Embedded, Embedder, Events, Interrupt, Job};
 use crate::domain::Domain;
 use crate::error::Error;
-use crate::plugin::{Loaded, PluginFault, PluginFile, PluginRef};
+use crate::plugin::{Loaded, PluginFile, PluginRef};
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::{BackboneHandle, Host};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,14 @@ impl Opened {
                     backbone: backbone.name.clone(),
                     found: handle.info().fingerprint.clone(),
                     planned: backbone.fingerprint.clone(),
+                });
+            }
+            if handle.info().dtype != backbone.dtype {
+                return Err(Error::BackboneType {
+                    backbone: backbone.name.clone(),
+                    device: cell.device.clone(),
+                    found: handle.info().dtype.clone(),
+                    planned: backbone.dtype.clone(),
                 });
             }
             backbones.push((handle, plugin));
@@ -129,16 +137,12 @@ pub(super) struct Plugins(HashMap<String, Arc<Loaded>>);
 impl Plugins {
     /// Loads a file, which must not have changed since the run was planned.
     pub(super) fn load(&mut self, plugin: &PluginRef) -> Result<Arc<Loaded>, Error> {
-        let PluginRef { file, id } = plugin;
-        if let Some(loaded) = self.0.get(&id.hash) {
+        let hash = &plugin.id.hash;
+        if let Some(loaded) = self.0.get(hash) {
             return Ok(loaded.clone());
         }
-        let opened = PluginFile::open(file)?;
-        if opened.hash() != id.hash {
-            return Err(PluginFault::Changed.of(file).into());
-        }
-        let loaded = Arc::new(Loaded::load(&opened)?);
-        self.0.insert(id.hash.clone(), loaded.clone());
+        let loaded = Arc::new(Loaded::load(&PluginFile::open_planned(plugin)?)?);
+        self.0.insert(hash.clone(), loaded.clone());
         Ok(loaded)
     }
 }

@@ -1,5 +1,5 @@
 //! The check before the first cell: a separate process creates every backbone, runs every
-//! strategy's own check, and creates the strategy. So a wrong parameter ends a run at once, and a
+//! strategy's own check, and creates the strategies and metrics. So a wrong parameter ends a run at once, and a
 //! plugin that crashes does no harm.
 
 use super::host::host;
@@ -29,6 +29,8 @@ pub struct Request {
     pub backbones: Vec<BackboneCheck>,
     /// Strategies to check.
     pub strategies: Vec<StrategyCheck>,
+    /// Metrics to create.
+    pub metrics: Vec<MetricCheck>,
 }
 
 /// A backbone to create.
@@ -65,6 +67,15 @@ pub struct StrategyCheck {
     pub seed: u64,
 }
 
+/// A metric to create.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricCheck {
+    /// Its name.
+    pub name: String,
+    /// The plugin.
+    pub plugin: PluginRef,
+}
+
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
@@ -78,7 +89,7 @@ pub enum Answer {
     },
     /// Something is wrong.
     Bad {
-        /// The name in the scenario of the backbone or of the strategy's row at fault.
+        /// The name in the scenario of the backbone, the strategy's row or the metric at fault.
         name: String,
         /// What is wrong.
         fault: Fault,
@@ -149,6 +160,15 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
         match made {
             Ok(read) => outputs.push(read),
             Err(error) => return bad(&check.row, &error),
+        }
+    }
+    for check in &request.metrics {
+        events.stage(stage("metric", &check.name, &check.plugin));
+        let made = plugins
+            .load(&check.plugin)
+            .and_then(|plugin| Ok(plugin.metric(&check.name)?));
+        if let Err(error) = made {
+            return bad(&check.name, &error);
         }
     }
     Answer::Good {

@@ -164,7 +164,7 @@ impl Resolver<'_> {
     }
 
     fn device(&self, written: Option<String>) -> Result<Device, ScenarioError> {
-        let device = written.unwrap_or_else(|| "cpu".to_owned());
+        let device = written.unwrap_or_else(|| Device::CPU.to_owned());
         let numbered = |number: &str| {
             number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u32>().is_ok()
         };

@@ -48,6 +48,9 @@ pub struct Scenario {
 pub struct Device(pub(super) String);
 
 impl Device {
+    /// The device that every machine has.
+    pub const CPU: &'static str = "cpu";
+
     /// As the scenario writes it.
     pub fn as_str(&self) -> &str {
         &self.0

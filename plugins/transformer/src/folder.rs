@@ -19,7 +19,7 @@ impl Folder {
     pub fn open(path: impl Into<PathBuf>, what: &str, files: &[&str]) -> Result<Folder> {
         let path = path.into();
         if !path.is_dir() {
-            return Err(Error::data("no such folder").context(named(&path)));
+            return Err(Error::missing("no such folder").context(named(&path)));
         }
         let missing: Vec<&str> = files
             .iter()

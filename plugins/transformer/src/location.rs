@@ -61,7 +61,7 @@ fn snapshot(cache: &Cache, model: &str, revision: Option<&str>) -> Result<PathBu
     let repository = cache.repository(&name);
     repository.find(&at).ok_or_else(|| {
         let option = revision.map_or_else(String::new, |revision| format!(" --revision {revision}"));
-        Error::data(format!(
+        Error::missing(format!(
             "the model `{name}` is not in the cache at revision `{at}`; run `clbench fetch model {name}{option}`"
         ))
         .context(named(repository.folder()))
@@ -94,7 +94,7 @@ mod tests {
             message.replace(&root.path().display().to_string(), "cache")
         };
         let error = found(Some("v2")).unwrap_err();
-        assert_eq!(error.code(), ErrorCode::DATA);
+        assert_eq!((error.code(), error.is_missing()), (ErrorCode::DATA, true));
         assert_eq!(
             message(error),
             "cache/models--openai--clip: the model `openai/clip` is not in the cache at revision `v2`; run `clbench fetch \

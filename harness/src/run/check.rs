@@ -1,0 +1,255 @@
+//! The check of a scenario's plugins before anything runs: parameters against the schemas in the
+//! plugins' manifests, and then by the plugins' own code, in a process of its own.
+
+use super::child::Child;
+use super::parameters::{check_backbone, check_strategy};
+use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
+use super::protocol::learned_tasks;
+use super::{Event, Fault, Interrupt};
+use crate::error::Error;
+use crate::plugin::{Kind, PluginRef, Registry};
+use crate::scenario::Scenario;
+use crate::stream::Stream;
+use crate::stream::open::{OpenedDomain, stream_error};
+use harness_abi::backbone::BackboneInfo;
+use std::fs::File;
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+
+/// What to ask a scenario's plugins.
+#[derive(Debug, Clone)]
+pub struct Check<'a> {
+    scenario: &'a Scenario,
+    /// The question.
+    pub(super) request: Request,
+    /// For each domain and each row, the index of its check among the request's strategies. A row
+    /// that has the same number of tasks and classes on two domains is checked once.
+    pub(super) rows: Vec<Vec<usize>>,
+}
+
+/// What the plugins answered.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The backbones' infos.
+    pub(super) backbones: Vec<BackboneInfo>,
+    /// For each checked strategy and each of its backbones, the outputs that it reads.
+    pub(super) outputs: Vec<Vec<Vec<String>>>,
+}
+
+impl Check<'_> {
+    /// Finds the plugins of a scenario and checks its parameters against their schemas. `domains`
+    /// are the scenario's.
+    ///
+    /// # Errors
+    ///
+    /// If a plugin is missing, a parameter is invalid, or a stream cannot be cut.
+    pub fn of<'a>(
+        scenario: &'a Scenario,
+        registry: &Registry,
+        domains: &[OpenedDomain],
+        metrics: &[(String, PluginRef)],
+    ) -> Result<Check<'a>, Error> {
+        let used = |name: &str| {
+            let mut rows = scenario.strategies.iter();
+            rows.any(|row| row.backbones.iter().any(|backbone| backbone == name))
+        };
+        let mut backbones = Vec::new();
+        for backbone in scenario.backbones.iter().filter(|b| used(&b.name)) {
+            let file = registry.find(Kind::Backbone, &backbone.use_, backbone.plugin.as_deref())?;
+            check_backbone(scenario, backbone, &file)?;
+            backbones.push(BackboneCheck {
+                name: backbone.name.clone(),
+                use_: backbone.use_.clone(),
+                plugin: PluginRef::from(&file),
+                parameters: backbone.parameters.clone(),
+            });
+        }
+        let mut strategies: Vec<StrategyCheck> = Vec::new();
+        let mut rows = vec![Vec::new(); domains.len()];
+        for row in &scenario.strategies {
+            let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
+            check_strategy(scenario, row, &file)?;
+            for ((domain, opened), rows) in scenario.domains.iter().zip(domains).zip(&mut rows) {
+                let seed = scenario.seeds[0];
+                let classes = opened.summary.classes.len();
+                let stream = Stream::new(&domain.stream.spec, classes, seed)
+                    .map_err(|error| stream_error(scenario, domain, &error))?;
+                let check = StrategyCheck {
+                    row: row.name.clone(),
+                    use_: row.use_.clone(),
+                    plugin: PluginRef::from(&file),
+                    parameters: row.parameters.clone(),
+                    backbones: row
+                        .backbones
+                        .iter()
+                        .map(|name| {
+                            let position = backbones.iter().position(|check| check.name == *name);
+                            position.expect("a resolved scenario names backbones that it has")
+                        })
+                        .collect(),
+                    tasks: learned_tasks(row.regime, &stream),
+                    classes: classes as u32,
+                    seed: seed.0,
+                };
+                let known = strategies.iter().position(|known| *known == check);
+                rows.push(known.unwrap_or_else(|| {
+                    strategies.push(check);
+                    strategies.len() - 1
+                }));
+            }
+        }
+        let metrics = metrics.iter().map(|(name, plugin)| MetricCheck {
+            name: name.clone(),
+            plugin: plugin.clone(),
+        });
+        let request = Request {
+            device: scenario.device.as_str().to_owned(),
+            threads: scenario.threads.get(),
+            folder: folder(scenario),
+            backbones,
+            strategies,
+            metrics: metrics.collect(),
+        };
+        Ok(Check {
+            scenario,
+            request,
+            rows,
+        })
+    }
+
+    /// Lets the plugins check their parameters on a device, in a child process.
+    ///
+    /// # Errors
+    ///
+    /// What the first plugin at fault reports.
+    pub fn run(&self, device: &str, interrupt: &Interrupt) -> Result<Checked, Refusal> {
+        let request = Request {
+            device: device.to_owned(),
+            ..self.request.clone()
+        };
+        // Shown only if something goes wrong.
+        let log = tempfile::tempfile().map_err(|error| Refusal::of(unlogged(&error)))?;
+        let child_log = log
+            .try_clone()
+            .map_err(|error| Refusal::of(unlogged(&error)))?;
+        let input = serde_json::to_string(&request).expect("plain data");
+        let mut answer = None;
+        let child = Child {
+            args: &["probe"],
+            paths: &[],
+            input: &input,
+            threads: request.threads,
+            log: child_log,
+        };
+        let ended = child.run(interrupt, &mut |event| match event {
+            Event::Answer(value) => answer = serde_json::from_value(value).ok(),
+            Event::Warning(warning) => eprintln!("warning: {warning}"),
+            _ => {}
+        });
+        let (error, missing) = match (ended, answer) {
+            (Ok(()), Some(Answer::Good { backbones, outputs })) => {
+                return Ok(Checked { backbones, outputs });
+            }
+            (Ok(()), Some(Answer::Bad { name, fault })) => {
+                let missing = fault.missing.clone().map(|(kind, why)| Missing {
+                    kind,
+                    name: name.clone(),
+                    why,
+                });
+                (at_its_key(self.scenario, &name, fault), missing)
+            }
+            (Ok(()), None) => {
+                let error = Error::Internal("the check returned no answer".into());
+                (error, None)
+            }
+            (Err(error), _) => (error, None),
+        };
+        Err(Refusal {
+            error,
+            missing,
+            log: Some(log),
+        })
+    }
+}
+
+/// Why a plugin does not accept a scenario.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the user reads.
+    pub error: Error,
+    /// What is not there, if that is why.
+    pub missing: Option<Missing>,
+    /// What the plugins printed.
+    log: Option<File>,
+}
+
+/// A backbone or strategy whose files do not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Which of the two.
+    pub kind: Kind,
+    /// Its name, or its row's, in the scenario.
+    pub name: String,
+    /// The plugin's own message.
+    pub why: String,
+}
+
+impl Refusal {
+    fn of(error: Error) -> Refusal {
+        Refusal {
+            error,
+            missing: None,
+            log: None,
+        }
+    }
+
+    /// The error, after what the plugins printed has been shown.
+    #[must_use]
+    pub fn with_log(self) -> Error {
+        let shown = self.log.map_or(Ok(0), |mut log| {
+            log.rewind()?;
+            io::copy(&mut log, &mut io::stderr())
+        });
+        match shown {
+            Ok(_) => self.error,
+            Err(error) => unlogged(&error),
+        }
+    }
+}
+
+fn unlogged(error: &io::Error) -> Error {
+    Error::Internal(format!("the log of a child process: {error}"))
+}
+
+/// The scenario's folder as an absolute path: a cell may run in another working directory.
+fn folder(scenario: &Scenario) -> PathBuf {
+    let folder = match scenario.file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// The error about a parameter, at its place in the scenario.
+fn at_its_key(scenario: &Scenario, name: &str, fault: Fault) -> Error {
+    let Some((kind, path, message)) = &fault.parameter else {
+        return fault.into();
+    };
+    let key = match kind {
+        Kind::Strategy => {
+            let mut rows = scenario.strategies.iter();
+            rows.find(|row| row.name == name)
+                .map(|row| row.parameter_key(path))
+        }
+        _ => {
+            let mut backbones = scenario.backbones.iter();
+            backbones
+                .find(|backbone| backbone.name == name)
+                .map(|backbone| backbone.parameter_key(path))
+        }
+    };
+    match key {
+        Some(key) => scenario.key_error(&key, message.clone()).into(),
+        None => fault.into(),
+    }
+}
