@@ -19,7 +19,7 @@ use hf_hub::{Repo, RepoType};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::{env, fs, io, thread};
+use std::{env, io, thread};
 
 const ENDPOINT: &str = "https://huggingface.co";
 /// How often an interrupted transfer is retried.
@@ -182,7 +182,7 @@ impl Hub {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let left = || {
             let file = harness_hub::home()?.join("token");
-            fs::read_to_string(file).ok()
+            crate::regular_file::read_text(&file, 1 << 20).ok()
         };
         let token = set("HF_TOKEN").or_else(left);
         let token = token.map(|token| token.trim().to_owned());

@@ -8,6 +8,7 @@ use crate::report::export::TERMINAL;
 use crate::report::{Coverage, Leaderboard, write_tables};
 use crate::results::{ResultsError, RunFolder};
 use crate::run::{Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell};
+use crate::terminal;
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::path::Path;
@@ -89,7 +90,7 @@ fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Re
         Err(error) => {
             let fault = Fault::from(error);
             if let Some(backtrace) = &fault.backtrace {
-                eprintln!("{backtrace}");
+                terminal::say(backtrace);
             }
             Event::Failed(fault)
         }

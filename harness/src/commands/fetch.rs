@@ -3,6 +3,7 @@
 use super::print::print;
 use crate::error::Error;
 use crate::hub::{self, RepoFile};
+use crate::terminal;
 use hf_hub::api::Progress;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -42,7 +43,7 @@ impl Transfer {
             }
             false => ProgressBar::hidden(),
         };
-        bar.set_message(file.name.clone());
+        bar.set_message(terminal::visible(&file.name).into_owned());
         Transfer {
             name: file.name.clone(),
             bar,
@@ -67,6 +68,6 @@ impl Progress for Transfer {
         }
         let size = HumanBytes(self.bar.position());
         self.bar.finish_and_clear();
-        eprintln!("{}  {size}", self.name);
+        terminal::say(format_args!("{}  {size}", self.name));
     }
 }

@@ -1,10 +1,11 @@
 //! `clbench leaderboard`: prints tables of existing results.
 
-use super::print::print;
+use super::print::{print, print_data};
 use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
+use crate::report::export::TERMINAL;
 use crate::report::{Export, Leaderboard};
 use crate::results::{RunFolder, load};
 use std::path::PathBuf;
@@ -21,7 +22,11 @@ pub(super) fn leaderboard(
     let folders: Vec<RunFolder> = dirs.iter().map(RunFolder::new).collect();
     let choice = choice(&folders, columns, rank_by)?;
     let leaderboard = Leaderboard::build(&load(&folders)?, &metrics, &choice, None)?;
-    print(&format.write(&leaderboard))
+    let text = format.write(&leaderboard);
+    match format.name() == TERMINAL.name() {
+        true => print(&text),
+        false => print_data(&text),
+    }
 }
 
 /// The metrics that the arguments choose; by default, those that the scenarios of all folders agree

@@ -9,6 +9,7 @@ use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{RUN_FORMAT, RunFile, RunFolder};
 use crate::run::{Child, Event, Interrupt, Plan, execute};
 use crate::scenario::Scenario;
+use crate::terminal;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -41,7 +42,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
             if let Some(leaderboard) = report_in_child(&folder, &interrupt)? {
                 print(&leaderboard)?;
             }
-            eprintln!("results are in {}", folder.path().display());
+            terminal::say(format_args!("results are in {}", folder.path().display()));
             cells
         }
         other => other,

@@ -8,6 +8,7 @@ use crate::run::parameters::{check_backbone, check_strategy};
 use crate::scenario::Scenario;
 use crate::stream::open::{Restriction, open};
 use crate::stream::warnings::warnings;
+use crate::terminal::{self, on_one_line};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -74,7 +75,7 @@ pub(super) fn validate(path: &Path, plugins: &PluginArgs) -> Result<(), Error> {
     text.extend(unchecked.0.iter().map(|line| format!("{line}\n")));
     print(&text)?;
     for warning in warnings(&scenario, &classes) {
-        eprintln!("warning: {warning}");
+        terminal::say(format_args!("warning: {warning}"));
     }
     Ok(())
 }
@@ -122,7 +123,12 @@ fn class_names(classes: &[String]) -> String {
         0 => String::new(),
         more => format!(", … and {more} more"),
     };
-    classes[..classes.len().min(SHOWN)].join(", ") + &more
+    let shown: Vec<_> = classes
+        .iter()
+        .take(SHOWN)
+        .map(|name| on_one_line(name))
+        .collect();
+    shown.join(", ") + &more
 }
 
 fn counted(n: usize, what: &str) -> String {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::run::Interrupt;
 use crate::scenario::{DomainUse, ExpectationCheck, Scenario, Selection, SetOverride};
 use crate::stream::open::{class_orders, open_whole};
+use crate::terminal::visible;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -112,7 +113,7 @@ fn examined(name: &str, domain: &Domain, interrupt: &Interrupt) -> Result<Findin
         }
         false => ProgressBar::hidden(),
     };
-    bar.set_message(name.to_owned());
+    bar.set_message(visible(name).into_owned());
     let findings = examine(domain, &|| {
         bar.inc(1);
         !interrupt.requested()

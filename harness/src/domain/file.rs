@@ -3,7 +3,8 @@
 
 use super::error::DomainError;
 use super::hash::StampBuilder;
-use std::fs::{self, Metadata};
+use crate::regular_file::{self, LARGEST_LIST};
+use std::fs::Metadata;
 use std::path::Path;
 
 /// Reads a whole text file.
@@ -25,7 +26,7 @@ pub(crate) fn read_text(path: &Path, stamp: &mut StampBuilder) -> Result<String,
 /// Reads a whole file.
 pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
     note(path, stamp)?;
-    let bytes = fs::read(path).map_err(unreadable(path))?;
+    let bytes = regular_file::read(path, LARGEST_LIST).map_err(unreadable(path))?;
     if bytes.is_empty() {
         return Err(DomainError::EmptyFile {
             path: path.to_owned(),
@@ -36,7 +37,7 @@ pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, Dom
 
 /// Adds a file to the stamp, without its path: moved files are the same files.
 pub(crate) fn note(path: &Path, stamp: &mut StampBuilder) -> Result<Metadata, DomainError> {
-    let metadata = fs::metadata(path).map_err(unreadable(path))?;
+    let metadata = regular_file::metadata(path).map_err(unreadable(path))?;
     stamp.file("", &metadata);
     Ok(metadata)
 }

@@ -3,8 +3,8 @@
 use super::error::DomainError;
 use super::file::{note, unreadable};
 use super::hash::StampBuilder;
+use crate::regular_file::{self, LARGEST_LIST};
 use crate::suggest::hint;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A table in memory.
@@ -26,7 +26,7 @@ impl Table {
     /// contains a tab, else by commas.
     pub(crate) fn read(path: &Path, stamp: &mut StampBuilder) -> Result<Self, DomainError> {
         note(path, stamp)?;
-        let bytes = fs::read(path).map_err(unreadable(path))?;
+        let bytes = regular_file::read(path, LARGEST_LIST).map_err(unreadable(path))?;
         // Spreadsheets write a byte-order mark first.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if bytes.is_empty() {

@@ -2,10 +2,13 @@
 
 use super::preflight::preflight;
 use super::{Kind, PluginError, PluginFault};
+use crate::regular_file;
 use harness_abi::manifest::{Manifest, Offer};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// The largest plugin file, in bytes.
+const LARGEST: u64 = 4 << 30;
 
 /// A plugin file and its manifest. None of its code has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl PluginFile {
         if let Some(fault) = PluginFault::of_folder(path, path) {
             return Err(fault.of(path));
         }
-        let bytes = fs::read(path).map_err(|error| {
+        let bytes = regular_file::read(path, LARGEST).map_err(|error| {
             match error.kind() {
                 ErrorKind::NotFound => PluginFault::Missing,
                 _ => PluginFault::Unreadable(error),

@@ -12,6 +12,7 @@
 
 use super::{CellRecord, ResultsError, RunFile};
 use crate::atomic;
+use crate::regular_file::{self, LARGEST_LIST};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -83,7 +84,7 @@ impl RunFolder {
     /// If it exists and cannot be read.
     pub fn run_file(&self) -> Result<Option<RunFile>, ResultsError> {
         let path = self.run_json();
-        match fs::read(&path) {
+        match regular_file::read(&path, LARGEST_LIST) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(run) => Ok(Some(run)),
                 Err(error) => Err(ResultsError::RunFile { path, error }),

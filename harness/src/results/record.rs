@@ -11,6 +11,7 @@
 use super::{AccuracyMatrices, Cell, ResultsError};
 use crate::atomic;
 use crate::id::TaskId;
+use crate::regular_file::{self, LARGEST_LIST};
 use harness_abi::Declaration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,7 +163,7 @@ impl CellRecord {
     ///
     /// If it cannot be read, has a different format, or is inconsistent.
     pub fn read(path: &Path) -> Result<Self, ResultsError> {
-        let text = std::fs::read(path).map_err(|source| ResultsError::Io {
+        let text = regular_file::read(path, LARGEST_LIST).map_err(|source| ResultsError::Io {
             action: "read",
             path: path.to_owned(),
             source,

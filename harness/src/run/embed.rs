@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::features::{Block, EMBEDDING, FeatureKey, FeatureStore, Features};
 use crate::plugin::{Kind, Loaded};
 use crate::results::CellBackbone;
+use crate::terminal;
 use harness_abi::backbone::{ImageInfo, Inputs};
 use harness_abi::{BackboneHandle, Tensor};
 use std::collections::BTreeMap;
@@ -84,7 +85,7 @@ impl Embedder<'_> {
             .chain(outputs.iter().map(other))
             .collect();
         let notice = |line: &str| {
-            eprintln!("{line}");
+            terminal::say(line);
             self.events.send(&Event::Warning(line.to_owned()));
         };
         let failed = plugin.failed(Kind::Backbone, &backbone.use_);

@@ -13,9 +13,13 @@ use crate::scenario::Scenario;
 use crate::stream::Stream;
 use crate::stream::open::{OpenedDomain, Restriction, open, stream_error};
 use crate::stream::warnings::warnings;
+use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
-use std::io::{self, Seek};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+
+/// How much of the log of a failed check is shown, in bytes.
+const LONGEST_LOG: u64 = 1 << 20;
 
 /// All cells of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +63,7 @@ impl Plan {
             .iter()
             .map(|domain| Some(domain.summary.classes.len()));
         for warning in warnings(scenario, &classes.collect::<Vec<_>>()) {
-            eprintln!("warning: {warning}");
+            terminal::say(format_args!("warning: {warning}"));
         }
 
         let folder = folder(scenario);
@@ -236,7 +240,7 @@ fn checked(scenario: &Scenario, request: &Request, interrupt: &Interrupt) -> Res
     };
     let ended = child.run(interrupt, &mut |event| match event {
         Event::Answer(value) => answer = serde_json::from_value(value).ok(),
-        Event::Warning(warning) => eprintln!("warning: {warning}"),
+        Event::Warning(warning) => terminal::say(format_args!("warning: {warning}")),
         _ => {}
     });
     let error = match (ended, answer) {
@@ -246,7 +250,14 @@ fn checked(scenario: &Scenario, request: &Request, interrupt: &Interrupt) -> Res
         (Err(error), _) => error,
     };
     log.rewind().map_err(internal)?;
-    io::copy(&mut log, &mut io::stderr()).map_err(internal)?;
+    // Plugins write to it, so it may be anything.
+    let mut text = Vec::new();
+    log.take(LONGEST_LOG)
+        .read_to_end(&mut text)
+        .map_err(internal)?;
+    if !text.is_empty() {
+        terminal::say(String::from_utf8_lossy(&text).trim_end());
+    }
     Err(error)
 }
 

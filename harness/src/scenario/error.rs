@@ -270,6 +270,21 @@ pub enum Problem {
     ParameterPath { key: String },
     #[error("`{key}` is varied here and also set by `{other}`; remove one of them")]
     GridConflict { key: String, other: String },
+    #[error(
+        "the scenario has {cells} cells ({rows} strategy rows × {domains} domain{} × {seeds} seed{}), and at most {most} are allowed; list fewer values, or divide it into several scenarios",
+        if *domains == 1 { "" } else { "s" }, if *seeds == 1 { "" } else { "s" }
+    )]
+    TooManyCells {
+        cells: String,
+        rows: String,
+        domains: usize,
+        seeds: usize,
+        most: String,
+    },
+    #[error(
+        "repeated for every cell, this and the other keys take more than {most} bytes; shorten it, or list fewer values"
+    )]
+    TooMuchText { most: String },
     #[error("two rows of this grid are called `{row}`; list each value once")]
     DuplicateRow { row: String },
 

@@ -1,6 +1,7 @@
 //! A reference list of classes as written in the scenario or in a separate file.
 
 use crate::domain::error::DomainError;
+use crate::regular_file::{self, LARGEST_LIST};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -9,7 +10,6 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 /// An entry of a reference list of classes.
@@ -106,10 +106,11 @@ pub fn read(path: &Path) -> Result<Vec<ClassEntry>, DomainError> {
         problem,
         fix: "write a list of class names, or of `{name: …, key: …}` entries".to_owned(),
     };
-    let text = fs::read_to_string(path).map_err(|cause| DomainError::Unreadable {
-        path: path.to_owned(),
-        cause,
-    })?;
+    let text =
+        regular_file::read_text(path, LARGEST_LIST).map_err(|cause| DomainError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
     let extension = path.extension().and_then(|extension| extension.to_str());
     let entries: Vec<ClassEntry> = match extension.map(str::to_lowercase).as_deref() {
         Some("yaml" | "yml") => {

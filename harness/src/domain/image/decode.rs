@@ -20,15 +20,26 @@
 //! neighbours outside the image; and by more in images of a few pixels.
 
 use crate::domain::error::DomainError;
+use crate::regular_file;
 use image::{
-    DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma, LumaA, Pixel, Rgb, RgbImage, Rgba,
+    DynamicImage, ImageBuffer, ImageError, ImageFormat, ImageReader, Limits, Luma, LumaA, Pixel,
+    Rgb, RgbImage, Rgba,
 };
-use std::fs::{self, File, Metadata};
+use std::fs::Metadata;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Headers are nearly always this short; if one is longer, the whole file is read.
 const HEADER_BYTES: u64 = 4096;
+
+/// The largest file of one image, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
+
+/// The most pixels of an image: where Pillow, too, suspects a decompression bomb.
+const MOST_PIXELS: u64 = 178_956_970;
+
+/// The most memory that a decoder may use, in bytes.
+const MOST_MEMORY: u64 = 1 << 30;
 
 /// The colour type of a PNG whose pixels are only grey.
 const PNG_GREY: u8 = 0;
@@ -36,7 +47,7 @@ const PNG_GREY: u8 = 0;
 /// Reads only as much as is needed to know that the file begins like an image.
 pub(crate) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
     let unreadable = |cause| unreadable(path, cause);
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = regular_file::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.by_ref()
@@ -46,6 +57,7 @@ pub(crate) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
     let format = format(path, &bytes)?;
     if check_size(path, &bytes, format).is_err() {
         // The header may just be longer.
+        check_length(path, metadata.len())?;
         file.read_to_end(&mut bytes).map_err(unreadable)?;
         check_size(path, &bytes, format)?;
     }
@@ -54,7 +66,8 @@ pub(crate) fn check_header(path: &Path) -> Result<Metadata, DomainError> {
 
 /// The image at its own size.
 pub(crate) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
-    let bytes = fs::read(path).map_err(|cause| unreadable(path, cause))?;
+    let bytes = regular_file::read(path, LARGEST_FILE);
+    let bytes = bytes.map_err(|cause| unreadable(path, cause))?;
     decode_bytes(path, &bytes)
 }
 
@@ -62,8 +75,18 @@ pub(crate) fn decode(path: &Path) -> Result<RgbImage, DomainError> {
 /// one.
 pub(crate) fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
-    let image =
-        image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
+    check_size(path, bytes, format)?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MOST_MEMORY);
+    reader.limits(limits);
+    let image = reader.decode().map_err(|cause| match cause {
+        ImageError::Limits(_) => {
+            let most = MOST_MEMORY >> 20;
+            damaged(path, format!("decoding it takes more than {most} MiB"))
+        }
+        other => damaged(path, other),
+    })?;
     // The JPEG decoder fills missing data with grey, which suits viewers only.
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(damaged(path, "the file ends inside the image"));
@@ -120,10 +143,25 @@ fn format(path: &Path, bytes: &[u8]) -> Result<ImageFormat, DomainError> {
 
 fn check_size(path: &Path, bytes: &[u8], format: ImageFormat) -> Result<(), DomainError> {
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader
-        .into_dimensions()
-        .map(drop)
-        .map_err(|cause| damaged(path, cause))
+    let (width, height) = (reader.into_dimensions()).map_err(|cause| damaged(path, cause))?;
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(damaged(
+            path,
+            format!("it has {width}×{height} pixels, and at most {MOST_PIXELS} are decoded"),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the length of a file, or of the part of one, that is an image.
+pub(crate) fn check_length(path: &Path, length: u64) -> Result<(), DomainError> {
+    match length > LARGEST_FILE {
+        true => Err(damaged(
+            path,
+            format!("it has {length} bytes, and at most {LARGEST_FILE} are read"),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Whether a JPEG file reaches its end-of-image marker. Anything after the marker, such as a

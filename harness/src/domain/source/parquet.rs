@@ -7,6 +7,7 @@
 //! in order reads it once.
 
 mod file;
+mod pages;
 
 use super::images::{SourceImage, SourceImages, SourceStore};
 use super::kind::{SourceKind, values};

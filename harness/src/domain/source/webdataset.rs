@@ -19,11 +19,11 @@ use crate::domain::image::decode;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
 use crate::domain::written::KeyValue;
+use crate::regular_file;
 use image::RgbImage;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -143,7 +143,7 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
 
 /// The samples of a shard, in its order.
 fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>, DomainError> {
-    let mut file = File::open(path).map_err(unreadable(path))?;
+    let mut file = regular_file::open(path).map_err(unreadable(path))?;
     let size = file.metadata().map_err(unreadable(path))?.len();
     let mut magic = [0; 2];
     if size == 0 {
@@ -260,7 +260,8 @@ impl ImageStore for TarImages {
     fn image(&self, number: usize) -> Result<RgbImage, DomainError> {
         let member = &self.members[number];
         let path = &self.shards[member.shard as usize];
-        let mut file = File::open(path).map_err(unreadable(path))?;
+        decode::check_length(Path::new(&self.place(number)), member.length)?;
+        let mut file = regular_file::open(path).map_err(unreadable(path))?;
         let mut bytes = vec![0; member.length as usize];
         file.seek(SeekFrom::Start(member.start))
             .and_then(|_| file.read_exact(&mut bytes))

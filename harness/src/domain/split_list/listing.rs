@@ -8,7 +8,7 @@ use crate::domain::file::{note, unreadable};
 use crate::domain::hash::StampBuilder;
 use crate::domain::sample::Split;
 use crate::domain::written::FilePerSplit;
-use std::fs;
+use crate::regular_file::{self, LARGEST_LIST};
 use std::path::{Path, PathBuf};
 
 /// A list in its own order: the train split (followed by the validation part, if it is used), then
@@ -78,5 +78,5 @@ fn read_split(
 
 fn read(file: &Path, stamp: &mut StampBuilder) -> Result<Vec<u8>, DomainError> {
     note(file, stamp)?;
-    fs::read(file).map_err(unreadable(file))
+    regular_file::read(file, LARGEST_LIST).map_err(unreadable(file))
 }

@@ -192,7 +192,7 @@ fn a_file_of_the_wrong_length_is_refused() {
     );
     assert_eq!(
         message(TRAIN_IMAGES, &[&file[..], &[0]].concat()),
-        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has 35: there is extra data \
+        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has more: there is extra data \
          at the end; copy it again"
     );
     assert_eq!(
