@@ -390,6 +390,43 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_overflows_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FeatureStore::new(folder.path());
+        open(&store, &tokens());
+        let path = file_of(folder.path(), &tokens());
+        let bytes = fs::read(&path).unwrap();
+        // In 64 bits, three rows of the second width have the 36 bytes that are there.
+        for width in [u64::MAX, (1 << 62) + 3, 1 << 62] {
+            let text = String::from_utf8_lossy(&bytes[..4096]).into_owned();
+            let mut header = text.replace("\"width\":3,", &format!("\"width\":{width},"));
+            assert_ne!(header, text);
+            header.truncate(4096);
+            fs::write(&path, [header.as_bytes(), &bytes[4096..]].concat()).unwrap();
+            let (features, origin, notices) = open(&store, &tokens());
+            assert_eq!((features.data(), origin), (&TOKENS[..], Origin::Computed));
+            assert!(
+                notices[0].ends_with(
+                    "is damaged: it should have more than 2⁶⁴ bytes of data, but has 36; \
+                     recomputing it"
+                ),
+                "{notices:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fifo_in_the_store_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FeatureStore::new(folder.path());
+        let path = file_of(folder.path(), &key());
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let (features, origin, _) = open(&store, &key());
+        assert_eq!((features.data(), origin), (&ROWS[..], Origin::Computed));
+    }
+
+    #[test]
     fn a_failed_computation_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = FeatureStore::new(folder.path());

@@ -5,6 +5,7 @@
 //! present, replace `text_config` and `vision_config` as a whole; and `eos_token_id: 2`, which was
 //! never the id of an end token, means [`EndOfText::LargestId`].
 
+use clbench_transformer::folder::read;
 pub use clbench_transformer::layer::Activation;
 use harness_abi::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -164,12 +165,7 @@ impl Config {
     /// cannot be read, is not JSON, or describes an impossible model.
     pub fn open(file: &Path) -> Result<Config> {
         let named = |problem: String| Error::data(format!("{}: {problem}", file.display()));
-        let json = std::fs::read(file).map_err(|error| {
-            named(format!(
-                "cannot read the file: {error}; a CLIP folder has one"
-            ))
-        })?;
-        Config::parse(&json).map_err(named)
+        Config::parse(&read(file)?).map_err(named)
     }
 
     /// Parses the content of a `config.json`; errors do not include the file's name.

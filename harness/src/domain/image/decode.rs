@@ -217,3 +217,39 @@ fn damaged(path: &Path, cause: impl ToString) -> DomainError {
         cause: cause.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PNG of one pixel whose header declares another size.
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbImage::new(1, 1)
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
+        let mut bytes = bytes.into_inner();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let mut checksum = flate2::Crc::new();
+        checksum.update(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn an_image_of_too_many_pixels_is_refused() {
+        let path = Path::new("bomb.png");
+        let message = |bytes: &[u8]| decode_bytes(path, bytes).unwrap_err().to_string();
+        assert_eq!(
+            message(&png(60_000, 60_000)),
+            "bomb.png: damaged image (it has 60000×60000 pixels, and at most 178956970 are decoded); copy it again, or \
+             delete it"
+        );
+        assert!(decode_bytes(path, &png(1, 1)).is_ok());
+        // A file that is too short for what it declares is refused, too.
+        assert!(message(&png(10_000, 10_000)).starts_with("bomb.png: damaged image ("));
+        assert!(check_length(path, LARGEST_FILE).is_ok());
+        assert!(check_length(path, LARGEST_FILE + 1).is_err());
+    }
+}
