@@ -13,6 +13,7 @@ mod golden;
 mod l2p_vit;
 mod layouts;
 mod leaderboard;
+mod limits;
 mod manual;
 mod misbehaviour;
 mod parameters;

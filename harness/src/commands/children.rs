@@ -4,15 +4,18 @@ use crate::error::Error;
 use crate::features::FeatureStore;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::PluginFile;
+use crate::regular_file;
 use crate::report::export::TERMINAL;
 use crate::report::{Coverage, Leaderboard, write_tables};
 use crate::results::{ResultsError, RunFolder};
 use crate::run::{Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, probe, run_cell};
 use crate::terminal;
 use serde::de::DeserializeOwned;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The most bytes on standard input: a scenario of the largest size, with room to spare.
+const LARGEST_REQUEST: u64 = 4 << 30;
 
 pub(super) fn probe() -> Result<(), Error> {
     child(|events, interrupt| {
@@ -104,11 +107,10 @@ fn request<T: DeserializeOwned>() -> Result<T, Error> {
 }
 
 fn input() -> Result<String, Error> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Error::Internal(format!("reading standard input: {error}")))?;
-    Ok(text)
+    let unread = |error: String| Error::Internal(format!("reading standard input: {error}"));
+    let bytes = regular_file::read_at_most(std::io::stdin(), LARGEST_REQUEST);
+    let bytes = bytes.map_err(|error| unread(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| unread(error.to_string()))
 }
 
 fn store() -> Result<FeatureStore, Error> {

@@ -28,6 +28,11 @@ impl PluginFile {
         if let Some(fault) = PluginFault::of_folder(path, path) {
             return Err(fault.of(path));
         }
+        // It is passed on as JSON, which is UTF-8.
+        let whole = path.canonicalize();
+        if whole.is_ok_and(|whole| whole.to_str().is_none()) {
+            return Err(PluginFault::NotUnicode.of(path));
+        }
         let bytes = regular_file::read(path, LARGEST).map_err(|error| {
             match error.kind() {
                 ErrorKind::NotFound => PluginFault::Missing,

@@ -196,30 +196,37 @@ fn run_cells(
     let next = AtomicUsize::new(0);
     let ended = Mutex::new((done, 0));
     thread::scope(|scope| {
-        for _ in 0..at_a_time.get().min(missing.len()) {
-            scope.spawn(|| {
-                while let Some(job) = missing.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    if interrupt.requested() {
-                        return;
-                    }
-                    let clock = Instant::now();
-                    let result = run_one(job, folder, show, interrupt);
-                    if interrupt.requested() && result.is_err() {
-                        return;
-                    }
-                    let mut ended = ended.lock().expect("no thread panics while it counts");
-                    ended.0 += 1;
-                    let how = match result {
-                        Ok(()) => format!("{:.1} s", clock.elapsed().as_secs_f64()),
-                        Err(error) => {
-                            ended.1 += 1;
-                            let log = folder.log(&job.cell.id);
-                            format!("failed: {}", error.with_log(&log))
-                        }
-                    };
-                    show.ended(ended.0, &job.cell, &how);
+        let work = || {
+            while let Some(job) = missing.get(next.fetch_add(1, Ordering::SeqCst)) {
+                if interrupt.requested() {
+                    return;
                 }
-            });
+                let clock = Instant::now();
+                let result = run_one(job, folder, show, interrupt);
+                if interrupt.requested() && result.is_err() {
+                    return;
+                }
+                let mut ended = ended.lock().expect("no thread panics while it counts");
+                ended.0 += 1;
+                let how = match result {
+                    Ok(()) => format!("{:.1} s", clock.elapsed().as_secs_f64()),
+                    Err(error) => {
+                        ended.1 += 1;
+                        let log = folder.log(&job.cell.id);
+                        format!("failed: {}", error.with_log(&log))
+                    }
+                };
+                show.ended(ended.0, &job.cell, &how);
+            }
+        };
+        for number in 0..at_a_time.get().min(missing.len()) {
+            // The system may refuse to start so many; the others then do the work.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                if number == 0 {
+                    work();
+                }
+                break;
+            }
         }
     });
     let (_, failed) = *ended.lock().expect("no thread panics while it counts");

@@ -52,12 +52,13 @@ impl Plan {
         save_predictions: bool,
         interrupt: &Interrupt,
     ) -> Result<Plan, Error> {
+        let folder = folder(scenario)?;
         let domains = scenario
             .domains
             .iter()
             .map(|domain| open(scenario, domain, restriction))
             .collect::<Result<Vec<_>, _>>()?;
-        let (request, checks) = request(scenario, registry, &domains)?;
+        let (request, checks) = request(scenario, &folder, registry, &domains)?;
         let (infos, outputs) = checked(scenario, &request, interrupt)?;
         let classes = domains
             .iter()
@@ -66,7 +67,6 @@ impl Plan {
             terminal::say(format_args!("warning: {warning}"));
         }
 
-        let folder = folder(scenario);
         let mut cells = Vec::new();
         for ((domain, opened), checks) in scenario.domains.iter().zip(&domains).zip(checks) {
             for (row, number) in scenario.strategies.iter().zip(checks) {
@@ -131,13 +131,21 @@ impl Plan {
     }
 }
 
-/// The scenario's folder as an absolute path: a cell may run in another working directory.
-fn folder(scenario: &Scenario) -> PathBuf {
+/// The scenario's folder as an absolute path: a cell may run in another working directory. It is
+/// passed on as JSON, which is UTF-8.
+fn folder(scenario: &Scenario) -> Result<PathBuf, Error> {
     let folder = match scenario.file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    match folder.to_str() {
+        Some(_) => Ok(folder),
+        None => Err(Error::Usage(format!(
+            "the path of the scenario's folder is not valid UTF-8: {}; rename the folder, or move the scenario to another",
+            folder.display()
+        ))),
+    }
 }
 
 fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
@@ -155,6 +163,7 @@ fn cell_backbone(check: &BackboneCheck, info: &BackboneInfo) -> CellBackbone {
 /// strategies. A row that has the same number of tasks and classes on two domains is checked once.
 fn request(
     scenario: &Scenario,
+    folder: &Path,
     registry: &Registry,
     domains: &[OpenedDomain],
 ) -> Result<(Request, Vec<Vec<usize>>), Error> {
@@ -212,7 +221,7 @@ fn request(
     let request = Request {
         device: scenario.device.as_str().to_owned(),
         threads: scenario.threads.get(),
-        folder: folder(scenario),
+        folder: folder.to_owned(),
         backbones,
         strategies,
     };

@@ -46,10 +46,12 @@ pub(super) fn check(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioEr
     };
     let problem = Problem::TooManyCells {
         cells: in_groups(cells),
-        rows: in_groups(rows),
-        domains,
-        seeds,
-        most: in_groups(MOST_CELLS),
+        product: format!(
+            "{} × {} × {}",
+            counted(rows, "strategy row"),
+            counted(domains as u128, "domain"),
+            counted(seeds as u128, "seed")
+        ),
     };
     Err(tree.error(&key, problem))
 }
@@ -100,15 +102,20 @@ fn length<T: Serialize>(value: &T) -> u128 {
     serde_json::to_vec(value).map_or(0, |json| json.len() as u128)
 }
 
+fn counted(number: u128, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", in_groups(number))
+}
+
 /// A number with its digits in groups of three: `1,000,000`.
-fn in_groups(number: u128) -> String {
+pub(super) fn in_groups(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     if number == u128::MAX {
         text.push_str("more than ");
     }
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

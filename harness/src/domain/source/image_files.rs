@@ -73,17 +73,30 @@ pub(crate) fn below(
     fn collect(
         folder: &Path,
         prefix: &str,
+        around: &mut Vec<PathBuf>,
         wanted: &dyn Fn(&str) -> bool,
         found: &mut Vec<String>,
     ) -> Result<(), DomainError> {
+        // Two links to a folder around them would be followed for ever.
+        let real = folder.canonicalize().map_err(unreadable(folder))?;
+        if around.contains(&real) {
+            return Err(DomainError::Stray {
+                path: folder.to_owned(),
+                found: "a link to a folder that contains it",
+                wanted: "images and folders of images",
+            });
+        }
+        around.push(real);
         for (name, kind) in entries(folder)? {
             let relative = format!("{prefix}{name}");
             if kind.is_dir() {
-                collect(&folder.join(name), &format!("{relative}/"), wanted, found)?;
+                let prefix = format!("{relative}/");
+                collect(&folder.join(name), &prefix, around, wanted, found)?;
             } else if wanted(&name) {
                 found.push(relative);
             }
         }
+        around.pop();
         Ok(())
     }
     if !root.is_dir() {
@@ -92,7 +105,7 @@ pub(crate) fn below(
         });
     }
     let mut found = Vec::new();
-    collect(root, "", wanted, &mut found)?;
+    collect(root, "", &mut Vec::new(), wanted, &mut found)?;
     Ok(found)
 }
 
@@ -128,4 +141,36 @@ pub(crate) fn without_image_ending(name: &str) -> Option<&str> {
         .iter()
         .any(|known| ending.eq_ignore_ascii_case(known))
         .then_some(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_in_a_circle_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        for name in ["one", "two"] {
+            std::os::unix::fs::symlink(folder.path(), inner.join(name)).unwrap();
+        }
+        let error = below(folder.path(), &|_| true).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "a/b/one: found a link to a folder that contains it where only images and folders \
+                 of images are expected; move it elsewhere"
+            ),
+            "{error}"
+        );
+        // Two links to the same folder are no circle.
+        let other = tempfile::tempdir().unwrap();
+        fs::write(other.path().join("x.png"), "").unwrap();
+        for name in ["one", "two"] {
+            fs::remove_file(inner.join(name)).unwrap();
+            std::os::unix::fs::symlink(other.path(), inner.join(name)).unwrap();
+        }
+        let found = below(folder.path(), &|_| true).unwrap();
+        assert_eq!(found, ["a/b/one/x.png", "a/b/two/x.png"]);
+    }
 }
