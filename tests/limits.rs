@@ -54,7 +54,7 @@ fn a_fifo_or_a_device_is_not_opened() {
         2 error: /dev/zero: cannot read the file: not a regular file (it is a device)
         2 error: /dev/stdin: cannot read the file: it is longer than 16777216 bytes, the most that is read
         3 error: plugin plugin.so: cannot be read: not a regular file (it is a FIFO); check its permissions
-        4 error: domain `digits`: classes.txt: cannot be read: not a regular file (it is a FIFO)
+        4 error: domain `digits`: DIR/classes.txt: cannot be read: not a regular file (it is a FIFO)
         1 error: cannot read `set/run.json`: not a regular file (it is a FIFO)
     "#]]
     .assert_eq(
@@ -239,4 +239,34 @@ fn a_path_that_is_not_unicode_works_or_is_refused() {
         error: plugin DIR/s�/plugin.so: its path is not valid UTF-8; rename it, or move it to another folder
     "#]]
     .assert_eq(&outcome.stderr);
+}
+
+/// The cache is gone, again and again, while the run goes on: it is created again, or missed in one
+/// message.
+#[test]
+fn a_cache_that_disappears_is_no_bug() {
+    let dir = Dir::new();
+    dir.write("s.yaml", GOOD);
+    let child = dir.clbench(["run", "s.yaml"]).start();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = fs::remove_dir_all(dir.path("cache"));
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        dir.outcome(&output)
+    });
+    match outcome.code {
+        0 => assert!(dir.path("results/runs/s/leaderboard.csv").exists()),
+        code => {
+            assert_eq!(code, 1, "{}", outcome.stderr);
+            let begin = "error: feature cache DIR/cache/features";
+            assert!(outcome.stderr.contains(begin), "{}", outcome.stderr);
+            let fix = "set CLBENCH_CACHE to a writable folder";
+            assert!(outcome.stderr.contains(fix), "{}", outcome.stderr);
+        }
+    }
 }

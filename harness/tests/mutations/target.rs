@@ -26,6 +26,9 @@ static TURN: Mutex<()> = Mutex::new(());
 static TARGET: Mutex<&str> = Mutex::new("");
 static CASE: AtomicU64 = AtomicU64::new(0);
 
+/// Reads a file, and tells whether it was good.
+type Read<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
+
 /// Something that reads a file.
 pub struct Target<'a> {
     /// Its name, which is that of its test.
@@ -36,8 +39,8 @@ pub struct Target<'a> {
     pub most: (usize, usize),
     /// Repairs what would hide all other damage, such as a checksum. Every other case is repaired.
     pub repair: Option<fn(&mut Vec<u8>)>,
-    /// Reads a file, and tells whether it was good.
-    pub read: Box<dyn FnMut(&[u8]) -> bool + 'a>,
+    /// What reads it.
+    pub read: Read<'a>,
 }
 
 /// Says which case is running. Nothing here allocates or waits.
@@ -100,7 +103,7 @@ impl Target<'_> {
         let mut mutator = Mutator::new(self.name, case);
         let seed = mutator.below(self.seeds.len());
         let mut bytes = mutator.damage(&self.seeds[seed]);
-        if let Some(repair) = self.repair.filter(|_| case % 2 == 0) {
+        if let Some(repair) = self.repair.filter(|_| case.is_multiple_of(2)) {
             repair(&mut bytes);
         }
         let begin = memory::begin();

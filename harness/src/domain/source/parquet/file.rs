@@ -1,5 +1,6 @@
 //! One parquet file: its columns, its labels, and the blocks in which its images are read.
 
+use super::guard::guarded;
 use super::pages;
 use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
@@ -55,11 +56,12 @@ impl<'a> Opened<'a> {
             });
         }
         let again = file.try_clone().map_err(unreadable(path))?;
-        let reader = SerializedFileReader::new(again).map_err(|error| DomainError::Format {
-            place: path.display().to_string(),
-            problem: format!("not a parquet file, or truncated ({})", said(&error)),
-            fix: "copy it again".to_owned(),
-        })?;
+        let reader =
+            guarded(|| SerializedFileReader::new(again)).map_err(|error| DomainError::Format {
+                place: path.display().to_string(),
+                problem: format!("not a parquet file, or truncated ({})", said(&error)),
+                fix: "copy it again".to_owned(),
+            })?;
         let opened = Self { path, file, reader };
         // An image takes more than one byte.
         let groups = opened.reader.metadata().row_groups().iter();
@@ -226,13 +228,15 @@ impl<'a> Opened<'a> {
 
     /// The values of a leaf column, `None` if a row has no value.
     fn column<T: DataType>(&self, leaf: usize) -> Result<Vec<Option<T::T>>, ParquetError> {
-        let mut values = Vec::new();
-        for group in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(group)?;
-            let rows = group.metadata().num_rows() as usize;
-            values.extend(some_rows::<T>(&self.file, &*group, leaf, 0..rows)?);
-        }
-        Ok(values)
+        guarded(|| {
+            let mut values = Vec::new();
+            for group in 0..self.reader.num_row_groups() {
+                let group = self.reader.get_row_group(group)?;
+                let rows = group.metadata().num_rows() as usize;
+                values.extend(some_rows::<T>(&self.file, &*group, leaf, 0..rows)?);
+            }
+            Ok(values)
+        })
     }
 
     fn texts(&self, leaf: usize, what: &str) -> Result<Vec<Option<String>>, DomainError> {
@@ -280,8 +284,10 @@ impl<'a> Opened<'a> {
         leaf: usize,
         block: &Block,
     ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
-        let group = self.reader.get_row_group(block.group)?;
-        let values = some_rows::<ByteArrayType>(&self.file, &*group, leaf, block.rows.clone())?;
+        let values = guarded(|| {
+            let group = self.reader.get_row_group(block.group)?;
+            some_rows::<ByteArrayType>(&self.file, &*group, leaf, block.rows.clone())
+        })?;
         // Many rows can repeat one value of a dictionary.
         let bytes: usize = values.iter().flatten().map(ByteArray::len).sum();
         if bytes > MOST_BYTES {
