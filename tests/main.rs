@@ -14,6 +14,7 @@ mod identity;
 mod l2p_vit;
 mod layouts;
 mod leaderboard;
+mod limits;
 mod manual;
 mod misbehaviour;
 mod parameters;

@@ -1,7 +1,7 @@
 //! The source checkout that this program was built from: the home of the small CLIP, of
 //! `harness-abi` and of the scenarios' schema.
 
-use std::fs;
+use crate::regular_file;
 use std::path::{Path, PathBuf};
 
 /// The checkout, if it is still where it was at build time.
@@ -23,7 +23,7 @@ pub(crate) fn abi(root: &Path) -> PathBuf {
 
 /// Whether this folder is the crate `harness-abi`.
 pub(crate) fn is_abi(folder: &Path) -> bool {
-    let manifest = fs::read_to_string(folder.join("Cargo.toml"));
+    let manifest = regular_file::read_text(&folder.join("Cargo.toml"), 1 << 20);
     manifest.is_ok_and(|manifest| manifest.contains("name = \"harness-abi\""))
 }
 

@@ -178,6 +178,9 @@ pub enum Error {
     /// Ctrl-C.
     #[error("interrupted; run again to resume")]
     Interrupted,
+    /// A cache folder that cannot be used.
+    #[error("{0}")]
+    Cache(String),
     /// A bug in clbench.
     #[error("internal error: {0}")]
     Internal(String),
@@ -229,7 +232,7 @@ impl Error {
                 ReportError::Ambiguous { .. } | ReportError::ClassOrder { .. } => ExitCode::Data,
                 ReportError::Metric(_) | ReportError::Unwritten { .. } => ExitCode::Internal,
             },
-            Error::File { .. } | Error::Internal(_) => ExitCode::Internal,
+            Error::File { .. } | Error::Cache(_) | Error::Internal(_) => ExitCode::Internal,
         }
     }
 
@@ -263,7 +266,7 @@ impl From<FeatureError<Error>> for Error {
         match error {
             FeatureError::Compute(error) => error,
             FeatureError::Stopped => Error::Interrupted,
-            FeatureError::Store { .. } => Error::Internal(error.to_string()),
+            FeatureError::Store { .. } => Error::Cache(error.to_string()),
         }
     }
 }

@@ -20,8 +20,12 @@
 //! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how
 //! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
 //! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
-//! of the manual, [`cache`] is the cache folder, [`atomic`] writes files, [`claim`] tells processes
-//! what others are working on, and [`id`] has numbers that must not be mixed up.
+//! of the manual, [`cache`] is the cache folder, [`regular_file`] reads files and [`atomic`] writes
+//! them, [`claim`] tells processes what others are working on, [`terminal`] is where people read, and
+//! [`id`] has numbers that must not be mixed up.
+
+// Only `terminal` prints; it never panics, and shows control characters as escapes.
+#![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 pub mod atomic;
 pub mod cache;
@@ -40,6 +44,7 @@ pub mod manual;
 pub mod metric;
 pub mod plugin;
 pub mod project;
+pub mod regular_file;
 pub mod report;
 pub mod results;
 pub mod run;
@@ -47,4 +52,5 @@ pub mod scenario;
 pub mod stream;
 pub mod suggest;
 mod template;
+pub mod terminal;
 mod text;

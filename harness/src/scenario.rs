@@ -25,6 +25,7 @@ mod resolve;
 mod resolved;
 mod schema;
 mod selection;
+mod size;
 pub mod spec;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use overrides::{OverrideError, SetOverride};
 pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 pub use schema::{OfferedParameters, schema};
 pub use selection::Selection;
+pub use size::MOST_CELLS;
 pub use spec::{Provenance, Regime};
 pub use yaml::{KeyPath, Origin, Place, Segment};
 // The module `stream` owns these types; the scenario fills them in.

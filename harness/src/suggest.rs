@@ -4,16 +4,25 @@
 //! known list. A failed look-up suggests the nearest entry, or shows the list if none is near. All
 //! such messages are worded here, so that they read alike.
 
+/// The longest name that is compared, in bytes: a comparison takes time and memory for every pair of
+/// letters.
+const LONGEST: usize = 1000;
+
 /// The candidate closest to `word`, if one is close enough to be what was meant.
 ///
 /// Case is ignored, and `-` equals `_`. One edit (a letter added, dropped or changed, or two
 /// swapped) is allowed per three letters, and at least one. The first of equally close candidates
 /// wins, so the answer is always the same.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let short = |name: &str| name.len() <= LONGEST;
     let word = folded(word);
+    if !short(&word) {
+        return None;
+    }
     let allowed = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        .filter(|candidate| short(candidate))
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&word, &folded(candidate));
             (distance, candidate)
@@ -60,6 +69,14 @@ fn folded(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::closest;
+
+    #[test]
+    fn long_names_are_not_compared() {
+        // The table of a comparison would take a terabyte.
+        let long = "x".repeat(400_000);
+        assert_eq!(closest(&long, [&*long, "heads"]), None);
+        assert_eq!(closest("head", [&*long, "heads"]), Some("heads"));
+    }
 
     #[test]
     fn a_typo_finds_its_word_and_another_word_finds_none() {

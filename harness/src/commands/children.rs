@@ -4,17 +4,21 @@ use super::tables;
 use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
+use crate::regular_file;
 use crate::report::export::TERMINAL;
 use crate::results::{RunFolder, RunPlan};
 use crate::run::{
     Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
     has_result, probe, run_cell,
 };
+use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The most bytes on standard input: a scenario of the largest size, with room to spare.
+const LARGEST_REQUEST: u64 = 4 << 30;
 
 pub(super) fn probe() -> Result<(), Error> {
     child(|events, interrupt| {
@@ -131,7 +135,7 @@ fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Re
         Err(error) => {
             let fault = Fault::from(error);
             if let Some(backtrace) = &fault.backtrace {
-                eprintln!("{backtrace}");
+                terminal::say(backtrace);
             }
             Event::Failed(fault)
         }
@@ -145,9 +149,8 @@ fn request<T: DeserializeOwned>() -> Result<T, Error> {
 }
 
 fn input() -> Result<String, Error> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Error::Internal(format!("reading standard input: {error}")))?;
-    Ok(text)
+    let unread = |error: String| Error::Internal(format!("reading standard input: {error}"));
+    let bytes = regular_file::read_at_most(std::io::stdin(), LARGEST_REQUEST);
+    let bytes = bytes.map_err(|error| unread(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| unread(error.to_string()))
 }

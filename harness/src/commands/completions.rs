@@ -1,6 +1,6 @@
 //! `clbench completions`: scripts that complete commands and options in a shell.
 
-use super::print::print;
+use super::print::print_data;
 use crate::cli::Cli;
 use crate::error::Error;
 use clap::{Command, CommandFactory};
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 pub(super) fn completions(shell: Shell) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut visible(&Cli::command()), "clbench", &mut script);
-    print(&String::from_utf8_lossy(&script))
+    print_data(&String::from_utf8_lossy(&script))
 }
 
 /// The command without the subcommands that only clbench itself calls.

@@ -3,6 +3,7 @@
 use super::print::print;
 use crate::error::Error;
 use crate::hub::{self, RepoFile, Watch};
+use crate::terminal;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub(super) fn model(name: &str, revision: Option<&str>) -> Result<(), Error> {
@@ -41,7 +42,8 @@ impl Default for Progress {
 
 impl Watch for Progress {
     fn warn(&mut self, warning: &str) {
-        self.bar.suspend(|| eprintln!("warning: {warning}"));
+        self.bar
+            .suspend(|| terminal::say(format_args!("warning: {warning}")));
     }
 
     fn start(&mut self, file: &RepoFile) {
@@ -68,6 +70,6 @@ impl Watch for Progress {
 
     fn finish(&mut self, bytes: u64) {
         self.bar.finish_and_clear();
-        eprintln!("{}  {}", self.name, HumanBytes(bytes));
+        terminal::say(format_args!("{}  {}", self.name, HumanBytes(bytes)));
     }
 }

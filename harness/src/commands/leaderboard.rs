@@ -1,12 +1,14 @@
 //! `clbench leaderboard`: prints tables of existing results.
 
-use super::print::print;
+use super::print::{print, print_data};
 use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
+use crate::report::export::TERMINAL;
 use crate::report::{Export, Leaderboard};
 use crate::results::{RunFolder, Shown, load};
+use crate::terminal;
 use std::path::PathBuf;
 
 pub(super) fn leaderboard(
@@ -24,17 +26,21 @@ pub(super) fn leaderboard(
     let shown = if all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
     let leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
-    print(&format.write(&leaderboard))?;
+    let text = format.write(&leaderboard);
+    match format.name() == TERMINAL.name() {
+        true => print(&text)?,
+        false => print_data(&text)?,
+    }
     for (folder, hidden) in loaded.left_out {
         let (plural, are) = if hidden == 1 {
             ("", "is")
         } else {
             ("s", "are")
         };
-        eprintln!(
+        terminal::say(format_args!(
             "note: {hidden} record{plural} of earlier plans in {} {are} not shown; `--all` shows them",
             folder.display()
-        );
+        ));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::domain::Source;
 use crate::error::Error;
 use crate::plugin::{Kind, Registry};
 use crate::suggest;
+use crate::terminal;
 
 pub(super) fn ls(what: Listed, name: Option<&str>, plugins: &PluginArgs) -> Result<(), Error> {
     match name {
@@ -85,7 +86,10 @@ fn list(what: Listed, plugins: &PluginArgs) -> Result<(), Error> {
             .folders()
             .map(|folder| folder.display().to_string())
             .collect();
-        eprintln!("no plugin offers any; searched {}", folders.join(", "));
+        terminal::say(format_args!(
+            "no plugin offers any; searched {}",
+            folders.join(", ")
+        ));
         return Ok(());
     }
     print(&columns(&rows))

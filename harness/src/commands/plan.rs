@@ -1,6 +1,6 @@
 //! `clbench plan`: lists the cells of a scenario.
 
-use super::print::print;
+use super::print::{print, print_data};
 use super::resolve::resolve;
 use crate::cli::ScenarioArgs;
 use crate::error::Error;
@@ -29,5 +29,9 @@ pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
         true => job.line() + "\n",
         false => format!("{:<width$}  {}\n", job.cell.id, job.cell.title()),
     });
-    print(&lines.collect::<String>())
+    let text = lines.collect::<String>();
+    match json {
+        true => print_data(&text),
+        false => print(&text),
+    }
 }

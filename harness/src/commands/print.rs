@@ -1,16 +1,18 @@
 //! Printing to standard output.
 
 use crate::error::Error;
-use std::io::Write;
+use crate::terminal;
 
-/// Prints to standard output. A closed pipe (`| head`) is not an error.
+/// Prints text for people.
 pub(super) fn print(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    let newline = if text.ends_with('\n') { "" } else { "\n" };
-    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Internal(
-            format!("writing to standard output: {error}"),
-        )),
-        _ => Ok(()),
-    }
+    terminal::print(text).map_err(unwritten)
+}
+
+/// Prints what programs read.
+pub(super) fn print_data(text: &str) -> Result<(), Error> {
+    terminal::print_data(text).map_err(unwritten)
+}
+
+fn unwritten(error: std::io::Error) -> Error {
+    Error::Internal(format!("writing to standard output: {error}"))
 }

@@ -13,6 +13,7 @@ use crate::run::{
     Caches, Child, Event, Interrupt, Plan, PlanOptions, PlannedContents, check_expected, execute,
 };
 use crate::scenario::Scenario;
+use crate::terminal;
 use std::path::PathBuf;
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
@@ -55,11 +56,11 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
             print(&report.table)?;
             let folder = folder.path().display();
             match report.others {
-                0 => eprintln!("results are in {folder}"),
-                others => eprintln!(
+                0 => terminal::say(format_args!("results are in {folder}")),
+                others => terminal::say(format_args!(
                     "results are in {folder}, beside {others} cell{} of other runs; `clbench leaderboard {folder}` shows all",
                     if others == 1 { "" } else { "s" }
-                ),
+                )),
             }
             cells
         }
@@ -137,7 +138,7 @@ fn report_in_child(
     };
     let ended = child.run(interrupt, &mut |event| match event {
         Event::Answer(answer) => report = serde_json::from_value(answer).ok(),
-        Event::Warning(warning) => eprintln!("warning: {warning}"),
+        Event::Warning(warning) => terminal::say(format_args!("warning: {warning}")),
         _ => {}
     });
     let kept = log.commit().map_err(Error::file(&path));

@@ -1,6 +1,6 @@
 //! `clbench schema`: the JSON Schema of scenarios, with the parameters of the plugins found.
 
-use super::print::print;
+use super::print::print_data;
 use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::plugin::{Kind, Registry};
@@ -15,7 +15,7 @@ pub(super) fn schema(plugins: &PluginArgs) -> Result<(), Error> {
         });
         parameters.collect()
     };
-    print(&scenario_schema(&OfferedParameters {
+    print_data(&scenario_schema(&OfferedParameters {
         backbones: offered(Kind::Backbone),
         strategies: offered(Kind::Strategy),
     }))

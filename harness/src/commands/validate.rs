@@ -18,6 +18,7 @@ use crate::scenario::{Device, Scenario};
 use crate::stream::open::{OpenedDomain, Restriction, open};
 use crate::stream::warnings::warnings;
 use crate::suggest::list;
+use crate::terminal::{self, on_one_line};
 use std::fmt::Write;
 use std::mem;
 
@@ -63,7 +64,7 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
     print(&text)?;
     // Without running a plugin, nothing tells whether a strategy reads class names.
     for warning in warnings(&scenario, &classes, |row| !row.backbones.is_empty()) {
-        eprintln!("warning: {warning}");
+        terminal::say(format_args!("warning: {warning}"));
     }
     match unchecked.first() {
         Some(&Unchecked { code, .. }) if args.strict => Err(Error::Unchecked {
@@ -279,7 +280,12 @@ fn class_names(classes: &[String]) -> String {
         0 => String::new(),
         more => format!(", … and {more} more"),
     };
-    classes[..classes.len().min(SHOWN)].join(", ") + &more
+    let shown: Vec<_> = classes
+        .iter()
+        .take(SHOWN)
+        .map(|name| on_one_line(name))
+        .collect();
+    shown.join(", ") + &more
 }
 
 fn counted(n: usize, what: &str) -> String {

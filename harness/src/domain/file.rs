@@ -1,13 +1,13 @@
 //! The files that a domain is read from: I/O errors become a [`DomainError`] that names the file.
 
 use super::error::DomainError;
+use crate::regular_file::{self, LARGEST_LIST};
 use crate::text::{NotText, text};
-use std::fs;
 use std::path::Path;
 
 /// Reads a whole text file, without its byte-order mark.
 pub(crate) fn read_text(path: &Path) -> Result<String, DomainError> {
-    let bytes = fs::read(path).map_err(unreadable(path))?;
+    let bytes = regular_file::read(path, LARGEST_LIST).map_err(unreadable(path))?;
     match text(&bytes) {
         Ok("") => Err(DomainError::EmptyFile {
             path: path.to_owned(),
@@ -28,7 +28,7 @@ pub(crate) fn not_text(place: &str, error: &NotText) -> DomainError {
 
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DomainError> {
-    let bytes = fs::read(path).map_err(unreadable(path))?;
+    let bytes = regular_file::read(path, LARGEST_LIST).map_err(unreadable(path))?;
     if bytes.is_empty() {
         return Err(DomainError::EmptyFile {
             path: path.to_owned(),

@@ -1,12 +1,15 @@
 //! A crate's folder in the place of a plugin's file: what cargo builds there.
 
-use std::fs;
+use crate::regular_file;
 use std::path::{Path, PathBuf};
+
+/// The largest `Cargo.toml` that is read.
+const LARGEST_MANIFEST: u64 = 1 << 20;
 
 /// The file that `cargo build --release` makes of the crate in this folder, relative to the folder;
 /// nothing if the folder is not a crate's.
 pub(super) fn library(folder: &Path) -> Option<PathBuf> {
-    let manifest = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let manifest = regular_file::read_text(&folder.join("Cargo.toml"), LARGEST_MANIFEST).ok()?;
     let name = name_in(&manifest, "lib").or_else(|| name_in(&manifest, "package"))?;
     let file = format!("lib{}.so", name.replace('-', "_"));
     Some(target(folder, &manifest).join("release").join(file))
@@ -24,7 +27,7 @@ fn target(folder: &Path, manifest: &str) -> PathBuf {
     }
     let above = absolute.ancestors().skip(1);
     let root = above.zip(1..).find(|(folder, _)| {
-        let manifest = fs::read_to_string(folder.join("Cargo.toml"));
+        let manifest = regular_file::read_text(&folder.join("Cargo.toml"), LARGEST_MANIFEST);
         manifest.is_ok_and(|manifest| is_root(&manifest))
     });
     match root {

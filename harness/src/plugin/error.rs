@@ -105,6 +105,9 @@ pub enum PluginFault {
         /// What cargo builds there, if it is a crate's.
         library: Option<PathBuf>,
     },
+    /// Its path is not Unicode.
+    #[error("its path is not valid UTF-8; rename it, or move it to another folder")]
+    NotUnicode,
     /// It cannot be read.
     #[error("cannot be read: {0}; check its permissions")]
     Unreadable(std::io::Error),

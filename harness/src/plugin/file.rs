@@ -2,9 +2,12 @@
 
 use super::preflight::preflight;
 use super::{Kind, PluginError, PluginFault, PluginRef};
+use crate::regular_file;
 use harness_abi::manifest::{Manifest, Offer};
-use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The largest plugin file, in bytes.
+const LARGEST: u64 = 4 << 30;
 
 /// A plugin file and its manifest. None of its code has run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,13 @@ impl PluginFile {
         if let Some(fault) = PluginFault::of_folder(path, path) {
             return Err(fault.of(path));
         }
-        let bytes = fs::read(path).map_err(|error| PluginFault::unreadable(error).of(path))?;
+        // It is passed on as JSON, which is UTF-8.
+        let whole = path.canonicalize();
+        if whole.is_ok_and(|whole| whole.to_str().is_none()) {
+            return Err(PluginFault::NotUnicode.of(path));
+        }
+        let bytes = regular_file::read(path, LARGEST)
+            .map_err(|error| PluginFault::unreadable(error).of(path))?;
         let manifest = preflight(&bytes).map_err(|fault| fault.of(path))?;
         Ok(PluginFile {
             path: path.to_owned(),

@@ -4,10 +4,11 @@
 //! So all of it is opened here, from one folder. Folders are never mixed.
 
 use super::{LIBTORCH, PluginFault, library};
+use crate::regular_file;
 use libloading::os::unix::{RTLD_GLOBAL, RTLD_NOW};
+use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::{env, fs};
 
 /// Opens libtorch, unless this process has already.
 pub(super) fn open() -> Result<(), PluginFault> {
@@ -82,10 +83,10 @@ fn folder() -> Result<PathBuf, PluginFault> {
 fn version_of(lib: &Path) -> Option<String> {
     let root = lib.parent()?;
     let plain = |version: &str| version.trim().split('+').next().unwrap_or("").to_owned();
-    if let Ok(version) = fs::read_to_string(root.join("build-version")) {
+    if let Ok(version) = regular_file::read_text(&root.join("build-version"), 1 << 20) {
         return Some(plain(&version));
     }
-    let python = fs::read_to_string(root.join("version.py")).ok()?;
+    let python = regular_file::read_text(&root.join("version.py"), 1 << 20).ok()?;
     let line = python
         .lines()
         .find(|line| line.starts_with("__version__"))?;

@@ -16,6 +16,7 @@
 
 use super::{CellRecord, ResultsError, RunFile};
 use crate::claim::Claims;
+use crate::regular_file::{self, LARGEST_LIST};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -97,7 +98,7 @@ impl RunFolder {
     /// If it exists and cannot be read.
     pub fn run_file(&self) -> Result<Option<RunFile>, ResultsError> {
         let path = self.run_json();
-        match fs::read(&path) {
+        match regular_file::read(&path, LARGEST_LIST) {
             Ok(bytes) => match RunFile::parse(&bytes) {
                 Ok(run) => Ok(Some(run)),
                 Err(reason) => Err(ResultsError::RunFile { path, reason }),

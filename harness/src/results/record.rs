@@ -17,6 +17,7 @@ use super::{AccuracyMatrices, AfterTask, Cell, ResultsError};
 use crate::atomic;
 use crate::domain::content::Trust;
 use crate::id::TaskId;
+use crate::regular_file::{self, LARGEST_LIST};
 use crate::stream::OrderDigest;
 use harness_abi::{Declaration, Matrix};
 use serde::{Deserialize, Serialize};
@@ -170,7 +171,7 @@ impl CellRecord {
     ///
     /// If it cannot be read, has a different format, or is inconsistent.
     pub fn read(path: &Path) -> Result<Self, ResultsError> {
-        let text = std::fs::read(path).map_err(|source| ResultsError::Io {
+        let text = regular_file::read(path, LARGEST_LIST).map_err(|source| ResultsError::Io {
             action: "read",
             path: path.to_owned(),
             source,

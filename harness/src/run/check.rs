@@ -11,9 +11,10 @@ use crate::plugin::{Kind, PluginRef, Registry};
 use crate::scenario::Scenario;
 use crate::stream::Stream;
 use crate::stream::open::{OpenedDomain, stream_error};
+use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// What to ask a scenario's plugins.
@@ -105,7 +106,7 @@ impl Check<'_> {
         let request = Request {
             device: scenario.device.as_str().to_owned(),
             threads: scenario.threads.get(),
-            folder: folder(scenario),
+            folder: folder(scenario)?,
             backbones,
             strategies,
             metrics: metrics.collect(),
@@ -143,7 +144,7 @@ impl Check<'_> {
         };
         let ended = child.run(interrupt, &mut |event| match event {
             Event::Answer(value) => answer = serde_json::from_value(value).ok(),
-            Event::Warning(warning) => eprintln!("warning: {warning}"),
+            Event::Warning(warning) => terminal::say(format_args!("warning: {warning}")),
             _ => {}
         });
         let (error, missing) = match (ended, answer) {
@@ -171,6 +172,9 @@ impl Check<'_> {
         })
     }
 }
+
+/// How much of the log of a failed check is shown, in bytes.
+const LONGEST_LOG: u64 = 1 << 20;
 
 /// Why a plugin does not accept a scenario.
 #[derive(Debug)]
@@ -206,12 +210,18 @@ impl Refusal {
     /// The error, after what the plugins printed has been shown.
     #[must_use]
     pub fn with_log(self) -> Error {
-        let shown = self.log.map_or(Ok(0), |mut log| {
+        let shown = self.log.map_or(Ok(()), |mut log| {
             log.rewind()?;
-            io::copy(&mut log, &mut io::stderr())
+            // Plugins write to it, so it may be anything.
+            let mut text = Vec::new();
+            log.take(LONGEST_LOG).read_to_end(&mut text)?;
+            if !text.is_empty() {
+                terminal::say(String::from_utf8_lossy(&text).trim_end());
+            }
+            Ok(())
         });
         match shown {
-            Ok(_) => self.error,
+            Ok(()) => self.error,
             Err(error) => unlogged(&error),
         }
     }
@@ -221,13 +231,21 @@ fn unlogged(error: &io::Error) -> Error {
     Error::Internal(format!("the log of a child process: {error}"))
 }
 
-/// The scenario's folder as an absolute path: a cell may run in another working directory.
-fn folder(scenario: &Scenario) -> PathBuf {
+/// The scenario's folder as an absolute path: a cell may run in another working directory. It is
+/// passed on as JSON, which is UTF-8.
+fn folder(scenario: &Scenario) -> Result<PathBuf, Error> {
     let folder = match scenario.file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    match folder.to_str() {
+        Some(_) => Ok(folder),
+        None => Err(Error::Usage(format!(
+            "the path of the scenario's folder is not valid UTF-8: {}; rename the folder, or move the scenario to another",
+            folder.display()
+        ))),
+    }
 }
 
 /// The error about a parameter, at its place in the scenario.

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::features::{Block, EMBEDDING, FeatureKey, FeatureMaker, FeatureStore, Features};
 use crate::plugin::{Kind, Loaded};
 use crate::results::CellBackbone;
+use crate::terminal;
 use harness_abi::backbone::{ImageInfo, Inputs};
 use harness_abi::{BackboneHandle, Tensor};
 use std::cell::RefCell;
@@ -201,7 +202,7 @@ impl FeatureMaker for Making<'_> {
     }
 
     fn notice(&self, line: &str) {
-        eprintln!("{line}");
+        terminal::say(line);
         self.embedder.events.send(&Event::Warning(line.to_owned()));
     }
 }

@@ -302,8 +302,15 @@ impl<'a> Cells<'a> {
     /// Runs them on this many threads, and returns the number of failed ones.
     fn run(&self, threads: usize) -> usize {
         thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| self.work());
+            for number in 0..threads {
+                // The system may refuse to start so many; the others then do the work.
+                let started = thread::Builder::new().spawn_scoped(scope, || self.work());
+                if started.is_err() {
+                    if number == 0 {
+                        self.work();
+                    }
+                    break;
+                }
             }
         });
         locked(&self.ended).1

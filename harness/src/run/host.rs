@@ -1,6 +1,7 @@
 //! The host's services for plugins, in the process of a cell.
 
 use super::{Event, Events, Interrupt};
+use crate::terminal;
 use harness_abi::host::HostService;
 use harness_abi::{Host, Level};
 use std::sync::{Arc, Mutex};
@@ -43,17 +44,17 @@ impl HostService for CellHost {
 
     fn log(&self, level: Level, message: &str) {
         match level {
-            Level::Debug => eprintln!("debug: {message}"),
-            Level::Info => eprintln!("{message}"),
+            Level::Debug => terminal::say(format_args!("debug: {message}")),
+            Level::Info => terminal::say(message),
             Level::Warning => {
-                eprintln!("warning: {message}");
+                terminal::say(format_args!("warning: {message}"));
                 self.events.send(&Event::Warning(message.to_owned()));
             }
         }
     }
 
     fn scalar(&self, name: &str, step: u64, value: f64) {
-        eprintln!("{name}[{step}] = {value}");
+        terminal::say(format_args!("{name}[{step}] = {value}"));
     }
 
     fn cancelled(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
 use crate::scenario::Scenario;
 use crate::stream::open::{Restriction, open};
 use crate::stream::warnings::warnings;
+use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
 
 /// All cells of a run.
@@ -79,7 +80,7 @@ impl Plan {
         for warning in warnings(scenario, &classes.collect::<Vec<_>>(), |row| {
             row.backbones.iter().any(encodes_text)
         }) {
-            eprintln!("warning: {warning}");
+            terminal::say(format_args!("warning: {warning}"));
         }
 
         let folder = request.folder.clone();

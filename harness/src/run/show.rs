@@ -2,6 +2,7 @@
 
 use super::Event;
 use crate::results::Cell;
+use crate::terminal::{self, visible};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -59,7 +60,7 @@ impl Show {
                 .expect("a fixed template");
             let bar = ProgressBar::new(PARTS as u64).with_style(style);
             let bar = bars.insert_before(cells, bar);
-            bar.set_message(title.clone());
+            bar.set_message(visible(&title).into_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -74,8 +75,8 @@ impl Show {
     /// Prints a line above the bars.
     pub(super) fn say(&self, line: &str) {
         match &self.bars {
-            Some((bars, _)) => drop(bars.println(line)),
-            None => eprintln!("{line}"),
+            Some((bars, _)) => drop(bars.println(visible(line))),
+            None => terminal::say(line),
         }
     }
 
@@ -126,7 +127,8 @@ impl Line {
         };
         bar.set_position((part * PARTS) as u64);
         // A single message, so that a narrow terminal truncates it as a whole.
-        bar.set_message(format!("{}  {text}", self.title));
+        let message = format!("{}  {text}", self.title);
+        bar.set_message(visible(&message).into_owned());
     }
 }
 
@@ -143,7 +145,7 @@ impl ImageBar {
             }
             false => ProgressBar::hidden(),
         };
-        bar.set_message(title.to_owned());
+        bar.set_message(visible(title).into_owned());
         ImageBar(bar)
     }
 

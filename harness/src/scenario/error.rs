@@ -5,6 +5,7 @@
 //! [`Warning`] has the same place, for what is allowed but easily overlooked. All messages are
 //! worded here, so that they agree with each other.
 
+use super::size::{MOST_CELLS, in_groups};
 use super::yaml::path::KeyPath;
 use super::yaml::place::{Origin, Place};
 use crate::suggest::{hint, list};
@@ -272,6 +273,15 @@ pub enum Problem {
     ParameterPath { key: String },
     #[error("`{key}` is varied here and also set by `{other}`; remove one of them")]
     GridConflict { key: String, other: String },
+    #[error(
+        "the scenario has {cells} cells ({product}), and at most {} are allowed; list fewer values, or divide it into several scenarios",
+        in_groups(MOST_CELLS)
+    )]
+    TooManyCells { cells: String, product: String },
+    #[error(
+        "repeated for every cell, this and the other keys take more than {most} bytes; shorten it, or list fewer values"
+    )]
+    TooMuchText { most: String },
     #[error("two rows of this grid are called `{row}`; list each value once")]
     DuplicateRow { row: String },
 

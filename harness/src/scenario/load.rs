@@ -5,9 +5,12 @@ use super::guide::guide;
 use super::overrides::{self, SetOverride};
 use super::resolve::resolve;
 use super::resolved::Scenario;
+use super::size::LARGEST_FILE;
 use super::yaml::{KeyPath, Origin, Place, Tree, Value};
+use crate::regular_file;
 use crate::suggest::closest;
 use crate::text::{NotText, text};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -19,7 +22,7 @@ impl Scenario {
     /// If the file cannot be read, or it or an override has a mistake.
     pub fn load(file: &Path, sets: &[SetOverride]) -> Result<Self, ScenarioError> {
         let fail = |problem| ScenarioError::new(file, None, KeyPath::root(), problem);
-        let bytes = std::fs::read(file).map_err(|error| {
+        let bytes = read(file).map_err(|error| {
             fail(match error.kind() {
                 io::ErrorKind::NotFound => Problem::NoFile {
                     neighbour: neighbour(file),
@@ -86,6 +89,16 @@ impl Scenario {
     pub fn origin(&self, key: &KeyPath) -> Option<&Origin> {
         self.tree.origin(key)
     }
+}
+
+/// The bytes of a scenario file. What a shell hands over, as in `clbench run <(generate)`, is a
+/// stream, and is read as one; any other path must lead to a regular file.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let handed_over = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
+    if handed_over.iter().any(|path| file.starts_with(path)) {
+        return regular_file::read_at_most(File::open(file)?, LARGEST_FILE);
+    }
+    regular_file::read(file, LARGEST_FILE)
 }
 
 /// The scenario file in the same folder whose name is closest to the missing one's.

@@ -20,16 +20,20 @@ use std::path::{Path, PathBuf};
 /// The template of a domain without `templates`.
 const TEMPLATE: &str = "a photo of a {}";
 
+/// No machine has more processors, and libraries start whatever number they are told.
+pub(super) const MOST_THREADS: u32 = 1024;
+
 /// Makes a scenario of its spec.
 pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, ScenarioError> {
     let resolver = Resolver { tree: &tree };
+    super::size::check(&spec, &tree)?;
     let name = resolver.scenario_name(spec.name)?;
     resolver.entries(
         &KeyPath::top("seeds"),
         &spec.seeds,
         "list the seeds, as in `[1992, 1996, 1997]`",
     )?;
-    let threads = resolver.at_least_one(&KeyPath::top("threads"), spec.threads.unwrap_or(1))?;
+    let threads = resolver.threads(spec.threads.unwrap_or(1))?;
     let device = resolver.device(spec.device)?;
     let stream = match spec.stream {
         Some(stream) => Some(resolver.stream(&KeyPath::top("stream"), stream)?),
@@ -142,6 +146,15 @@ impl Resolver<'_> {
                 allowed,
             },
         ))
+    }
+
+    fn threads(&self, value: u32) -> Result<NonZeroU32, ScenarioError> {
+        let key = KeyPath::top("threads");
+        if value > MOST_THREADS {
+            let (found, most) = (value.into(), MOST_THREADS.into());
+            return Err(self.error(&key, Problem::TooLarge { found, most }));
+        }
+        self.at_least_one(&key, value)
     }
 
     fn at_least_one(&self, key: &KeyPath, value: u32) -> Result<NonZeroU32, ScenarioError> {

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A comparison of continual-learning strategies: which strategies, on which domains, with which
-/// seeds.
+/// seeds. It may have at most 100,000 cells (domains × strategy rows × seeds).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -37,7 +37,7 @@ pub struct Scenario {
     pub seeds: Vec<u64>,
     /// CPU threads per run; default 1. The number can change the last digits of a result, so it is
     /// part of the scenario rather than taken from the machine.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1024))]
     pub threads: Option<u32>,
     /// Where to compute: `cpu` (default), `cuda`, or `cuda:N`.
     #[schemars(regex(pattern = r"^(cpu|cuda(:[0-9]+)?)$"))]

@@ -25,6 +25,12 @@ pub const END: &str = "<|endoftext|>";
 const WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
+/// The longest text, in bytes; a model reads some hundred tokens of a text and truncates the rest.
+const LONGEST_TEXT: usize = 16 << 10;
+
+/// The most bytes that a text may become before it is split into tokens.
+const MOST_NORMALISED: usize = 64 << 20;
+
 /// A tokenizer with CLIP's special tokens.
 #[derive(Debug)]
 pub struct Tokenizer {
@@ -48,6 +54,7 @@ impl Tokenizer {
             TokenizerFiles::One(path) => read_text(path)?,
             TokenizerFiles::Two { vocabulary, merges } => joined(vocabulary, merges)?,
         };
+        expect_bounded(&json).map_err(data)?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| data(format!("not a Hugging Face tokenizer: {error}")))?;
         tokenizer
@@ -110,11 +117,57 @@ impl Tokenizer {
     ///
     /// If the tokenizer has neither a token for a part of the text nor an unknown token.
     pub fn ids(&self, text: &str) -> Result<Vec<i64>> {
+        if text.len() > LONGEST_TEXT {
+            let begin: String = text.chars().take(40).collect();
+            return Err(Error::data(format!(
+                "the text {begin:?}… has {} bytes, and at most {LONGEST_TEXT} are tokenised; shorten the class name or \
+                 the template",
+                text.len()
+            )));
+        }
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| {
             Error::failed(format!("cannot tokenise the text {text:?}: {error}"))
                 .context(named(&self.path))
         })?;
         Ok(encoding.get_ids().iter().copied().map(i64::from).collect())
+    }
+}
+
+/// Checks that the normalizer, a list of steps, does not expand texts without bound: forty steps
+/// that each replace `a` by `aa` would make a terabyte of one letter.
+fn expect_bounded(json: &[u8]) -> Result<(), String> {
+    // What is not JSON is refused, with the place, when the tokenizer is built.
+    let Ok(file) = serde_json::from_slice::<Value>(json) else {
+        return Ok(());
+    };
+    let growth = growth(&file["normalizer"]);
+    let added = file["added_tokens"].as_array().into_iter().flatten();
+    let added = added.filter_map(|token| Some(token["content"].as_str()?.len()));
+    let longest = added.sum::<usize>().max(LONGEST_TEXT);
+    match longest.saturating_mul(growth) > MOST_NORMALISED {
+        true => Err(format!(
+            "its normalizer may make {growth} bytes of one, or {MOST_NORMALISED} of a text, and that is too much; take \
+             the tokenizer that the model was trained with"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// How many bytes a normalizer may make of one.
+fn growth(normalizer: &Value) -> usize {
+    let content = |key: &str| normalizer[key].as_str().map_or(0, str::len);
+    match normalizer["type"].as_str() {
+        None => 1,
+        Some("Sequence") => {
+            let steps = normalizer["normalizers"].as_array().into_iter().flatten();
+            steps.map(growth).fold(1, usize::saturating_mul)
+        }
+        // A regular expression may match between any two letters.
+        Some("Replace") => 1 + content("content"),
+        Some("Prepend") => 1 + content("prepend"),
+        Some("Precompiled") => 1 + content("precompiled_charsmap"),
+        Some("NFKC" | "NFKD" | "Nmt") => 18,
+        Some(_) => 4,
     }
 }
 
@@ -247,6 +300,28 @@ mod tests {
             assert!(!ids.is_empty() && !ids.contains(&tokenizer.end()), "{text}");
         }
         assert_eq!((tokenizer.start(), tokenizer.end()), (id(START), id(END)));
+    }
+
+    #[test]
+    fn nothing_expands_without_bound() {
+        let mut file = byte_level();
+        let replace = json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "aa" });
+        file["normalizer"] = json!({ "type": "Sequence", "normalizers": vec![replace; 40] });
+        assert_eq!(
+            message(&file.to_string()),
+            "tiny/tokenizer.json: its normalizer may make 12157665459056928801 bytes of one, or 67108864 of a text, and \
+             that is too much; take the tokenizer that the model was trained with"
+        );
+        let (_folder, tokenizer) = opened(&byte_level().to_string());
+        let tokenizer = tokenizer.unwrap();
+        assert_eq!(tokenizer.ids(&"a ".repeat(8192)).unwrap().len(), 8192);
+        let error = tokenizer.ids(&"a\u{1b}".repeat(8193)).unwrap_err();
+        assert!(
+            error.to_string().starts_with("the text \"a\\u{1b}a\\u{1b}")
+                && error
+                    .to_string()
+                    .contains("… has 16386 bytes, and at most 16384 are tokenised")
+        );
     }
 
     #[test]

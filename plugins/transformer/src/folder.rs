@@ -2,7 +2,8 @@
 
 use crate::weights::Weights;
 use harness_abi::{Error, Result};
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// A folder in which all required files exist.
@@ -87,13 +88,40 @@ fn all(names: &[&str]) -> String {
     }
 }
 
-/// The bytes of a file.
+/// The largest configuration, index or vocabulary, in bytes; weights are mapped instead.
+const LARGEST: u64 = 64 << 20;
+
+/// The bytes of a file, other than weights.
 ///
 /// # Errors
 ///
 /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA) and the file's name.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| unreadable(path, &error))
+    let mut bytes = Vec::new();
+    let file = regular(path).map_err(|error| unreadable(path, &error))?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, &error))?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(Error::data(format!(
+            "the file has more than {LARGEST} bytes, the most that is read; weights are in safetensors files"
+        ))
+        .context(named(path))),
+        false => Ok(bytes),
+    }
+}
+
+/// Opens a file, unless it is a FIFO, a device or the like: opening one may wait, and reading one
+/// may never end.
+pub(crate) fn regular(path: &Path) -> std::io::Result<File> {
+    let metadata = std::fs::metadata(path)?;
+    match metadata.is_file() || metadata.is_dir() {
+        true => File::open(path),
+        false => Err(std::io::Error::new(
+            ErrorKind::InvalidInput,
+            "not a regular file",
+        )),
+    }
 }
 
 /// The text of a file, without a byte-order mark, which some editors write first.

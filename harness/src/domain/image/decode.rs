@@ -22,15 +22,25 @@
 //! neighbours outside the image; and by more in images of a few pixels.
 
 use crate::domain::error::DomainError;
+use crate::regular_file;
 use image::{
-    DynamicImage, ImageBuffer, ImageFormat, ImageReader, Luma, LumaA, Pixel, Rgb, RgbImage, Rgba,
+    DynamicImage, ImageBuffer, ImageError, ImageFormat, ImageReader, Limits, Luma, LumaA, Pixel,
+    Rgb, RgbImage, Rgba,
 };
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Headers are nearly always this short; if one is longer, the whole file is read.
 const HEADER_BYTES: u64 = 4096;
+
+/// The largest file of one image, in bytes.
+pub(crate) const LARGEST_FILE: u64 = 256 << 20;
+
+/// The most pixels of an image: where Pillow, too, suspects a decompression bomb.
+const MOST_PIXELS: u64 = 178_956_970;
+
+/// The most memory that a decoder may use, in bytes.
+const MOST_MEMORY: u64 = 1 << 30;
 
 /// The colour type of a PNG whose pixels are only grey.
 const PNG_GREY: u8 = 0;
@@ -38,7 +48,8 @@ const PNG_GREY: u8 = 0;
 /// Reads only as much as is needed to know that the file begins like an image.
 pub(crate) fn check_header(path: &Path) -> Result<(), DomainError> {
     let unreadable = |cause| unreadable(path, cause);
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = regular_file::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.by_ref()
         .take(HEADER_BYTES)
@@ -47,6 +58,7 @@ pub(crate) fn check_header(path: &Path) -> Result<(), DomainError> {
     let format = format(path, &bytes)?;
     if check_size(path, &bytes, format).is_err() {
         // The header may just be longer.
+        check_length(path, metadata.len())?;
         file.read_to_end(&mut bytes).map_err(unreadable)?;
         check_size(path, &bytes, format)?;
     }
@@ -57,8 +69,18 @@ pub(crate) fn check_header(path: &Path) -> Result<(), DomainError> {
 /// one.
 pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<RgbImage, DomainError> {
     let format = format(path, bytes)?;
-    let image =
-        image::load_from_memory_with_format(bytes, format).map_err(|cause| damaged(path, cause))?;
+    check_size(path, bytes, format)?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MOST_MEMORY);
+    reader.limits(limits);
+    let image = reader.decode().map_err(|cause| match cause {
+        ImageError::Limits(_) => {
+            let most = MOST_MEMORY >> 20;
+            damaged(path, format!("decoding it takes more than {most} MiB"))
+        }
+        other => damaged(path, other),
+    })?;
     // The JPEG decoder fills missing data with grey, which suits viewers only.
     // The WebP decoder does not miss the end of a file that it can do without.
     let is_whole = match format {
@@ -141,10 +163,25 @@ fn unsupported(guess: Option<ImageFormat>, bytes: &[u8]) -> Option<&'static str>
 
 fn check_size(path: &Path, bytes: &[u8], format: ImageFormat) -> Result<(), DomainError> {
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader
-        .into_dimensions()
-        .map(drop)
-        .map_err(|cause| damaged(path, cause))
+    let (width, height) = (reader.into_dimensions()).map_err(|cause| damaged(path, cause))?;
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(damaged(
+            path,
+            format!("it has {width}×{height} pixels, and at most {MOST_PIXELS} are decoded"),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the length of a file, or of the part of one, that is an image.
+pub(crate) fn check_length(path: &Path, length: u64) -> Result<(), DomainError> {
+    match length > LARGEST_FILE {
+        true => Err(damaged(
+            path,
+            format!("it has {length} bytes, and at most {LARGEST_FILE} are read"),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Whether a JPEG file reaches its end-of-image marker. Anything after the marker, such as a
@@ -205,5 +242,41 @@ fn damaged(path: &Path, cause: impl ToString) -> DomainError {
     DomainError::DamagedImage {
         path: path.to_owned(),
         cause: cause.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PNG of one pixel whose header declares another size.
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbImage::new(1, 1)
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
+        let mut bytes = bytes.into_inner();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let mut checksum = flate2::Crc::new();
+        checksum.update(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn an_image_of_too_many_pixels_is_refused() {
+        let path = Path::new("bomb.png");
+        let message = |bytes: &[u8]| decode(path, bytes).unwrap_err().to_string();
+        assert_eq!(
+            message(&png(60_000, 60_000)),
+            "bomb.png: damaged image (it has 60000×60000 pixels, and at most 178956970 are decoded); copy it again, or \
+             delete it"
+        );
+        assert!(decode(path, &png(1, 1)).is_ok());
+        // A file that is too short for what it declares is refused, too.
+        assert!(message(&png(10_000, 10_000)).starts_with("bomb.png: damaged image ("));
+        assert!(check_length(path, LARGEST_FILE).is_ok());
+        assert!(check_length(path, LARGEST_FILE + 1).is_err());
     }
 }

@@ -12,13 +12,13 @@ use crate::domain::error::DomainError;
 use crate::domain::sample::{Sample, Split};
 use crate::domain::written::{Folder, KeyValue};
 use crate::id::Label;
+use crate::regular_file;
 use flate2::read::MultiGzDecoder;
 use image::{Rgb, RgbImage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Magic number of a file of images: unsigned bytes in three dimensions.
@@ -32,6 +32,9 @@ const FILE_NAMES: [&str; 4] = [
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 ];
+
+/// The most bytes of one file, unpacked: several times the largest that is published.
+const LARGEST: u64 = 4 << 30;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -212,18 +215,23 @@ impl Pixels {
     const HEADER: usize = 16;
 
     fn read(path: &Path) -> Result<Self, DomainError> {
-        let bytes = read_unpacked(path)?;
-        let [n, height, width] = header(path, &bytes, IMAGES, "IDX images")?;
+        let mut sizes = [0; 3];
+        let mut wanted = 0;
+        let bytes = read_unpacked(path, Self::HEADER, |bytes| {
+            sizes = header(path, bytes, IMAGES, "IDX images")?;
+            // Impossibly large sizes saturate, and the file is then reported as truncated.
+            wanted = sizes
+                .iter()
+                .fold(1_u64, |product, &size| product.saturating_mul(size.into()))
+                .saturating_add(Self::HEADER as u64);
+            Ok(wanted)
+        })?;
+        let [n, height, width] = sizes;
         let header = format!("{n} images of {height}×{width}");
         if n == 0 || height == 0 || width == 0 {
             let problem = format!("its header ({header}) declares no pixels");
             return Err(bad(path, problem, "use a file with images"));
         }
-        let pixels = u64::from(height) * u64::from(width);
-        // Impossibly large sizes saturate, and the file is then reported as truncated.
-        let wanted = u64::from(n)
-            .saturating_mul(pixels)
-            .saturating_add(Self::HEADER as u64);
         check_length(path, &bytes, &header, wanted)?;
         Ok(Self {
             bytes,
@@ -241,14 +249,13 @@ impl Pixels {
 
 fn read_labels(path: &Path) -> Result<Vec<u8>, DomainError> {
     const HEADER: usize = 8;
-    let mut bytes = read_unpacked(path)?;
-    let [n] = header(path, &bytes, LABELS, "IDX labels")?;
-    check_length(
-        path,
-        &bytes,
-        &format!("{n} labels"),
-        u64::from(n) + HEADER as u64,
-    )?;
+    let mut n = 0;
+    let mut bytes = read_unpacked(path, HEADER, |bytes| {
+        [n] = header(path, bytes, LABELS, "IDX labels")?;
+        Ok(u64::from(n) + HEADER as u64)
+    })?;
+    let wanted = u64::from(n) + HEADER as u64;
+    check_length(path, &bytes, &format!("{n} labels"), wanted)?;
     bytes.drain(..HEADER);
     Ok(bytes)
 }
@@ -290,16 +297,14 @@ fn check_length(path: &Path, bytes: &[u8], header: &str, wanted: u64) -> Result<
     }
 }
 
-/// The error about a file that is shorter or longer than its header declares.
+/// The error about a file that is shorter or longer than its header declares. How much longer is
+/// not known, since the rest is not read.
 fn wrong_length(path: &Path, header: &str, wanted: u64, found: u64) -> DomainError {
-    let short = found < wanted;
-    let how = if short {
-        "it is truncated"
-    } else {
-        "there is extra data at the end"
+    let how = match found < wanted {
+        true => format!("has {found}: it is truncated"),
+        false => "has more: there is extra data at the end".to_owned(),
     };
-    let problem =
-        format!("its header ({header}) requires {wanted} bytes, but it has {found}: {how}");
+    let problem = format!("its header ({header}) requires {wanted} bytes, but it {how}");
     bad(path, problem, "copy it again")
 }
 
@@ -383,34 +388,61 @@ fn looked_up(
     }
 }
 
-/// The bytes of a file, unpacked if it is gzipped.
-fn read_unpacked(path: &Path) -> Result<Vec<u8>, DomainError> {
+/// The bytes of a file, unpacked if it is gzipped. A small file can be unpacked without end, so no
+/// more is read than what the header declares; `declared` gives that number of bytes, if `header`
+/// bytes are enough to tell.
+fn read_unpacked(
+    path: &Path,
+    header: usize,
+    declared: impl FnOnce(&[u8]) -> Result<u64, DomainError>,
+) -> Result<Vec<u8>, DomainError> {
     let unreadable = |cause| DomainError::Unreadable {
         path: path.to_owned(),
         cause,
     };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.is_empty() {
+    let file = regular_file::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let mut file = BufReader::new(file);
+    let begin = file.fill_buf().map_err(unreadable)?;
+    if begin.is_empty() {
         return Err(DomainError::EmptyFile {
             path: path.to_owned(),
         });
     }
-    if !bytes.starts_with(&GZIP_MAGIC) {
-        return Ok(bytes);
+    let packed = begin.starts_with(&GZIP_MAGIC);
+    let mut content: Box<dyn Read> = match packed {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
+    };
+    let failed = |cause| match packed {
+        true => bad(
+            path,
+            format!("damaged gzip data ({cause})"),
+            "copy it again",
+        ),
+        false => unreadable(cause),
+    };
+    let mut bytes = Vec::new();
+    let mut read = |most: u64, bytes: &mut Vec<u8>| {
+        let part = content.by_ref().take(most).read_to_end(bytes);
+        part.map(drop).map_err(failed)
+    };
+    read(header as u64, &mut bytes)?;
+    let declared = declared(&bytes)?;
+    if declared > LARGEST && (packed || metadata.len() > LARGEST) {
+        let problem = format!(
+            "its header requires {declared} bytes, and at most {LARGEST} are held in memory"
+        );
+        return Err(bad(path, problem, "use a source that reads single files"));
     }
-    let mut unpacked = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice())
-        .read_to_end(&mut unpacked)
-        .map_err(|cause| {
-            bad(
-                path,
-                format!("damaged gzip data ({cause})"),
-                "copy it again",
-            )
-        })?;
-    Ok(unpacked)
+    // One more tells whether there is more, and makes the decoder compare the checksum.
+    read(
+        declared
+            .saturating_sub(bytes.len() as u64)
+            .saturating_add(1),
+        &mut bytes,
+    )?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

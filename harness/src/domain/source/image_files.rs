@@ -7,6 +7,7 @@ use crate::domain::error::DomainError;
 use crate::domain::file::unreadable;
 use crate::domain::image::decode;
 use crate::domain::natural_order;
+use crate::regular_file;
 use image::RgbImage;
 use std::borrow::Cow;
 use std::fs::{self, FileType};
@@ -17,8 +18,8 @@ pub(crate) struct ImageFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Every PNG, JPEG and WebP file below `root`, in natural order; with `in_classes`, each folder is named
-/// after its class. Other files are ignored, since a list says which files count.
+/// Every PNG, JPEG and WebP file below `root`, in natural order; with `in_classes`, each folder is
+/// named after its class. Other files are ignored, since a list says which files count.
 pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, DomainError> {
     let names = below(root, &has_image_ending)?;
     let images = (names.iter())
@@ -43,7 +44,8 @@ pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, Domain
 impl ImageStore for ImageFiles {
     fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
         let path = &self.paths[number];
-        fs::read(path).map(Cow::Owned).map_err(unreadable(path))
+        let bytes = regular_file::read(path, decode::LARGEST_FILE);
+        bytes.map(Cow::Owned).map_err(unreadable(path))
     }
 
     fn decode(&self, number: usize, encoded: &[u8]) -> Result<RgbImage, DomainError> {
@@ -74,17 +76,30 @@ pub(crate) fn below(
     fn collect(
         folder: &Path,
         prefix: &str,
+        around: &mut Vec<PathBuf>,
         wanted: &dyn Fn(&str) -> bool,
         found: &mut Vec<String>,
     ) -> Result<(), DomainError> {
+        // Two links to a folder around them would be followed for ever.
+        let real = folder.canonicalize().map_err(unreadable(folder))?;
+        if around.contains(&real) {
+            return Err(DomainError::Stray {
+                path: folder.to_owned(),
+                found: "a link to a folder that contains it",
+                wanted: "images and folders of images",
+            });
+        }
+        around.push(real);
         for (name, kind) in entries(folder)? {
             let relative = format!("{prefix}{name}");
             if kind.is_dir() {
-                collect(&folder.join(name), &format!("{relative}/"), wanted, found)?;
+                let prefix = format!("{relative}/");
+                collect(&folder.join(name), &prefix, around, wanted, found)?;
             } else if wanted(&name) {
                 found.push(relative);
             }
         }
+        around.pop();
         Ok(())
     }
     if !root.is_dir() {
@@ -93,7 +108,7 @@ pub(crate) fn below(
         });
     }
     let mut found = Vec::new();
-    collect(root, "", wanted, &mut found)?;
+    collect(root, "", &mut Vec::new(), wanted, &mut found)?;
     Ok(found)
 }
 
@@ -143,4 +158,36 @@ pub(crate) fn unread_ending(name: &str) -> Option<&'static str> {
     let (_, ending) = name.rsplit_once('.')?;
     let mut known = NOT_READ.iter().copied();
     known.find(|known| ending.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_in_a_circle_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        for name in ["one", "two"] {
+            std::os::unix::fs::symlink(folder.path(), inner.join(name)).unwrap();
+        }
+        let error = below(folder.path(), &|_| true).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "a/b/one: found a link to a folder that contains it where only images and folders \
+                 of images are expected; move it elsewhere"
+            ),
+            "{error}"
+        );
+        // Two links to the same folder are no circle.
+        let other = tempfile::tempdir().unwrap();
+        fs::write(other.path().join("x.png"), "").unwrap();
+        for name in ["one", "two"] {
+            fs::remove_file(inner.join(name)).unwrap();
+            std::os::unix::fs::symlink(other.path(), inner.join(name)).unwrap();
+        }
+        let found = below(folder.path(), &|_| true).unwrap();
+        assert_eq!(found, ["a/b/one/x.png", "a/b/two/x.png"]);
+    }
 }

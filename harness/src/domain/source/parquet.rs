@@ -7,6 +7,8 @@
 //! in order reads it once.
 
 mod file;
+mod guard;
+mod pages;
 
 use super::images::{SourceImage, SourceImages, SourceStore};
 use super::kind::{SourceKind, values};

@@ -18,13 +18,13 @@ use crate::domain::image::decode;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
 use crate::domain::written::KeyValue;
+use crate::regular_file;
 use crate::text::text;
 use image::RgbImage;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -162,7 +162,7 @@ fn without_image(shard: &Path, key: &str, unread: Option<(String, &str)>) -> Dom
 
 /// The samples of a shard, in its order.
 fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>, DomainError> {
-    let mut file = File::open(path).map_err(unreadable(path))?;
+    let mut file = regular_file::open(path).map_err(unreadable(path))?;
     let size = file.metadata().map_err(unreadable(path))?.len();
     let mut magic = [0; 2];
     if size == 0 {
@@ -287,7 +287,8 @@ impl ImageStore for TarImages {
     fn encoded(&self, number: usize) -> Result<Cow<'_, [u8]>, DomainError> {
         let member = &self.members[number];
         let path = &self.shards[member.shard as usize];
-        let mut file = File::open(path).map_err(unreadable(path))?;
+        decode::check_length(Path::new(&self.place(number)), member.length)?;
+        let mut file = regular_file::open(path).map_err(unreadable(path))?;
         let mut bytes = vec![0; member.length as usize];
         file.seek(SeekFrom::Start(member.start))
             .and_then(|_| file.read_exact(&mut bytes))

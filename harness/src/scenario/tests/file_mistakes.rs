@@ -22,7 +22,7 @@ fn the_file() {
     "#]]
     .assert_eq(&load("other.yaml"));
     expect![[r#"
-        DIR/.: cannot read the file: Is a directory (os error 21)
+        DIR/.: cannot read the file: not a regular file (it is a folder)
     "#]]
     .assert_eq(&load("."));
     expect![[r#"

@@ -1,13 +1,12 @@
 //! One memory-mapped safetensors file, whose header is checked against its length before anything
 //! is read.
 
-use crate::folder::{named, unreadable};
+use crate::folder::{named, regular, unreadable};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use harness_abi::{Error, Result};
 use memmap2::Mmap;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The size of the field before the header that holds the header's length.
@@ -35,7 +34,7 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn open(path: &Path) -> Result<Shard> {
-        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let file = regular(path).map_err(|error| unreadable(path, &error))?;
         // SAFETY: the map is only read, and dropped once the model is built. Nothing here writes to
         // the file; if another process changes it meanwhile, the weights are corrupt anyway.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| unreadable(path, &error))?;

@@ -13,8 +13,8 @@ use std::io::Read;
 const HEADER: usize = 128;
 /// Maximum nesting of cells: deeper than any annotation, shallow enough for the stack.
 const DEEPEST: usize = 16;
-/// Maximum unpacked size; no file of annotations comes near it.
-const LARGEST: u64 = 1 << 30;
+/// The most bytes of a file and of what is packed in it; annotations take a few megabytes.
+const LARGEST: usize = 64 << 20;
 
 /// The types of elements.
 mod element {
@@ -78,6 +78,8 @@ impl Mat {
             Some(b"MI") => Order::Big,
             _ => return Err("not a MATLAB file of version 5".to_owned()),
         };
+        let too_large = || format!("it has more than {LARGEST} bytes, the most that is read");
+        let mut left = LARGEST.checked_sub(bytes.len()).ok_or_else(too_large)?;
         let mut variables = Vec::new();
         let mut rest = Bytes {
             bytes: &bytes[HEADER..],
@@ -90,9 +92,10 @@ impl Mat {
                 element::COMPRESSED => {
                     let mut unpacked = Vec::new();
                     ZlibDecoder::new(content.bytes)
-                        .take(LARGEST)
+                        .take(left as u64 + 1)
                         .read_to_end(&mut unpacked)
                         .map_err(|error| format!("damaged deflate data ({error})"))?;
+                    left = left.checked_sub(unpacked.len()).ok_or_else(too_large)?;
                     let mut unpacked = Bytes {
                         bytes: &unpacked,
                         order,

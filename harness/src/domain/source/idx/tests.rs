@@ -192,7 +192,7 @@ fn a_file_of_the_wrong_length_is_refused() {
     );
     assert_eq!(
         message(TRAIN_IMAGES, &[&file[..], &[0]].concat()),
-        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has 35: there is extra data \
+        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has more: there is extra data \
          at the end; copy it again"
     );
     assert_eq!(
@@ -215,6 +215,49 @@ fn a_file_of_the_wrong_length_is_refused() {
     assert!(
         message.starts_with("DIR/train-images-idx3-ubyte: damaged gzip data ("),
         "{message}"
+    );
+}
+
+#[test]
+fn no_more_is_unpacked_than_the_header_declares() {
+    // Sixty-four megabytes of zeros in sixty-four kilobytes.
+    let file = idx(0x803, &[3, 2, 3], &vec![0; 64 << 20]);
+    assert_eq!(
+        message(TRAIN_IMAGES, &gzip(&file)),
+        "DIR/train-images-idx3-ubyte: its header (3 images of 2×3) requires 34 bytes, but it has more: there is extra data \
+         at the end; copy it again"
+    );
+    let file = idx(0x803, &[u32::MAX, 28, 28], &[0; 64]);
+    assert_eq!(
+        message(TRAIN_IMAGES, &gzip(&file)),
+        "DIR/train-images-idx3-ubyte: its header requires 3367254359296 bytes, and at most 4294967296 are held in \
+         memory; use a source that reads single files"
+    );
+    // A gzip file may have several members, one after another.
+    let folder = small();
+    let labels = fs::read(folder.path().join(TRAIN_LABELS)).unwrap();
+    let members = [gzip(&labels[..5]), gzip(&labels[5..])].concat();
+    fs::write(folder.path().join(TRAIN_LABELS), &members).unwrap();
+    assert_eq!(open(&folder).unwrap().samples(Split::Train).len(), 3);
+    // The checksum at the end is compared.
+    let mut damaged = gzip(&labels);
+    let at = damaged.len() - 8;
+    damaged[at] ^= 1;
+    fs::write(folder.path().join(TRAIN_LABELS), damaged).unwrap();
+    let message = message_of(&folder, open(&folder));
+    assert!(message.contains("damaged gzip data"), "{message}");
+}
+
+#[test]
+fn a_fifo_is_refused_instead_of_waited_for() {
+    let folder = small();
+    let path = folder.path().join(TRAIN_LABELS);
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    assert_eq!(
+        message_of(&folder, open(&folder)),
+        "DIR/train-labels-idx1-ubyte: cannot be read: not a regular file (it is a FIFO)"
     );
 }
 

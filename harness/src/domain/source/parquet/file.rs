@@ -1,8 +1,11 @@
 //! One parquet file: its columns, its labels, and the blocks in which its images are read.
 
+use super::guard::guarded;
+use super::pages;
 use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
 use crate::domain::file::unreadable;
+use crate::regular_file;
 use crate::suggest::hint;
 use ::parquet::basic::{Compression, Type as Physical};
 use ::parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
@@ -17,9 +20,13 @@ use std::path::Path;
 /// A block has at most as many rows as contain this many bytes of images on average.
 const BLOCK_BYTES: i64 = 16 << 20;
 
+/// The most bytes of images in a block, and of texts in a column.
+const MOST_BYTES: usize = 1 << 30;
+
 /// A parquet file with its footer read.
 pub(crate) struct Opened<'a> {
     path: &'a Path,
+    file: File,
     reader: SerializedFileReader<File>,
 }
 
@@ -41,18 +48,32 @@ pub(crate) enum Label {
 
 impl<'a> Opened<'a> {
     pub(crate) fn new(path: &'a Path) -> Result<Self, DomainError> {
-        let file = File::open(path).map_err(unreadable(path))?;
-        if file.metadata().map_err(unreadable(path))?.len() == 0 {
+        let file = regular_file::open(path).map_err(unreadable(path))?;
+        let length = file.metadata().map_err(unreadable(path))?.len();
+        if length == 0 {
             return Err(DomainError::EmptyFile {
                 path: path.to_owned(),
             });
         }
-        let reader = SerializedFileReader::new(file).map_err(|error| DomainError::Format {
-            place: path.display().to_string(),
-            problem: format!("not a parquet file, or truncated ({})", said(&error)),
-            fix: "copy it again".to_owned(),
-        })?;
-        Ok(Self { path, reader })
+        let again = file.try_clone().map_err(unreadable(path))?;
+        let reader =
+            guarded(|| SerializedFileReader::new(again)).map_err(|error| DomainError::Format {
+                place: path.display().to_string(),
+                problem: format!("not a parquet file, or truncated ({})", said(&error)),
+                fix: "copy it again".to_owned(),
+            })?;
+        let opened = Self { path, file, reader };
+        // An image takes more than one byte.
+        let groups = opened.reader.metadata().row_groups().iter();
+        let rows = groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
+        let rows = rows.fold(0, u64::saturating_add);
+        match rows > length.min(u32::MAX.into()) {
+            true => Err(opened.bad(
+                format!("it declares {rows} rows, but has {length} bytes"),
+                "copy it again",
+            )),
+            false => Ok(opened),
+        }
     }
 
     pub(crate) fn bad(&self, problem: String, fix: &str) -> DomainError {
@@ -236,19 +257,28 @@ impl<'a> Opened<'a> {
 
     /// The values of a leaf column, `None` if a row has no value.
     fn column<T: DataType>(&self, leaf: usize) -> Result<Vec<Option<T::T>>, ParquetError> {
-        let mut values = Vec::new();
-        for group in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(group)?;
-            let rows = group.metadata().num_rows() as usize;
-            values.extend(some_rows::<T>(&*group, leaf, 0..rows)?);
-        }
-        Ok(values)
+        guarded(|| {
+            let mut values = Vec::new();
+            for group in 0..self.reader.num_row_groups() {
+                let group = self.reader.get_row_group(group)?;
+                let rows = group.metadata().num_rows() as usize;
+                values.extend(some_rows::<T>(&self.file, &*group, leaf, 0..rows)?);
+            }
+            Ok(values)
+        })
     }
 
     fn texts(&self, leaf: usize, what: &str) -> Result<Vec<Option<String>>, DomainError> {
         let values = self
             .column::<ByteArrayType>(leaf)
             .map_err(self.damaged(what))?;
+        let bytes: usize = values.iter().flatten().map(ByteArray::len).sum();
+        if bytes > MOST_BYTES {
+            return Err(self.bad(
+                format!("the {what} takes {bytes} bytes, and at most {MOST_BYTES} are read"),
+                "name another column",
+            ));
+        }
         let mut texts = Vec::with_capacity(values.len());
         for (row, value) in values.into_iter().enumerate() {
             let text = value.map(|value| String::from_utf8(value.data().to_vec()));
@@ -283,8 +313,16 @@ impl<'a> Opened<'a> {
         leaf: usize,
         block: &Block,
     ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
-        let group = self.reader.get_row_group(block.group)?;
-        let values = some_rows::<ByteArrayType>(&*group, leaf, block.rows.clone())?;
+        let values = guarded(|| {
+            let group = self.reader.get_row_group(block.group)?;
+            some_rows::<ByteArrayType>(&self.file, &*group, leaf, block.rows.clone())
+        })?;
+        // Many rows can repeat one value of a dictionary.
+        let bytes: usize = values.iter().flatten().map(ByteArray::len).sum();
+        if bytes > MOST_BYTES {
+            let message = format!("they take {bytes} bytes, and at most {MOST_BYTES} are read");
+            return Err(ParquetError::General(message));
+        }
         let copied = |value: Option<ByteArray>| value.map(|value| value.data().to_vec());
         Ok(values.into_iter().map(copied).collect())
     }
@@ -292,10 +330,16 @@ impl<'a> Opened<'a> {
 
 /// Some rows of a row group's column, `None` if a row has no value.
 fn some_rows<T: DataType>(
+    file: &File,
     group: &dyn RowGroupReader,
     leaf: usize,
     rows: Range<usize>,
 ) -> Result<Vec<Option<T::T>>, ParquetError> {
+    let chunk = group.metadata().column(leaf);
+    let start = chunk
+        .dictionary_page_offset()
+        .unwrap_or(chunk.data_page_offset());
+    pages::check(file, start, chunk.compressed_size()).map_err(ParquetError::General)?;
     let mut column: ColumnReaderImpl<T> = get_typed_column_reader(group.get_column_reader(leaf)?);
     let skipped = column.skip_records(rows.start)?;
     let (mut levels, mut values) = (Vec::new(), Vec::new());

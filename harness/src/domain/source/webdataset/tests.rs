@@ -1,5 +1,6 @@
 use super::*;
 use image::{ImageFormat, Rgb};
+use std::fs::File;
 use std::io::Cursor;
 use tempfile::TempDir;
 
