@@ -4,8 +4,8 @@
 //! known list. A failed look-up suggests the nearest entry, or shows the list if none is near. All
 //! such messages are worded here, so that they read alike.
 
-/// The longest name that is compared, in bytes: a comparison takes time and memory for every pair of
-/// letters.
+/// The longest name that is compared, in bytes: a comparison takes time and memory for every pair
+/// of letters.
 const LONGEST: usize = 1000;
 
 /// The candidate closest to `word`, if one is close enough to be what was meant.

@@ -58,8 +58,8 @@ impl Target<'_> {
     ///
     /// # Panics
     ///
-    /// If a good file is refused, or reading a damaged one panics or takes too much memory. One that
-    /// hangs ends the process.
+    /// If a good file is refused, or reading a damaged one panics or takes too much memory. One
+    /// that hangs ends the process.
     pub fn run(mut self) {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         *TARGET.lock().unwrap_or_else(PoisonError::into_inner) = self.name;

@@ -1,5 +1,5 @@
-//! Damaged files of a model's folder: an error or a model, but no panic, no hang, and no more memory
-//! than the file is worth. See `harness/tests/mutations`, whose targets run in the same way.
+//! Damaged files of a model's folder: an error or a model, but no panic, no hang, and no more
+//! memory than the file is worth. See `harness/tests/mutations`, whose targets run in the same way.
 
 #[path = "../../../harness/tests/mutations/memory.rs"]
 mod memory;
