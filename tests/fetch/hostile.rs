@@ -291,7 +291,8 @@ fn a_content_other_than_the_listed_one_is_not_kept() {
         format!("{wrong}… instead of {right}…")
     };
     let small = FILES[0];
-    let cases: [(&str, fn() -> Answer, String); 7] = [
+    type Case = (&'static str, fn() -> Answer, String);
+    let cases: [Case; 7] = [
         (
             WEIGHTS,
             || Answer::new("200 OK", Body::Endless(b"WWWWWWWW")),

@@ -75,6 +75,9 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
     }
 }
 
+/// The class names of a domain; `None` if it could not be opened.
+type ClassNames = Option<Vec<String>>;
+
 /// Something that could not be checked.
 #[derive(Debug, PartialEq, Eq)]
 struct Unchecked {
@@ -104,10 +107,7 @@ impl Part {
 
     /// Opens the domains whose images are there. Returns a description of them, and the class names
     /// of each of the scenario's domains.
-    fn open_domains(
-        &mut self,
-        whole: &Scenario,
-    ) -> Result<(String, Vec<Option<Vec<String>>>), Error> {
+    fn open_domains(&mut self, whole: &Scenario) -> Result<(String, Vec<ClassNames>), Error> {
         let (mut text, mut classes) = (String::new(), Vec::new());
         self.scenario.domains.clear();
         for domain in &whole.domains {

@@ -113,7 +113,12 @@ impl RunFile {
             }
             None => return Err("it does not say its format".into()),
         };
-        parsed.map_err(|error| error.to_string())
+        let run = parsed.map_err(|error| error.to_string())?;
+        let mut cells = run.plans.iter().flat_map(|plan| &plan.cells);
+        match cells.find(|cell| cell.id.contains('/')) {
+            None => Ok(run),
+            Some(cell) => Err(format!("`{}` is no cell's id", cell.id)),
+        }
     }
 
     /// Adds a plan as the latest, in place of older ones whose selection it covers.
@@ -321,6 +326,13 @@ mod tests {
         assert_eq!(RunFile::parse(old.to_string().as_bytes()).unwrap(), run);
         let now = serde_json::to_vec(&run).unwrap();
         assert_eq!(RunFile::parse(&now).unwrap(), run);
+        let outside = String::from_utf8(now)
+            .unwrap()
+            .replace("far-a-2", "../far-a-2");
+        assert_eq!(
+            RunFile::parse(outside.as_bytes()).unwrap_err(),
+            "`../far-a-2-v1` is no cell's id"
+        );
         assert_eq!(
             RunFile::parse(br#"{"format": 4}"#).unwrap_err(),
             "it has format 4, but this clbench reads formats 2 and 3"

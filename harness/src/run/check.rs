@@ -166,7 +166,7 @@ impl Check<'_> {
             (Err(error), _) => (error, None),
         };
         Err(Refusal {
-            error,
+            error: Box::new(error),
             missing,
             log: Some(log),
         })
@@ -180,7 +180,7 @@ const LONGEST_LOG: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Refusal {
     /// What the user reads.
-    pub error: Error,
+    pub error: Box<Error>,
     /// What is not there, if that is why.
     pub missing: Option<Missing>,
     /// What the plugins printed.
@@ -201,7 +201,7 @@ pub struct Missing {
 impl Refusal {
     fn of(error: Error) -> Refusal {
         Refusal {
-            error,
+            error: Box::new(error),
             missing: None,
             log: None,
         }
@@ -221,7 +221,7 @@ impl Refusal {
             Ok(())
         });
         match shown {
-            Ok(()) => self.error,
+            Ok(()) => *self.error,
             Err(error) => unlogged(&error),
         }
     }

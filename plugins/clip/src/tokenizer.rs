@@ -54,7 +54,7 @@ impl Tokenizer {
             TokenizerFiles::One(path) => read_text(path)?,
             TokenizerFiles::Two { vocabulary, merges } => joined(vocabulary, merges)?,
         };
-        expect_bounded(&json).map_err(data)?;
+        expect_bounded(json.as_bytes()).map_err(data)?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|error| data(format!("not a Hugging Face tokenizer: {error}")))?;
         tokenizer
