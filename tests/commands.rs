@@ -426,7 +426,8 @@ fn what_cannot_be_checked_is_listed_and_strict_fails_for_it() {
     assert_eq!((strict.code, &strict.stdout), (4, &some.stdout));
     expect![[r#"
         error: 4 things could not be checked, and `--strict` allows none
-    "#]].assert_eq(&strict.stderr);
+    "#]]
+    .assert_eq(&strict.stderr);
 
     // `--set` is heard as in `run`, also by the plugins' own checks.
     let there = root().join("plugins/clip/weights/small");
