@@ -4,7 +4,7 @@
 //! Files that cannot be built here (another ABI, another libtorch, another machine) are made by
 //! patching or truncating a good file.
 
-use clbench_tests::{Dir, Outcome, build, nearest_class_mean};
+use clbench_tests::{Dir, Outcome, build, nearest_class_mean, root};
 use expect_test::{Expect, expect};
 use harness::plugin::{Loaded, PluginFile};
 use harness_abi::Outline;
@@ -300,6 +300,28 @@ fn the_code_that_runs_is_that_of_the_hash() {
     for (hash, name, _) in &variants {
         let found = loaded.iter().any(|(known, _)| known == hash);
         assert!(found, "{name} was never loaded");
+    }
+}
+
+/// So that clones of one commit build plugins with the same hash.
+#[test]
+fn a_plugin_does_not_contain_the_path_of_its_checkout() {
+    let checkout = root().as_os_str().as_encoded_bytes();
+    let entries = fs::read_dir(build()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let plugins = paths.filter(|path| PluginFile::open(path).is_ok());
+    let plugins: Vec<_> = plugins.collect();
+    assert!(plugins.len() >= 8, "{plugins:?}");
+    for plugin in plugins {
+        let bytes = fs::read(&plugin).unwrap();
+        let found = bytes
+            .windows(checkout.len())
+            .position(|part| part == checkout);
+        let shown = found.map(|at| {
+            let end = bytes.len().min(at + 200);
+            String::from_utf8_lossy(&bytes[at.saturating_sub(80)..end]).into_owned()
+        });
+        assert_eq!(shown, None, "{}", plugin.display());
     }
 }
 

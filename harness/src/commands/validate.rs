@@ -224,7 +224,7 @@ impl Part {
             Err(Refusal {
                 missing: Some(missing),
                 ..
-            }) => Ok(Some(missing)),
+            }) => Ok(Some(*missing)),
             Err(refusal) => Err(refusal.with_log()),
         }
     }

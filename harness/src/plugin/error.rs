@@ -215,6 +215,15 @@ pub enum PluginFault {
         "the system cannot load it ({0}); install the libraries that it needs, or build the plugin on this machine"
     )]
     Open(String),
+    /// No place for its copy may hold code.
+    #[error(
+        "this system runs code neither from memory nor from files in {searched}; set TMPDIR to a folder on a file system \
+         that is not mounted `noexec`"
+    )]
+    NotExecutable {
+        /// The folders.
+        searched: String,
+    },
     /// It needs a library next to it that the dynamic linker cannot tell by its name.
     #[error(
         "needs {}, which has no soname; link that library with `-Wl,-soname,{name}`",

@@ -65,9 +65,9 @@ unsafe fn open_in(
     prepare: impl FnOnce(&[u8]) -> Result<(), PluginFault>,
 ) -> Result<ManuallyDrop<Library>, PluginFault> {
     let (mut prepare, mut not_copied, mut not_loaded) = (Some(prepare), None, None);
-    for place in places {
+    for place in &places {
         let mut source = File::open(path).map_err(PluginFault::unreadable)?;
-        let (copy, bytes) = match Sealed::copy(&mut source, &place, path) {
+        let (copy, bytes) = match Sealed::copy(&mut source, place, path) {
             Ok(copied) => copied,
             Err(error) => {
                 not_copied = Some(error.to_string());
@@ -94,8 +94,17 @@ unsafe fn open_in(
             }
         }
     }
-    let error = not_loaded.or(not_copied);
-    Err(PluginFault::Open(error.unwrap_or_default()))
+    let error = not_loaded.or(not_copied).unwrap_or_default();
+    // The dynamic linker's words for a `noexec` file system.
+    if error.contains("failed to map segment") {
+        let folders = places.iter().filter_map(|place| match place {
+            Place::Memory => None,
+            Place::Folder(folder) => Some(folder.display().to_string()),
+        });
+        let searched = folders.collect::<Vec<_>>().join(" or ");
+        return Err(PluginFault::NotExecutable { searched });
+    }
+    Err(PluginFault::Open(error))
 }
 
 /// The copy.

@@ -152,10 +152,9 @@ impl Check<'_> {
                 return Ok(Checked { backbones, outputs });
             }
             (Ok(()), Some(Answer::Bad { name, fault })) => {
-                let missing = fault.missing.clone().map(|(kind, why)| Missing {
-                    kind,
-                    name: name.clone(),
-                    why,
+                let missing = fault.missing.clone().map(|(kind, why)| {
+                    let name = name.clone();
+                    Box::new(Missing { kind, name, why })
                 });
                 (at_its_key(self.scenario, &name, fault), missing)
             }
@@ -182,7 +181,7 @@ pub struct Refusal {
     /// What the user reads.
     pub error: Box<Error>,
     /// What is not there, if that is why.
-    pub missing: Option<Missing>,
+    pub missing: Option<Box<Missing>>,
     /// What the plugins printed.
     log: Option<File>,
 }
