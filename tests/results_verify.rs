@@ -35,11 +35,23 @@ fn said(outcome: &Outcome) -> String {
 #[test]
 fn good_results() {
     let (dir, _) = ran();
-    expect![[r#""#]].assert_eq(&said(&verify(&dir, &["--rerun", "9"])));
+    expect![[r#"
+        results/runs/tiny
+          records           2 of 2 are whole
+          accuracy.csv      the same when made again
+          metrics.csv       the same when made again
+          costs.csv         the same when made again
+          leaderboard.csv   the same when made again
+          run again         digits · nearest-class-mean · seed 1992: the same, bit for bit
+          run again         digits · nearest-class-mean · seed 1996: the same, bit for bit
+
+        exit code 0
+    "#]]
+    .assert_eq(&said(&verify(&dir, &["--rerun", "9"])));
     // On another machine there is the scenario, but no plan.
     fs::remove_file(dir.path("results/runs/tiny/plan.jsonl")).unwrap();
     let nothing = verify(&dir, &["--rerun", "1"]);
-    expect![[r#""#]].assert_eq(nothing.stderr.lines().last().unwrap());
+    expect!["error: no cell of `results/runs/tiny` can be run again: the plan lists none of them; name the scenario that it was made from with `--scenario FILE`"].assert_eq(nothing.stderr.lines().last().unwrap());
     let again = verify(&dir, &["--rerun", "1", "--scenario", "tiny.yaml"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(again.stdout.matches("the same, bit for bit").count(), 1);
@@ -68,7 +80,18 @@ fn tables_and_records_that_were_changed() {
         .matrices
         .set(harness_abi::Matrix::Seen, last, first, n);
     record.write_atomic(&records[0]).unwrap();
-    expect![[r#""#]].assert_eq(&said(&verify(&dir, &["--rerun", "2"])));
+    expect![[r#"
+        results/runs/tiny
+          records           2 of 2 are whole
+          accuracy.csv      FAILED: line 27 is not what the records give; run the scenario again to write it anew
+          metrics.csv       FAILED: line 2 is not what the records give; run the scenario again to write it anew
+          costs.csv         the same when made again
+          leaderboard.csv   FAILED: line 2 is not what the records give; run the scenario again to write it anew
+          run again         FAILED: digits · nearest-class-mean · seed 1992: `seen` after task 5 on task 1 was 119, but is 109 now
+          run again         digits · nearest-class-mean · seed 1996: the same, bit for bit
+        error: `results/runs/tiny` is not as it should be: 4 problems; see the lines marked `FAILED` above
+        exit code 4
+    "#]].assert_eq(&said(&verify(&dir, &["--rerun", "2"])));
     // One without.
     let text = fs::read_to_string(&records[1]).unwrap();
     fs::write(
@@ -82,5 +105,5 @@ fn tables_and_records_that_were_changed() {
         .lines()
         .find(|line| line.contains("records"))
         .unwrap();
-    expect![[r#""#]].assert_eq(record);
+    expect!["  records           FAILED: cell record `results/runs/tiny/cells/digits-nearest-class-mean-s1996-ea13705326c3.json` is damaged: its checksum does not match its content, so it was changed after it was written"].assert_eq(record);
 }

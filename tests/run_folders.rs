@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-/// Two strategies and three seeds on the digits. One strategy is quick; the other takes a moment for
-/// every task, so that runs meet.
+/// Two strategies and three seeds on the digits. One strategy is quick; the other takes a moment
+/// for every task, so that runs meet.
 fn scenario(dir: &Dir) {
     dir.write(
         "s.yaml",

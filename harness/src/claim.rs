@@ -3,8 +3,8 @@
 //!
 //! A claim saves work and never decides a result. Whatever it protects is written to a file of its
 //! own and then renamed, so two processes that both believe they have the claim waste time and do
-//! no harm. That allows claims to be plain files, which work on every file system: locks are missing
-//! on some clusters' file systems, and seen by one node only on others.
+//! no harm. That allows claims to be plain files, which work on every file system: locks are
+//! missing on some clusters' file systems, and seen by one node only on others.
 //!
 //! A claim is the file `<name>.claim`. It appears whole (written under another name, then linked),
 //! says who its owner is, and is deleted when the owner is done. The owner touches it every ten
@@ -293,7 +293,8 @@ impl Claim {
                     last_access: now,
                     last_modification: now,
                 };
-                // If it fails, the worst that can happen is that another process does the same work.
+                // If it fails, the worst that can happen is that another process does the same
+                // work.
                 let _ = futimens(&file, &now);
             }
         };

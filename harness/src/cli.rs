@@ -257,8 +257,8 @@ pub enum DataCommand {
 /// What to do with results.
 #[derive(Debug, Subcommand)]
 pub enum ResultsCommand {
-    /// Check a run folder: whole records, tables that follow from them, and cells that give the same
-    /// numbers again
+    /// Check a run folder: whole records, tables that follow from them, and cells that give the
+    /// same numbers again
     #[command(after_help = VERIFY_RESULTS_EXAMPLES)]
     Verify(VerifyResultsArgs),
 }

@@ -2,10 +2,10 @@
 //!
 //! Wherever the images come from, the rest of the harness sees the same [`Domain`]: class names,
 //! two ordered lists of [`Sample`]s, images on demand, and two hashes. The [`SplitHash`] identifies
-//! *which samples* a result is about: names, classes, train or test. The [`ContentDigest`] identifies
-//! *which images* they are. Both are the same for every copy of the same files, and both go into every
-//! record. The [`content`] is known after every image was read once, and later images are checked
-//! against it.
+//! *which samples* a result is about: names, classes, train or test. The [`ContentDigest`]
+//! identifies *which images* they are. Both are the same for every copy of the same files, and both
+//! go into every record. The [`content`] is known after every image was read once, and later images
+//! are checked against it.
 //!
 //! A domain is checked when it is opened, so a mistake in the data ends a run before its first
 //! cell, with one message that names the file. Unusable files are errors; none is skipped.

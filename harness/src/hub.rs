@@ -8,8 +8,9 @@
 //!
 //! The hub is not trusted: `HF_ENDPOINT` may name any server, and a redirect leads anywhere.
 //!
-//! - What it lists becomes a [commit](harness_hub::Commit), a [content's id](harness_hub::ContentId)
-//!   or a [file name](harness_hub::FileName) before it gets into a path. No header does.
+//! - What it lists becomes a [commit](harness_hub::Commit), a [content's
+//!   id](harness_hub::ContentId) or a [file name](harness_hub::FileName) before it gets into a
+//!   path. No header does.
 //! - A content is written beside its place, within the size that was listed, and moved there once
 //!   its hash is right.
 //! - The token goes to the hub's own scheme, host and port alone, and only encrypted or within this

@@ -21,8 +21,8 @@
 //! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
 //! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
 //! of the manual, [`cache`] is the cache folder, [`regular_file`] reads files and [`atomic`] writes
-//! them, [`claim`] tells processes what others are working on, [`terminal`] is where people read, and
-//! [`id`] has numbers that must not be mixed up.
+//! them, [`claim`] tells processes what others are working on, [`terminal`] is where people read,
+//! and [`id`] has numbers that must not be mixed up.
 
 // Only `terminal` prints; it never panics, and shows control characters as escapes.
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]

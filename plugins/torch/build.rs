@@ -4,9 +4,9 @@
 //! Cargo.toml.
 //!
 //! Why an rpath: cargo starts test binaries and benchmarks itself, and they need to find libtorch.
-//! Cargo's more specific instructions (`rustc-link-arg-tests` and the like) do not cover a library's
-//! unit tests, so this one applies to all targets, and the plugin's `.so` gets the rpath too. There
-//! it has no effect: clbench opens `libc10.so`, `libtorch_cpu.so` and, if present,
+//! Cargo's more specific instructions (`rustc-link-arg-tests` and the like) do not cover a
+//! library's unit tests, so this one applies to all targets, and the plugin's `.so` gets the rpath
+//! too. There it has no effect: clbench opens `libc10.so`, `libtorch_cpu.so` and, if present,
 //! `libtorch_cuda.so` by their full paths before it opens a plugin, and the dynamic linker searches
 //! an rpath only for libraries that are not loaded yet. clbench opens them from `CLBENCH_LIBTORCH`,
 //! or else from `lib` of the libtorch in the user's cache (`CLBENCH_CACHE`, else

@@ -241,8 +241,8 @@ pub struct BackboneInfo {
     pub logit_scale: Option<f64>,
     /// Where it computes: `cpu` or `cuda:N`.
     pub device: String,
-    /// The type in which it computes, such as `f32`: a function of the parameters, the same on every
-    /// device. Its outputs are f32 in any case.
+    /// The type in which it computes, such as `f32`: a function of the parameters, the same on
+    /// every device. Its outputs are f32 in any case.
     pub dtype: String,
     /// The places where prompts can be inserted.
     #[serde(default)]

@@ -40,8 +40,8 @@ pub(super) fn embed() -> Result<(), Error> {
     })
 }
 
-/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started: it waits
-/// for others that run the same cell, and does nothing if the record exists.
+/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started: it
+/// waits for others that run the same cell, and does nothing if the record exists.
 pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
     child(|events, interrupt| {
         let job = Job::parse(&input()?)?;

@@ -1,9 +1,9 @@
 //! `clbench validate`: whether a scenario would run, as far as that can be known without computing
 //! anything.
 //!
-//! It checks what `run` checks before its first cell. But images, weights, plugins and the device may
-//! come later, or be on another machine. What needs them is set aside and listed, and the rest is
-//! checked.
+//! It checks what `run` checks before its first cell. But images, weights, plugins and the device
+//! may come later, or be on another machine. What needs them is set aside and listed, and the rest
+//! is checked.
 
 use super::print::print;
 use super::run::metrics;

@@ -3,8 +3,8 @@
 //! Names and sizes do not tell whether images are the same, so the bytes are hashed. A domain whose
 //! images have to be read anyway, for features, is hashed at the same time; otherwise each file is
 //! read once, in the order in which the images are stored. What was found is remembered per file
-//! ([`ContentMemory`]), together with the file's size, times and inode, so that an unchanged file is
-//! not read again. If a file differs in any of these, it alone is read again.
+//! ([`ContentMemory`]), together with the file's size, times and inode, so that an unchanged file
+//! is not read again. If a file differs in any of these, it alone is read again.
 //!
 //! A memory only saves work. Images are checked against the content whenever they are read, so an
 //! image that was changed behind its file's times is an error, not a wrong number.

@@ -33,9 +33,9 @@ digest! {
     SplitHash
 }
 digest! {
-    /// A hash of a domain's images: BLAKE3 over the [`SampleDigest`]s of all samples in the order of
-    /// the split, train before test. Copies of the same files have the same digest, wherever they
-    /// are and in whatever layout.
+    /// A hash of a domain's images: BLAKE3 over the [`SampleDigest`]s of all samples in the order
+    /// of the split, train before test. Copies of the same files have the same digest, wherever
+    /// they are and in whatever layout.
     ContentDigest
 }
 

@@ -115,8 +115,8 @@ impl FeatureStore {
     /// If the content of the images is not known and the store has no features that may be theirs,
     /// it becomes known while the features are computed, so that the images are read only once.
     ///
-    /// Features that may be the same have one [claim](crate::claim): if several processes need them,
-    /// one computes them and the others wait.
+    /// Features that may be the same have one [claim](crate::claim): if several processes need
+    /// them, one computes them and the others wait.
     ///
     /// # Errors
     ///

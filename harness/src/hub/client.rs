@@ -39,8 +39,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Reads `HF_ENDPOINT`, `HF_HUB_DOWNLOAD_TIMEOUT`, and `HF_TOKEN` or the token file that logging
-    /// in writes. The second value is a warning: why the token is not sent.
+    /// Reads `HF_ENDPOINT`, `HF_HUB_DOWNLOAD_TIMEOUT`, and `HF_TOKEN` or the token file that
+    /// logging in writes. The second value is a warning: why the token is not sent.
     pub(super) fn from_environment() -> Result<(Client, Option<String>), HubError> {
         let endpoint = Endpoint::new(variable("HF_ENDPOINT")?.as_deref())?;
         let silence = match variable("HF_HUB_DOWNLOAD_TIMEOUT")? {

@@ -22,8 +22,8 @@ impl Loaded {
     ///
     /// # Errors
     ///
-    /// If libtorch is needed but missing, the file has changed, the system cannot load it, or a type
-    /// has another layout.
+    /// If libtorch is needed but missing, the file has changed, the system cannot load it, or a
+    /// type has another layout.
     pub fn load(file: &PluginFile) -> Result<Loaded, PluginError> {
         let path = file.path();
         if file.manifest().runtime.is_some() {
@@ -32,8 +32,9 @@ impl Loaded {
         let absolute =
             std::path::absolute(path).map_err(|error| PluginFault::Unreadable(error).of(path))?;
         let origin = absolute.parent().unwrap_or(path);
-        // SAFETY: the hash is that of a file which declares that it is a plugin of this ABI. Loading
-        // it runs its initialisers and those of its libraries, which the user asked for by using it.
+        // SAFETY: the hash is that of a file which declares that it is a plugin of this ABI.
+        // Loading it runs its initialisers and those of its libraries, which the user asked for by
+        // using it.
         let library =
             unsafe { sealed::open(path, file.hash(), |bytes| beside::open(bytes, origin)) }
                 .map_err(|fault| fault.of(path))?;

@@ -1,14 +1,15 @@
-//! A copy of a plugin file that nobody can change, so that the bytes that were hashed are those that
-//! run.
+//! A copy of a plugin file that nobody can change, so that the bytes that were hashed are those
+//! that run.
 //!
 //! Hashing a file and then opening it by name is a race: in between, a build may replace or
 //! overwrite it. A mapped file that is overwritten even changes, or crashes, what already runs. So
 //! the file is copied into a memfd that the system seals against writing, hashed there and loaded
-//! from there. Where a memfd may not be mapped as code, the copy is a temporary file without a name.
+//! from there. Where a memfd may not be mapped as code, the copy is a temporary file without a
+//! name.
 //!
 //! The dynamic linker tells libraries apart by name and inode. A copy is opened as
-//! `/proc/self/fd/N`, and a later file that gets the same N would be taken for it. So the descriptor
-//! of a loaded copy is never closed.
+//! `/proc/self/fd/N`, and a later file that gets the same N would be taken for it. So the
+//! descriptor of a loaded copy is never closed.
 
 use super::{PluginFault, library};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};

@@ -5,7 +5,8 @@ use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use serde::Serialize;
 
-/// Split, images, class order, weights and plugin files of one cell, or of a row that summarises several.
+/// Split, images, class order, weights and plugin files of one cell, or of a row that summarises
+/// several.
 ///
 /// If the cells of a row differ in a hash, as class orders do when they follow the seed, the row
 /// has `combined:` and a hash of their hashes. If they differ in a name or version, it has all of

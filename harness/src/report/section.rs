@@ -1,10 +1,10 @@
 //! The sections of a leaderboard, which contain comparable cells.
 //!
 //! Cells share a section if they learned the same tasks of the same images of the same split in the
-//! same class order. A class order may follow the seed, so it is compared seed by seed. Cells of one
-//! scenario that were planned with different class orders or templates, because the scenario was
-//! changed between two runs, share a section only if they have a seed in common that shows that the
-//! change was one of spelling.
+//! same class order. A class order may follow the seed, so it is compared seed by seed. Cells of
+//! one scenario that were planned with different class orders or templates, because the scenario
+//! was changed between two runs, share a section only if they have a seed in common that shows that
+//! the change was one of spelling.
 
 use super::ReportError;
 use super::coverage::Coverage;

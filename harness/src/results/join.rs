@@ -19,7 +19,8 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// [`ResultsError::OtherScenario`] if it has, or another error if its `run.json` cannot be read.
+    /// [`ResultsError::OtherScenario`] if it has, or another error if its `run.json` cannot be
+    /// read.
     pub fn check_scenario(&self, scenario: &str) -> Result<(), ResultsError> {
         match self.run_file()? {
             Some(run) => self.check_scenario_of(&run, scenario),
@@ -38,8 +39,9 @@ impl RunFolder {
         Presence(claim)
     }
 
-    /// Adds a run's plan to `run.json`, and writes its cells to `plan.jsonl`, one per line. Waits for
-    /// other runs that do the same, as long as `go_on` returns true; returns false if it gave up.
+    /// Adds a run's plan to `run.json`, and writes its cells to `plan.jsonl`, one per line. Waits
+    /// for other runs that do the same, as long as `go_on` returns true; returns false if it gave
+    /// up.
     ///
     /// # Errors
     ///

@@ -9,9 +9,9 @@
 //! format.
 //!
 //! A record is believed only if it is whole: its checksum is that of its bytes, its id is that of
-//! its cell, and its counts fit its stream. The checksum shows damage and edits; it is no signature,
-//! since anyone can compute it. `clbench results verify --rerun` shows more: that the numbers come
-//! out again.
+//! its cell, and its counts fit its stream. The checksum shows damage and edits; it is no
+//! signature, since anyone can compute it. `clbench results verify --rerun` shows more: that the
+//! numbers come out again.
 
 use super::{AccuracyMatrices, AfterTask, Cell, ResultsError};
 use crate::atomic;
@@ -33,7 +33,8 @@ pub const RECORD_FORMAT: u32 = 3;
 pub struct CellRecord {
     /// [`RECORD_FORMAT`].
     pub format: u32,
-    /// BLAKE3 of the file's bytes, with 64 zeros in this place. Computed when the record is written.
+    /// BLAKE3 of the file's bytes, with 64 zeros in this place. Computed when the record is
+    /// written.
     pub checksum: String,
     /// What was run, as planned.
     pub cell: Cell,
@@ -293,8 +294,8 @@ impl CellRecord {
         atomic::write(path, &self.to_bytes()).map_err(ResultsError::unwritten(path))
     }
 
-    /// In what the results of the two differ, in words; empty if they are the same bit for bit. What
-    /// they were planned with is not compared.
+    /// In what the results of the two differ, in words; empty if they are the same bit for bit.
+    /// What they were planned with is not compared.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut differences = Vec::new();
         let contents = self.stream.domains.iter().zip(&other.stream.domains);

@@ -1,9 +1,9 @@
 //! `run.json`: the plans of the runs in a folder.
 //!
 //! A folder belongs to one scenario. Each run of it joins with the plan of its selection, such as
-//! `--seed 1`, and replaces older plans of the same or a smaller selection. Tables show the cells of
-//! all plans together; if two plans have a cell for the same domain, row and seed, that of the newer
-//! one.
+//! `--seed 1`, and replaces older plans of the same or a smaller selection. Tables show the cells
+//! of all plans together; if two plans have a cell for the same domain, row and seed, that of the
+//! newer one.
 
 use crate::id::Seed;
 use crate::plugin::PluginRef;
@@ -52,8 +52,8 @@ pub struct RunPlan {
 }
 
 /// The part of a scenario that a run was asked for. The order and repetitions of arguments do not
-/// matter; an empty set selects everything. A key that is overridden with `--set` is a change of the
-/// scenario, as an edit of its file is, and no selection.
+/// matter; an empty set selects everything. A key that is overridden with `--set` is a change of
+/// the scenario, as an edit of its file is, and no selection.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanSelection {
     /// `--only`.

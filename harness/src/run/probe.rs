@@ -1,6 +1,6 @@
 //! The check before the first cell: a separate process creates every backbone, runs every
-//! strategy's own check, and creates the strategies and metrics. So a wrong parameter ends a run at once, and a
-//! plugin that crashes does no harm.
+//! strategy's own check, and creates the strategies and metrics. So a wrong parameter ends a run at
+//! once, and a plugin that crashes does no harm.
 
 use super::host::host;
 use super::opened::Plugins;

@@ -5,7 +5,6 @@
 //! [`Warning`] has the same place, for what is allowed but easily overlooked. All messages are
 //! worded here, so that they agree with each other.
 
-use super::size::{MOST_CELLS, in_groups};
 use super::yaml::path::KeyPath;
 use super::yaml::place::{Origin, Place};
 use crate::suggest::{hint, list};
@@ -274,10 +273,13 @@ pub enum Problem {
     #[error("`{key}` is varied here and also set by `{other}`; remove one of them")]
     GridConflict { key: String, other: String },
     #[error(
-        "the scenario has {cells} cells ({product}), and at most {} are allowed; list fewer values, or divide it into several scenarios",
-        in_groups(MOST_CELLS)
+        "the scenario has {cells} cells ({product}), and at most {most} are allowed; list fewer values, or divide it into several scenarios"
     )]
-    TooManyCells { cells: String, product: String },
+    TooManyCells {
+        cells: String,
+        product: String,
+        most: String,
+    },
     #[error(
         "repeated for every cell, this and the other keys take more than {most} bytes; shorten it, or list fewer values"
     )]

@@ -52,6 +52,7 @@ pub(super) fn check(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioEr
             counted(domains as u128, "domain"),
             counted(seeds as u128, "seed")
         ),
+        most: in_groups(MOST_CELLS),
     };
     Err(tree.error(&key, problem))
 }

@@ -142,13 +142,13 @@ impl Weights {
         Error::data(format!("tensor `{name}` {problem}")).context(named(path))
     }
 
-    /// Checks that the model read every tensor, except those that are known to be `harmless`. Others
-    /// mean that the file is of another model, which the configuration does not describe.
+    /// Checks that the model read every tensor, except those that are known to be `harmless`.
+    /// Others mean that the file is of another model, which the configuration does not describe.
     ///
     /// # Errors
     ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the first tensors
-    /// that were not read.
+    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the first
+    /// tensors that were not read.
     pub fn expect_used(&self, harmless: impl Fn(&str) -> bool) -> Result<()> {
         const SHOWN: usize = 3;
         let is_unused = |name: &String| !self.used.contains(name) && !harmless(name);

@@ -15,11 +15,11 @@
 //!
 //! Of an animated WebP, the first frame counts.
 //!
-//! PNG and WebP images equal Pillow's bit for bit, lossy WebP included. JPEG leaves rounding to the decoder. Compared with
-//! libjpeg, values differ by at most 1 at usual quality if colours are stored at full size. If
-//! colours are stored at half size, as in most photographs, they differ by at most 3 and by less
-//! than 0.5 on average; by up to 9 in the last row and column, where libjpeg does not look at
-//! neighbours outside the image; and by more in images of a few pixels.
+//! PNG and WebP images equal Pillow's bit for bit, lossy WebP included. JPEG leaves rounding to the
+//! decoder. Compared with libjpeg, values differ by at most 1 at usual quality if colours are
+//! stored at full size. If colours are stored at half size, as in most photographs, they differ by
+//! at most 3 and by less than 0.5 on average; by up to 9 in the last row and column, where libjpeg
+//! does not look at neighbours outside the image; and by more in images of a few pixels.
 
 use crate::domain::error::DomainError;
 use crate::regular_file;
