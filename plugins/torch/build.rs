@@ -14,8 +14,8 @@
 //!
 //! A plugin's hash is in every record, and clones of one commit should build the same plugins. So
 //! the rpath is relative to the binary wherever libtorch and the target folder are both in the
-//! checkout, as they are after `cargo xtask setup`. Doc tests, whose binaries are in a temporary
-//! folder, cannot use libtorch then.
+//! checkout, as they are after `cargo xtask setup`. For doc tests, whose binaries are in a temporary
+//! folder, `.cargo/config.toml` has another.
 
 use std::env;
 use std::path::{Path, PathBuf};
