@@ -28,7 +28,7 @@ pub fn print(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_data(text: &str) -> io::Result<()> {
     match io::stdout().is_terminal() {
         true => print(text),
