@@ -13,7 +13,7 @@ use harness::results::{
 };
 use harness::run::Scorer;
 use harness::scenario::Regime;
-use harness::stream::{Augmentation, ClassOrder, OrderDigest, StreamSpec, Tasks};
+use harness::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
 use harness_abi::Declaration;
 use harness_abi::Matrix;
 use std::collections::BTreeMap;
@@ -150,10 +150,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
         },
     };
     record.cell.id = record.cell.proper_id();
-    let stream = &record.stream;
-    let templates = &record.cell.stream.domain().templates;
-    let order = OrderDigest::of(&stream.classes, &stream.task_sizes, templates);
-    record.stream.class_order_digest = order.as_str().to_owned();
+    record.stream.class_order_digest = record.proper_order_digest().as_str().to_owned();
     record
 }
 

@@ -46,7 +46,10 @@ pub(super) fn verify(args: &VerifyResultsArgs) -> Result<(), Error> {
 
     if let Some(wanted) = args.rerun {
         let jobs = match &args.scenario {
-            Some(_) => planned_again(args, &records, &registry, &interrupt)?,
+            Some(file) => {
+                let scenario = Scenario::load(file, &args.set)?;
+                planned_again(&scenario, &records, &registry, &interrupt)?
+            }
             None => planned_then(&folder)?,
         };
         rerun(
@@ -147,15 +150,11 @@ fn check_tables(
 
 /// The cells of a scenario on this machine, for the same parts of the data as the records.
 fn planned_again(
-    args: &VerifyResultsArgs,
+    scenario: &Scenario,
     records: &[CellRecord],
     registry: &Registry,
     interrupt: &Interrupt,
 ) -> Result<HashMap<String, Planned>, Error> {
-    let Some(file) = &args.scenario else {
-        return Ok(HashMap::new());
-    };
-    let scenario = Scenario::load(file, &args.set)?;
     let mut restrictions: Vec<Restriction> = Vec::new();
     for record in records {
         let stream = &record.cell.stream;
@@ -175,7 +174,7 @@ fn planned_again(
             device: scenario.device.as_str(),
             metrics: &[],
         };
-        let plan = Plan::make(&scenario, registry, &options, interrupt)?;
+        let plan = Plan::make(scenario, registry, &options, interrupt)?;
         let planned = plan.cells.into_iter();
         cells.extend(planned.map(|planned| (planned.job.cell.id.clone(), planned)));
     }

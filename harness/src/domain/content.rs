@@ -61,6 +61,8 @@ pub struct ContentSurvey<'a> {
     begun: SystemTime,
     memory: Option<Remembered>,
     files: Vec<File>,
+    /// By row: the number of the image in the domain's store.
+    numbers: Vec<usize>,
     /// By row: the file of the image, and its place in it; `None` if it is in memory.
     places: Vec<Option<(usize, u32)>>,
     /// By row.
@@ -116,6 +118,7 @@ impl<'a> ContentSurvey<'a> {
             known: known.collect(),
             memory,
             files,
+            numbers,
             places,
         }
     }
@@ -143,21 +146,14 @@ impl<'a> ContentSurvey<'a> {
     ///
     /// If an image cannot be read.
     pub fn read(&self, seen: &(dyn Fn() -> bool + Sync)) -> Result<Option<Content>, DomainError> {
-        let number_of = |row: usize| {
-            let train = self.domain.samples(Split::Train);
-            match row.checked_sub(train.len()) {
-                None => train[row].image,
-                Some(index) => self.domain.samples(Split::Test)[index].image,
-            }
-        };
         let unknown = (0..self.known.len()).filter(|&row| self.known[row].is_none());
         let mut rows: Vec<usize> = unknown.collect();
-        rows.sort_by_key(|&row| number_of(row));
+        rows.sort_by_key(|&row| self.numbers[row]);
         let found = prefetch::all(rows.len(), |at| {
             let encoded = self
                 .domain
                 .images()
-                .encoded(number_of(rows[at]))
+                .encoded(self.numbers[rows[at]])
                 .map_err(Some)?;
             let digest = SampleDigest::of(&encoded);
             if seen() { Ok(digest) } else { Err(None) }

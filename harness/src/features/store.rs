@@ -37,7 +37,7 @@ pub trait FeatureMaker {
     /// # Errors
     ///
     /// If the images cannot be read.
-    fn content(&self, others: bool) -> Result<Option<ContentDigest>, Self::Error>;
+    fn content(&self, others: &dyn Fn() -> bool) -> Result<Option<ContentDigest>, Self::Error>;
 
     /// Computes the features of the missing keys, and returns the digest of the images that were
     /// read for them. `push` is called repeatedly, each time with one block per missing key in the
@@ -132,7 +132,7 @@ impl FeatureStore {
             "duplicate keys would make a process wait for itself"
         );
         let families: Vec<String> = keys.iter().map(FeatureKey::family).collect();
-        let mut content = maker.content(self.any(&families))?;
+        let mut content = maker.content(&|| self.any(&families))?;
         let mut found: Vec<_> = match &content {
             Some(content) => keys
                 .iter()
@@ -152,7 +152,7 @@ impl FeatureStore {
         }
         // Another process may have computed them while this one waited.
         if content.is_none() {
-            content = maker.content(self.any(&families))?;
+            content = maker.content(&|| self.any(&families))?;
         }
         if let Some(content) = &content {
             for &i in &missing {

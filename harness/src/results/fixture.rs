@@ -5,7 +5,7 @@ use crate::domain::content::Trust;
 use crate::id::Seed;
 use crate::plugin::PluginId;
 use crate::scenario::Regime;
-use crate::stream::{Augmentation, ClassOrder, OrderDigest, StreamSpec, Tasks};
+use crate::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
 use harness_abi::{Declaration, Keeps};
 use std::collections::BTreeMap;
 
@@ -108,10 +108,7 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
 /// The same record with the id of its cell and the digest of its class order, as a file has it.
 pub(crate) fn as_run(mut record: CellRecord) -> CellRecord {
     record.cell.id = record.cell.proper_id();
-    let stream = &record.stream;
-    let templates = &record.cell.stream.domain().templates;
-    let digest = OrderDigest::of(&stream.classes, &stream.task_sizes, templates);
-    record.stream.class_order_digest = digest.as_str().to_owned();
+    record.stream.class_order_digest = record.proper_order_digest().as_str().to_owned();
     record
 }
 

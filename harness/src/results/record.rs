@@ -263,12 +263,20 @@ impl CellRecord {
                 "its tasks have {of_tasks} test samples, but its domains have {of_domains}"
             ));
         }
-        let templates = &cell.stream.domain().templates;
-        let digest = OrderDigest::of(&stream.classes, &stream.task_sizes, templates);
-        if digest.as_str() != stream.class_order_digest {
+        if self.proper_order_digest().as_str() != stream.class_order_digest {
             return Err("its class order digest does not match its classes".to_owned());
         }
         Ok(())
+    }
+
+    /// The class order digest that matches the record's classes, tasks and templates.
+    pub fn proper_order_digest(&self) -> OrderDigest {
+        let LearnedStream {
+            classes,
+            task_sizes,
+            ..
+        } = &self.stream;
+        OrderDigest::of(classes, task_sizes, &self.cell.stream.domain().templates)
     }
 
     /// The bytes of its file: a line of JSON with its checksum.

@@ -122,7 +122,7 @@ struct Making<'a> {
 impl FeatureMaker for Making<'_> {
     type Error = Error;
 
-    fn content(&self, others: bool) -> Result<Option<ContentDigest>, Error> {
+    fn content(&self, others: &dyn Fn() -> bool) -> Result<Option<ContentDigest>, Error> {
         let &Embedder {
             domain,
             domain_name,
@@ -135,19 +135,21 @@ impl FeatureMaker for Making<'_> {
             return Ok(Some(content.digest().clone()));
         }
         let survey = domain.survey(memory);
-        if others {
-            let content = content::read(
+        let known = match survey.content() {
+            Some(content) => domain.know_content(content),
+            None if others() => content::read(
                 domain,
                 domain_name,
                 survey,
                 interrupt,
                 &content::sent(events),
-            )?;
-            return Ok(Some(content.digest().clone()));
-        }
-        let content = survey.content().map(|content| domain.know_content(content));
-        self.survey.replace(Some(survey));
-        Ok(content.map(|content| content.digest().clone()))
+            )?,
+            None => {
+                self.survey.replace(Some(survey));
+                return Ok(None);
+            }
+        };
+        Ok(Some(known.digest().clone()))
     }
 
     fn compute(

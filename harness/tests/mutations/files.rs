@@ -11,7 +11,6 @@ use harness::report::export::EXPORTS;
 use harness::results::{CellRecord, RunFolder, Shown, load};
 use harness::run::Job;
 use harness::scenario::{Scenario, SetOverride};
-use harness::stream::OrderDigest;
 use harness_abi::manifest::SECTION;
 use serde_json::{Value, json};
 use std::fs;
@@ -149,10 +148,7 @@ fn record() -> CellRecord {
     }))
     .unwrap();
     record.cell.id = record.cell.proper_id();
-    let stream = &record.stream;
-    let templates = &record.cell.stream.domain().templates;
-    let order = OrderDigest::of(&stream.classes, &stream.task_sizes, templates);
-    record.stream.class_order_digest = order.as_str().to_owned();
+    record.stream.class_order_digest = record.proper_order_digest().as_str().to_owned();
     record
 }
 
@@ -255,7 +251,7 @@ fn features() {
     impl FeatureMaker for Images {
         type Error = io::Error;
 
-        fn content(&self, _others: bool) -> io::Result<Option<ContentDigest>> {
+        fn content(&self, _others: &dyn Fn() -> bool) -> io::Result<Option<ContentDigest>> {
             Ok(Some(self.0.clone()))
         }
 

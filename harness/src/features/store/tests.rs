@@ -83,8 +83,8 @@ impl Images {
 impl FeatureMaker for Images {
     type Error = io::Error;
 
-    fn content(&self, others: bool) -> io::Result<Option<ContentDigest>> {
-        if others && !self.known.replace(true) {
+    fn content(&self, others: &dyn Fn() -> bool) -> io::Result<Option<ContentDigest>> {
+        if others() && !self.known.replace(true) {
             self.hashed.set(self.hashed.get() + 1);
         }
         Ok(self.known.get().then(|| self.content.clone()))
