@@ -1,13 +1,14 @@
 //! A run folder: the place of everything that a run writes.
 //!
 //! ```text
-//! run.json                        what the runs consist of plan.jsonl                      the
-//! cells of the latest, as `clbench plan --json` prints them features.log, report.log        output
-//! of the processes that compute features and tables cells/<id>.json                 the record of
-//! a cell cells/<id>.stale                an older record, made by another plugin file or from
-//! other images cells/<id>.log                  output of the cell's process
-//! cells/<id>.predictions.csv      its predictions, if they are saved accuracy.csv, metrics.csv, …
-//! the tables
+//! run.json                        what the runs consist of
+//! plan.jsonl                      the cells of the latest, as `clbench plan --json` prints them
+//! features.log, report.log        output of the processes that compute features and tables
+//! cells/<id>.json                 the record of a cell
+//! cells/<id>.stale                an older record, made by another plugin file or from other images
+//! cells/<id>.log                  output of the cell's process
+//! cells/<id>.predictions.csv      its predictions, if they are saved
+//! accuracy.csv, metrics.csv, …    the tables
 //! ```
 //!
 //! While runs are active, there are [claims](crate::claim) too: `run-….claim` for each run,
