@@ -1,11 +1,16 @@
 //! Files that others name: only a regular file is opened, and only so much of it is read.
 //!
 //! A path in a scenario, a list or a model's folder can lead to anything. Opening a FIFO waits
-//! until somebody writes to it, and reading a device may never end. So these are refused by what
-//! the file system says about them, before they are opened.
+//! until somebody writes to it, and reading a device may never end. So a path is opened without
+//! waiting, and what was opened is refused unless it is a regular file. A file of images is opened
+//! several times in a run, so no question about its path comes first.
 
-use std::fs::{self, File, FileType, Metadata};
+use rustix::buffer::spare_capacity;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The largest list or table that is read as a whole: labels, splits, classes, records.
@@ -17,8 +22,31 @@ pub const LARGEST_LIST: u64 = 1 << 30;
 ///
 /// If it is anything else, or cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
-    metadata(path)?;
-    File::open(path)
+    open_with_metadata(path).map(|(file, _)| file)
+}
+
+/// Opens a regular file for reading, and asks for its metadata.
+///
+/// # Errors
+///
+/// If it is anything else, or cannot be opened.
+pub fn open_with_metadata(path: &Path) -> io::Result<(File, Metadata)> {
+    // Neither flag changes how a regular file is read.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path);
+    let file = match opened {
+        // A socket, or a device without a driver.
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            metadata(path)?;
+            return Err(error);
+        }
+        opened => opened?,
+    };
+    let metadata = checked(file.metadata()?)?;
+    Ok((file, metadata))
 }
 
 /// The metadata of a regular file.
@@ -27,7 +55,10 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// If it is anything else, or does not exist.
 pub fn metadata(path: &Path) -> io::Result<Metadata> {
-    let metadata = fs::metadata(path)?;
+    checked(fs::metadata(path)?)
+}
+
+fn checked(metadata: Metadata) -> io::Result<Metadata> {
     match kind(metadata.file_type()) {
         None => Ok(metadata),
         Some(kind) => {
@@ -43,7 +74,18 @@ pub fn metadata(path: &Path) -> io::Result<Metadata> {
 ///
 /// If it is anything else, is longer, or cannot be read.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    read_at_most(open(path)?, most)
+    let (file, metadata) = open_with_metadata(path)?;
+    // With room for one byte more, the read that finds the end of the file needs no more memory.
+    let mut bytes = Vec::with_capacity(metadata.len().min(most) as usize + 1);
+    while bytes.len() as u64 <= most {
+        bytes.reserve(1);
+        match rustix::io::read(&file, spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    at_most(most, bytes)
 }
 
 /// Reads a regular file of at most `most` bytes, which must be UTF-8.
@@ -64,6 +106,10 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
 pub fn read_at_most(file: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    at_most(most, bytes)
+}
+
+fn at_most(most: u64, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > most {
         let message = format!("it is longer than {most} bytes, the most that is read");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));

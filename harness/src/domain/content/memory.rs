@@ -4,7 +4,7 @@ use super::file_state::{FileState, Trust};
 use crate::atomic;
 use crate::domain::hash::SampleDigest;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -33,8 +33,40 @@ pub(super) struct Remembered {
 #[derive(Serialize, Deserialize)]
 struct RememberedFile {
     state: FileState,
-    /// By place in the file.
-    digests: BTreeMap<u32, SampleDigest>,
+    digests: Digests,
+}
+
+/// The digests of a file's images, in the order of their places in it. Most files hold one image,
+/// for which a tree would take ten times the memory.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Digests(Vec<(u32, SampleDigest)>);
+
+impl Digests {
+    fn at(&self, place: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&place, |&(place, _)| place)
+    }
+
+    fn get(&self, place: u32) -> Option<SampleDigest> {
+        self.at(place).ok().map(|at| self.0[at].1)
+    }
+
+    fn insert(&mut self, place: u32, digest: SampleDigest) {
+        match self.at(place) {
+            Ok(at) => self.0[at].1 = digest,
+            Err(at) => self.0.insert(at, (place, digest)),
+        }
+    }
+
+    /// Adds those of places that are not known.
+    fn add(&mut self, others: Digests) {
+        let unknown = |&(place, _): &(u32, SampleDigest)| self.at(place).is_err();
+        let unknown: Vec<_> = others.0.into_iter().filter(unknown).collect();
+        if !unknown.is_empty() {
+            self.0.extend(unknown);
+            self.0.sort_unstable_by_key(|&(place, _)| place);
+        }
+    }
 }
 
 impl ContentMemory {
@@ -89,7 +121,7 @@ impl Remembered {
     ) -> Option<SampleDigest> {
         let file = self.files.get(path)?;
         let same = file.state.same(state, self.trust);
-        file.digests.get(&place).copied().filter(|_| same)
+        file.digests.get(place).filter(|_| same)
     }
 
     /// Remembers an image of a file in this state. The caller knows that the file had been left
@@ -109,7 +141,7 @@ impl Remembered {
             _ => {
                 let file = RememberedFile {
                     state: *state,
-                    digests: BTreeMap::from([(place, digest)]),
+                    digests: Digests(vec![(place, digest)]),
                 };
                 self.files.insert(path.to_owned(), file);
             }
@@ -127,9 +159,7 @@ impl Remembered {
                     self.files.insert(path, file);
                 }
                 Some(known) if known.state.same(&file.state, self.trust) => {
-                    for (place, digest) in file.digests {
-                        known.digests.entry(place).or_insert(digest);
-                    }
+                    known.digests.add(file.digests);
                 }
                 // What this process saw is newer.
                 Some(_) => {}

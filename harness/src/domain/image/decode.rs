@@ -48,9 +48,8 @@ const PNG_GREY: u8 = 0;
 /// Reads only as much as is needed to know that the file begins like an image.
 pub(crate) fn check_header(path: &Path) -> Result<(), DomainError> {
     let unreadable = |cause| unreadable(path, cause);
-    let mut file = regular_file::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    let mut bytes = Vec::new();
+    let (mut file, metadata) = regular_file::open_with_metadata(path).map_err(unreadable)?;
+    let mut bytes = Vec::with_capacity(HEADER_BYTES as usize);
     file.by_ref()
         .take(HEADER_BYTES)
         .read_to_end(&mut bytes)
