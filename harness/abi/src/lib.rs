@@ -54,6 +54,7 @@ pub mod host;
 pub mod manifest;
 pub mod metric;
 pub mod parameters;
+pub mod state;
 pub mod strategy;
 pub mod tensor;
 #[cfg(feature = "testkit")]
@@ -76,8 +77,9 @@ pub use metric::{Matrix, Metric, MetricInfo, Run};
 pub use parameters::{NoParameters, ParameterSet};
 pub use serde;
 pub use serde_json;
+pub use state::State;
 pub use strategy::{
-    Batch, Class, Declaration, Keeps, Learned, Outline, Setting, State, Strategy, Task,
+    Batch, Class, Declaration, Keeps, Learned, Outline, Setting, Strategy, Task,
 };
 pub use tensor::{DType, Device, Element, Tensor, TensorView};
 pub use version::ABI_VERSION;

@@ -15,10 +15,10 @@ use crate::error::{Error, Result, received};
 use crate::foreign::BackboneHandle;
 use crate::host::Host;
 use crate::parameters::ParameterSet;
+use crate::state::State;
 use crate::tensor::Tensor;
 use crate::wire::SamplesObject;
 use abi_stable::std_types::RSlice;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -544,126 +544,4 @@ fn cached(
 fn images(samples: &SamplesObject<'_>, backbone: usize, rows: &[u32]) -> Result<Tensor> {
     received(samples.images(backbone as u32, RSlice::from_slice(rows)))?
         .validated("a batch of images")
-}
-
-/// Everything that a strategy remembers: JSON for numbers, names and counters, and named tensors.
-///
-/// # Example
-///
-/// ```
-/// use harness_abi::{State, Tensor};
-/// use serde::{Deserialize, Serialize};
-///
-/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
-/// struct Memory {
-///     tasks: u32,
-///     classes: Vec<String>,
-/// }
-///
-/// # fn main() -> harness_abi::Result<()> {
-/// let memory = Memory { tasks: 1, classes: vec!["gull".into(), "tern".into()] };
-/// let mut state = State::default();
-/// state.write(&memory)?;
-/// state.tensors.push(("means".into(), Tensor::from_vec(vec![0.5_f32, 2.0], &[2, 1])?));
-///
-/// // In `restore`:
-/// assert_eq!(state.read::<Memory>()?, memory);
-/// assert_eq!(state.take("means")?.view().to_vec::<f32>()?, [0.5, 2.0]);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Default)]
-pub struct State {
-    /// Numbers, names, counters; see [`write`](Self::write).
-    pub json: serde_json::Value,
-    /// Tensors on the CPU, contiguous, by name. Names are unique.
-    pub tensors: Vec<(String, Tensor)>,
-}
-
-impl State {
-    /// Removes the tensor of that name and returns it.
-    ///
-    /// # Errors
-    ///
-    /// If there is none.
-    pub fn take(&mut self, name: &str) -> Result<Tensor> {
-        match self.tensors.iter().position(|(have, _)| have == name) {
-            Some(position) => Ok(self.tensors.swap_remove(position).1),
-            None => Err(Error::failed(format!(
-                "the state has no tensor `{name}`, so it belongs to another strategy"
-            ))),
-        }
-    }
-
-    /// Sets the JSON part from an author's own type, which [`read`](Self::read) returns again.
-    ///
-    /// Keep results of floating-point arithmetic in a tensor: it preserves every bit, while JSON
-    /// has neither NaN nor infinity and may round the last digit.
-    ///
-    /// # Errors
-    ///
-    /// If the value cannot be written as JSON, such as a map whose keys are not strings or numbers.
-    pub fn write<T: Serialize>(&mut self, value: &T) -> Result<()> {
-        self.json = serde_json::to_value(value)
-            .map_err(|error| Error::failed(format!("the state cannot be written: {error}")))?;
-        Ok(())
-    }
-
-    /// Reads the JSON part as an author's own type.
-    ///
-    /// # Errors
-    ///
-    /// If the JSON does not fit the type.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        T::deserialize(&self.json)
-            .map_err(|error| Error::failed(format!("the state cannot be read: {error}")))
-    }
-
-    /// The state as bytes. Two states have the same bytes exactly if they have the same names,
-    /// types, shapes, bits and JSON.
-    ///
-    /// # Errors
-    ///
-    /// If a tensor is not on the CPU or not contiguous, or two have the same name.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut tensors: Vec<_> = self.tensors.iter().collect();
-        tensors.sort_by(|a, b| a.0.cmp(&b.0));
-        if let Some(twice) = tensors.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(Error::failed(format!(
-                "the state has two tensors named `{}`",
-                twice[0].0
-            )));
-        }
-        let mut bytes = serde_json::to_vec(&self.json)
-            .map_err(|error| Error::failed(format!("the state's JSON: {error}")))?;
-        for (name, tensor) in tensors {
-            let view = tensor.view();
-            bytes.extend(format!("\0{name}\0{}{:?}\0", view.dtype(), view.shape()).into_bytes());
-            bytes.extend(
-                raw_bytes(&view)
-                    .map_err(|error| error.context(format!("the state's tensor `{name}`")))?,
-            );
-        }
-        Ok(bytes)
-    }
-
-    /// The size of the state in bytes: its tensors' elements and its JSON.
-    pub fn size(&self) -> u64 {
-        let json = serde_json::to_vec(&self.json).map_or(0, |json| json.len());
-        let tensors: usize = self.tensors.iter().map(|(_, t)| t.view().bytes()).sum();
-        (json + tensors) as u64
-    }
-}
-
-pub(crate) fn raw_bytes(view: &crate::tensor::TensorView<'_>) -> Result<Vec<u8>> {
-    if !view.device().is_cpu() || !view.is_contiguous() {
-        return Err(Error::failed(format!(
-            "expected a contiguous tensor on the CPU, got {view:?}"
-        )));
-    }
-    if view.bytes() == 0 {
-        return Ok(Vec::new());
-    }
-    // SAFETY: contiguous memory on the CPU that the owner keeps; any initialised element is bytes.
-    Ok(unsafe { std::slice::from_raw_parts(view.data().cast::<u8>(), view.bytes()) }.to_vec())
 }

@@ -27,12 +27,16 @@
 //! # }
 //! ```
 
+mod aligned;
 mod dlpack;
 mod element;
 mod owned;
 mod view;
 
+pub use aligned::{ALIGNMENT, AlignedBytes};
 pub use dlpack::{DType, Device};
 pub use element::Element;
 pub use owned::Tensor;
 pub use view::TensorView;
+
+pub(crate) use view::element_count;

@@ -1,7 +1,8 @@
 //! A plugin's strategy, and the samples that the host lends it.
 
 use crate::error::{Error, RawError, RawResult, Result, received};
-use crate::strategy::{Class, Learned, State};
+use crate::state::State;
+use crate::strategy::{Class, Learned};
 use crate::tensor::Tensor;
 use crate::wire::{
     RawBatch, RawNamedTensor, RawSamples, RawSamples_TO, RawState, RawTask, SamplesObject,

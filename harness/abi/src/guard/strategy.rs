@@ -2,7 +2,8 @@
 
 use super::{Guarded, contained};
 use crate::error::{Error, RawError, RawResult, Result};
-use crate::strategy::{Batch, Class, Declaration, Outline, Setting, State, Strategy, Task};
+use crate::state::State;
+use crate::strategy::{Batch, Class, Declaration, Outline, Setting, Strategy, Task};
 use crate::tensor::Tensor;
 use crate::wire::{
     RawBatch, RawNamedTensor, RawState, RawStrategy, RawStrategy_TO, RawTask, StrategyObject,

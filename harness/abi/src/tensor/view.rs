@@ -287,7 +287,7 @@ impl fmt::Debug for TensorView<'_> {
 }
 
 /// The product of a shape's dimensions.
-pub(super) fn element_count(shape: &[i64]) -> Result<usize> {
+pub(crate) fn element_count(shape: &[i64]) -> Result<usize> {
     shape
         .iter()
         .try_fold(1_usize, |product, &n| {

@@ -1,12 +1,13 @@
 //! A state, kept for comparison.
 
 use crate::error::Result;
-use crate::strategy::State;
+use crate::state::{State, raw_bytes};
+use crate::tensor::AlignedBytes;
 use std::collections::BTreeMap;
 
 /// The bytes of a state, and those of its parts, for the message.
 pub(super) struct Snapshot {
-    bytes: Vec<u8>,
+    bytes: AlignedBytes,
     json: String,
     tensors: BTreeMap<String, (String, Vec<u8>)>,
 }
@@ -20,7 +21,7 @@ impl Snapshot {
             .iter()
             .map(|(name, tensor)| {
                 let view = tensor.view();
-                let bytes = crate::strategy::raw_bytes(&view)?;
+                let bytes = raw_bytes(&view)?.to_vec();
                 Ok((name.clone(), (format!("{view:?}"), bytes)))
             })
             .collect::<Result<_>>()?;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::error::{Error, Result};
-use crate::strategy::{Batch, Declaration, Keeps, Learned, Outline, Setting, State, Task};
+use crate::state::State;
+use crate::strategy::{Batch, Declaration, Keeps, Learned, Outline, Setting, Task};
 use crate::tensor::Tensor;
 use crate::testkit::random::Random;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,8 @@
 use crate::error::{Error, ErrorCode, Result};
 use crate::foreign::ForeignStrategy;
 use crate::host::Host;
-use crate::strategy::{Batch, Declaration, Learned, Outline, Setting, State, Strategy, Task};
+use crate::state::State;
+use crate::strategy::{Batch, Declaration, Learned, Outline, Setting, Strategy, Task};
 use crate::tensor::Tensor;
 use crate::testkit::stream::Stream;
 use crate::testkit::{SyntheticStream, ToyBackbone, json, linked};

@@ -3,7 +3,8 @@
 use crate::backbone::{Inputs, Place, Site};
 use crate::error::Result;
 use crate::foreign::BackboneHandle;
-use crate::strategy::{Batch, Declaration, Learned, Outline, Setting, State, Strategy, Task};
+use crate::state::State;
+use crate::strategy::{Batch, Declaration, Learned, Outline, Setting, Strategy, Task};
 use crate::tensor::{Tensor, TensorView};
 use crate::testkit::random::Random;
 use crate::testkit::{json, strategy};

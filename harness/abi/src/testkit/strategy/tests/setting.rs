@@ -3,8 +3,9 @@
 use crate::NoParameters;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::state::State;
 use crate::strategy::{
-    Batch, Declaration, Learned, Outline, Setting, SettingJson, State, Strategy, Task,
+    Batch, Declaration, Learned, Outline, Setting, SettingJson, Strategy, Task,
 };
 use crate::tensor::Tensor;
 use crate::testkit::{json, linked, strategy};
