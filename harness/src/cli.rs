@@ -177,6 +177,12 @@ pub struct RunArgs {
     /// Number of cells to run in parallel
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub jobs: NonZeroUsize,
+    /// Run cells again that failed in an earlier run
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Start no cell after one has failed
+    #[arg(long)]
+    pub fail_fast: bool,
 }
 
 /// A scenario, and which part of it to use.

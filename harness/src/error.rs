@@ -9,7 +9,7 @@ use crate::metric::MetricError;
 use crate::plugin::PluginError;
 use crate::project::ProjectError;
 use crate::report::ReportError;
-use crate::results::ResultsError;
+use crate::results::{Cause, ResultsError};
 use crate::run::ScoreError;
 use crate::scenario::{ExpectationCheck, ScenarioError};
 use crate::stream::StreamError;
@@ -168,13 +168,25 @@ pub enum Error {
         code: ExitCode,
     },
     /// Some cells failed.
-    #[error("{failed} of {total} cells failed; run again to retry only those")]
+    #[error(
+        "{failed} of {total} cells failed{}; add --retry-failed to run {} again",
+        match not_run {
+            0 => String::new(),
+            not_run => format!(", and {not_run} were not run"),
+        },
+        if *failed == 1 { "it" } else { "them" }
+    )]
     Cells {
         /// How many failed.
         failed: usize,
         /// How many there are.
         total: usize,
+        /// How many were not run, because of the others.
+        not_run: usize,
     },
+    /// A child process that was killed, which is not its fault as far as anyone can tell.
+    #[error("{0}")]
+    Killed(String),
     /// Ctrl-C.
     #[error("interrupted; run again to resume")]
     Interrupted,
@@ -213,6 +225,7 @@ impl Error {
             Error::Hub(HubError::Name(_) | HubError::Variable { .. }) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,
+            Error::Killed(_) => ExitCode::Plugin,
             Error::Cells { .. } => ExitCode::Cells,
             Error::Interrupted => ExitCode::Interrupted,
             Error::Results(error) => match error {
@@ -236,6 +249,16 @@ impl Error {
         }
     }
 
+    /// What caused a cell to fail with this error, if running it again would only repeat it: its
+    /// plugins or parameters, but not its data, the disk, or whatever killed it.
+    pub fn lasting(&self) -> Option<Cause> {
+        let lasting = match self {
+            Error::Killed(_) => false,
+            error => matches!(error.exit_code(), ExitCode::Plugin | ExitCode::Usage),
+        };
+        lasting.then_some(Cause::Plugin)
+    }
+
     /// An error of a child process, with the path of the child's log.
     #[must_use]
     pub fn with_log(self, log: &Path) -> Error {
@@ -244,6 +267,9 @@ impl Error {
                 message: format!("{message}\n    log: {}", log.display()),
                 code,
             },
+            Error::Killed(message) => {
+                Error::Killed(format!("{message}\n    log: {}", log.display()))
+            }
             error => error,
         }
     }

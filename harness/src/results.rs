@@ -8,7 +8,9 @@
 
 mod canonical;
 mod cell;
+mod checkpoint;
 mod error;
+mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod folder;
@@ -20,12 +22,14 @@ mod record;
 mod run_file;
 
 pub use cell::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
+pub use checkpoint::{Checkpoint, CheckpointParts, SavedRow};
 pub use error::ResultsError;
+pub use failure::{Cause, Failure};
 pub use folder::RunFolder;
 pub use join::Presence;
 pub use load::{Loaded, Shown, load};
 pub use matrix::{AccuracyMatrices, AfterTask, MatrixError};
-pub use predictions::PredictionWriter;
+pub use predictions::{Predictions, RowWriter};
 pub use record::{
     CellRecord, CheckpointCosts, ClassCounts, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT,
     Scalar, WallSeconds,

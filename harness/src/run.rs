@@ -10,6 +10,7 @@
 //! another run is computing is waited for.
 
 pub mod check;
+mod checkpoints;
 mod child;
 mod content;
 mod embed;
@@ -35,7 +36,7 @@ pub use child::Child;
 pub use content::{Caches, content};
 pub use embed::{Embedded, Embedder};
 pub use event::{Event, Events, Fault};
-pub use execute::{execute, has_result};
+pub use execute::{ExecuteOptions, execute, has_result};
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths};
 pub use opened::{FeatureRequest, Opened};

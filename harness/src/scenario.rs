@@ -14,7 +14,9 @@
 //! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how
 //! to fix it. What is allowed, but limits what the figures can be compared with, is a [`Warning`].
 
+mod checkpointing;
 mod domain;
+mod duration;
 mod error;
 mod expectation;
 mod grid;
@@ -31,6 +33,8 @@ pub mod spec;
 mod tests;
 mod yaml;
 
+pub use checkpointing::Checkpointing;
+pub use duration::{DurationError, WrittenDuration};
 pub use error::{Problem, ScenarioError, Warning};
 pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;

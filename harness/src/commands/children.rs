@@ -6,7 +6,7 @@ use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
 use crate::regular_file;
 use crate::report::export::TERMINAL;
-use crate::results::{RunFolder, RunPlan};
+use crate::results::{Failure, RunFolder, RunPlan};
 use crate::run::{
     Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
     has_result, probe, run_cell,
@@ -66,8 +66,31 @@ pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
                 claim
             }
         };
-        run_cell(&job, &folder, &caches, events, interrupt)
+        folder.forget_failure(&job.cell.id)?;
+        let ended = run_cell(&job, &folder, &caches, events, interrupt);
+        // A `run` remembers failures itself: it also knows those that this process cannot report.
+        if !claimed && let Err(error) = &ended {
+            keep_failure(&job, &folder, &caches, error, interrupt);
+        }
+        ended
     })
+}
+
+/// Remembers a failure that running the cell again would only repeat.
+fn keep_failure(
+    job: &Job,
+    folder: &RunFolder,
+    caches: &Caches,
+    error: &Error,
+    interrupt: &Interrupt,
+) {
+    let contents = PlannedContents::new(caches.content.clone(), interrupt);
+    if let Some(cause) = error.lasting()
+        && let Ok(digest) = contents.of(job)
+    {
+        let failure = Failure::new(&job.cell, digest.as_str(), cause, error.to_string());
+        let _ = folder.keep_failure(&failure);
+    }
 }
 
 /// The answer about a run's results.

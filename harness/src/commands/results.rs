@@ -9,7 +9,9 @@ use crate::metric::PluginMetrics;
 use crate::plugin::{PluginRef, Registry};
 use crate::report::table_names;
 use crate::results::{CellRecord, RunFolder, RunPlan};
-use crate::run::{Caches, Interrupt, Job, Plan, PlanOptions, Planned, PlannedContents, execute};
+use crate::run::{
+    Caches, ExecuteOptions, Interrupt, Job, Plan, PlanOptions, Planned, PlannedContents, execute,
+};
 use crate::scenario::Scenario;
 use crate::stream::open::Restriction;
 use harness_random::shuffled;
@@ -229,7 +231,12 @@ fn rerun(
             .collect(),
     };
     let contents = PlannedContents::new(Caches::open(interrupt)?.content, interrupt);
-    match execute(&plan, &again, NonZeroUsize::MIN, &contents, interrupt) {
+    let options = ExecuteOptions {
+        at_a_time: NonZeroUsize::MIN,
+        retry_failed: true,
+        fail_fast: false,
+    };
+    match execute(&plan, &again, options, &contents, interrupt) {
         // The cells that failed have been shown.
         Ok(()) | Err(Error::Cells { .. }) => {}
         Err(error) => return Err(error),

@@ -10,7 +10,7 @@ use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{
-    Caches, Child, Event, Interrupt, Plan, PlanOptions, PlannedContents, check_expected, execute,
+    Caches, Child, Event, ExecuteOptions, Interrupt, Plan, PlanOptions, PlannedContents, check_expected, execute,
 };
 use crate::scenario::Scenario;
 use crate::terminal;
@@ -48,7 +48,12 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     if !folder.join(&name, &run_plan, &lines, &|| !interrupt.requested())? {
         return Err(Error::Interrupted);
     }
-    let cells = execute(&plan, &folder, args.jobs, &contents, &interrupt);
+    let options = ExecuteOptions {
+        at_a_time: args.jobs,
+        retry_failed: args.retry_failed,
+        fail_fast: args.fail_fast,
+    };
+    let cells = execute(&plan, &folder, options, &contents, &interrupt);
     match cells {
         // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {

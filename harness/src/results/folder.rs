@@ -8,13 +8,17 @@
 //! cells/<id>.stale                an older record, made by another plugin file or from other images
 //! cells/<id>.log                  output of the cell's process
 //! cells/<id>.predictions.csv      its predictions, if they are saved
+//! cells/<id>.predictions-<t>.csv  those of one row of the matrix, until all rows are there
+//! cells/<id>.checkpoint           the cell between two tasks, until it has a record
+//! cells/<id>.checkpoint.stale     a checkpoint that could not be used
+//! cells/<id>.failed               why the cell failed
 //! accuracy.csv, metrics.csv, …    the tables
 //! ```
 //!
 //! While runs are active, there are [claims](crate::claim) too: `run-….claim` for each run,
 //! `cells/<id>.claim` for each cell that is being computed, and, for moments, `run.json.claim`.
 
-use super::{CellRecord, ResultsError, RunFile};
+use super::{AfterTask, CellRecord, ResultsError, RunFile};
 use crate::claim::Claims;
 use crate::regular_file::{self, LARGEST_LIST};
 use std::fs;
@@ -64,6 +68,31 @@ impl RunFolder {
     /// The predictions of the cell with this id, if they are saved.
     pub fn predictions(&self, id: &str) -> PathBuf {
         self.of_cell(id, "predictions.csv")
+    }
+
+    /// The predictions of one row of its matrix, until all rows are there.
+    pub(super) fn prediction_row(&self, id: &str, after: AfterTask) -> PathBuf {
+        self.of_cell(id, &format!("predictions-{after}.csv"))
+    }
+
+    /// The checkpoint of the cell with this id.
+    pub fn checkpoint(&self, id: &str) -> PathBuf {
+        self.of_cell(id, "checkpoint")
+    }
+
+    /// Renames the checkpoint of a cell, so that it is not used again but can be looked at.
+    pub fn set_checkpoint_aside(&self, id: &str) {
+        let _ = fs::rename(self.checkpoint(id), self.of_cell(id, "checkpoint.stale"));
+    }
+
+    /// Deletes what a cell leaves between its tasks, once it has a record.
+    pub fn remove_checkpoint(&self, id: &str) {
+        let _ = fs::remove_file(self.checkpoint(id));
+    }
+
+    /// Why the cell with this id failed.
+    pub(super) fn failed(&self, id: &str) -> PathBuf {
+        self.of_cell(id, "failed")
     }
 
     /// The log of the processes that compute features.

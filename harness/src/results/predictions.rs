@@ -1,39 +1,134 @@
 //! The predictions of a cell, saved with `--save-predictions`.
+//!
+//! While the cell runs, each row of the matrix has a file of its own, so that a resumed cell keeps
+//! the rows that it had. When all are there, they become one file.
 
-use super::{AfterTask, ResultsError};
+use super::checkpoint::SavedRow;
+use super::{AfterTask, ResultsError, RunFolder};
 use crate::atomic::PendingFile;
 use crate::id::ClassId;
-use std::path::{Path, PathBuf};
-use std::{io, iter};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::iter;
+use std::path::PathBuf;
 
-/// Writes a CSV file with the row of the matrix, the sample, its class, and the logits of the
-/// classes in stream order.
+/// The predictions of a cell: its finished rows.
 #[derive(Debug)]
-pub struct PredictionWriter {
-    csv: csv::Writer<PendingFile>,
-    path: PathBuf,
+pub struct Predictions {
+    folder: RunFolder,
+    cell: String,
     classes: usize,
+    rows: Vec<SavedRow>,
 }
 
-impl PredictionWriter {
-    /// Creates a file that will appear at `path`, for a stream with this number of classes.
+/// Writes the predictions of one row: CSV lines of the row, the sample, its class, and the logits
+/// of the classes in stream order.
+#[derive(Debug)]
+pub struct RowWriter<'a> {
+    predictions: &'a mut Predictions,
+    after: AfterTask,
+    csv: csv::Writer<Hashed>,
+    path: PathBuf,
+}
+
+/// A file, and the hash of what was written to it.
+#[derive(Debug)]
+struct Hashed {
+    file: PendingFile,
+    hasher: blake3::Hasher,
+}
+
+impl Predictions {
+    /// No rows yet of the cell with this id, whose stream has this number of classes.
+    pub fn new(folder: &RunFolder, cell: &str, classes: usize) -> Predictions {
+        Predictions {
+            folder: folder.clone(),
+            cell: cell.to_owned(),
+            classes,
+            rows: Vec::new(),
+        }
+    }
+
+    /// The finished rows.
+    pub fn rows(&self) -> &[SavedRow] {
+        &self.rows
+    }
+
+    /// Goes on after these rows, which an earlier process has saved.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
-    pub fn create(path: &Path, classes: usize) -> Result<PredictionWriter, ResultsError> {
-        let file = PendingFile::create(path).map_err(ResultsError::unwritten(path))?;
-        let mut writer = PredictionWriter {
-            csv: csv::Writer::from_writer(file),
-            path: path.to_owned(),
-            classes,
-        };
-        let header = ["after_task", "sample", "class"].map(str::to_owned);
-        let logits = (0..classes).map(|class| format!("logit_{class}"));
-        writer.record(header.into_iter().chain(logits))?;
-        Ok(writer)
+    /// Why their files cannot be used, to follow "its predictions".
+    pub fn resume(&mut self, rows: Vec<SavedRow>) -> Result<(), String> {
+        for row in &rows {
+            let path = self.folder.prediction_row(&self.cell, row.after);
+            let mut hasher = blake3::Hasher::new();
+            let hashed = File::open(&path).and_then(|file| {
+                hasher.update_reader(file)?;
+                Ok(hasher.finalize().to_hex())
+            });
+            match hashed {
+                Ok(hash) if *hash == *row.hash => {}
+                Ok(_) => return Err(format!("after task {} were changed", row.after)),
+                Err(error) => {
+                    return Err(format!("after task {} cannot be read: {error}", row.after));
+                }
+            }
+        }
+        self.rows = rows;
+        Ok(())
     }
 
+    /// Starts a row.
+    ///
+    /// # Errors
+    ///
+    /// If its file cannot be written.
+    pub fn row(&mut self, after: AfterTask) -> Result<RowWriter<'_>, ResultsError> {
+        let path = self.folder.prediction_row(&self.cell, after);
+        let file = PendingFile::create(&path).map_err(ResultsError::unwritten(&path))?;
+        let hashed = Hashed {
+            file,
+            hasher: blake3::Hasher::new(),
+        };
+        Ok(RowWriter {
+            predictions: self,
+            after,
+            csv: csv::Writer::from_writer(hashed),
+            path,
+        })
+    }
+
+    /// Joins the rows into one file, and deletes their own.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read or written.
+    pub fn finish(self) -> Result<(), ResultsError> {
+        let whole = self.folder.predictions(&self.cell);
+        let joined = self.join(PendingFile::create(&whole));
+        joined.map_err(ResultsError::unwritten(&whole))?;
+        for row in &self.rows {
+            let _ = fs::remove_file(self.folder.prediction_row(&self.cell, row.after));
+        }
+        Ok(())
+    }
+
+    fn join(&self, file: io::Result<PendingFile>) -> io::Result<()> {
+        let header = ["after_task", "sample", "class"].map(str::to_owned);
+        let logits = (0..self.classes).map(|class| format!("logit_{class}"));
+        let mut csv = csv::Writer::from_writer(file?);
+        csv.write_record(header.into_iter().chain(logits))?;
+        let mut file = csv.into_inner().map_err(|error| error.into_error())?;
+        for row in &self.rows {
+            let path = self.folder.prediction_row(&self.cell, row.after);
+            io::copy(&mut File::open(path)?, &mut file)?;
+        }
+        file.commit()
+    }
+}
+
+impl RowWriter<'_> {
     /// Writes a prediction. Classes that the strategy cannot score yet have empty logits.
     ///
     /// # Errors
@@ -41,30 +136,45 @@ impl PredictionWriter {
     /// If it cannot be written.
     pub fn write(
         &mut self,
-        after: AfterTask,
         sample: &str,
         class: ClassId,
         logits: &[f32],
     ) -> Result<(), ResultsError> {
-        let fields = [after.to_string(), sample.to_owned(), class.to_string()];
-        let missing = iter::repeat_n(String::new(), self.classes - logits.len());
-        let logits = logits.iter().map(f32::to_string);
-        self.record(fields.into_iter().chain(logits).chain(missing))
+        let missing = self.predictions.classes - logits.len();
+        let fields = [self.after.to_string(), sample.to_owned(), class.to_string()];
+        let fields = (fields.into_iter())
+            .chain(logits.iter().map(f32::to_string))
+            .chain(iter::repeat_n(String::new(), missing));
+        let written = self.csv.write_record(fields).map_err(io::Error::from);
+        written.map_err(ResultsError::unwritten(&self.path))
     }
 
-    /// Completes the file and moves it to its path.
+    /// Completes the row.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
     pub fn finish(self) -> Result<(), ResultsError> {
-        let unwritten = ResultsError::unwritten(&self.path);
-        let file = self.csv.into_inner().map_err(|error| error.into_error());
-        file.and_then(PendingFile::commit).map_err(unwritten)
+        let inner = self.csv.into_inner().map_err(|error| error.into_error());
+        let hash = inner.and_then(|Hashed { file, hasher }| {
+            file.commit()?;
+            Ok(hasher.finalize().to_hex().to_string())
+        });
+        let hash = hash.map_err(ResultsError::unwritten(&self.path))?;
+        let after = self.after;
+        self.predictions.rows.push(SavedRow { after, hash });
+        Ok(())
+    }
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
     }
 
-    fn record(&mut self, fields: impl Iterator<Item = String>) -> Result<(), ResultsError> {
-        let written = self.csv.write_record(fields).map_err(io::Error::from);
-        written.map_err(ResultsError::unwritten(&self.path))
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -75,13 +75,19 @@ impl Child<'_> {
             // at exit.
             None if done => Ok(()),
             None if interrupt.requested() => Err(Error::Interrupted),
-            None => Err(Error::Child {
-                message: match stage {
+            None => {
+                let message = match stage {
                     Some(stage) => format!("{stage}: {}", ending(status)),
                     None => ending(status),
-                },
-                code: ExitCode::Plugin,
-            }),
+                };
+                Err(match status.signal() {
+                    Some(9) => Error::Killed(message),
+                    _ => Error::Child {
+                        message,
+                        code: ExitCode::Plugin,
+                    },
+                })
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Embedded, Interrupt};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::plugin::{Kind, Loaded};
-use crate::results::{AccuracyMatrices, AfterTask, PredictionWriter};
+use crate::results::{AccuracyMatrices, AfterTask, Predictions};
 use crate::stream::Augmentation;
 use crate::stream::Stream;
 use harness_abi::Class;
@@ -32,19 +32,23 @@ pub(super) struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// Predicts and counts a row, and saves the predictions if there is a writer.
+    /// Predicts and counts a row, and saves its predictions if they are saved.
     pub(super) fn row(
         &self,
         strategy: &mut ForeignStrategy,
         after: AfterTask,
         matrices: &mut AccuracyMatrices,
-        mut predictions: Option<&mut PredictionWriter>,
+        predictions: Option<&mut Predictions>,
     ) -> Result<(), Error> {
         let samples = self.domain.samples(Split::Test);
         let order = shuffled(samples.len(), ORDER_SEED);
         let candidates = &self.classes[..self.scorer.width(after) as usize];
         let mut tally = self.scorer.row(after);
         let failed = self.plugin.failed(Kind::Strategy, self.strategy_name);
+        let mut writer = match predictions {
+            Some(predictions) => Some(predictions.row(after)?),
+            None => None,
+        };
         for indices in order.chunks(BATCH) {
             self.interrupt.check()?;
             let lent = LentSamples {
@@ -63,11 +67,15 @@ impl Evaluation<'_> {
             for (&index, logits) in indices.iter().zip(logits.chunks_exact(candidates.len())) {
                 let truth = self.stream.class_of(samples[index].label);
                 tally.add(&samples[index].name, logits, truth)?;
-                if let Some(writer) = predictions.as_deref_mut() {
-                    writer.write(after, &samples[index].name, truth, logits)?;
+                if let Some(writer) = &mut writer {
+                    writer.write(&samples[index].name, truth, logits)?;
                 }
             }
         }
-        Ok(tally.write_to(matrices)?)
+        tally.write_to(matrices)?;
+        match writer {
+            Some(writer) => Ok(writer.finish()?),
+            None => Ok(()),
+        }
     }
 }

@@ -37,6 +37,8 @@ pub enum Event {
     },
     /// Something that the user should know.
     Warning(String),
+    /// Something that the user may want to know.
+    Note(String),
     /// The answer to a request.
     Answer(serde_json::Value),
     /// All work is done and written; how the process ends no longer matters.

@@ -10,7 +10,7 @@ use crate::atomic::PendingFile;
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
-use crate::results::{Cell, CellBackbone, CellRecord, ResultsError, RunFolder};
+use crate::results::{Cell, CellBackbone, CellRecord, Failure, ResultsError, RunFolder};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
@@ -19,7 +19,19 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs the cells of a plan that are missing from the run folder, up to `at_a_time` at once.
+/// How to execute a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct ExecuteOptions {
+    /// How many cells may run at once.
+    pub at_a_time: NonZeroUsize,
+    /// Whether to run cells again that failed in an earlier run.
+    pub retry_failed: bool,
+    /// Whether to start no cell after one has failed.
+    pub fail_fast: bool,
+}
+
+/// Runs the cells of a plan that are missing from the run folder. A cell that failed in an earlier
+/// run counts as failed, unless failed ones are retried.
 ///
 /// # Errors
 ///
@@ -28,13 +40,24 @@ use std::time::{Duration, Instant};
 pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
-    at_a_time: NonZeroUsize,
+    options: ExecuteOptions,
     contents: &PlannedContents<'_>,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     folder.create()?;
-    let (mut missing, mut notes) = (Vec::new(), Vec::new());
+    let (mut missing, mut notes, mut failed_before) = (Vec::new(), Vec::new(), 0);
     for planned in &plan.cells {
+        if !options.retry_failed
+            && let Some(failure) = failure(folder, &planned.job, contents)?
+        {
+            failed_before += 1;
+            notes.push(format!(
+                "{}  failed in an earlier run: {}",
+                planned.job.cell.title(),
+                failure.message
+            ));
+            continue;
+        }
         match found(folder, &planned.job, contents)? {
             Found::Done => {}
             Found::Missing => missing.push(planned),
@@ -55,13 +78,15 @@ pub fn execute(
     }
     let show = Show::new(plan.cells.len());
     notes.iter().for_each(|note| show.say(note));
-    let done = plan.cells.len() - missing.len();
+    let done = plan.cells.len() - missing.len() - failed_before;
     show.already(done);
     compute_features(&missing, folder, &show, interrupt)?;
     let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
-    let failed = Cells {
+    let (ended, failed) = Cells {
         queue: Mutex::new(missing.iter().map(|&job| (job, Instant::now())).collect()),
-        ended: Mutex::new((done, 0)),
+        ended: Mutex::new((done + failed_before, failed_before)),
+        fail_fast: options.fail_fast,
+        stop: AtomicBool::new(false),
         told: AtomicBool::new(false),
         claims: folder.cell_claims(),
         folder,
@@ -69,13 +94,15 @@ pub fn execute(
         show: &show,
         interrupt,
     }
-    .run(at_a_time.get().min(missing.len()));
+    .run(options.at_a_time.get().min(missing.len()));
     drop(show);
     interrupt.check()?;
     if failed > 0 {
+        let total = plan.cells.len();
         return Err(Error::Cells {
             failed,
-            total: plan.cells.len(),
+            total,
+            not_run: total - ended,
         });
     }
     Ok(())
@@ -92,6 +119,21 @@ pub fn has_result(
     contents: &PlannedContents<'_>,
 ) -> Result<bool, Error> {
     Ok(matches!(found(folder, job, contents)?, Found::Done))
+}
+
+/// The failure of a cell in an earlier run, if running it again would only repeat it.
+fn failure(
+    folder: &RunFolder,
+    job: &Job,
+    contents: &PlannedContents<'_>,
+) -> Result<Option<Failure>, Error> {
+    // Another run may have made a record since.
+    let Some(failure) = folder.failure(&job.cell.id) else {
+        return Ok(None);
+    };
+    let counts = failure.counts(&job.cell, contents.of(job)?.as_str())
+        && !folder.record(&job.cell.id).exists();
+    Ok(counts.then_some(failure))
 }
 
 /// The state of a cell in the run folder.
@@ -283,6 +325,10 @@ struct Cells<'a> {
     queue: Mutex<VecDeque<(&'a Job, Instant)>>,
     /// How many have ended, and how many of them have failed.
     ended: Mutex<(usize, usize)>,
+    /// Whether one that fails is the last.
+    fail_fast: bool,
+    /// Whether no other is started.
+    stop: AtomicBool,
     /// Whether the user knows that other runs have claimed some of them.
     told: AtomicBool,
     claims: Claims,
@@ -299,8 +345,8 @@ enum Obtained {
 }
 
 impl<'a> Cells<'a> {
-    /// Runs them on this many threads, and returns the number of failed ones.
-    fn run(&self, threads: usize) -> usize {
+    /// Runs them on this many threads. Returns how many have ended, and how many of these failed.
+    fn run(&self, threads: usize) -> (usize, usize) {
         thread::scope(|scope| {
             for number in 0..threads {
                 // The system may refuse to start so many; the others then do the work.
@@ -313,7 +359,7 @@ impl<'a> Cells<'a> {
                 }
             }
         });
-        locked(&self.ended).1
+        *locked(&self.ended)
     }
 
     fn work(&self) {
@@ -337,7 +383,7 @@ impl<'a> Cells<'a> {
 
     /// The next cell, as soon as something can be done about it.
     fn next(&self) -> Option<&'a Job> {
-        while !self.interrupt.requested() {
+        while !self.interrupt.requested() && !self.stop.load(Ordering::SeqCst) {
             let mut queue = locked(&self.queue);
             let &(job, due) = queue.front()?;
             if due <= Instant::now() {
@@ -358,6 +404,7 @@ impl<'a> Cells<'a> {
         if claim.is_some() {
             self.folder.remove_parts_of(&job.cell.id);
         }
+        self.folder.forget_failure(&job.cell.id)?;
         let clock = Instant::now();
         run_one(job, self.folder, self.show, self.interrupt)?;
         Ok(Obtained::Run(clock.elapsed()))
@@ -381,6 +428,10 @@ impl<'a> Cells<'a> {
     }
 
     fn ended(&self, job: &Job, result: Result<Obtained, Error>) {
+        if let Err(error) = &result {
+            self.keep_failure(job, error);
+            self.stop.fetch_or(self.fail_fast, Ordering::SeqCst);
+        }
         let mut ended = locked(&self.ended);
         ended.0 += 1;
         let how = match result {
@@ -393,6 +444,19 @@ impl<'a> Cells<'a> {
             }
         };
         self.show.ended(ended.0, &job.cell, &how);
+    }
+}
+
+impl Cells<'_> {
+    /// Remembers a failure that would be repeated. If that is impossible, it will be.
+    fn keep_failure(&self, job: &Job, error: &Error) {
+        if let Some(cause) = error.lasting()
+            && let Ok(digest) = self.contents.of(job)
+        {
+            let message = error.to_string();
+            let failure = Failure::new(&job.cell, digest.as_str(), cause, message);
+            let _ = self.folder.keep_failure(&failure);
+        }
     }
 }
 
@@ -417,7 +481,10 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     }
     .run(interrupt, &mut |event| line.hear(show, &event));
     let lacking = match recorded(folder, job) {
-        Recorded::Whole(_) => return Ok(()),
+        Recorded::Whole(_) => {
+            folder.remove_checkpoint(&job.cell.id);
+            return Ok(());
+        }
         Recorded::Not => "there is no record of it",
         Recorded::WithoutPredictions => "its predictions were not saved",
         Recorded::Stale(why) => why,

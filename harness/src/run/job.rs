@@ -6,6 +6,7 @@ use crate::domain::{Domain, Source};
 use crate::error::Error;
 use crate::plugin::PluginRef;
 use crate::results::Cell;
+use crate::scenario::Checkpointing;
 use crate::stream::open::Restriction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,6 +27,9 @@ pub struct Job {
     pub paths: Paths,
     /// Whether to save every prediction.
     pub save_predictions: bool,
+    /// How often to write a checkpoint.
+    #[serde(default)]
+    pub checkpoint: Checkpointing,
 }
 
 /// The paths of a cell's files on one machine.
@@ -151,6 +155,7 @@ mod tests {
                 strategy: "/p/libheads.so".into(),
             },
             save_predictions: false,
+            checkpoint: Checkpointing::default(),
         }
     }
 

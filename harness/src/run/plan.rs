@@ -139,6 +139,7 @@ impl Plan {
                             strategy: check.plugin.file.clone(),
                         },
                         save_predictions,
+                        checkpoint: scenario.checkpoint,
                     };
                     cells.push(Planned {
                         job,

@@ -1,14 +1,14 @@
 //! What the process of a cell does, from its job to its record.
 
+use super::checkpoints::Checkpoints;
 use super::opened::Opened;
 use super::outputs::outputs_read;
-use super::protocol::{Outcome, Protocol, declared};
+use super::protocol::{Progress, Protocol, declared};
 use super::{Caches, Event, Events, Interrupt, Job};
-use crate::domain::content::Trust;
 use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::results::{
-    Cell, CellRecord, Costs, LearnedDomain, LearnedStream, PredictionWriter, RECORD_FORMAT,
+    AccuracyMatrices, CellRecord, Costs, LearnedDomain, LearnedStream, Predictions, RECORD_FORMAT,
     RunFolder, WallSeconds,
 };
 use crate::stream::Stream;
@@ -57,52 +57,40 @@ pub fn run_cell(
         declaration,
         interrupt,
     );
-    let predictions = match job.save_predictions {
-        true => Some(PredictionWriter::create(
-            &folder.predictions(&cell.id),
-            classes,
-        )?),
-        false => None,
+    let mut progress = Progress {
+        record: fresh(job, &opened.domain, &stream, &protocol, features_seconds),
+        predictions: (job.save_predictions)
+            .then(|| Predictions::new(folder, &cell.id, classes)),
+        checkpoints: Checkpoints::new(job, folder, events, start),
     };
-    let outcome = protocol.run(events, predictions)?;
-    let costs = Costs {
-        wall_seconds: WallSeconds {
-            features: features_seconds,
-            learn: outcome.learn_seconds,
-            evaluate: outcome.evaluate_seconds,
-            total: start.elapsed().as_secs_f64(),
-        },
-        peak_memory_bytes: peak_memory_bytes(),
-        optimiser_steps: outcome.optimiser_steps,
-        state_bytes: outcome.state_bytes,
-        checkpoints: None,
-    };
+    let strategy = protocol.run(events, &mut progress)?;
+    let Progress {
+        mut record,
+        predictions,
+        checkpoints,
+    } = progress;
+    if let Some(predictions) = predictions {
+        predictions.finish()?;
+    }
+    checkpoints.settle(&mut record);
     // Written and reported before the plugins' objects are dropped: even if that crashes, the cell
     // is done.
-    record(
-        cell,
-        &opened.domain,
-        job.paths.trust[0],
-        &stream,
-        &protocol,
-        outcome,
-        costs,
-    )
-    .write_atomic(&folder.record(&cell.id))?;
+    record.write_atomic(&folder.record(&cell.id))?;
+    folder.remove_checkpoint(&cell.id);
     events.send(&Event::Done);
+    drop(strategy);
     Ok(())
 }
 
-/// The record of a cell.
-fn record(
-    cell: &Cell,
+/// The record of a cell before its first task.
+fn fresh(
+    job: &Job,
     domain: &Domain,
-    trust: Trust,
     stream: &Stream,
     protocol: &Protocol<'_>,
-    outcome: Outcome,
-    costs: Costs,
+    features_seconds: f64,
 ) -> CellRecord {
+    let cell = &job.cell;
     let content = domain
         .content()
         .expect("known since the features were opened");
@@ -113,7 +101,7 @@ fn record(
         stream: LearnedStream {
             domains: vec![LearnedDomain {
                 content_digest: content.digest().as_str().to_owned(),
-                trust,
+                trust: job.paths.trust[0],
                 n_train: domain.samples(Split::Train).len() as u64,
                 n_test: domain.samples(Split::Test).len() as u64,
             }],
@@ -127,15 +115,26 @@ fn record(
         },
         declaration: protocol.declaration.clone(),
         versions: BTreeMap::new(),
-        matrices: outcome.matrices,
+        matrices: AccuracyMatrices::new(protocol.test_counts()),
         classes: None,
         scalars: Vec::new(),
-        costs,
+        costs: Costs {
+            wall_seconds: WallSeconds {
+                features: features_seconds,
+                learn: 0.0,
+                evaluate: 0.0,
+                total: 0.0,
+            },
+            peak_memory_bytes: None,
+            optimiser_steps: 0,
+            state_bytes: 0,
+            checkpoints: None,
+        },
     }
 }
 
 /// The peak memory of this process, if Linux reports it.
-fn peak_memory_bytes() -> Option<u64> {
+pub(super) fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

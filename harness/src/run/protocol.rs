@@ -1,6 +1,7 @@
 //! The protocol of a cell, for every task: learn, save the state, drop everything else, restore,
-//! predict.
+//! predict. A cell can be resumed between saving and dropping.
 
+use super::checkpoints::Checkpoints;
 use super::evaluate::Evaluation;
 use super::opened::Opened;
 use super::samples::LentSamples;
@@ -9,10 +10,11 @@ use super::{Embedded, Event, Events, Interrupt};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
 use crate::plugin::{Kind, Loaded};
-use crate::results::{AccuracyMatrices, AfterTask, Cell, PredictionWriter};
+use crate::results::{AfterTask, Cell, CellRecord, Predictions};
 use crate::scenario::Regime;
 use crate::stream::Stream;
 use harness_abi::foreign::ForeignStrategy;
+use harness_abi::tensor::AlignedBytes;
 use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
 use std::ops::Range;
 use std::path::Path;
@@ -36,13 +38,11 @@ pub(super) struct Protocol<'a> {
     pub task_sizes: Vec<u32>,
 }
 
-/// The outcome of a cell.
-pub(super) struct Outcome {
-    pub matrices: AccuracyMatrices,
-    pub learn_seconds: f64,
-    pub evaluate_seconds: f64,
-    pub optimiser_steps: u64,
-    pub state_bytes: u64,
+/// What a cell has achieved so far.
+pub(super) struct Progress<'a> {
+    pub record: CellRecord,
+    pub predictions: Option<Predictions>,
+    pub checkpoints: Checkpoints<'a>,
 }
 
 impl<'a> Protocol<'a> {
@@ -85,12 +85,14 @@ impl<'a> Protocol<'a> {
         }
     }
 
-    /// Runs it, and saves the predictions if there is a writer.
+    /// Runs it, from a checkpoint if there is one. The record is then complete but for the costs
+    /// that the checkpoints settle. The strategy is returned so that it can be dropped when the
+    /// record has been written.
     pub(super) fn run(
         &self,
         events: &Events,
-        mut predictions: Option<PredictionWriter>,
-    ) -> Result<Outcome, Error> {
+        progress: &mut Progress<'_>,
+    ) -> Result<ForeignStrategy, Error> {
         let scorer = Scorer::new(&self.task_sizes, self.declaration.scores_unseen);
         let evaluation = Evaluation {
             domain: self.domain,
@@ -103,62 +105,89 @@ impl<'a> Protocol<'a> {
             scorer: &scorer,
             interrupt: self.interrupt,
         };
-        let mut outcome = Outcome {
-            matrices: AccuracyMatrices::new(self.test_counts()),
-            learn_seconds: 0.0,
-            evaluate_seconds: 0.0,
-            optimiser_steps: 0,
-            state_bytes: 0,
-        };
-        let mut strategy = self.created()?;
-        // `before` is the hash of the strategy's state before the evaluation.
-        let mut evaluate = |strategy: &mut ForeignStrategy,
+        let Progress {
+            record,
+            predictions,
+            checkpoints,
+        } = progress;
+        let resumed = checkpoints.resume(record, predictions.as_mut());
+        let evaluate = |strategy: &mut ForeignStrategy,
                             before: blake3::Hash,
                             after: AfterTask,
-                            outcome: &mut Outcome|
+                            record: &mut CellRecord,
+                            predictions: Option<&mut Predictions>|
          -> Result<(), Error> {
             let clock = Instant::now();
-            evaluation.row(strategy, after, &mut outcome.matrices, predictions.as_mut())?;
-            if self.state_of(strategy)?.1 != before {
+            evaluation.row(strategy, after, &mut record.matrices, predictions)?;
+            if self.state_of(strategy)?.hash != before {
                 return Err(self.breach(format!(
                     "prediction after task {after} changed its state; `predict` must not change the state"
                 )));
             }
-            outcome.evaluate_seconds += clock.elapsed().as_secs_f64();
+            record.costs.wall_seconds.evaluate += clock.elapsed().as_secs_f64();
             Ok(())
         };
         let steps = self.steps();
-        if self.declaration.scores_unseen && self.cell.strategy.regime == Regime::Sequential {
-            events.stage("before task 1");
-            let (_, hash) = self.state_of(&strategy)?;
-            evaluate(&mut strategy, hash, AfterTask::START, &mut outcome)?;
-        }
-        for (id, (classes, after)) in (1..).zip(&steps) {
+        let mut strategy = self.created()?;
+        let learned = match resumed {
+            Some((learned, state)) => {
+                let after = steps[learned as usize - 1].1;
+                events.stage(format!("evaluation after task {after}"));
+                let hash = blake3::hash(&state);
+                strategy = self.restored(state, hash, learned)?;
+                evaluate(&mut strategy, hash, after, record, predictions.as_mut())?;
+                learned
+            }
+            None => {
+                if self.declaration.scores_unseen && self.cell.strategy.regime == Regime::Sequential
+                {
+                    events.stage("before task 1");
+                    let hash = self.state_of(&strategy)?.hash;
+                    let after = AfterTask::START;
+                    evaluate(&mut strategy, hash, after, record, predictions.as_mut())?;
+                }
+                0
+            }
+        };
+        for (id, (classes, after)) in (1..).zip(&steps).skip(learned as usize) {
             self.interrupt.check()?;
             events.send(&Event::Task {
                 task: id,
                 of: steps.len() as u32,
             });
             let clock = Instant::now();
-            outcome.optimiser_steps += self.learn(&mut strategy, id, classes.clone())?;
-            let (state, hash) = self.state_of(&strategy)?;
-            outcome.state_bytes = state.size();
+            record.costs.optimiser_steps += self.learn(&mut strategy, id, classes.clone())?;
+            let Taken { size, bytes, hash } = self.state_of(&strategy)?;
+            record.costs.state_bytes = size;
+            record.costs.wall_seconds.learn += clock.elapsed().as_secs_f64();
+            checkpoints.learned(id, &bytes, record, predictions.as_ref());
             // Whatever is not in the state is forgotten.
+            let clock = Instant::now();
             drop(strategy);
-            strategy = self.created()?;
-            strategy.restore(state).map_err(self.failed())?;
-            if self.state_of(&strategy)?.1 != hash {
-                return Err(self.breach(format!(
-                    "its state after task {id} changed when it was restored; `restore` must reproduce all of `state`"
-                )));
-            }
-            outcome.learn_seconds += clock.elapsed().as_secs_f64();
-            evaluate(&mut strategy, hash, *after, &mut outcome)?;
+            strategy = self.restored(bytes, hash, id)?;
+            record.costs.wall_seconds.learn += clock.elapsed().as_secs_f64();
+            evaluate(&mut strategy, hash, *after, record, predictions.as_mut())?;
         }
-        if let Some(predictions) = predictions {
-            predictions.finish()?;
+        Ok(strategy)
+    }
+
+    /// A new strategy with a state that was taken after a task. It is always restored from bytes,
+    /// so that a cell that is resumed computes like one that is not.
+    fn restored(
+        &self,
+        state: AlignedBytes,
+        hash: blake3::Hash,
+        task: u32,
+    ) -> Result<ForeignStrategy, Error> {
+        let mut strategy = self.created()?;
+        let state = State::from_bytes(state).map_err(self.failed())?;
+        strategy.restore(state).map_err(self.failed())?;
+        if self.state_of(&strategy)?.hash != hash {
+            return Err(self.breach(format!(
+                "its state after task {task} changed when it was restored; `restore` must reproduce all of `state`"
+            )));
         }
-        Ok(outcome)
+        Ok(strategy)
     }
 
     /// The classes of every `learn`, and the row that is evaluated after it. A joint run has one
@@ -223,13 +252,18 @@ impl<'a> Protocol<'a> {
         )?)
     }
 
-    fn state_of(&self, strategy: &ForeignStrategy) -> Result<(State, blake3::Hash), Error> {
+    fn state_of(&self, strategy: &ForeignStrategy) -> Result<Taken, Error> {
         let state = strategy.state().map_err(self.failed())?;
         let bytes = state.to_bytes().map_err(self.failed())?;
-        Ok((state, blake3::hash(&bytes)))
+        Ok(Taken {
+            size: state.size(),
+            hash: blake3::hash(&bytes),
+            bytes,
+        })
     }
 
-    fn test_counts(&self) -> Vec<u64> {
+    /// The number of test samples of each task.
+    pub(super) fn test_counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.stream.n_tasks()];
         for sample in self.domain.samples(Split::Test) {
             counts[self
@@ -251,6 +285,14 @@ impl<'a> Protocol<'a> {
             what,
         }
     }
+}
+
+/// A state that was taken from a strategy.
+struct Taken {
+    /// The size that is reported.
+    size: u64,
+    bytes: AlignedBytes,
+    hash: blake3::Hash,
 }
 
 /// Lets a cell's strategy check its parameters against what was opened, and returns its

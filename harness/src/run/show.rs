@@ -114,6 +114,7 @@ impl Line {
                 self.show(&format!("{}, {phase} {done}/{total}", self.stage), part);
             }
             Event::Warning(warning) => show.say(&format!("warning: {}: {warning}", self.title)),
+            Event::Note(note) => show.say(&format!("{}: {note}", self.title)),
             Event::Answer(_) | Event::Done | Event::Failed(_) => {}
         }
     }

@@ -78,6 +78,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         seeds: spec.seeds.into_iter().map(Seed).collect(),
         threads,
         device,
+        checkpoint: spec.checkpoint.unwrap_or_default(),
         backbones,
         domains,
         strategies,
