@@ -2,6 +2,7 @@
 
 mod augmentation;
 mod cached_outputs;
+mod checkpoints;
 mod commands;
 mod coop_parity;
 mod device;

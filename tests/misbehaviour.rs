@@ -1,9 +1,9 @@
 //! Plugins that fail while running: only one cell fails, and the user learns which one and why.
 //! Also runs that are interrupted, or that run in parallel.
 
-use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean};
+use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean, signal, wait_for};
 use expect_test::expect;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -105,7 +105,7 @@ fn log(dir: &Dir, strategy: &str) -> String {
 }
 
 #[test]
-fn a_failed_cell_does_not_stop_others_and_is_run_again() {
+fn a_failed_cell_does_not_stop_others_and_is_run_again_on_request() {
     let dir = Dir::new();
     scenario(
         &dir,
@@ -190,12 +190,52 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again() {
     assert_eq!(printed.matches("of useless output").count(), 5 * 20_000);
     assert_eq!(printed.matches("not an event").count(), 5);
 
+    // What failed would only fail again.
     let again = run(&dir, "out", &[]).outcome();
     assert_eq!(again.code, 5);
     let said = settled(&again.stderr);
+    assert_eq!(
+        said.matches("  failed in an earlier run: ").count(),
+        12,
+        "{said}"
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    expect![[r#"
+    "#]]
+    .assert_eq(&format!(
+        "{}\n{}\n",
+        lines[0],
+        lines[lines.len() - 3..].join("\n")
+    ));
+    assert_eq!(again.stdout, first.stdout);
+
+    let retried = run(&dir, "out", &["--retry-failed"]).outcome();
+    assert_eq!(retried.code, 5);
+    let said = settled(&retried.stderr);
     assert!(said.starts_with("3 of 15 cells "), "{said}");
     assert_eq!(said.matches(" failed: ").count(), 12, "{said}");
-    assert_eq!(again.stdout, first.stdout);
+    assert_eq!(retried.stdout, first.stdout);
+}
+
+#[test]
+fn no_cell_is_started_after_one_has_failed_if_asked() {
+    let dir = Dir::new();
+    scenario(
+        &dir,
+        &[PIXELS],
+        &[GOOD, "panics-in-learn:", "nan:", "prints:"],
+    );
+    let outcome = run(&dir, "out", &["--fail-fast"]).outcome();
+    assert_eq!(outcome.code, 5);
+    expect![[r#"
+    "#]]
+    .assert_eq(&settled(&outcome.stderr));
+    // A run without the option does the rest, but not what failed.
+    let outcome = run(&dir, "out", &[]).outcome();
+    assert_eq!(outcome.code, 5);
+    expect![[r#"
+    "#]]
+    .assert_eq(&settled(&outcome.stderr));
 }
 
 #[test]
@@ -284,21 +324,8 @@ fn a_failure_before_the_first_cell_ends_the_run() {
     assert!(log.contains("panic_on_purpose"), "{log}");
 }
 
-/// Waits until a condition holds, at most a minute.
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
-        if there() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("timed out waiting for {what}");
-}
-
 fn interrupt(process: &Child) {
-    let pid = Pid::from_raw(process.id() as i32).unwrap();
-    // The process may have ended already.
-    let _ = kill_process(pid, Signal::INT);
+    signal(process.id(), Signal::INT);
 }
 
 fn ended(dir: &Dir, process: Child) -> Outcome {

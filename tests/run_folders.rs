@@ -1,9 +1,9 @@
 //! Run folders that several runs share, at the same time or one after the other.
 
 use crate::tables::files;
-use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean};
+use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean, signal, wait_for};
 use expect_test::expect;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -355,7 +355,7 @@ fn a_killed_runs_cells_are_taken_over_and_its_remains_deleted() {
     let third = run(&dir, "out", &more).start();
     wait_for("three runs", || signs_of_life() == 3);
     std::thread::sleep(Duration::from_millis(300));
-    signal(&third, Signal::INT);
+    signal(third.id(), Signal::INT);
     let third = ended(&dir, third);
     assert_eq!(
         (third.code, third.stdout.as_str()),
@@ -365,7 +365,7 @@ fn a_killed_runs_cells_are_taken_over_and_its_remains_deleted() {
     );
     assert_eq!(signs_of_life(), 2);
 
-    signal(&process, Signal::KILL);
+    signal(process.id(), Signal::KILL);
     process.wait().unwrap();
     dir.write("out/accuracy.csv.abc.part", "half");
     let outcome = ended(&dir, second);
@@ -388,21 +388,6 @@ fn a_killed_runs_cells_are_taken_over_and_its_remains_deleted() {
         .filter(|name| name.ends_with(".part") || name.ends_with(".claim"))
         .collect();
     assert_eq!(left, [""; 0]);
-}
-
-fn signal(process: &Child, signal: Signal) {
-    let pid = Pid::from_raw(process.id() as i32).unwrap();
-    kill_process(pid, signal).unwrap();
-}
-
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
-        if there() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("timed out waiting for {what}");
 }
 
 #[test]

@@ -401,8 +401,10 @@ Exit codes:",
 }
 
 const RUN_EXAMPLES: &str = "\
-Cells that already have a record are skipped, so an interrupted run resumes. Several runs of one
-scenario, also on several machines, can share a folder; each cell is run by one of them.
+Cells that already have a record are skipped, and a cell that was killed resumes at its last
+checkpoint, so an interrupted run resumes. Cells that failed are skipped too, unless --retry-failed
+is given. Several runs of one scenario, also on several machines, can share a folder; each cell is
+run by one of them.
 
 Examples:
   clbench run scenario.yaml -j 4

@@ -33,10 +33,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 pub fn open_with_metadata(path: &Path) -> io::Result<(File, Metadata)> {
     // Neither flag changes how a regular file is read.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path);
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = match opened {
         // A socket, or a device without a driver.
         Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {

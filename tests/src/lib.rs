@@ -10,13 +10,15 @@ mod tiny_clip;
 pub use l2p_vit::{l2p_images, l2p_query_vit_folder, l2p_vit_folder};
 pub use tiny_clip::tiny_clip_folder;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::{env, fs};
+use std::time::Duration;
+use std::{env, fs, thread};
 use tempfile::TempDir;
 
 /// The folder with the program and the plugins, built if necessary.
@@ -87,6 +89,31 @@ pub fn nearest_class_mean() -> &'static Path {
         assert!(status.success(), "the stand-alone plugin does not build");
         project.join("target/release/libnearest_class_mean.so")
     })
+}
+
+/// Waits until a condition holds.
+///
+/// # Panics
+///
+/// If it does not within a minute.
+pub fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if there() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("timed out waiting for {what}");
+}
+
+/// Sends a signal to a process, which may have ended already.
+///
+/// # Panics
+///
+/// If the number cannot be that of a process.
+pub fn signal(process: u32, signal: Signal) {
+    let pid = Pid::from_raw(process as i32).expect("a process");
+    let _ = kill_process(pid, signal);
 }
 
 /// The repository's root.
@@ -210,6 +237,13 @@ impl Run<'_> {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
         self
     }
 

@@ -263,7 +263,8 @@ fn places(
         let place = end
             .checked_next_multiple_of(ALIGNMENT)
             .and_then(|start| Some(start..start.checked_add(entry.bytes()?)?));
-        let place = place.ok_or_else(|| format!("tensor `{}` has an impossible size", entry.name))?;
+        let place =
+            place.ok_or_else(|| format!("tensor `{}` has an impossible size", entry.name))?;
         end = place.end;
         places.push(place);
     }
@@ -278,7 +279,10 @@ mod tests {
         let mut state = State::default();
         state.write(&vec!["gull", "tern"]).unwrap();
         let tensors = [
-            ("sums", Tensor::from_vec(vec![0.5_f32, -0.0, f32::NAN], &[3, 1])),
+            (
+                "sums",
+                Tensor::from_vec(vec![0.5_f32, -0.0, f32::NAN], &[3, 1]),
+            ),
             ("counts", Tensor::from_vec(vec![7_i64], &[1])),
             ("none", Tensor::from_vec(Vec::<u8>::new(), &[0, 4])),
             ("pixels", Tensor::from_vec(vec![1_u8, 2, 3], &[3])),

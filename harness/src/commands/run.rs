@@ -10,7 +10,8 @@ use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{
-    Caches, Child, Event, ExecuteOptions, Interrupt, Plan, PlanOptions, PlannedContents, check_expected, execute,
+    Caches, Child, Event, ExecuteOptions, Interrupt, Plan, PlanOptions, PlannedContents,
+    check_expected, execute,
 };
 use crate::scenario::Scenario;
 use crate::terminal;

@@ -233,7 +233,11 @@ mod tests {
             let mut bytes = good.clone();
             bytes[at] ^= 1;
             let why = read(&bytes).unwrap_err();
-            let expected = if at < 8 { "has another format" } else { "is damaged" };
+            let expected = if at < 8 {
+                "has another format"
+            } else {
+                "is damaged"
+            };
             assert_eq!(why, expected, "byte {at}");
         }
     }

@@ -233,6 +233,10 @@ fn usable(
 
 /// The rows that have been evaluated before a checkpoint is written.
 fn rows_before(checkpoint: &Checkpoint, record: &CellRecord) -> std::ops::Range<u32> {
-    let first = if record.declaration.scores_unseen { 0 } else { 1 };
+    let first = if record.declaration.scores_unseen {
+        0
+    } else {
+        1
+    };
     first..checkpoint.learned
 }

@@ -59,8 +59,7 @@ pub fn run_cell(
     );
     let mut progress = Progress {
         record: fresh(job, &opened.domain, &stream, &protocol, features_seconds),
-        predictions: (job.save_predictions)
-            .then(|| Predictions::new(folder, &cell.id, classes)),
+        predictions: (job.save_predictions).then(|| Predictions::new(folder, &cell.id, classes)),
         checkpoints: Checkpoints::new(job, folder, events, start),
     };
     let strategy = protocol.run(events, &mut progress)?;

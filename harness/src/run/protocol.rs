@@ -112,10 +112,10 @@ impl<'a> Protocol<'a> {
         } = progress;
         let resumed = checkpoints.resume(record, predictions.as_mut());
         let evaluate = |strategy: &mut ForeignStrategy,
-                            before: blake3::Hash,
-                            after: AfterTask,
-                            record: &mut CellRecord,
-                            predictions: Option<&mut Predictions>|
+                        before: blake3::Hash,
+                        after: AfterTask,
+                        record: &mut CellRecord,
+                        predictions: Option<&mut Predictions>|
          -> Result<(), Error> {
             let clock = Instant::now();
             evaluation.row(strategy, after, &mut record.matrices, predictions)?;

@@ -189,8 +189,19 @@ mod tests {
     #[test]
     fn a_mistake_says_what_to_write() {
         let written = [
-            "", "7200", "1.5h", "2 h", "2H", "30m2h", "2h2h", "h", "0s", "-1h", "two hours",
-            "40000d", "99999999999999999999h",
+            "",
+            "7200",
+            "1.5h",
+            "2 h",
+            "2H",
+            "30m2h",
+            "2h2h",
+            "h",
+            "0s",
+            "-1h",
+            "two hours",
+            "40000d",
+            "99999999999999999999h",
         ];
         let messages = written.map(|text| {
             let error = text.parse::<WrittenDuration>().unwrap_err();

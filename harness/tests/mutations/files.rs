@@ -8,10 +8,11 @@ use harness::metric::{Choice, PluginMetrics};
 use harness::plugin::PluginFile;
 use harness::report::Leaderboard;
 use harness::report::export::EXPORTS;
-use harness::results::{CellRecord, RunFolder, Shown, load};
+use harness::results::{CellRecord, Checkpoint, CheckpointParts, RunFolder, Shown, load};
 use harness::run::Job;
 use harness::scenario::{Scenario, SetOverride};
 use harness_abi::manifest::SECTION;
+use harness_abi::{State, Tensor};
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
@@ -193,6 +194,47 @@ fn record_file() {
                 EXPORTS
                     .iter()
                     .all(|export| !export.write(&board).is_empty())
+            })
+        }),
+    }
+    .run();
+}
+
+/// Puts the right hash at the end of a damaged checkpoint.
+fn rehash(bytes: &mut Vec<u8>) {
+    bytes.truncate(bytes.len().saturating_sub(32));
+    let hash = blake3::hash(bytes);
+    bytes.extend(hash.as_bytes());
+}
+
+/// A checkpoint, and the state in it.
+#[test]
+fn checkpoint() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("c.checkpoint");
+    let mut state = State::default();
+    state
+        .write(&json!({ "tasks": [1], "names": ["a", "b"] }))
+        .unwrap();
+    let means = Tensor::from_vec(vec![0.5_f32; 12], &[3, 4]).unwrap();
+    let counts = Tensor::from_vec(vec![7_i64, 8], &[2]).unwrap();
+    state.tensors = vec![("means".into(), means), ("counts".into(), counts)];
+    let parts = CheckpointParts {
+        record: &record(),
+        learned: 1,
+        rows: &[],
+        state: &state.to_bytes().unwrap(),
+    };
+    parts.write(&path).unwrap();
+    Target {
+        name: "checkpoint",
+        seeds: vec![fs::read(&path).unwrap()],
+        most: TEXT,
+        repair: Some(rehash),
+        read: Box::new(|bytes| {
+            let read = Checkpoint::read_from(bytes, bytes.len() as u64);
+            read.is_ok_and(|read| {
+                State::from_bytes(read.state).is_ok_and(|state| state.to_bytes().is_ok())
             })
         }),
     }

@@ -14,6 +14,8 @@ Commands:
                             --open, go to `mdbook build`
   bench [ARGUMENTS]         Run the benchmarks; ARGUMENTS, such as the name of a benchmark, go to
                             `cargo bench`
+  soak                      Kill running cells 200 times at random moments, and check that nothing
+                            is lost
   pretrain [ARGUMENTS]      Train the small CLIP from scratch; `--help` lists the ARGUMENTS
   build                     Build the program, its plugins and the tests' stand-alone plugins in
                             release mode
@@ -32,6 +34,7 @@ pub enum Command {
     Bench(Vec<OsString>),
     Book(Vec<OsString>),
     Pretrain(Vec<OsString>),
+    Soak,
     Build,
     Setup,
     Help,
@@ -51,6 +54,7 @@ impl Command {
             Some("bench") => return Ok(Self::Bench(rest)),
             Some("book") => return Ok(Self::Book(rest)),
             Some("pretrain") => return Ok(Self::Pretrain(rest)),
+            Some("soak") => Self::Soak,
             Some("build") => Self::Build,
             Some("setup") => Self::Setup,
             Some("help" | "--help" | "-h") => return Ok(Self::Help),

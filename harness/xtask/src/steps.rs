@@ -15,6 +15,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process;
 
+/// How often `soak` kills cells.
+const SOAK_KILLS: &str = "200";
+
 /// Carries out a command.
 pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
     let environment = Environment::read();
@@ -64,6 +67,7 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
                 arguments,
             )
         }
+        Command::Soak => steps.soak(),
         Command::Book(arguments) => {
             announce("manual");
             book::build(workspace, arguments)
@@ -96,6 +100,26 @@ impl Steps<'_> {
             execute("clean", self.cargo_command(arguments.map(OsStr::new)))?;
         }
         Ok(())
+    }
+
+    /// Runs the tests that kill cells, with more kills than usual.
+    fn soak(&self) -> Result<()> {
+        self.libtorch()?;
+        let step = "soak";
+        announce(step);
+        let arguments = [
+            "test",
+            "--release",
+            "--workspace",
+            "--test",
+            "clbench",
+            "a_killed_cell_resumes",
+            "--",
+            "--nocapture",
+        ];
+        let mut command = self.cargo_command(arguments.map(OsStr::new));
+        command.env("CLBENCH_TEST_KILLS", SOAK_KILLS);
+        execute(step, command)
     }
 
     /// Builds the workspace and the stand-alone plugins.

@@ -4,9 +4,7 @@ use crate::NoParameters;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::state::State;
-use crate::strategy::{
-    Batch, Declaration, Learned, Outline, Setting, SettingJson, Strategy, Task,
-};
+use crate::strategy::{Batch, Declaration, Learned, Outline, Setting, SettingJson, Strategy, Task};
 use crate::tensor::Tensor;
 use crate::testkit::{json, linked, strategy};
 use std::path::{Path, PathBuf};
