@@ -108,9 +108,7 @@ impl Predictions {
         let whole = self.folder.predictions(&self.cell);
         let joined = self.join(PendingFile::create(&whole));
         joined.map_err(ResultsError::unwritten(&whole))?;
-        for row in &self.rows {
-            let _ = fs::remove_file(self.folder.prediction_row(&self.cell, row.after));
-        }
+        self.folder.remove_prediction_rows(&self.cell, &self.rows);
         Ok(())
     }
 
@@ -125,6 +123,15 @@ impl Predictions {
             io::copy(&mut File::open(path)?, &mut file)?;
         }
         file.commit()
+    }
+}
+
+impl RunFolder {
+    /// Deletes the files of these rows of a cell.
+    pub fn remove_prediction_rows(&self, cell: &str, rows: &[SavedRow]) {
+        for row in rows {
+            let _ = fs::remove_file(self.prediction_row(cell, row.after));
+        }
     }
 }
 

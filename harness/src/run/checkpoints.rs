@@ -81,7 +81,7 @@ impl<'a> Checkpoints<'a> {
         let found = Checkpoint::read(&self.folder.checkpoint(self.cell));
         let usable = found.and_then(|found| match found {
             None => Ok(None),
-            Some(checkpoint) => usable(checkpoint, record, predictions).map(Some),
+            Some(checkpoint) => usable(checkpoint, record, self.folder, predictions).map(Some),
         });
         match usable {
             Ok(None) => None,
@@ -184,6 +184,7 @@ impl<'a> Checkpoints<'a> {
 fn usable(
     checkpoint: Checkpoint,
     record: &CellRecord,
+    folder: &RunFolder,
     predictions: Option<&mut Predictions>,
 ) -> Result<Checkpoint, String> {
     let CellRecord {
@@ -215,7 +216,8 @@ fn usable(
         return Err("does not fit its cell".into());
     }
     match predictions {
-        None => {}
+        // They were saved, but are not any more.
+        None => folder.remove_prediction_rows(&record.cell.id, &checkpoint.rows),
         Some(predictions) => {
             let expected = rows_before(&checkpoint, record);
             let found = checkpoint.rows.iter().map(|row| row.after.0);
