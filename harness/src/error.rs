@@ -10,7 +10,7 @@ use crate::plugin::PluginError;
 use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
-use crate::run::ScoreError;
+use crate::run::{LogEnd, ScoreError};
 use crate::scenario::{ExpectationCheck, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
@@ -159,13 +159,17 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// What a child process reported before it ended.
-    #[error("{message}")]
+    /// A child process that failed.
+    #[error("{message}{}", log_shown(log.as_deref(), *reported))]
     Child {
-        /// Its message.
+        /// What it reported, or how it ended.
         message: String,
         /// Its exit code.
         code: ExitCode,
+        /// Whether the message is its own. If not, the end of the log may tell why it ended.
+        reported: bool,
+        /// The end of its log.
+        log: Option<Box<LogEnd>>,
     },
     /// Some cells failed.
     #[error("{failed} of {total} cells failed; run again to retry only those")]
@@ -236,16 +240,15 @@ impl Error {
         }
     }
 
-    /// An error of a child process, with the path of the child's log.
+    /// An error of a child process, with the end of the child's log.
     #[must_use]
-    pub fn with_log(self, log: &Path) -> Error {
-        match self {
-            Error::Child { message, code } if code != ExitCode::Interrupted => Error::Child {
-                message: format!("{message}\n    log: {}", log.display()),
-                code,
-            },
-            error => error,
+    pub fn with_log(mut self, end: Option<Box<LogEnd>>) -> Error {
+        if let Error::Child { code, log, .. } = &mut self
+            && *code != ExitCode::Interrupted
+        {
+            *log = end;
         }
+        self
     }
 
     /// For `map_err`: an error about a file.
@@ -258,6 +261,18 @@ impl Error {
     pub fn domain(name: &str) -> impl FnOnce(DomainError) -> Error {
         let domain = name.to_owned();
         move |error| Error::Domain { domain, error }
+    }
+}
+
+fn log_shown(log: Option<&LogEnd>, reported: bool) -> String {
+    match log {
+        Some(log) if reported => LogEnd {
+            path: log.path.clone(),
+            lines: Vec::new(),
+        }
+        .to_string(),
+        Some(log) => log.to_string(),
+        None => String::new(),
     }
 }
 

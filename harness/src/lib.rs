@@ -28,6 +28,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 pub mod atomic;
+pub mod byte_size;
 pub mod cache;
 mod checkout;
 pub mod claim;

@@ -5,16 +5,15 @@ use super::child::Child;
 use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
-use super::{Event, Fault, Interrupt};
+use super::{Event, Fault, Interrupt, Log};
 use crate::error::Error;
+use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::scenario::Scenario;
 use crate::stream::Stream;
 use crate::stream::open::{OpenedDomain, stream_error};
 use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
-use std::fs::File;
-use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// What to ask a scenario's plugins.
@@ -128,11 +127,8 @@ impl Check<'_> {
             device: device.to_owned(),
             ..self.request.clone()
         };
-        // Shown only if something goes wrong.
-        let log = tempfile::tempfile().map_err(|error| Refusal::of(unlogged(&error)))?;
-        let child_log = log
-            .try_clone()
-            .map_err(|error| Refusal::of(unlogged(&error)))?;
+        // Shown only if something goes wrong, and then before the error.
+        let log = Log::in_memory();
         let input = serde_json::to_string(&request).expect("plain data");
         let mut answer = None;
         let child = Child {
@@ -140,7 +136,7 @@ impl Check<'_> {
             paths: &[],
             input: &input,
             threads: request.threads,
-            log: child_log,
+            log: &log,
         };
         let ended = child.run(interrupt, &mut |event| match event {
             Event::Answer(value) => answer = serde_json::from_value(value).ok(),
@@ -148,6 +144,15 @@ impl Check<'_> {
             _ => {}
         });
         let (error, missing) = match (ended, answer) {
+            (Ok(()), Some(answer)) if !answer.fits(&request) => {
+                let error = Error::Child {
+                    message: "a plugin falsified the answer of the check".into(),
+                    code: ExitCode::Plugin,
+                    reported: true,
+                    log: None,
+                };
+                (error, None)
+            }
             (Ok(()), Some(Answer::Good { backbones, outputs })) => {
                 return Ok(Checked { backbones, outputs });
             }
@@ -162,18 +167,15 @@ impl Check<'_> {
                 let error = Error::Internal("the check returned no answer".into());
                 (error, None)
             }
-            (Err(error), _) => (error, None),
+            (Err(error), _) => (error.with_log(None), None),
         };
         Err(Refusal {
             error: Box::new(error),
             missing,
-            log: Some(log),
+            log,
         })
     }
 }
-
-/// How much of the log of a failed check is shown, in bytes.
-const LONGEST_LOG: u64 = 1 << 20;
 
 /// Why a plugin does not accept a scenario.
 #[derive(Debug)]
@@ -183,7 +185,7 @@ pub struct Refusal {
     /// What is not there, if that is why.
     pub missing: Option<Box<Missing>>,
     /// What the plugins printed.
-    log: Option<File>,
+    log: Log,
 }
 
 /// A backbone or strategy whose files do not exist.
@@ -198,36 +200,16 @@ pub struct Missing {
 }
 
 impl Refusal {
-    fn of(error: Error) -> Refusal {
-        Refusal {
-            error: Box::new(error),
-            missing: None,
-            log: None,
-        }
-    }
-
     /// The error, after what the plugins printed has been shown.
     #[must_use]
     pub fn with_log(self) -> Error {
-        let shown = self.log.map_or(Ok(()), |mut log| {
-            log.rewind()?;
-            // Plugins write to it, so it may be anything.
-            let mut text = Vec::new();
-            log.take(LONGEST_LOG).read_to_end(&mut text)?;
-            if !text.is_empty() {
-                terminal::say(String::from_utf8_lossy(&text).trim_end());
-            }
-            Ok(())
-        });
-        match shown {
-            Ok(()) => *self.error,
-            Err(error) => unlogged(&error),
+        // Plugins write to it, so it may be anything.
+        let text = self.log.text();
+        if !text.is_empty() {
+            terminal::say(String::from_utf8_lossy(&text).trim_end());
         }
+        *self.error
     }
-}
-
-fn unlogged(error: &io::Error) -> Error {
-    Error::Internal(format!("the log of a child process: {error}"))
 }
 
 /// The scenario's folder as an absolute path: a cell may run in another working directory. It is

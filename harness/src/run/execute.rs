@@ -5,8 +5,7 @@
 
 use super::child::Child;
 use super::show::Show;
-use super::{FeatureRequest, Interrupt, Job, Plan, Planned, PlannedContents};
-use crate::atomic::PendingFile;
+use super::{FeatureRequest, Interrupt, Job, Log, PendingLog, Plan, Planned, PlannedContents};
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
@@ -172,19 +171,17 @@ fn compute_features(
     let path = folder.features_log();
     // Two runs may be at this point. Each has a log of its own, which becomes `features.log` when
     // it is complete.
-    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
-    let computed = log
-        .handle()
-        .map_err(Error::file(&path))
-        .and_then(|log| compute_features_with(missing, &log, show, interrupt));
-    let kept = log.commit().map_err(Error::file(&path));
-    computed.map_err(|error| error.with_log(&path))?;
-    kept
+    let log = PendingLog::create(&path);
+    let computed = compute_features_with(missing, log.log(), show, interrupt);
+    if let Err(error) = log.commit() {
+        show.unlogged(&path, &error);
+    }
+    computed
 }
 
 fn compute_features_with(
     missing: &[&Planned],
-    log: &File,
+    log: &Log,
     show: &Show,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
@@ -212,9 +209,7 @@ fn compute_features_with(
             paths: &[],
             input: &input,
             threads: cell.threads,
-            log: log
-                .try_clone()
-                .map_err(|error| Error::Internal(error.to_string()))?,
+            log,
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);
@@ -388,8 +383,7 @@ impl<'a> Cells<'a> {
             Ok(Obtained::MadeByAnotherRun) => "done by another run".into(),
             Err(error) => {
                 ended.1 += 1;
-                let log = self.folder.log(&job.cell.id);
-                format!("failed: {}", error.with_log(&log))
+                format!("failed: {error}")
             }
         };
         self.show.ended(ended.0, &job.cell, &how);
@@ -406,16 +400,21 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     let log_path = folder.log(&job.cell.id);
     // A new file: a process that was taken for dead may still write to the old one.
     let _ = fs::remove_file(&log_path);
-    let log = File::create(&log_path).map_err(Error::file(&log_path))?;
+    let log = Log::on(File::create(&log_path), &log_path);
     let mut line = show.begin(job.cell.title());
     let ended = Child {
         args: &["cell", "--claimed", "--out"],
         paths: &[folder.path()],
         input: &job.line(),
         threads: job.cell.threads,
-        log,
+        log: &log,
     }
     .run(interrupt, &mut |event| line.hear(show, &event));
+    let end = log.end();
+    // A log is for people; the cell needs none.
+    if let Err(error) = log.finish() {
+        show.unlogged(&log_path, &error);
+    }
     let lacking = match recorded(folder, job) {
         Recorded::Whole(_) => return Ok(()),
         Recorded::Not => "there is no record of it",
@@ -425,5 +424,7 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     Err(ended.err().unwrap_or_else(|| Error::Child {
         message: format!("its process reported success, but {lacking}"),
         code: ExitCode::Plugin,
+        reported: false,
+        log: Some(Box::new(end)),
     }))
 }

@@ -96,6 +96,25 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Whether it is about everything in the request, and nothing else. The process that answers
+    /// has plugins in it, which can write an answer of their own.
+    pub(super) fn fits(&self, request: &Request) -> bool {
+        match self {
+            Answer::Bad { .. } => true,
+            Answer::Good { backbones, outputs } => {
+                let strategies = &request.strategies;
+                backbones.len() == request.backbones.len()
+                    && outputs.len() == strategies.len()
+                    && outputs
+                        .iter()
+                        .zip(strategies)
+                        .all(|(outputs, strategy)| outputs.len() == strategy.backbones.len())
+            }
+        }
+    }
+}
+
 /// Checks a request. Call this in a separate process.
 pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> Answer {
     let host: Host = host(events.clone(), interrupt.clone());

@@ -64,7 +64,7 @@ pub fn run_cell(
         )?),
         false => None,
     };
-    let outcome = protocol.run(events, predictions)?;
+    let (outcome, _strategy) = protocol.run(events, predictions)?;
     let costs = Costs {
         wall_seconds: WallSeconds {
             features: features_seconds,

@@ -85,12 +85,13 @@ impl<'a> Protocol<'a> {
         }
     }
 
-    /// Runs it, and saves the predictions if there is a writer.
+    /// Runs it, and saves the predictions if there is a writer. Also returns the strategy, which may
+    /// crash when it is dropped: first, write the record.
     pub(super) fn run(
         &self,
         events: &Events,
         mut predictions: Option<PredictionWriter>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(Outcome, ForeignStrategy), Error> {
         let scorer = Scorer::new(&self.task_sizes, self.declaration.scores_unseen);
         let evaluation = Evaluation {
             domain: self.domain,
@@ -158,7 +159,7 @@ impl<'a> Protocol<'a> {
         if let Some(predictions) = predictions {
             predictions.finish()?;
         }
-        Ok(outcome)
+        Ok((outcome, strategy))
     }
 
     /// The classes of every `learn`, and the row that is evaluated after it. A joint run has one
