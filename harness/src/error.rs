@@ -3,6 +3,7 @@
 use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::features::FeatureError;
+use crate::full_disk::FullDisk;
 use crate::hub::HubError;
 use crate::init::InitError;
 use crate::metric::MetricError;
@@ -159,6 +160,9 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Standard output.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] std::io::Error),
     /// A child process that failed.
     #[error("{message}{}", log_shown(log.as_deref(), *reported))]
     Child {
@@ -182,9 +186,17 @@ pub enum Error {
     /// Ctrl-C.
     #[error("interrupted; run again to resume")]
     Interrupted,
-    /// A cache folder that cannot be used.
-    #[error("{0}")]
-    Cache(String),
+    /// A feature cache that cannot be used.
+    #[error("feature cache {}: {source}; set CLBENCH_CACHE to a writable folder", path.display())]
+    Features {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A disk that is full.
+    #[error(transparent)]
+    FullDisk(Box<FullDisk>),
     /// A bug in clbench.
     #[error("internal error: {0}")]
     Internal(String),
@@ -236,7 +248,11 @@ impl Error {
                 ReportError::Ambiguous { .. } | ReportError::ClassOrder { .. } => ExitCode::Data,
                 ReportError::Metric(_) | ReportError::Unwritten { .. } => ExitCode::Internal,
             },
-            Error::File { .. } | Error::Cache(_) | Error::Internal(_) => ExitCode::Internal,
+            Error::File { .. }
+            | Error::Output(_)
+            | Error::Features { .. }
+            | Error::FullDisk(_)
+            | Error::Internal(_) => ExitCode::Internal,
         }
     }
 
@@ -249,6 +265,15 @@ impl Error {
             *log = end;
         }
         self
+    }
+
+    /// The same error, or [`FullDisk`](Error::FullDisk) if that is the cause.
+    #[must_use]
+    pub fn or_full_disk(self) -> Error {
+        match FullDisk::behind(&self) {
+            Some(full) => Error::FullDisk(Box::new(full)),
+            None => self,
+        }
     }
 
     /// For `map_err`: an error about a file.
@@ -281,7 +306,7 @@ impl From<FeatureError<Error>> for Error {
         match error {
             FeatureError::Compute(error) => error,
             FeatureError::Stopped => Error::Interrupted,
-            FeatureError::Store { .. } => Error::Cache(error.to_string()),
+            FeatureError::Store { path, source } => Error::Features { path, source },
         }
     }
 }

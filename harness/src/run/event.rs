@@ -10,6 +10,7 @@
 
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::full_disk::FullDisk;
 use crate::plugin::{Kind, PluginError};
 use harness_abi::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,9 @@ pub struct Fault {
     /// If files do not exist: the kind of plugin object that needs them, and its own message.
     #[serde(default)]
     pub missing: Option<(Kind, String)>,
+    /// The full disk that caused it.
+    #[serde(default)]
+    pub full_disk: Option<FullDisk>,
     /// A panic's backtrace, for the log.
     #[serde(default)]
     pub backtrace: Option<String>,
@@ -126,11 +130,17 @@ impl From<&Error> for Fault {
             }
             _ => (None, None, None),
         };
+        let full_disk = FullDisk::behind(error);
+        let (code, message) = match &full_disk {
+            Some(full) => (ExitCode::Internal, full.to_string()),
+            None => (error.exit_code(), error.to_string()),
+        };
         Fault {
-            code: error.exit_code() as u8,
-            message: error.to_string(),
+            code: code as u8,
+            message,
             parameter,
             missing,
+            full_disk,
             backtrace,
         }
     }
@@ -138,6 +148,9 @@ impl From<&Error> for Fault {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
+        if let Some(full) = fault.full_disk {
+            return Error::FullDisk(Box::new(full));
+        }
         // A plugin can send a fault too; a failure never counts as success.
         let code = match ExitCode::of_status(Some(fault.code.into())) {
             ExitCode::Good => ExitCode::Plugin,

@@ -9,12 +9,13 @@ use super::{FeatureRequest, Interrupt, Job, Log, PendingLog, Plan, Planned, Plan
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::full_disk::FullDisk;
 use crate::results::{Cell, CellBackbone, CellRecord, ResultsError, RunFolder};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,9 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 ///
-/// [`Error::Cells`] if some cells failed (each has been shown), [`Error::Interrupted`] after
-/// Ctrl-C, or the error that prevented the run from starting.
+/// [`Error::Cells`] if some cells failed (each has been shown), [`Error::FullDisk`] if a disk is
+/// full, so that no further cells were started, [`Error::Interrupted`] after Ctrl-C, or the error
+/// that prevented the run from starting.
 pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
@@ -58,19 +60,24 @@ pub fn execute(
     show.already(done);
     compute_features(&missing, folder, &show, interrupt)?;
     let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
-    let failed = Cells {
+    let cells = Cells {
         queue: Mutex::new(missing.iter().map(|&job| (job, Instant::now())).collect()),
         ended: Mutex::new((done, 0)),
+        full_disk: OnceLock::new(),
         told: AtomicBool::new(false),
         claims: folder.cell_claims(),
         folder,
         contents,
         show: &show,
         interrupt,
-    }
-    .run(at_a_time.get().min(missing.len()));
+    };
+    let failed = cells.run(at_a_time.get().min(missing.len()));
+    let full_disk = cells.full_disk.into_inner();
     drop(show);
     interrupt.check()?;
+    if let Some(full) = full_disk {
+        return Err(Error::FullDisk(Box::new(full)));
+    }
     if failed > 0 {
         return Err(Error::Cells {
             failed,
@@ -278,6 +285,8 @@ struct Cells<'a> {
     queue: Mutex<VecDeque<(&'a Job, Instant)>>,
     /// How many have ended, and how many of them have failed.
     ended: Mutex<(usize, usize)>,
+    /// The full disk that a cell has met.
+    full_disk: OnceLock<FullDisk>,
     /// Whether the user knows that other runs have claimed some of them.
     told: AtomicBool,
     claims: Claims,
@@ -332,7 +341,7 @@ impl<'a> Cells<'a> {
 
     /// The next cell, as soon as something can be done about it.
     fn next(&self) -> Option<&'a Job> {
-        while !self.interrupt.requested() {
+        while !self.interrupt.requested() && self.full_disk.get().is_none() {
             let mut queue = locked(&self.queue);
             let &(job, due) = queue.front()?;
             if due <= Instant::now() {
@@ -381,10 +390,18 @@ impl<'a> Cells<'a> {
         let how = match result {
             Ok(Obtained::Run(time)) => format!("{:.1} s", time.as_secs_f64()),
             Ok(Obtained::MadeByAnotherRun) => "done by another run".into(),
-            Err(error) => {
-                ended.1 += 1;
-                format!("failed: {error}")
-            }
+            Err(error) => match FullDisk::behind(&error) {
+                Some(full) => {
+                    let reason = full.reason;
+                    // The first of several says it all.
+                    let _ = self.full_disk.set(full);
+                    format!("not finished: {reason}")
+                }
+                None => {
+                    ended.1 += 1;
+                    format!("failed: {error}")
+                }
+            },
         };
         self.show.ended(ended.0, &job.cell, &how);
     }
