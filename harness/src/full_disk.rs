@@ -107,7 +107,10 @@ fn remedy(reason: FullReason, place: Place) -> String {
     let free = match reason {
         FullReason::Disk => "free some space",
         FullReason::Quota => "delete files that you do not need",
-        FullReason::FileSize => "raise the limit (`ulimit -f`)",
+        FullReason::FileSize => {
+            return "raise the limit (`ulimit -f`), or use a file system that allows larger files"
+                .to_owned();
+        }
     };
     match place {
         Place::Run => format!("{free}, or choose a folder on another disk with `--out`"),
@@ -173,7 +176,7 @@ mod tests {
         expect![[r#"
             the disk is full: cannot write out: No space left on device (os error 28); free some space, or choose a folder on another disk with `--out`, then run the same command again: what is finished is kept
             your disk quota is used up: cannot write `out/run.json`: Disk quota exceeded (os error 122); delete files that you do not need, or choose a folder on another disk with `--out`, then run the same command again: what is finished is kept
-            a file would be larger than it may be: cannot write cache/x: File too large (os error 27); raise the limit (`ulimit -f`), or set CLBENCH_CACHE to a folder on another disk, then run the same command again: what is finished is kept
+            a file would be larger than it may be: cannot write cache/x: File too large (os error 27); raise the limit (`ulimit -f`), or use a file system that allows larger files, then run the same command again: what is finished is kept
             the disk is full: hub cache hub/x: No space left on device (os error 28); free some space, or set HF_HUB_CACHE to a folder on another disk, then run the same command again: what is finished is kept
         "#]].assert_eq(&messages.concat());
         let denied = Error::file("out".as_ref())(system(Errno::ACCESS));

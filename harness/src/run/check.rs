@@ -5,13 +5,13 @@ use super::child::Child;
 use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
-use super::{Event, Fault, Interrupt, Log};
+use super::{Event, Fault, Interrupt, Log, MemoryNeed};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry};
-use crate::scenario::Scenario;
+use crate::scenario::{Device, Regime, Scenario};
 use crate::stream::Stream;
-use crate::stream::open::{OpenedDomain, stream_error};
+use crate::stream::open::{OpenedDomain, largest_task, stream_error};
 use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub struct Checked {
     pub(super) backbones: Vec<BackboneInfo>,
     /// For each checked strategy and each of its backbones, the outputs that it reads.
     pub(super) outputs: Vec<Vec<Vec<String>>>,
+    /// For each checked strategy, the memory that it expects to need.
+    memory: Vec<Option<u64>>,
 }
 
 impl Check<'_> {
@@ -72,8 +74,14 @@ impl Check<'_> {
             for ((domain, opened), rows) in scenario.domains.iter().zip(domains).zip(&mut rows) {
                 let seed = scenario.seeds[0];
                 let classes = opened.summary.classes.len();
-                let stream = Stream::new(&domain.stream.spec, classes, seed)
+                let streams = (scenario.seeds.iter())
+                    .map(|&seed| Stream::new(&domain.stream.spec, classes, seed))
+                    .collect::<Result<Vec<_>, _>>()
                     .map_err(|error| stream_error(scenario, domain, &error))?;
+                let stream = &streams[0];
+                let samples = opened.summary.n_train as u64;
+                let largest =
+                    (streams.iter()).map(|stream| largest_task(&opened.train_of_class, stream));
                 let check = StrategyCheck {
                     row: row.name.clone(),
                     use_: row.use_.clone(),
@@ -87,8 +95,13 @@ impl Check<'_> {
                             position.expect("a resolved scenario names backbones that it has")
                         })
                         .collect(),
-                    tasks: learned_tasks(row.regime, &stream),
+                    tasks: learned_tasks(row.regime, stream),
                     classes: classes as u32,
+                    samples,
+                    task_samples: match row.regime {
+                        Regime::Sequential => largest.max().unwrap_or_default(),
+                        Regime::Joint => samples,
+                    },
                     seed: seed.0,
                 };
                 let known = strategies.iter().position(|known| *known == check);
@@ -115,6 +128,27 @@ impl Check<'_> {
             request,
             rows,
         })
+    }
+
+    /// The memory that the cells expect to need on the CPU. On another device, what strategies say
+    /// is not about the machine's memory.
+    pub fn memory_needs(&self, checked: &Checked) -> Vec<MemoryNeed> {
+        if self.scenario.device.as_str() != Device::CPU {
+            return Vec::new();
+        }
+        let mut needs = Vec::new();
+        for (domain, rows) in self.scenario.domains.iter().zip(&self.rows) {
+            for (row, &number) in self.scenario.strategies.iter().zip(rows) {
+                if let Some(bytes) = checked.memory[number] {
+                    needs.push(MemoryNeed {
+                        row: row.name.clone(),
+                        domain: domain.name.clone(),
+                        bytes,
+                    });
+                }
+            }
+        }
+        needs
     }
 
     /// Lets the plugins check their parameters on a device, in a child process.
@@ -153,8 +187,19 @@ impl Check<'_> {
                 };
                 (error, None)
             }
-            (Ok(()), Some(Answer::Good { backbones, outputs })) => {
-                return Ok(Checked { backbones, outputs });
+            (
+                Ok(()),
+                Some(Answer::Good {
+                    backbones,
+                    outputs,
+                    memory,
+                }),
+            ) => {
+                return Ok(Checked {
+                    backbones,
+                    outputs,
+                    memory,
+                });
             }
             (Ok(()), Some(Answer::Bad { name, fault })) => {
                 let missing = fault.missing.clone().map(|(kind, why)| {
