@@ -3,6 +3,7 @@
 
 use crate::tables::files;
 use clbench_tests::{Dir, Outcome, build, misbehaving, nearest_class_mean};
+use expect_test::expect;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -201,4 +202,33 @@ fn a_disk_that_fills_at_any_write_is_named_and_nothing_finished_is_lost() {
             "table",
         ]
     );
+}
+
+#[test]
+fn the_limit_on_the_size_of_a_file_is_named_too() {
+    let dir = Dir::new();
+    // 72 MB of features.
+    dir.write("s.yaml", SCENARIO.replace("size: 8", "size: 100"));
+    fs::create_dir(dir.path("plugins")).unwrap();
+    let plugin = nearest_class_mean();
+    symlink(
+        plugin,
+        dir.path("plugins").join(plugin.file_name().unwrap()),
+    )
+    .unwrap();
+    let program = build().join("clbench");
+    let script = "ulimit -f 50000; \"$0\" run s.yaml --plugin-dir plugins --out out";
+    let args = ["-c", script, program.to_str().unwrap()];
+    let outcome = dir.program(Path::new("bash"), args).outcome();
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (1, ""),
+        "{}",
+        outcome.stderr
+    );
+    expect![[r#"
+        error: a file would be larger than it may be: cannot write DIR/cache/features: File too large (os error 27); raise the limit (`ulimit -f`), or use a file system that allows larger files, then run the same command again: what is finished is kept
+    "#]]
+    .assert_eq(&outcome.stderr);
+    assert_eq!(files(&dir.path("cache")), [""; 0]);
 }
