@@ -83,6 +83,7 @@ fn endings(stderr: &str) -> (BTreeMap<String, String>, String) {
                 true => "done",
                 false => ending.strip_prefix("failed: ").unwrap(),
             };
+            let ending = ending.replace("of plugin BUILD/examples/libmisbehaving.so: ", "in ");
             let ending = ending.replace("plugin BUILD/examples/libmisbehaving.so: ", "");
             let ending = ending.split(" at tests/").next().unwrap().to_owned();
             endings.insert(name.to_owned(), ending);
@@ -161,7 +162,40 @@ fn every_fault_at_each_call_fails_that_cell_alone() {
         "{:?}",
         clock.elapsed()
     );
-    expect![[r#""#]].assert_eq(&summary(&table));
+    expect![[r#"
+        error at check, create, learn, state, restore, predict: strategy `faulty`: out of order
+        error at drop, last-drop: done
+        panic at check: strategy `faulty`: the plugin panicked in `check`: on purpose
+        panic at create: strategy `faulty`: the plugin panicked in `create`: on purpose
+        panic at learn: strategy `faulty`: the plugin panicked in `learn`: on purpose
+        panic at state: strategy `faulty`: the plugin panicked in `state`: on purpose
+        panic at restore: strategy `faulty`: the plugin panicked in `restore`: on purpose
+        panic at predict: strategy `faulty`: the plugin panicked in `predict`: on purpose
+        panic at drop, last-drop: done
+        abort at check: checking strategy `abort-at-check` in a plugin crashed the process (signal 6) | about to abort
+        abort at create: creating strategy `abort-at-create` in a plugin crashed the process (signal 6) | about to abort
+        abort at learn, state, restore, predict, drop: task 1/2: a plugin crashed the process (signal 6) | about to abort
+        abort at last-drop: done
+        segfault at check: checking strategy `segfault-at-check` in a plugin crashed the process (signal 11)
+        segfault at create: creating strategy `segfault-at-create` in a plugin crashed the process (signal 11)
+        segfault at learn, state, restore, predict, drop: task 1/2: a plugin crashed the process (signal 11)
+        segfault at last-drop: done
+        exit at check: checking strategy `exit-at-check` in a plugin ended the process (exit status 0)
+        exit at create: creating strategy `exit-at-create` in a plugin ended the process (exit status 0)
+        exit at learn, state, restore, predict, drop: task 1/2: a plugin ended the process (exit status 0)
+        exit at last-drop: done
+        forged-done at check, create, learn, state, restore, predict, drop: its process reported success, but there is no record of it
+        forged-done at last-drop: done
+        forged-failed at check, create, learn, state, restore, predict, drop: all is well
+        forged-failed at last-drop: done
+        false-alarm at check, create, learn, state, restore, predict, drop, last-drop: done
+        half-a-line at check, create, learn, state, restore, predict, drop, last-drop: done
+        garbage at check, create, learn, state, restore, predict, drop, last-drop: done
+        flood at check, create, learn, state, restore, predict, drop, last-drop: done
+        grandchild at check, create, learn, state, restore, predict, drop, last-drop: done
+        nan at predict: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
+        wrong-shape at predict: strategy `faulty`: the logits should have shape [50, 5], not [50, 4]
+    "#]].assert_eq(&summary(&table));
 
     // A flood is capped, with its beginning and its end.
     let logs = files(&dir.path("out/cells"));

@@ -178,15 +178,10 @@ impl Check<'_> {
             _ => {}
         });
         let (error, missing) = match (ended, answer) {
-            (Ok(()), Some(answer)) if !answer.fits(&request) => {
-                let error = Error::Child {
-                    message: "a plugin falsified the answer of the check".into(),
-                    code: ExitCode::Plugin,
-                    reported: true,
-                    log: None,
-                };
-                (error, None)
-            }
+            (Ok(()), Some(answer)) if !answer.fits(&request) => (
+                by_plugin("a plugin falsified the answer of the check"),
+                None,
+            ),
             (
                 Ok(()),
                 Some(Answer::Good {
@@ -208,10 +203,10 @@ impl Check<'_> {
                 });
                 (at_its_key(self.scenario, &name, fault), missing)
             }
-            (Ok(()), None) => {
-                let error = Error::Internal("the check returned no answer".into());
-                (error, None)
-            }
+            (Ok(()), None) => (
+                by_plugin("a plugin ended the check before it was complete"),
+                None,
+            ),
             (Err(error), _) => (error.with_log(None), None),
         };
         Err(Refusal {
@@ -254,6 +249,16 @@ impl Refusal {
             terminal::say(String::from_utf8_lossy(&text).trim_end());
         }
         *self.error
+    }
+}
+
+/// The error about a plugin that sent something in the name of the process.
+fn by_plugin(what: &str) -> Error {
+    Error::Child {
+        message: format!("{what}; this is a bug in the plugin, report it to its author"),
+        code: ExitCode::Plugin,
+        reported: true,
+        log: None,
     }
 }
 

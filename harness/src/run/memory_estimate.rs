@@ -23,7 +23,7 @@ pub fn memory_warnings(
     limit: Option<u64>,
     available: Option<u64>,
 ) -> Vec<String> {
-    let above = |bound: Option<u64>| {
+    let above = |bound: Option<u64>, what: &str, then: &str| {
         let bound = bound?;
         let above = needs.iter().filter(|need| need.bytes > bound);
         let largest = above.clone().max_by_key(|need| need.bytes)?;
@@ -34,26 +34,21 @@ pub fn memory_warnings(
         };
         let MemoryNeed { row, domain, bytes } = largest;
         Some(format!(
-            "strategy `{row}` on domain `{domain}`{others} expects to need {} of memory, but {{}} {}",
+            "strategy `{row}` on domain `{domain}`{others} expects to need {} of memory, but {what} {}{then}",
             ByteSize(*bytes),
             ByteSize(bound)
         ))
     };
-    let because = |text: String, before: &str, after: &str| text.replace("{}", before) + after;
-    let limited = above(limit).map(|text| {
-        because(
-            text,
-            "the limit is",
-            " (`limits.memory`, `--memory-limit`); its cells will be ended unless you raise it",
-        )
-    });
-    let short = above(available).map(|text| {
-        because(
-            text,
-            "this machine has only",
-            " to spare; its cells may be killed",
-        )
-    });
+    let limited = above(
+        limit,
+        "the limit is",
+        " (`limits.memory`, `--memory-limit`); its cells will be ended unless you raise it",
+    );
+    let short = above(
+        available,
+        "this machine has only",
+        " to spare; its cells may be killed",
+    );
     limited.into_iter().chain(short).collect()
 }
 

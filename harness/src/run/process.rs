@@ -64,6 +64,12 @@ pub fn run_cell(
         )?),
         false => None,
     };
+    // If the strategy crashes the process now, this tells which plugin it is.
+    events.stage(format!(
+        "creating strategy `{}` of plugin {}",
+        cell.strategy.row,
+        job.paths.strategy.display()
+    ));
     let (outcome, _strategy) = protocol.run(events, predictions)?;
     let costs = Costs {
         wall_seconds: WallSeconds {
