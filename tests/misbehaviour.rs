@@ -187,8 +187,11 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again_on_request() {
     }
     assert!(log(&dir, "panics-in-drop").contains("on purpose"));
     let printed = log(&dir, "prints");
-    assert_eq!(printed.matches("of useless output").count(), 5 * 20_000);
-    assert_eq!(printed.matches("not an event").count(), 5);
+    assert!(printed.starts_with("{\"failed\":") && printed.contains("not an event"));
+    assert!(printed.ends_with("line 19999 of useless output\n"));
+    // The middle is left out.
+    let lines = printed.matches("of useless output").count();
+    assert!(lines > 50_000 && lines < 5 * 20_000, "{lines}");
 
     // What failed would only fail again.
     let again = run(&dir, "out", &[]).outcome();

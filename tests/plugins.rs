@@ -261,7 +261,7 @@ fn the_code_that_runs_is_that_of_the_hash() {
         classes: 2,
         device: "cpu".into(),
         folder: dir.path(""),
-        backbones: Vec::new(),
+        ..Outline::default()
     };
     let done = AtomicBool::new(false);
     let loaded = thread::scope(|scope| {

@@ -402,7 +402,7 @@ fn a_cell_that_a_cluster_starts_twice_is_run_once() {
     let both = [cell().start(), cell().start()].map(|process| ended(&dir, process));
     let learned = both.each_ref().map(|outcome| {
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-        let events = outcome.stdout.lines();
+        let events = outcome.stdout.lines().filter(|line| !line.is_empty());
         let events = events.map(|line| serde_json::from_str::<Value>(line).unwrap());
         events.filter(|event| event.get("task").is_some()).count()
     });

@@ -23,6 +23,7 @@ use crate::cli::{
     Cli, Command, DataCommand, FetchCommand, NewCommand, PluginCommand, ResultsCommand,
 };
 use crate::error::Error;
+use crate::full_disk;
 
 /// Carries out the command.
 ///
@@ -30,6 +31,12 @@ use crate::error::Error;
 ///
 /// Any [`Error`]: its text is for the user, and it knows its exit code.
 pub fn run(cli: Cli) -> Result<(), Error> {
+    // If that fails, the system ends the process at the limit, as it does for other programs.
+    let _ = full_disk::survive_size_limit();
+    command(cli).map_err(Error::or_full_disk)
+}
+
+fn command(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),

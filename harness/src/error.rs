@@ -3,6 +3,7 @@
 use crate::domain::DomainError;
 use crate::exit_code::ExitCode;
 use crate::features::FeatureError;
+use crate::full_disk::FullDisk;
 use crate::hub::HubError;
 use crate::init::InitError;
 use crate::metric::MetricError;
@@ -10,7 +11,7 @@ use crate::plugin::PluginError;
 use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::results::{Cause, ResultsError};
-use crate::run::ScoreError;
+use crate::run::{LogEnd, ScoreError};
 use crate::scenario::{ExpectationCheck, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
@@ -159,13 +160,20 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// What a child process reported before it ended.
-    #[error("{message}")]
+    /// Standard output.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] std::io::Error),
+    /// A child process that failed.
+    #[error("{message}{}", log_shown(log.as_deref(), *ending))]
     Child {
-        /// Its message.
+        /// What it reported, or how it ended.
         message: String,
         /// Its exit code.
         code: ExitCode,
+        /// How it ended.
+        ending: Ending,
+        /// The end of its log.
+        log: Option<Box<LogEnd>>,
     },
     /// Some cells failed.
     #[error(
@@ -184,18 +192,34 @@ pub enum Error {
         /// How many were not run, because of the others.
         not_run: usize,
     },
-    /// A child process that was killed, which is not its fault as far as anyone can tell.
-    #[error("{0}")]
-    Killed(String),
     /// Ctrl-C.
     #[error("interrupted; run again to resume")]
     Interrupted,
-    /// A cache folder that cannot be used.
-    #[error("{0}")]
-    Cache(String),
+    /// A feature cache that cannot be used.
+    #[error("feature cache {}: {source}; set CLBENCH_CACHE to a writable folder", path.display())]
+    Features {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A disk that is full.
+    #[error(transparent)]
+    FullDisk(Box<FullDisk>),
     /// A bug in clbench.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// How a child process ended that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It reported an error.
+    Reported,
+    /// It ended without reporting an error, which only a plugin's code can cause.
+    Crashed,
+    /// It was killed, which is not its fault as far as anyone can tell.
+    Killed,
 }
 
 impl Error {
@@ -225,7 +249,6 @@ impl Error {
             Error::Hub(HubError::Name(_) | HubError::Variable { .. }) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
             Error::Child { code, .. } => *code,
-            Error::Killed(_) => ExitCode::Plugin,
             Error::Cells { .. } => ExitCode::Cells,
             Error::Interrupted => ExitCode::Interrupted,
             Error::Results(error) => match error {
@@ -245,7 +268,11 @@ impl Error {
                 ReportError::Ambiguous { .. } | ReportError::ClassOrder { .. } => ExitCode::Data,
                 ReportError::Metric(_) | ReportError::Unwritten { .. } => ExitCode::Internal,
             },
-            Error::File { .. } | Error::Cache(_) | Error::Internal(_) => ExitCode::Internal,
+            Error::File { .. }
+            | Error::Output(_)
+            | Error::Features { .. }
+            | Error::FullDisk(_)
+            | Error::Internal(_) => ExitCode::Internal,
         }
     }
 
@@ -253,24 +280,32 @@ impl Error {
     /// plugins or parameters, but not its data, the disk, or whatever killed it.
     pub fn lasting(&self) -> Option<Cause> {
         let lasting = match self {
-            Error::Killed(_) => false,
+            Error::Child {
+                ending: Ending::Killed,
+                ..
+            } => false,
             error => matches!(error.exit_code(), ExitCode::Plugin | ExitCode::Usage),
         };
         lasting.then_some(Cause::Plugin)
     }
 
-    /// An error of a child process, with the path of the child's log.
+    /// An error of a child process, with the end of the child's log.
     #[must_use]
-    pub fn with_log(self, log: &Path) -> Error {
-        match self {
-            Error::Child { message, code } if code != ExitCode::Interrupted => Error::Child {
-                message: format!("{message}\n    log: {}", log.display()),
-                code,
-            },
-            Error::Killed(message) => {
-                Error::Killed(format!("{message}\n    log: {}", log.display()))
-            }
-            error => error,
+    pub fn with_log(mut self, end: Option<Box<LogEnd>>) -> Error {
+        if let Error::Child { code, log, .. } = &mut self
+            && *code != ExitCode::Interrupted
+        {
+            *log = end;
+        }
+        self
+    }
+
+    /// The same error, or [`FullDisk`](Error::FullDisk) if that is the cause.
+    #[must_use]
+    pub fn or_full_disk(self) -> Error {
+        match FullDisk::behind(&self) {
+            Some(full) => Error::FullDisk(Box::new(full)),
+            None => self,
         }
     }
 
@@ -287,12 +322,25 @@ impl Error {
     }
 }
 
+/// If a process has not said why it ended, the end of its log may tell.
+fn log_shown(log: Option<&LogEnd>, ending: Ending) -> String {
+    match log {
+        Some(log) if ending == Ending::Reported => LogEnd {
+            path: log.path.clone(),
+            lines: Vec::new(),
+        }
+        .to_string(),
+        Some(log) => log.to_string(),
+        None => String::new(),
+    }
+}
+
 impl From<FeatureError<Error>> for Error {
     fn from(error: FeatureError<Error>) -> Error {
         match error {
             FeatureError::Compute(error) => error,
             FeatureError::Stopped => Error::Interrupted,
-            FeatureError::Store { .. } => Error::Cache(error.to_string()),
+            FeatureError::Store { path, source } => Error::Features { path, source },
         }
     }
 }

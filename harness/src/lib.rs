@@ -21,13 +21,15 @@
 //! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
 //! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
 //! of the manual, [`cache`] is the cache folder, [`regular_file`] reads files and [`atomic`] writes
-//! them, [`claim`] tells processes what others are working on, [`terminal`] is where people read,
+//! them, [`full_disk`] recognises a full disk, [`claim`] tells processes what others are working on,
+//! [`byte_size`] shows sizes, [`terminal`] is where people read,
 //! and [`id`] has numbers that must not be mixed up.
 
 // Only `terminal` prints; it never panics, and shows control characters as escapes.
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 pub mod atomic;
+pub mod byte_size;
 pub mod cache;
 mod checkout;
 pub mod claim;
@@ -37,6 +39,7 @@ pub mod domain;
 pub mod error;
 pub mod exit_code;
 pub mod features;
+pub mod full_disk;
 pub mod hub;
 pub mod id;
 pub mod init;

@@ -436,6 +436,7 @@ fn a_backbone_without_the_sites_is_refused_before_training() {
         device: "cpu".into(),
         folder: ".".into(),
         backbones: vec![backbone.info().clone()],
+        ..Outline::default()
     };
     let toy = outline(&testkit::ToyBackbone::handle());
     let error = Learner::<L2p>::check(&Default::default(), &toy).unwrap_err();

@@ -215,12 +215,19 @@ pub trait Strategy: Sized + 'static {
 /// What is known before any data is read: enough to check parameters against.
 ///
 /// It crosses as JSON, so a newer host can add to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outline {
     /// How many tasks the strategy will learn (T; 1 in the joint regime).
     pub tasks: u32,
     /// How many classes the stream has (N).
     pub classes: u32,
+    /// How many training samples all tasks have together; 0 if the host is older than this field.
+    #[serde(default)]
+    pub samples: u64,
+    /// How many training samples the largest task has (all of them in the joint regime); 0 if the
+    /// host is older than this field.
+    #[serde(default)]
+    pub task_samples: u64,
     /// Where it will compute: `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// The scenario's folder; see [`Setting::folder`].
@@ -274,6 +281,15 @@ pub struct Declaration {
     /// How it departs from the published method on these backbones, in a few words.
     #[serde(default)]
     pub adaptation: Option<String>,
+    /// An estimate of the memory that it needs at its peak, in bytes: its parameters, its state, a
+    /// task's features, and what it computes from them. What every cell needs (the libraries, the
+    /// backbones, the images) is not part of it. `None` if it is too little to speak of, or not
+    /// known.
+    ///
+    /// The host compares it with the machine's memory before anything is computed. An estimate that
+    /// is too low does no harm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// What a strategy is created with, besides its parameters.

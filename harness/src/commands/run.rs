@@ -3,15 +3,14 @@
 use super::children::RunReport;
 use super::print::print;
 use super::resolve::resolve;
-use crate::atomic::PendingFile;
 use crate::cli::{RunArgs, ScenarioArgs};
 use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{
-    Caches, Child, Event, ExecuteOptions, Interrupt, Plan, PlanOptions, PlannedContents,
-    check_expected, execute,
+    Caches, Child, Event, ExecuteOptions, Interrupt, PendingLog, Plan, PlanOptions,
+    PlannedContents, check_expected, execute, unlogged,
 };
 use crate::scenario::Scenario;
 use crate::terminal;
@@ -133,22 +132,23 @@ fn report_in_child(
 ) -> Result<RunReport, Error> {
     interrupt.check()?;
     let path = folder.report_log();
-    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
+    let log = PendingLog::create(&path);
     let mut report = None;
     let child = Child {
         args: &["report"],
         paths: &[folder.path()],
         input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,
-        log: log.handle().map_err(Error::file(&path))?,
+        log: log.log(),
     };
     let ended = child.run(interrupt, &mut |event| match event {
         Event::Answer(answer) => report = serde_json::from_value(answer).ok(),
         Event::Warning(warning) => terminal::say(format_args!("warning: {warning}")),
         _ => {}
     });
-    let kept = log.commit().map_err(Error::file(&path));
-    ended.map_err(|error| error.with_log(&path))?;
-    kept?;
+    if let Err(error) = log.commit() {
+        terminal::say(format_args!("warning: {}", unlogged(&path, &error)));
+    }
+    ended?;
     report.ok_or_else(|| Error::Internal("the report returned no answer".into()))
 }

@@ -11,9 +11,9 @@ use crate::cli::ValidateArgs;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginError, PluginFault, PluginRef, Registry};
-use crate::run::Interrupt;
 use crate::run::check::{Check, Missing, Refusal};
 use crate::run::parameters::{check_backbone, check_strategy};
+use crate::run::{Interrupt, MemoryNeed, available_memory, memory_warnings};
 use crate::scenario::{Device, Scenario};
 use crate::stream::open::{OpenedDomain, Restriction, open};
 use crate::stream::warnings::warnings;
@@ -31,11 +31,13 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
         domains: Vec::new(),
         metrics: Vec::new(),
         unchecked: Vec::new(),
+        memory_needs: Vec::new(),
     };
     let (opened, classes) = part.open_domains(&scenario)?;
     part.find_plugins(&scenario, &registry)?;
     part.ask_plugins(&registry, &interrupt)?;
 
+    let memory = memory_warnings(&part.memory_needs, None, available_memory());
     let unchecked = part.unchecked;
     let (domains, strategies, seeds) = (
         scenario.domains.len(),
@@ -64,6 +66,9 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
     print(&text)?;
     // Without running a plugin, nothing tells whether a strategy reads class names.
     for warning in warnings(&scenario, &classes, |row| !row.backbones.is_empty()) {
+        terminal::say(format_args!("warning: {warning}"));
+    }
+    for warning in memory {
         terminal::say(format_args!("warning: {warning}"));
     }
     match unchecked.first() {
@@ -95,6 +100,8 @@ struct Part {
     metrics: Vec<(String, PluginRef)>,
     /// What is not in the part.
     unchecked: Vec<Unchecked>,
+    /// The memory that what is in the part expects to need.
+    memory_needs: Vec<MemoryNeed>,
 }
 
 impl Part {
@@ -215,12 +222,16 @@ impl Part {
 
     /// A backbone or strategy whose files are missing, if there is one, with the reason.
     fn missing(
-        &self,
+        &mut self,
         registry: &Registry,
         interrupt: &Interrupt,
     ) -> Result<Option<Missing>, Error> {
-        match self.check(registry)?.run(Device::CPU, interrupt) {
-            Ok(_) => Ok(None),
+        let check = self.check(registry)?;
+        match check.run(Device::CPU, interrupt) {
+            Ok(checked) => {
+                self.memory_needs = check.memory_needs(&checked);
+                Ok(None)
+            }
             Err(Refusal {
                 missing: Some(missing),
                 ..

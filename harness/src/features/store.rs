@@ -100,6 +100,11 @@ impl FeatureStore {
         }
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The same store, which stops waiting for other processes once `stopped` returns true.
     #[must_use]
     pub fn until(self, stopped: impl Fn() -> bool + Send + Sync + 'static) -> FeatureStore {

@@ -13,6 +13,7 @@ pub enum PluginError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        #[source]
         fault: PluginFault,
     },
 
@@ -110,7 +111,7 @@ pub enum PluginFault {
     NotUnicode,
     /// It cannot be read.
     #[error("cannot be read: {0}; check its permissions")]
-    Unreadable(std::io::Error),
+    Unreadable(#[source] std::io::Error),
     /// It has no bytes.
     #[error("the file is empty; build the plugin again")]
     Empty,

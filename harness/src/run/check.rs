@@ -5,16 +5,15 @@ use super::child::Child;
 use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
-use super::{Event, Fault, Interrupt};
-use crate::error::Error;
+use super::{Event, Fault, Interrupt, Log, MemoryNeed};
+use crate::error::{Ending, Error};
+use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry};
-use crate::scenario::Scenario;
+use crate::scenario::{Device, Regime, Scenario};
 use crate::stream::Stream;
-use crate::stream::open::{OpenedDomain, stream_error};
+use crate::stream::open::{OpenedDomain, largest_task, stream_error};
 use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
-use std::fs::File;
-use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// What to ask a scenario's plugins.
@@ -35,6 +34,8 @@ pub struct Checked {
     pub(super) backbones: Vec<BackboneInfo>,
     /// For each checked strategy and each of its backbones, the outputs that it reads.
     pub(super) outputs: Vec<Vec<Vec<String>>>,
+    /// For each checked strategy, the memory that it expects to need.
+    memory: Vec<Option<u64>>,
 }
 
 impl Check<'_> {
@@ -73,8 +74,14 @@ impl Check<'_> {
             for ((domain, opened), rows) in scenario.domains.iter().zip(domains).zip(&mut rows) {
                 let seed = scenario.seeds[0];
                 let classes = opened.summary.classes.len();
-                let stream = Stream::new(&domain.stream.spec, classes, seed)
+                let streams = (scenario.seeds.iter())
+                    .map(|&seed| Stream::new(&domain.stream.spec, classes, seed))
+                    .collect::<Result<Vec<_>, _>>()
                     .map_err(|error| stream_error(scenario, domain, &error))?;
+                let stream = &streams[0];
+                let samples = opened.summary.n_train as u64;
+                let largest =
+                    (streams.iter()).map(|stream| largest_task(&opened.train_of_class, stream));
                 let check = StrategyCheck {
                     row: row.name.clone(),
                     use_: row.use_.clone(),
@@ -88,8 +95,13 @@ impl Check<'_> {
                             position.expect("a resolved scenario names backbones that it has")
                         })
                         .collect(),
-                    tasks: learned_tasks(row.regime, &stream),
+                    tasks: learned_tasks(row.regime, stream),
                     classes: classes as u32,
+                    samples,
+                    task_samples: match row.regime {
+                        Regime::Sequential => largest.max().unwrap_or_default(),
+                        Regime::Joint => samples,
+                    },
                     seed: seed.0,
                 };
                 let known = strategies.iter().position(|known| *known == check);
@@ -118,6 +130,27 @@ impl Check<'_> {
         })
     }
 
+    /// The memory that the cells expect to need on the CPU. On another device, what strategies say
+    /// is not about the machine's memory.
+    pub fn memory_needs(&self, checked: &Checked) -> Vec<MemoryNeed> {
+        if self.scenario.device.as_str() != Device::CPU {
+            return Vec::new();
+        }
+        let mut needs = Vec::new();
+        for (domain, rows) in self.scenario.domains.iter().zip(&self.rows) {
+            for (row, &number) in self.scenario.strategies.iter().zip(rows) {
+                if let Some(bytes) = checked.memory[number] {
+                    needs.push(MemoryNeed {
+                        row: row.name.clone(),
+                        domain: domain.name.clone(),
+                        bytes,
+                    });
+                }
+            }
+        }
+        needs
+    }
+
     /// Lets the plugins check their parameters on a device, in a child process.
     ///
     /// # Errors
@@ -128,11 +161,8 @@ impl Check<'_> {
             device: device.to_owned(),
             ..self.request.clone()
         };
-        // Shown only if something goes wrong.
-        let log = tempfile::tempfile().map_err(|error| Refusal::of(unlogged(&error)))?;
-        let child_log = log
-            .try_clone()
-            .map_err(|error| Refusal::of(unlogged(&error)))?;
+        // Shown only if something goes wrong, and then before the error.
+        let log = Log::in_memory();
         let input = serde_json::to_string(&request).expect("plain data");
         let mut answer = None;
         let child = Child {
@@ -140,7 +170,7 @@ impl Check<'_> {
             paths: &[],
             input: &input,
             threads: request.threads,
-            log: child_log,
+            log: &log,
         };
         let ended = child.run(interrupt, &mut |event| match event {
             Event::Answer(value) => answer = serde_json::from_value(value).ok(),
@@ -148,8 +178,23 @@ impl Check<'_> {
             _ => {}
         });
         let (error, missing) = match (ended, answer) {
-            (Ok(()), Some(Answer::Good { backbones, outputs })) => {
-                return Ok(Checked { backbones, outputs });
+            (Ok(()), Some(answer)) if !answer.fits(&request) => (
+                by_plugin("a plugin falsified the answer of the check"),
+                None,
+            ),
+            (
+                Ok(()),
+                Some(Answer::Good {
+                    backbones,
+                    outputs,
+                    memory,
+                }),
+            ) => {
+                return Ok(Checked {
+                    backbones,
+                    outputs,
+                    memory,
+                });
             }
             (Ok(()), Some(Answer::Bad { name, fault })) => {
                 let missing = fault.missing.clone().map(|(kind, why)| {
@@ -158,22 +203,19 @@ impl Check<'_> {
                 });
                 (at_its_key(self.scenario, &name, fault), missing)
             }
-            (Ok(()), None) => {
-                let error = Error::Internal("the check returned no answer".into());
-                (error, None)
-            }
-            (Err(error), _) => (error, None),
+            (Ok(()), None) => (
+                by_plugin("a plugin ended the check before it was complete"),
+                None,
+            ),
+            (Err(error), _) => (error.with_log(None), None),
         };
         Err(Refusal {
             error: Box::new(error),
             missing,
-            log: Some(log),
+            log,
         })
     }
 }
-
-/// How much of the log of a failed check is shown, in bytes.
-const LONGEST_LOG: u64 = 1 << 20;
 
 /// Why a plugin does not accept a scenario.
 #[derive(Debug)]
@@ -183,7 +225,7 @@ pub struct Refusal {
     /// What is not there, if that is why.
     pub missing: Option<Box<Missing>>,
     /// What the plugins printed.
-    log: Option<File>,
+    log: Log,
 }
 
 /// A backbone or strategy whose files do not exist.
@@ -198,36 +240,26 @@ pub struct Missing {
 }
 
 impl Refusal {
-    fn of(error: Error) -> Refusal {
-        Refusal {
-            error: Box::new(error),
-            missing: None,
-            log: None,
-        }
-    }
-
     /// The error, after what the plugins printed has been shown.
     #[must_use]
     pub fn with_log(self) -> Error {
-        let shown = self.log.map_or(Ok(()), |mut log| {
-            log.rewind()?;
-            // Plugins write to it, so it may be anything.
-            let mut text = Vec::new();
-            log.take(LONGEST_LOG).read_to_end(&mut text)?;
-            if !text.is_empty() {
-                terminal::say(String::from_utf8_lossy(&text).trim_end());
-            }
-            Ok(())
-        });
-        match shown {
-            Ok(()) => *self.error,
-            Err(error) => unlogged(&error),
+        // Plugins write to it, so it may be anything.
+        let text = self.log.text();
+        if !text.is_empty() {
+            terminal::say(String::from_utf8_lossy(&text).trim_end());
         }
+        *self.error
     }
 }
 
-fn unlogged(error: &io::Error) -> Error {
-    Error::Internal(format!("the log of a child process: {error}"))
+/// The error about a plugin that sent something in the name of the process.
+fn by_plugin(what: &str) -> Error {
+    Error::Child {
+        message: format!("{what}; this is a bug in the plugin, report it to its author"),
+        code: ExitCode::Plugin,
+        ending: Ending::Reported,
+        log: None,
+    }
 }
 
 /// The scenario's folder as an absolute path: a cell may run in another working directory. It is

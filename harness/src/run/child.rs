@@ -1,10 +1,9 @@
 //! Child processes that run this same program.
 
-use super::{Event, Interrupt};
-use crate::error::Error;
+use super::{Event, Interrupt, Log};
+use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -21,7 +20,7 @@ pub struct Child<'a> {
     /// How many threads libraries may use in it.
     pub threads: u32,
     /// The log for its output: plugins may print, and that must not mix with our own output.
-    pub log: File,
+    pub log: &'a Log,
 }
 
 impl Child<'_> {
@@ -44,9 +43,10 @@ impl Child<'_> {
             )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(self.log);
+            .stderr(Stdio::piped());
         let mut process = command.spawn().map_err(internal)?;
         let _running = interrupt.started(process.id());
+        let log = self.log.read(process.stderr.take().expect("piped"));
         let mut stdin = process.stdin.take().expect("piped");
         let stdout = process.stdout.take().expect("piped");
         let (mut fault, mut done, mut stage) = (None, false, None);
@@ -55,22 +55,21 @@ impl Child<'_> {
             scope.spawn(move || {
                 let _ = stdin.write_all(self.input.as_bytes());
             });
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                match serde_json::from_str(&line) {
-                    Ok(Event::Failed(reported)) => fault = Some(reported),
-                    Ok(Event::Done) => done = true,
-                    Ok(event) => {
+            for event in Event::all_in(BufReader::new(stdout)) {
+                match event {
+                    Event::Failed(reported) => fault = Some(reported),
+                    Event::Done => done = true,
+                    event => {
                         stage = event.stage().or(stage.take());
                         hear(event);
                     }
-                    // Not an event: a plugin bypassed the redirection of standard output.
-                    Err(_) => {}
                 }
             }
         });
         let status = process.wait().map_err(internal)?;
+        let log = Some(Box::new(log.end()));
         match fault {
-            Some(fault) => Err(fault.into()),
+            Some(fault) => Err(Error::from(fault).with_log(log)),
             // The exit status is not enough: a plugin can exit with 0 halfway, or crash the process
             // at exit.
             None if done => Ok(()),
@@ -80,12 +79,15 @@ impl Child<'_> {
                     Some(stage) => format!("{stage}: {}", ending(status)),
                     None => ending(status),
                 };
-                Err(match status.signal() {
-                    Some(9) => Error::Killed(message),
-                    _ => Error::Child {
-                        message,
-                        code: ExitCode::Plugin,
-                    },
+                let ending = match status.signal() {
+                    Some(9) => Ending::Killed,
+                    _ => Ending::Crashed,
+                };
+                Err(Error::Child {
+                    message,
+                    code: ExitCode::Plugin,
+                    ending,
+                    log,
                 })
             }
         }

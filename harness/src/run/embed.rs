@@ -160,6 +160,7 @@ impl FeatureMaker for Making<'_> {
         let &Embedder {
             domain,
             domain_name,
+            store,
             events,
             interrupt,
             ..
@@ -184,8 +185,10 @@ impl FeatureMaker for Making<'_> {
                 let blocks = self
                     .blocks(missing, &widths, batch, &images)
                     .map_err(|error| Error::from(failed(error)))?;
-                push(&blocks)
-                    .map_err(|error| Error::Internal(format!("cannot write features: {error}")))?;
+                push(&blocks).map_err(|source| Error::Features {
+                    path: store.folder().to_owned(),
+                    source,
+                })?;
                 widths = blocks.iter().map(|block| Some(block.width)).collect();
                 events.send(&Event::Progress {
                     phase: "image".into(),

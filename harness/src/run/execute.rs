@@ -5,17 +5,17 @@
 
 use super::child::Child;
 use super::show::Show;
-use super::{FeatureRequest, Interrupt, Job, Plan, Planned, PlannedContents};
-use crate::atomic::PendingFile;
+use super::{FeatureRequest, Interrupt, Job, Log, PendingLog, Plan, Planned, PlannedContents};
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
-use crate::error::Error;
+use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
+use crate::full_disk::FullDisk;
 use crate::results::{Cell, CellBackbone, CellRecord, Failure, ResultsError, RunFolder};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,9 @@ pub struct ExecuteOptions {
 ///
 /// # Errors
 ///
-/// [`Error::Cells`] if some cells failed (each has been shown), [`Error::Interrupted`] after
-/// Ctrl-C, or the error that prevented the run from starting.
+/// [`Error::Cells`] if some cells failed (each has been shown), [`Error::FullDisk`] if a disk is
+/// full, so that no further cells were started, [`Error::Interrupted`] after Ctrl-C, or the error
+/// that prevented the run from starting.
 pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
@@ -82,21 +83,26 @@ pub fn execute(
     show.already(done);
     compute_features(&missing, folder, &show, interrupt)?;
     let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
-    let (ended, failed) = Cells {
+    let cells = Cells {
         queue: Mutex::new(missing.iter().map(|&job| (job, Instant::now())).collect()),
         ended: Mutex::new((done + failed_before, failed_before)),
         fail_fast: options.fail_fast,
-        stop: AtomicBool::new(false),
+        failed_fast: AtomicBool::new(false),
+        full_disk: OnceLock::new(),
         told: AtomicBool::new(false),
         claims: folder.cell_claims(),
         folder,
         contents,
         show: &show,
         interrupt,
-    }
-    .run(options.at_a_time.get().min(missing.len()));
+    };
+    let (ended, failed) = cells.run(options.at_a_time.get().min(missing.len()));
+    let full_disk = cells.full_disk.into_inner();
     drop(show);
     interrupt.check()?;
+    if let Some(full) = full_disk {
+        return Err(Error::FullDisk(Box::new(full)));
+    }
     if failed > 0 {
         let total = plan.cells.len();
         return Err(Error::Cells {
@@ -214,19 +220,17 @@ fn compute_features(
     let path = folder.features_log();
     // Two runs may be at this point. Each has a log of its own, which becomes `features.log` when
     // it is complete.
-    let log = PendingFile::create(&path).map_err(Error::file(&path))?;
-    let computed = log
-        .handle()
-        .map_err(Error::file(&path))
-        .and_then(|log| compute_features_with(missing, &log, show, interrupt));
-    let kept = log.commit().map_err(Error::file(&path));
-    computed.map_err(|error| error.with_log(&path))?;
-    kept
+    let log = PendingLog::create(&path);
+    let computed = compute_features_with(missing, log.log(), show, interrupt);
+    if let Err(error) = log.commit() {
+        show.unlogged(&path, &error);
+    }
+    computed
 }
 
 fn compute_features_with(
     missing: &[&Planned],
-    log: &File,
+    log: &Log,
     show: &Show,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
@@ -254,9 +258,7 @@ fn compute_features_with(
             paths: &[],
             input: &input,
             threads: cell.threads,
-            log: log
-                .try_clone()
-                .map_err(|error| Error::Internal(error.to_string()))?,
+            log,
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);
@@ -325,10 +327,11 @@ struct Cells<'a> {
     queue: Mutex<VecDeque<(&'a Job, Instant)>>,
     /// How many have ended, and how many of them have failed.
     ended: Mutex<(usize, usize)>,
-    /// Whether one that fails is the last.
+    /// Whether one that fails is the last, and whether one has failed.
     fail_fast: bool,
-    /// Whether no other is started.
-    stop: AtomicBool,
+    failed_fast: AtomicBool,
+    /// The full disk that a cell has met.
+    full_disk: OnceLock<FullDisk>,
     /// Whether the user knows that other runs have claimed some of them.
     told: AtomicBool,
     claims: Claims,
@@ -383,7 +386,12 @@ impl<'a> Cells<'a> {
 
     /// The next cell, as soon as something can be done about it.
     fn next(&self) -> Option<&'a Job> {
-        while !self.interrupt.requested() && !self.stop.load(Ordering::SeqCst) {
+        let stopped = || {
+            self.interrupt.requested()
+                || self.full_disk.get().is_some()
+                || self.failed_fast.load(Ordering::SeqCst)
+        };
+        while !stopped() {
             let mut queue = locked(&self.queue);
             let &(job, due) = queue.front()?;
             if due <= Instant::now() {
@@ -430,18 +438,25 @@ impl<'a> Cells<'a> {
     fn ended(&self, job: &Job, result: Result<Obtained, Error>) {
         if let Err(error) = &result {
             self.keep_failure(job, error);
-            self.stop.fetch_or(self.fail_fast, Ordering::SeqCst);
+            self.failed_fast.fetch_or(self.fail_fast, Ordering::SeqCst);
         }
         let mut ended = locked(&self.ended);
         ended.0 += 1;
         let how = match result {
             Ok(Obtained::Run(time)) => format!("{:.1} s", time.as_secs_f64()),
             Ok(Obtained::MadeByAnotherRun) => "done by another run".into(),
-            Err(error) => {
-                ended.1 += 1;
-                let log = self.folder.log(&job.cell.id);
-                format!("failed: {}", error.with_log(&log))
-            }
+            Err(error) => match FullDisk::behind(&error) {
+                Some(full) => {
+                    let reason = full.reason;
+                    // The first of several says it all.
+                    let _ = self.full_disk.set(full);
+                    format!("not finished: {reason}")
+                }
+                None => {
+                    ended.1 += 1;
+                    format!("failed: {error}")
+                }
+            },
         };
         self.show.ended(ended.0, &job.cell, &how);
     }
@@ -470,16 +485,21 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     let log_path = folder.log(&job.cell.id);
     // A new file: a process that was taken for dead may still write to the old one.
     let _ = fs::remove_file(&log_path);
-    let log = File::create(&log_path).map_err(Error::file(&log_path))?;
+    let log = Log::on(File::create(&log_path), &log_path);
     let mut line = show.begin(job.cell.title());
     let ended = Child {
         args: &["cell", "--claimed", "--out"],
         paths: &[folder.path()],
         input: &job.line(),
         threads: job.cell.threads,
-        log,
+        log: &log,
     }
     .run(interrupt, &mut |event| line.hear(show, &event));
+    let end = log.end();
+    // A log is for people; the cell needs none.
+    if let Err(error) = log.finish() {
+        show.unlogged(&log_path, &error);
+    }
     let lacking = match recorded(folder, job) {
         Recorded::Whole(_) => {
             folder.remove_checkpoint(&job.cell.id);
@@ -492,5 +512,7 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     Err(ended.err().unwrap_or_else(|| Error::Child {
         message: format!("its process reported success, but {lacking}"),
         code: ExitCode::Plugin,
+        ending: Ending::Crashed,
+        log: Some(Box::new(end)),
     }))
 }

@@ -3,7 +3,7 @@
 use super::check::{Check, Checked, Refusal};
 use super::job::JOB_FORMAT;
 use super::probe::BackboneCheck;
-use super::{Interrupt, Job, Paths};
+use super::{Interrupt, Job, Paths, available_memory, memory_warnings};
 use crate::error::Error;
 use crate::plugin::{PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
@@ -68,7 +68,13 @@ impl Plan {
             .collect::<Result<Vec<_>, _>>()?;
         let check = Check::of(scenario, registry, &domains, options.metrics)?;
         let checked = check.run(options.device, interrupt);
-        let Checked { backbones, outputs } = checked.map_err(Refusal::with_log)?;
+        let checked = checked.map_err(Refusal::with_log)?;
+        for warning in memory_warnings(&check.memory_needs(&checked), None, available_memory()) {
+            terminal::say(format_args!("warning: {warning}"));
+        }
+        let Checked {
+            backbones, outputs, ..
+        } = checked;
         let Check { request, rows, .. } = check;
         let classes = domains
             .iter()

@@ -63,6 +63,10 @@ pub struct StrategyCheck {
     pub tasks: u32,
     /// How many classes the stream has.
     pub classes: u32,
+    /// How many training samples it has.
+    pub samples: u64,
+    /// How many of them the largest task has, whatever the seed.
+    pub task_samples: u64,
     /// The seed that it is created with.
     pub seed: u64,
 }
@@ -86,6 +90,8 @@ pub enum Answer {
         /// For each strategy, and each of its backbones, the outputs that it reads in addition to
         /// the embedding.
         outputs: Vec<Vec<Vec<String>>>,
+        /// For each strategy, the memory that it expects to need.
+        memory: Vec<Option<u64>>,
     },
     /// Something is wrong.
     Bad {
@@ -94,6 +100,30 @@ pub enum Answer {
         /// What is wrong.
         fault: Fault,
     },
+}
+
+impl Answer {
+    /// Whether it is about everything in the request, and nothing else. The process that answers
+    /// has plugins in it, which can write an answer of their own.
+    pub(super) fn fits(&self, request: &Request) -> bool {
+        match self {
+            Answer::Bad { .. } => true,
+            Answer::Good {
+                backbones,
+                outputs,
+                memory,
+            } => {
+                let strategies = &request.strategies;
+                backbones.len() == request.backbones.len()
+                    && outputs.len() == strategies.len()
+                    && memory.len() == strategies.len()
+                    && outputs
+                        .iter()
+                        .zip(strategies)
+                        .all(|(outputs, strategy)| outputs.len() == strategy.backbones.len())
+            }
+        }
+    }
 }
 
 /// Checks a request. Call this in a separate process.
@@ -117,12 +147,14 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             Err(error) => return bad(&check.name, &error),
         }
     }
-    let mut outputs = Vec::new();
+    let (mut outputs, mut memory) = (Vec::new(), Vec::new());
     for check in &request.strategies {
         events.stage(stage("strategy", &check.row, &check.plugin));
         let outline = Outline {
             tasks: check.tasks,
             classes: check.classes,
+            samples: check.samples,
+            task_samples: check.task_samples,
             device: request.device.clone(),
             folder: request.folder.clone(),
             backbones: check
@@ -155,10 +187,13 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
                 .collect();
             let outputs = outputs_read(&check.row, &declared.reads, &backbones)?;
             plugin.strategy(&check.use_, &check.parameters, &setting)?;
-            Ok(outputs)
+            Ok((outputs, declared.memory_bytes))
         });
         match made {
-            Ok(read) => outputs.push(read),
+            Ok((read, bytes)) => {
+                outputs.push(read);
+                memory.push(bytes);
+            }
             Err(error) => return bad(&check.row, &error),
         }
     }
@@ -173,6 +208,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
     }
     Answer::Good {
         outputs,
+        memory,
         backbones: handles.iter().map(|handle| handle.info().clone()).collect(),
     }
 }

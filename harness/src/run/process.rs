@@ -62,6 +62,12 @@ pub fn run_cell(
         predictions: (job.save_predictions).then(|| Predictions::new(folder, &cell.id, classes)),
         checkpoints: Checkpoints::new(job, folder, events, start),
     };
+    // If the strategy crashes the process now, this tells which plugin it is.
+    events.stage(format!(
+        "creating strategy `{}` of plugin {}",
+        cell.strategy.row,
+        job.paths.strategy.display()
+    ));
     let strategy = protocol.run(events, &mut progress)?;
     let Progress {
         mut record,

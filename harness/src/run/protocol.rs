@@ -13,6 +13,7 @@ use crate::plugin::{Kind, Loaded};
 use crate::results::{AfterTask, Cell, CellRecord, Predictions};
 use crate::scenario::Regime;
 use crate::stream::Stream;
+use crate::stream::open::{largest_task, train_of_class};
 use harness_abi::foreign::ForeignStrategy;
 use harness_abi::tensor::AlignedBytes;
 use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
@@ -304,14 +305,26 @@ pub(super) fn declared(
     plugin: &Loaded,
 ) -> Result<Declaration, Error> {
     let backbones = opened.backbones.iter();
+    let samples = opened.domain.samples(Split::Train).len() as u64;
     let outline = Outline {
         tasks: learned_tasks(cell.strategy.regime, stream),
         classes: stream.n_classes() as u32,
+        samples,
+        task_samples: match cell.strategy.regime {
+            Regime::Sequential => largest_task(&train_of_class(&opened.domain), stream),
+            Regime::Joint => samples,
+        },
         device: cell.device.clone(),
         folder: opened.folder.clone(),
         backbones: backbones.map(|(handle, _)| handle.info().clone()).collect(),
     };
-    Ok(plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?)
+    let declaration = plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?;
+    // An estimate for the plan: a record says what the cell really needed, and all seeds of a row
+    // have the same declaration.
+    Ok(Declaration {
+        memory_bytes: None,
+        ..declaration
+    })
 }
 
 /// How many tasks a strategy learns.

@@ -4,7 +4,9 @@ use super::Event;
 use crate::results::Cell;
 use crate::terminal::{self, visible};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The length of a process's bar.
@@ -14,6 +16,8 @@ const PARTS: f64 = 1000.0;
 pub(super) struct Show {
     bars: Option<(MultiProgress, ProgressBar)>,
     total: usize,
+    /// Whether the user knows that a log cannot be written.
+    unlogged: AtomicBool,
 }
 
 /// The line of one process. Its bar shows the tasks and, within a task, the progress that the
@@ -37,7 +41,11 @@ impl Show {
             cells.enable_steady_tick(Duration::from_millis(250));
             (bars, cells)
         });
-        Show { bars, total }
+        Show {
+            bars,
+            total,
+            unlogged: AtomicBool::new(false),
+        }
     }
 
     /// Shows that this many cells already have results.
@@ -77,6 +85,13 @@ impl Show {
         match &self.bars {
             Some((bars, _)) => drop(bars.println(visible(line))),
             None => terminal::say(line),
+        }
+    }
+
+    /// Shows that a log cannot be written, for the first of them.
+    pub(super) fn unlogged(&self, log: &Path, error: &io::Error) {
+        if !self.unlogged.swap(true, Ordering::SeqCst) {
+            self.say(&format!("warning: {}", unlogged(log, error)));
         }
     }
 
@@ -131,6 +146,14 @@ impl Line {
         let message = format!("{}  {text}", self.title);
         bar.set_message(visible(&message).into_owned());
     }
+}
+
+/// What to say about a log that cannot be written.
+pub fn unlogged(log: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write log {}: {error}; the work goes on, but logs lack output of plugins",
+        log.display()
+    )
 }
 
 /// A bar of images that are read, on a terminal; nothing elsewhere.

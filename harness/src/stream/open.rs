@@ -2,7 +2,7 @@
 //! that the stream of every seed can be cut from it.
 
 use super::{OrderDigest, Stream, StreamError};
-use crate::domain::{Domain, DomainSummary, Source};
+use crate::domain::{Domain, DomainSummary, Source, Split};
 use crate::error::Error;
 use crate::id::Seed;
 use crate::scenario::{DomainUse, Scenario};
@@ -47,6 +47,8 @@ pub struct OpenedDomain {
     pub source: Source,
     /// Its classes, counts and hashes.
     pub summary: DomainSummary,
+    /// How many training samples each class has, by label.
+    pub train_of_class: Vec<u64>,
 }
 
 /// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it
@@ -77,7 +79,31 @@ pub fn open(
             check: Box::new(check),
         });
     }
-    Ok(OpenedDomain { source, summary })
+    Ok(OpenedDomain {
+        source,
+        summary,
+        train_of_class: train_of_class(&opened),
+    })
+}
+
+/// How many training samples each class of a domain has, by label.
+pub(crate) fn train_of_class(domain: &Domain) -> Vec<u64> {
+    let mut counts = vec![0; domain.classes().len()];
+    for sample in domain.samples(Split::Train) {
+        counts[sample.label.index()] += 1;
+    }
+    counts
+}
+
+/// How many training samples the largest task of a stream has, given those of each class.
+pub(crate) fn largest_task(train_of_class: &[u64], stream: &Stream) -> u64 {
+    let of_task = |task| {
+        let classes = stream.classes_of(task).iter();
+        classes
+            .map(|class| train_of_class[stream.label_of(class).index()])
+            .sum()
+    };
+    stream.tasks().map(of_task).max().unwrap_or_default()
 }
 
 /// Opens all of a scenario's domain, without checking the scenario's expectations.

@@ -12,6 +12,7 @@
 use crate::classifier::{Classifier, Unseen};
 use crate::generator::{ClassFeatures, Fitted, Fitting, Generator};
 use crate::parameters::{CgilParameters, Fidelity};
+use clbench_torch::bridge::device;
 use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use clbench_torch::training::GradientMode;
@@ -37,13 +38,22 @@ impl Strategy for Cgil {
     fn check(parameters: &CgilParameters, outline: &Outline) -> Result<Declaration> {
         parameters.check()?;
         let prompts = Classifier::check(&parameters.prompt, outline)?;
-        let width = outline.backbone()?.embedding_width.into();
-        let generator = parameters.generator().trained_parameters(width);
+        let (classes, width) = (
+            u64::from(outline.classes),
+            u64::from(outline.backbone()?.embedding_width),
+        );
+        let generators = classes * parameters.generator().trained_parameters(width);
+        // A task's embeddings and their normalised copy; the generators, in the state, and as its
+        // bytes; an epoch's draws as they are drawn, in random order, and normalised.
+        let draws = classes * u64::from(parameters.samples_per_class) * width;
+        let values = 2 * outline.task_samples * width + 3 * generators + 3 * draws;
+        let on_cpu = device::named(&outline.device)? == Device::Cpu;
         Ok(Declaration {
             keeps: vec![parameters.keeps()],
             scores_unseen: true,
             batch_dependent: false,
-            trainable_parameters: prompts + u64::from(outline.classes) * generator,
+            trainable_parameters: prompts + generators,
+            memory_bytes: on_cpu.then_some(values * size_of::<f32>() as u64),
             ..Declaration::default()
         })
     }

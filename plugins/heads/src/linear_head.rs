@@ -26,14 +26,19 @@ impl Strategy for LinearHead {
 
     fn check(parameters: &Parameters, outline: &Outline) -> Result<Declaration> {
         parameters.check()?;
-        device::named(&outline.device)?;
+        let device = device::named(&outline.device)?;
         let width = u64::from(outline.backbone()?.embedding_width);
         let classes = u64::from(outline.classes);
+        let trainable_parameters = classes * width + classes;
+        // A task's features as the host lends them, in libtorch, and normalised; the parameters
+        // with their gradient and the optimiser's moments, in the state, and as its bytes.
+        let values = 3 * outline.task_samples * width + 6 * trainable_parameters;
         Ok(Declaration {
             keeps: Vec::new(),
             scores_unseen: false,
             batch_dependent: false,
-            trainable_parameters: classes * width + classes,
+            trainable_parameters,
+            memory_bytes: (device == Device::Cpu).then_some(values * size_of::<f32>() as u64),
             ..Declaration::default()
         })
     }

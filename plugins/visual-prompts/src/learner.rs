@@ -60,6 +60,7 @@ impl<M: Method> Strategy for Learner<M> {
             trainable_parameters: plan.vectors * width + classes * width + classes,
             reads: vec![CLASS_TOKEN.into()],
             adaptation: is_clip.then(|| ADAPTATION.into()),
+            ..Declaration::default()
         })
     }
 
@@ -73,6 +74,7 @@ impl<M: Method> Strategy for Learner<M> {
             device: setting.device.clone(),
             folder: setting.folder.clone(),
             backbones: vec![backbone.info().clone()],
+            ..Outline::default()
         };
         let (plan, encoder) = planned::<M>(&parameters, &outline)?;
         let _mode = GradientMode::on();

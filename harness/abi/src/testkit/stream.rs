@@ -146,8 +146,15 @@ impl Stream {
         }
     }
 
-    fn train_total(&self) -> u32 {
+    /// The number of training samples of all tasks.
+    pub(crate) fn train_total(&self) -> u32 {
         self.classes.len() as u32 * self.spec.train_per_class
+    }
+
+    /// The number of training samples of the largest task.
+    pub(crate) fn train_of_largest_task(&self) -> u32 {
+        let classes = self.spec.classes_per_task.iter().max();
+        classes.copied().unwrap_or_default() * self.spec.train_per_class
     }
 
     fn total(&self) -> u32 {

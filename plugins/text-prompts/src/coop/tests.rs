@@ -259,6 +259,7 @@ fn declarations_follow_from_the_parameters() {
         device: "cpu".into(),
         folder: ".".into(),
         backbones: vec![ToyBackbone::handle().info().clone()],
+        ..Outline::default()
     };
     let declared = |per_class| {
         let parameters = Parameters {

@@ -66,6 +66,8 @@ impl Subject {
         let outline = Outline {
             tasks: self.stream.tasks() as u32,
             classes: self.stream.classes.len() as u32,
+            samples: self.stream.train_total().into(),
+            task_samples: self.stream.train_of_largest_task().into(),
             device: self.device.clone(),
             folder: self.folder.clone(),
             backbones: backbones.iter().map(|b| b.info().clone()).collect(),

@@ -111,7 +111,7 @@ fn the_guard_contains_a_panic_in_every_method() {
         classes: 7,
         device: "cpu".into(),
         folder: ".".into(),
-        backbones: Vec::new(),
+        ..Outline::default()
     };
     let parameters = json!({ "method": "check" });
     expect(

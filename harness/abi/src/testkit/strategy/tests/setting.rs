@@ -64,7 +64,7 @@ fn the_folder_of_the_scenario_reaches_check_and_create() {
             classes: 2,
             device: "cpu".into(),
             folder: folder.into(),
-            backbones: Vec::new(),
+            ..Outline::default()
         };
         plugin.check(linked::NAME, &json!({}), &outline)
     };
