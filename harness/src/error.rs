@@ -289,6 +289,14 @@ impl Error {
         lasting.then_some(Cause::Plugin)
     }
 
+    /// The error without the log of the process in which it occurred, and the end of that log.
+    pub fn apart_from_log(&self) -> (String, Option<&LogEnd>) {
+        match self {
+            Error::Child { message, log, .. } => (message.clone(), log.as_deref()),
+            error => (error.to_string(), None),
+        }
+    }
+
     /// An error of a child process, with the end of the child's log.
     #[must_use]
     pub fn with_log(mut self, end: Option<Box<LogEnd>>) -> Error {

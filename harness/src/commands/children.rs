@@ -88,7 +88,7 @@ fn keep_failure(
     if let Some(cause) = error.lasting()
         && let Ok(digest) = contents.of(job)
     {
-        let failure = Failure::new(&job.cell, digest.as_str(), cause, error.to_string());
+        let failure = Failure::new(&job.cell, digest.as_str(), cause, error.to_string(), &[]);
         let _ = folder.keep_failure(&failure);
     }
 }

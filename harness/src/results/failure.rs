@@ -30,6 +30,9 @@ pub struct Failure {
     pub cause: Cause,
     /// What the user was told.
     pub message: String,
+    /// The last lines of its log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
 }
 
 /// What ended a failed cell.
@@ -46,18 +49,24 @@ pub enum Cause {
 
 impl Failure {
     /// The failure of this cell, on images with this digest.
-    pub fn new(cell: &Cell, content_digest: &str, cause: Cause, message: String) -> Failure {
+    pub fn new(
+        cell: &Cell,
+        content_digest: &str,
+        cause: Cause,
+        message: String,
+        log: &[String],
+    ) -> Failure {
         Failure {
             format: FORMAT,
             cell: cell.clone(),
             content_digest: content_digest.to_owned(),
             cause,
             message,
+            log: log.to_vec(),
         }
     }
 
-    /// Whether running this cell with these limits would repeat the failure, as far as clbench can
-    /// tell.
+    /// Whether it is the failure of this cell on images with this digest.
     pub fn counts(&self, cell: &Cell, content_digest: &str) -> bool {
         self.cell == *cell && self.content_digest == content_digest
     }
@@ -109,7 +118,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::new(dir.path());
         let cell = record("digits", "ncm", 1992, [90, 70]).cell;
-        let failure = Failure::new(&cell, "d1", Cause::TimeLimit(60), "too slow".into());
+        let failure = Failure::new(
+            &cell,
+            "d1",
+            Cause::TimeLimit(60),
+            "too slow".into(),
+            &["epoch 7".into()],
+        );
         folder.keep_failure(&failure).unwrap();
         assert_eq!(folder.failure(&cell.id), Some(failure.clone()));
         assert!(failure.counts(&cell, "d1") && !failure.counts(&cell, "d2"));

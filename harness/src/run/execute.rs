@@ -5,7 +5,9 @@
 
 use super::child::Child;
 use super::show::Show;
-use super::{FeatureRequest, Interrupt, Job, Log, PendingLog, Plan, Planned, PlannedContents};
+use super::{
+    FeatureRequest, Interrupt, Job, Log, LogEnd, PendingLog, Plan, Planned, PlannedContents,
+};
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
@@ -52,8 +54,13 @@ pub fn execute(
             && let Some(failure) = failure(folder, &planned.job, contents)?
         {
             failed_before += 1;
+            let id = &planned.job.cell.id;
+            let log = LogEnd {
+                path: Some(folder.log(id)).filter(|log| log.exists()),
+                lines: Vec::new(),
+            };
             notes.push(format!(
-                "{}  failed in an earlier run: {}",
+                "{}  failed in an earlier run: {}{log}",
                 planned.job.cell.title(),
                 failure.message
             ));
@@ -468,8 +475,9 @@ impl Cells<'_> {
         if let Some(cause) = error.lasting()
             && let Ok(digest) = self.contents.of(job)
         {
-            let message = error.to_string();
-            let failure = Failure::new(&job.cell, digest.as_str(), cause, message);
+            let (message, log) = error.apart_from_log();
+            let lines = log.map_or(&[][..], |log| &log.lines);
+            let failure = Failure::new(&job.cell, digest.as_str(), cause, message, lines);
             let _ = self.folder.keep_failure(&failure);
         }
     }
