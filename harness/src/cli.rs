@@ -4,7 +4,7 @@ use crate::exit_code::ExitCode;
 use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::export::{self, EXPORTS, Export};
-use crate::scenario::{Selection, SetOverride};
+use crate::scenario::{ByteSize, Limits, Selection, SetOverride, WrittenDuration};
 use crate::stream::open::Restriction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -177,6 +177,22 @@ pub struct RunArgs {
     /// Number of cells to run in parallel
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub jobs: NonZeroUsize,
+    /// End a cell that runs longer, such as 90s, 30m or 2h [default: the scenario's `limits.time`]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<WrittenDuration>,
+    /// End a cell that uses more memory, such as 16GiB [default: the scenario's `limits.memory`]
+    #[arg(long, value_name = "SIZE", value_parser = Limits::parse_memory)]
+    pub memory_limit: Option<ByteSize>,
+}
+
+impl RunArgs {
+    /// What each cell may use, as far as the command line says it.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            time: self.timeout,
+            memory: self.memory_limit,
+        }
+    }
 }
 
 /// A scenario, and which part of it to use.

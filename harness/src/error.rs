@@ -10,7 +10,7 @@ use crate::plugin::PluginError;
 use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
-use crate::run::ScoreError;
+use crate::run::{LimitExceeded, ScoreError};
 use crate::scenario::{ExpectationCheck, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
@@ -167,6 +167,20 @@ pub enum Error {
         /// Its exit code.
         code: ExitCode,
     },
+    /// A process that was ended because it exceeded a limit.
+    #[error(
+        "{}{exceeded}{}",
+        stage.as_ref().map_or(String::new(), |stage| format!("{stage}: ")),
+        log.as_ref().map_or(String::new(), |log| format!("\n    log: {}", log.display()))
+    )]
+    Limit {
+        /// What it was doing.
+        stage: Option<String>,
+        /// The limit.
+        exceeded: LimitExceeded,
+        /// Its log.
+        log: Option<PathBuf>,
+    },
     /// Some cells failed.
     #[error("{failed} of {total} cells failed; run again to retry only those")]
     Cells {
@@ -200,6 +214,7 @@ impl Error {
             Error::Plugin(_)
             | Error::Score(_)
             | Error::Protocol { .. }
+            | Error::Limit { .. }
             | Error::BackboneType { .. } => ExitCode::Plugin,
             Error::Unchecked { code, .. } => *code,
             Error::Domain { .. }
@@ -243,6 +258,13 @@ impl Error {
             Error::Child { message, code } if code != ExitCode::Interrupted => Error::Child {
                 message: format!("{message}\n    log: {}", log.display()),
                 code,
+            },
+            Error::Limit {
+                stage, exceeded, ..
+            } => Error::Limit {
+                stage,
+                exceeded,
+                log: Some(log.to_owned()),
             },
             error => error,
         }

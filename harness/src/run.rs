@@ -8,6 +8,9 @@
 //! else they print goes to a log. The cell's process writes its record atomically; the parent
 //! believes the record, not the process. A cell that has a record is not run again, and one that
 //! another run is computing is waited for.
+//!
+//! A child leads a process group: signals go to the whole group, and whatever is left of it when
+//! the child ends is killed. The parent watches the time and the memory of a cell's group.
 
 pub mod check;
 mod child;
@@ -19,7 +22,9 @@ mod execute;
 mod host;
 mod interrupt;
 mod job;
+pub mod memory;
 mod opened;
+pub mod orphan;
 mod outputs;
 pub mod parameters;
 mod plan;
@@ -30,8 +35,12 @@ mod protocol;
 mod samples;
 mod score;
 mod show;
+mod signals;
+mod silence;
+mod supervised;
+mod watch;
 
-pub use child::Child;
+pub use child::{Child, Work};
 pub use content::{Caches, content};
 pub use embed::{Embedded, Embedder};
 pub use event::{Event, Events, Fault};
@@ -44,3 +53,5 @@ pub use planned_contents::{PlannedContents, check_expected};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};
 pub use show::ImageBar;
+pub use supervised::run_supervised;
+pub use watch::{LimitExceeded, Watch};

@@ -14,11 +14,14 @@
 //! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how
 //! to fix it. What is allowed, but limits what the figures can be compared with, is a [`Warning`].
 
+mod byte_size;
 mod domain;
+mod duration;
 mod error;
 mod expectation;
 mod grid;
 mod guide;
+mod limits;
 mod load;
 mod overrides;
 mod resolve;
@@ -31,9 +34,12 @@ pub mod spec;
 mod tests;
 mod yaml;
 
+pub use byte_size::{ByteSize, ByteSizeError};
+pub use duration::{DurationError, WrittenDuration};
 pub use error::{Problem, ScenarioError, Warning};
 pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
+pub use limits::Limits;
 pub use overrides::{OverrideError, SetOverride};
 pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 pub use schema::{OfferedParameters, schema};

@@ -2,6 +2,7 @@
 
 use super::tables;
 use crate::error::Error;
+use crate::exit_code::ExitCode;
 use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
 use crate::regular_file;
@@ -9,13 +10,14 @@ use crate::report::export::TERMINAL;
 use crate::results::{RunFolder, RunPlan};
 use crate::run::{
     Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
-    has_result, probe, run_cell,
+    has_result, orphan, probe, run_cell, run_supervised,
 };
 use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The most bytes on standard input: a scenario of the largest size, with room to spare.
 const LARGEST_REQUEST: u64 = 4 << 30;
@@ -40,34 +42,60 @@ pub(super) fn embed() -> Result<(), Error> {
     })
 }
 
-/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started: it
-/// waits for others that run the same cell, and does nothing if the record exists.
+/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started.
 pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
-    child(|events, interrupt| {
-        let job = Job::parse(&input()?)?;
-        let folder = RunFolder::new(out);
-        folder.create()?;
-        let caches = Caches::open(interrupt)?;
-        let _claim = match claimed {
-            true => None,
-            false => {
-                folder.check_scenario(&job.cell.scenario)?;
-                let claims = folder.cell_claims();
-                let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
-                    events.stage(format!("waiting for {owner}, which runs this cell"))
-                });
-                let claim = claim.map_err(Error::file(&folder.cells()))?;
-                interrupt.check()?;
-                let contents = PlannedContents::new(caches.content.clone(), interrupt);
-                if has_result(&folder, &job, &contents)? {
-                    return Ok(());
-                }
-                folder.remove_parts_of(&job.cell.id);
-                claim
-            }
-        };
-        run_cell(&job, &folder, &caches, events, interrupt)
-    })
+    match claimed {
+        true => child(|events, interrupt| {
+            let (job, folder, caches) = cell_request(out, interrupt)?;
+            run_cell(&job, &folder, &caches, events, interrupt)
+        }),
+        false => reporting(&Interrupt::on_ctrl_c()?, |events, interrupt| {
+            unclaimed_cell(out, events, interrupt)
+        }),
+    }
+}
+
+fn cell_request(out: &Path, interrupt: &Interrupt) -> Result<(Job, RunFolder, Caches), Error> {
+    let job = Job::parse(&input()?)?;
+    let folder = RunFolder::new(out);
+    folder.create()?;
+    Ok((job, folder, Caches::open(interrupt)?))
+}
+
+/// Runs a cell on its own: waits for others that run the same cell, and does nothing if the record
+/// exists. A cell with limits runs in a child process, which can be ended.
+fn unclaimed_cell(out: &Path, events: &Arc<Events>, interrupt: &Interrupt) -> Result<(), Error> {
+    let (job, folder, caches) = cell_request(out, interrupt)?;
+    folder.check_scenario(&job.cell.scenario)?;
+    let claims = folder.cell_claims();
+    let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
+        events.stage(format!("waiting for {owner}, which runs this cell"))
+    });
+    let _claim = claim.map_err(Error::file(&folder.cells()))?;
+    interrupt.check()?;
+    let contents = PlannedContents::new(caches.content.clone(), interrupt);
+    if has_result(&folder, &job, &contents)? {
+        return Ok(());
+    }
+    folder.remove_parts_of(&job.cell.id);
+    if job.limits.is_none() {
+        return run_cell(&job, &folder, &caches, events, interrupt);
+    }
+    let log = rustix::io::dup(rustix::stdio::stderr())
+        .map_err(|error| Error::Internal(format!("the log of a cell: {error}")))?;
+    let silent = |length: Duration| {
+        let minutes = length.as_secs() / 60;
+        events.stage(format!("has said nothing for {minutes} min; still running"));
+    };
+    let mut pass_on = |event| events.send(&event);
+    run_supervised(&job, &folder, log.into(), &silent, interrupt, &mut pass_on)?;
+    match has_result(&folder, &job, &contents)? {
+        true => Ok(()),
+        false => Err(Error::Child {
+            message: "its process reported success, but there is no record of it".into(),
+            code: ExitCode::Plugin,
+        }),
+    }
 }
 
 /// The answer about a run's results.
@@ -122,14 +150,20 @@ fn reported(
     })
 }
 
-/// Runs the work of a child process; an error is sent to the parent and written to the log.
+/// Runs the work of a child process, which ends with its parent.
 fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Result<(), Error> {
-    // A parent that was killed cannot end its children, so the system does it.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    orphan::end_with_parent();
+    reporting(&Interrupt::of_child()?, work)
+}
+
+/// Runs work that reports with events; an error is sent as one, and written to the log.
+fn reporting(
+    interrupt: &Interrupt,
+    work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>,
+) -> Result<(), Error> {
     let events = Events::on_stdout().map_err(|error| Error::Internal(error.to_string()))?;
     let events = Arc::new(events);
-    let interrupt = Interrupt::on_ctrl_c()?;
-    let ended = work(&events, &interrupt);
+    let ended = work(&events, interrupt);
     events.send(&match &ended {
         Ok(()) => Event::Done,
         Err(error) => {

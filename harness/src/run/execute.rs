@@ -3,9 +3,11 @@
 //! Other runs may be working in the same folder. A cell that another run has claimed is left to it,
 //! and looked at again later: by then it has a record, or its claim is free.
 
-use super::child::Child;
+use super::child::{Child, Work};
 use super::show::Show;
-use super::{FeatureRequest, Interrupt, Job, Plan, Planned, PlannedContents};
+use super::{
+    FeatureRequest, Interrupt, Job, Plan, Planned, PlannedContents, Watch, run_supervised,
+};
 use crate::atomic::PendingFile;
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::Error;
@@ -54,6 +56,7 @@ pub fn execute(
         }
     }
     let show = Show::new(plan.cells.len());
+    let speaking = interrupt.speak_through(show.speaker());
     notes.iter().for_each(|note| show.say(note));
     let done = plan.cells.len() - missing.len();
     show.already(done);
@@ -70,6 +73,7 @@ pub fn execute(
         interrupt,
     }
     .run(at_a_time.get().min(missing.len()));
+    drop(speaking);
     drop(show);
     interrupt.check()?;
     if failed > 0 {
@@ -208,6 +212,7 @@ fn compute_features_with(
         let clock = Instant::now();
         let input = serde_json::to_string(&request).expect("plain data");
         let child = Child {
+            work: Work::Features,
             args: &["embed"],
             paths: &[],
             input: &input,
@@ -215,6 +220,7 @@ fn compute_features_with(
             log: log
                 .try_clone()
                 .map_err(|error| Error::Internal(error.to_string()))?,
+            watch: Watch::default(),
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);
@@ -408,14 +414,11 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     let _ = fs::remove_file(&log_path);
     let log = File::create(&log_path).map_err(Error::file(&log_path))?;
     let mut line = show.begin(job.cell.title());
-    let ended = Child {
-        args: &["cell", "--claimed", "--out"],
-        paths: &[folder.path()],
-        input: &job.line(),
-        threads: job.cell.threads,
-        log,
-    }
-    .run(interrupt, &mut |event| line.hear(show, &event));
+    let title = job.cell.title();
+    let silent = |length| show.silent(&title, length, &log_path);
+    let ended = run_supervised(job, folder, log, &silent, interrupt, &mut |event| {
+        line.hear(show, &event);
+    });
     let lacking = match recorded(folder, job) {
         Recorded::Whole(_) => return Ok(()),
         Recorded::Not => "there is no record of it",

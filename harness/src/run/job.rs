@@ -6,6 +6,7 @@ use crate::domain::{Domain, Source};
 use crate::error::Error;
 use crate::plugin::PluginRef;
 use crate::results::Cell;
+use crate::scenario::Limits;
 use crate::stream::open::Restriction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,6 +27,9 @@ pub struct Job {
     pub paths: Paths,
     /// Whether to save every prediction.
     pub save_predictions: bool,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
 }
 
 /// The paths of a cell's files on one machine.
@@ -151,6 +155,7 @@ mod tests {
                 strategy: "/p/libheads.so".into(),
             },
             save_predictions: false,
+            limits: Limits::default(),
         }
     }
 

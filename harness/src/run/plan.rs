@@ -139,6 +139,7 @@ impl Plan {
                             strategy: check.plugin.file.clone(),
                         },
                         save_predictions,
+                        limits: scenario.limits,
                     };
                     cells.push(Planned {
                         job,

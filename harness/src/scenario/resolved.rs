@@ -2,7 +2,7 @@
 
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
-use super::{Expectation, GridChoice, StreamSpec, Tasks};
+use super::{Expectation, GridChoice, Limits, StreamSpec, Tasks};
 use crate::domain::Source;
 use crate::domain::content::Trust;
 use crate::id::Seed;
@@ -27,6 +27,8 @@ pub struct Scenario {
     pub threads: NonZeroU32,
     /// Where to compute.
     pub device: Device,
+    /// What each cell may use.
+    pub limits: Limits,
     /// The backbones that strategies may name.
     pub backbones: Vec<BackboneUse>,
     /// At least one.

@@ -4,6 +4,7 @@
 //! are filled in when the spec is resolved; here an omitted key is `None`. No type is flattened or
 //! untagged, since serde would then lose the path to a mistake.
 
+use super::Limits;
 pub use super::domain::{Domain, DomainKeys, Expect};
 use super::error::Problem;
 use crate::stream::Augmentation;
@@ -42,6 +43,8 @@ pub struct Scenario {
     /// Where to compute: `cpu` (default), `cuda`, or `cuda:N`.
     #[schemars(regex(pattern = r"^(cpu|cuda(:[0-9]+)?)$"))]
     pub device: Option<String>,
+    /// How long each cell may run, and how much memory it may use. Default: no limits.
+    pub limits: Option<Limits>,
     /// How domains are cut into tasks. A domain can have its own `stream` instead.
     pub stream: Option<Stream>,
     /// The frozen pre-trained models that strategies build on, under names of your choice.
