@@ -295,10 +295,12 @@ fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     panic!("timed out waiting for {what}");
 }
 
+/// Asks a process to stop, as Ctrl-C does. SIGINT itself would be ignored if the tests were started
+/// as a background job.
 fn interrupt(process: &Child) {
     let pid = Pid::from_raw(process.id() as i32).unwrap();
     // The process may have ended already.
-    let _ = kill_process(pid, Signal::INT);
+    let _ = kill_process(pid, Signal::TERM);
 }
 
 fn ended(dir: &Dir, process: Child) -> Outcome {
@@ -351,6 +353,7 @@ fn after_an_interrupt_the_next_run_runs_the_missing_cells() {
     expect![[r#"
         digits · features of pixels
         [1/3] digits · nearest-class-mean · seed 1992
+        interrupted; waiting for 2 cells to end after their current step; send SIGTERM again to kill them
         error: interrupted; run again to resume
     "#]]
     .assert_eq(&settled(&outcome.stderr));
