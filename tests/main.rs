@@ -23,6 +23,7 @@ mod misbehaviour;
 mod parameters;
 mod plugins;
 mod preprocessing;
+mod processes;
 mod quickstart;
 mod results_verify;
 mod run_folders;

@@ -327,8 +327,10 @@ fn a_failure_before_the_first_cell_ends_the_run() {
     assert!(log.contains("panic_on_purpose"), "{log}");
 }
 
+/// Asks a process to stop, as Ctrl-C does. SIGINT itself would be ignored if the tests were started
+/// as a background job.
 fn interrupt(process: &Child) {
-    signal(process.id(), Signal::INT);
+    signal(process.id(), Signal::TERM);
 }
 
 fn ended(dir: &Dir, process: Child) -> Outcome {
@@ -381,6 +383,7 @@ fn after_an_interrupt_the_next_run_runs_the_missing_cells() {
     expect![[r#"
         digits · features of pixels
         [1/3] digits · nearest-class-mean · seed 1992
+        interrupted; waiting for 2 cells to end after their current step; send SIGTERM again to kill them
         error: interrupted; run again to resume
     "#]]
     .assert_eq(&settled(&outcome.stderr));

@@ -355,7 +355,7 @@ fn a_killed_runs_cells_are_taken_over_and_its_remains_deleted() {
     let third = run(&dir, "out", &more).start();
     wait_for("three runs", || signs_of_life() == 3);
     std::thread::sleep(Duration::from_millis(300));
-    signal(third.id(), Signal::INT);
+    signal(third.id(), Signal::TERM);
     let third = ended(&dir, third);
     assert_eq!(
         (third.code, third.stdout.as_str()),

@@ -1,10 +1,11 @@
 //! The command line, as written.
 
+use crate::byte_size::ByteSize;
 use crate::exit_code::ExitCode;
 use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::export::{self, EXPORTS, Export};
-use crate::scenario::{Selection, SetOverride};
+use crate::scenario::{Limits, Selection, SetOverride, WrittenDuration};
 use crate::stream::open::Restriction;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -183,6 +184,22 @@ pub struct RunArgs {
     /// Start no cell after one has failed
     #[arg(long)]
     pub fail_fast: bool,
+    /// End a cell that runs longer, such as 90s, 30m or 2h [default: the scenario's `limits.time`]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<WrittenDuration>,
+    /// End a cell that uses more memory, such as 16GiB [default: the scenario's `limits.memory`]
+    #[arg(long, value_name = "SIZE", value_parser = Limits::parse_memory)]
+    pub memory_limit: Option<ByteSize>,
+}
+
+impl RunArgs {
+    /// What each cell may use, as far as the command line says it.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            time: self.timeout,
+            memory: self.memory_limit,
+        }
+    }
 }
 
 /// A scenario, and which part of it to use.

@@ -12,7 +12,7 @@ use crate::project::ProjectError;
 use crate::report::ReportError;
 use crate::results::{Cause, ResultsError};
 use crate::run::{LogEnd, ScoreError};
-use crate::scenario::{ExpectationCheck, ScenarioError};
+use crate::scenario::{ExpectationCheck, LimitExceeded, ScenarioError};
 use crate::stream::StreamError;
 use harness_abi::ErrorCode;
 use std::path::{Path, PathBuf};
@@ -175,6 +175,16 @@ pub enum Error {
         /// The end of its log.
         log: Option<Box<LogEnd>>,
     },
+    /// A process that was ended because it exceeded a limit.
+    #[error("{}{}", limit_shown(stage.as_deref(), exceeded), log_shown(log.as_deref(), Ending::Killed))]
+    Limit {
+        /// What it was doing.
+        stage: Option<String>,
+        /// The limit.
+        exceeded: LimitExceeded,
+        /// The end of its log.
+        log: Option<Box<LogEnd>>,
+    },
     /// Some cells failed.
     #[error(
         "{failed} of {total} cells failed{}; add --retry-failed to run {} again",
@@ -236,6 +246,7 @@ impl Error {
             Error::Plugin(_)
             | Error::Score(_)
             | Error::Protocol { .. }
+            | Error::Limit { .. }
             | Error::BackboneType { .. } => ExitCode::Plugin,
             Error::Unchecked { code, .. } => *code,
             Error::Domain { .. }
@@ -277,22 +288,30 @@ impl Error {
     }
 
     /// What caused a cell to fail with this error, if running it again would only repeat it: its
-    /// plugins or parameters, but not its data, the disk, or whatever killed it.
+    /// plugins, parameters or limits, but not its data, the disk, or whatever killed it.
     pub fn lasting(&self) -> Option<Cause> {
-        let lasting = match self {
+        match self {
+            Error::Limit { exceeded, .. } => Some(Cause::Limit(*exceeded)),
             Error::Child {
                 ending: Ending::Killed,
                 ..
-            } => false,
-            error => matches!(error.exit_code(), ExitCode::Plugin | ExitCode::Usage),
-        };
-        lasting.then_some(Cause::Plugin)
+            } => None,
+            error => match error.exit_code() {
+                ExitCode::Plugin | ExitCode::Usage => Some(Cause::Plugin),
+                _ => None,
+            },
+        }
     }
 
     /// The error without the log of the process in which it occurred, and the end of that log.
     pub fn apart_from_log(&self) -> (String, Option<&LogEnd>) {
         match self {
             Error::Child { message, log, .. } => (message.clone(), log.as_deref()),
+            Error::Limit {
+                stage,
+                exceeded,
+                log,
+            } => (limit_shown(stage.as_deref(), exceeded), log.as_deref()),
             error => (error.to_string(), None),
         }
     }
@@ -300,10 +319,10 @@ impl Error {
     /// An error of a child process, with the end of the child's log.
     #[must_use]
     pub fn with_log(mut self, end: Option<Box<LogEnd>>) -> Error {
-        if let Error::Child { code, log, .. } = &mut self
-            && *code != ExitCode::Interrupted
-        {
-            *log = end;
+        match &mut self {
+            Error::Child { code, log, .. } if *code != ExitCode::Interrupted => *log = end,
+            Error::Limit { log, .. } => *log = end,
+            _ => {}
         }
         self
     }
@@ -327,6 +346,13 @@ impl Error {
     pub fn domain(name: &str) -> impl FnOnce(DomainError) -> Error {
         let domain = name.to_owned();
         move |error| Error::Domain { domain, error }
+    }
+}
+
+fn limit_shown(stage: Option<&str>, exceeded: &LimitExceeded) -> String {
+    match stage {
+        Some(stage) => format!("{stage}: {exceeded}"),
+        None => exceeded.to_string(),
     }
 }
 

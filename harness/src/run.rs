@@ -8,6 +8,9 @@
 //! else they print goes to a log. The cell's process writes its record atomically; the parent
 //! believes the record, not the process. A cell that has a record is not run again, and one that
 //! another run is computing is waited for.
+//!
+//! A child leads a process group: signals go to the whole group, and whatever is left of it when
+//! the child ends is killed. The parent watches the time and the memory of a cell's group.
 
 pub mod check;
 mod checkpoints;
@@ -21,8 +24,10 @@ mod host;
 mod interrupt;
 mod job;
 mod log;
+pub mod memory;
 mod memory_estimate;
 mod opened;
+pub mod orphan;
 mod outputs;
 pub mod parameters;
 mod plan;
@@ -33,12 +38,16 @@ mod protocol;
 mod samples;
 mod score;
 mod show;
+mod signals;
+mod silence;
+mod supervised;
+mod watch;
 
-pub use child::Child;
+pub use child::{Child, Work};
 pub use content::{Caches, content};
 pub use embed::{Embedded, Embedder};
 pub use event::{Event, Events, Fault};
-pub use execute::{ExecuteOptions, execute, has_result};
+pub use execute::{ExecuteOptions, execute, has_result, keep_failure};
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths};
 pub use log::{Log, LogEnd, PendingLog};
@@ -49,3 +58,5 @@ pub use planned_contents::{PlannedContents, check_expected};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};
 pub use show::{ImageBar, unlogged};
+pub use supervised::run_supervised;
+pub use watch::Watch;

@@ -1,21 +1,23 @@
 //! The child processes that `run` starts.
 
 use super::tables;
-use crate::error::Error;
+use crate::error::{Ending, Error};
+use crate::exit_code::ExitCode;
 use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
 use crate::regular_file;
 use crate::report::export::TERMINAL;
-use crate::results::{Failure, RunFolder, RunPlan};
+use crate::results::{RunFolder, RunPlan};
 use crate::run::{
     Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
-    has_result, probe, run_cell,
+    has_result, keep_failure, orphan, probe, run_cell, run_supervised,
 };
 use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The most bytes on standard input: a scenario of the largest size, with room to spare.
 const LARGEST_REQUEST: u64 = 4 << 30;
@@ -40,56 +42,74 @@ pub(super) fn embed() -> Result<(), Error> {
     })
 }
 
-/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started: it
-/// waits for others that run the same cell, and does nothing if the record exists.
+/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started.
 pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
-    child(|events, interrupt| {
-        let job = Job::parse(&input()?)?;
-        let folder = RunFolder::new(out);
-        folder.create()?;
-        let caches = Caches::open(interrupt)?;
-        let _claim = match claimed {
-            true => None,
-            false => {
-                folder.check_scenario(&job.cell.scenario)?;
-                let claims = folder.cell_claims();
-                let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
-                    events.stage(format!("waiting for {owner}, which runs this cell"))
-                });
-                let claim = claim.map_err(Error::file(&folder.cells()))?;
-                interrupt.check()?;
-                let contents = PlannedContents::new(caches.content.clone(), interrupt);
-                if has_result(&folder, &job, &contents)? {
-                    return Ok(());
-                }
-                folder.remove_parts_of(&job.cell.id);
-                claim
-            }
-        };
-        folder.forget_failure(&job.cell.id)?;
-        let ended = run_cell(&job, &folder, &caches, events, interrupt);
-        // A `run` remembers failures itself: it also knows those that this process cannot report.
-        if !claimed && let Err(error) = &ended {
-            keep_failure(&job, &folder, &caches, error, interrupt);
-        }
-        ended
-    })
+    match claimed {
+        true => child(|events, interrupt| {
+            let (job, folder, caches) = cell_request(out, interrupt)?;
+            run_cell(&job, &folder, &caches, events, interrupt)
+        }),
+        false => reporting(&Interrupt::on_ctrl_c()?, |events, interrupt| {
+            unclaimed_cell(out, events, interrupt)
+        }),
+    }
 }
 
-/// Remembers a failure that running the cell again would only repeat.
-fn keep_failure(
+fn cell_request(out: &Path, interrupt: &Interrupt) -> Result<(Job, RunFolder, Caches), Error> {
+    let job = Job::parse(&input()?)?;
+    let folder = RunFolder::new(out);
+    folder.create()?;
+    Ok((job, folder, Caches::open(interrupt)?))
+}
+
+/// Runs a cell on its own: waits for others that run the same cell, and does nothing if the record
+/// exists. A cell with limits runs in a child process, which can be ended.
+fn unclaimed_cell(out: &Path, events: &Arc<Events>, interrupt: &Interrupt) -> Result<(), Error> {
+    let (job, folder, caches) = cell_request(out, interrupt)?;
+    folder.check_scenario(&job.cell.scenario)?;
+    let claims = folder.cell_claims();
+    let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
+        events.stage(format!("waiting for {owner}, which runs this cell"))
+    });
+    let _claim = claim.map_err(Error::file(&folder.cells()))?;
+    interrupt.check()?;
+    let contents = PlannedContents::new(caches.content.clone(), interrupt);
+    if has_result(&folder, &job, &contents)? {
+        return Ok(());
+    }
+    folder.remove_parts_of(&job.cell.id);
+    folder.forget_failure(&job.cell.id)?;
+    let ended = match job.limits.is_none() {
+        true => run_cell(&job, &folder, &caches, events, interrupt),
+        false => limited_cell(&job, &folder, &contents, events, interrupt),
+    };
+    if let Err(error) = &ended {
+        keep_failure(&job, &folder, &contents, error);
+    }
+    ended
+}
+
+fn limited_cell(
     job: &Job,
     folder: &RunFolder,
-    caches: &Caches,
-    error: &Error,
+    contents: &PlannedContents<'_>,
+    events: &Events,
     interrupt: &Interrupt,
-) {
-    let contents = PlannedContents::new(caches.content.clone(), interrupt);
-    if let Some(cause) = error.lasting()
-        && let Ok(digest) = contents.of(job)
-    {
-        let failure = Failure::new(&job.cell, digest.as_str(), cause, error.to_string(), &[]);
-        let _ = folder.keep_failure(&failure);
+) -> Result<(), Error> {
+    let silent = |length: Duration| {
+        let minutes = length.as_secs() / 60;
+        events.stage(format!("has said nothing for {minutes} min; still running"));
+    };
+    let mut pass_on = |event| events.send(&event);
+    run_supervised(job, folder, None, &silent, interrupt, &mut pass_on)?;
+    match has_result(folder, job, contents)? {
+        true => Ok(()),
+        false => Err(Error::Child {
+            message: "its process reported success, but there is no record of it".into(),
+            code: ExitCode::Plugin,
+            ending: Ending::Crashed,
+            log: None,
+        }),
     }
 }
 
@@ -145,14 +165,20 @@ fn reported(
     })
 }
 
-/// Runs the work of a child process; an error is sent to the parent and written to the log.
+/// Runs the work of a child process, which ends with its parent.
 fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Result<(), Error> {
-    // A parent that was killed cannot end its children, so the system does it.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    orphan::end_with_parent();
+    reporting(&Interrupt::of_child()?, work)
+}
+
+/// Runs work that reports with events; an error is sent as one, and written to the log.
+fn reporting(
+    interrupt: &Interrupt,
+    work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>,
+) -> Result<(), Error> {
     let events = Events::on_stdout().map_err(|error| Error::Internal(error.to_string()))?;
     let events = Arc::new(events);
-    let interrupt = Interrupt::on_ctrl_c()?;
-    let ended = work(&events, &interrupt);
+    let ended = work(&events, interrupt);
     events.send(&match &ended {
         Ok(()) => Event::Done,
         Err(error) => {

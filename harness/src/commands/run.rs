@@ -10,7 +10,7 @@ use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{
     Caches, Child, Event, ExecuteOptions, Interrupt, PendingLog, Plan, PlanOptions,
-    PlannedContents, check_expected, execute, unlogged,
+    PlannedContents, Watch, Work, check_expected, execute, memory, unlogged,
 };
 use crate::scenario::Scenario;
 use crate::terminal;
@@ -18,7 +18,11 @@ use std::path::PathBuf;
 
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
-    let (scenario, registry) = resolve(&args.scenario)?;
+    let (mut scenario, registry) = resolve(&args.scenario)?;
+    scenario.limits = args.limits().or(scenario.limits);
+    if scenario.limits.memory.is_some() && !memory::is_known() {
+        terminal::say("warning: the limit on memory has no effect: this system has no /proc");
+    }
     let folder = RunFolder::new(match &args.out {
         Some(out) => out.clone(),
         None => PathBuf::from("results/runs").join(&scenario.name),
@@ -135,11 +139,13 @@ fn report_in_child(
     let log = PendingLog::create(&path);
     let mut report = None;
     let child = Child {
+        work: Work::Tables,
         args: &["report"],
         paths: &[folder.path()],
         input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,
-        log: log.log(),
+        log: Some(log.log()),
+        watch: Watch::default(),
     };
     let ended = child.run(interrupt, &mut |event| match event {
         Event::Answer(answer) => report = serde_json::from_value(answer).ok(),

@@ -37,7 +37,11 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
     part.find_plugins(&scenario, &registry)?;
     part.ask_plugins(&registry, &interrupt)?;
 
-    let memory = memory_warnings(&part.memory_needs, None, available_memory());
+    let memory = memory_warnings(
+        &part.memory_needs,
+        scenario.limits.memory,
+        available_memory(),
+    );
     let unchecked = part.unchecked;
     let (domains, strategies, seeds) = (
         scenario.domains.len(),

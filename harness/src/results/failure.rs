@@ -8,6 +8,7 @@
 use super::{Cell, ResultsError, RunFolder};
 use crate::atomic;
 use crate::regular_file;
+use crate::scenario::{LimitExceeded, Limits};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -41,10 +42,8 @@ pub struct Failure {
 pub enum Cause {
     /// An error or crash of a plugin, or a parameter.
     Plugin,
-    /// The limit on time, in seconds.
-    TimeLimit(u64),
-    /// The limit on memory, in bytes.
-    MemoryLimit(u64),
+    /// A limit on what it may use.
+    Limit(LimitExceeded),
 }
 
 impl Failure {
@@ -66,9 +65,14 @@ impl Failure {
         }
     }
 
-    /// Whether it is the failure of this cell on images with this digest.
-    pub fn counts(&self, cell: &Cell, content_digest: &str) -> bool {
-        self.cell == *cell && self.content_digest == content_digest
+    /// Whether it is the failure of this cell on images with this digest, and these limits would
+    /// not prevent it.
+    pub fn counts(&self, cell: &Cell, content_digest: &str, limits: Limits) -> bool {
+        let repeated = match self.cause {
+            Cause::Plugin => true,
+            Cause::Limit(exceeded) => !exceeded.is_raised_by(limits),
+        };
+        repeated && self.cell == *cell && self.content_digest == content_digest
     }
 }
 
@@ -118,19 +122,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = RunFolder::new(dir.path());
         let cell = record("digits", "ncm", 1992, [90, 70]).cell;
-        let failure = Failure::new(
-            &cell,
-            "d1",
-            Cause::TimeLimit(60),
-            "too slow".into(),
-            &["epoch 7".into()],
-        );
+        let time = |text: &str| Limits {
+            time: Some(text.parse().unwrap()),
+            memory: None,
+        };
+        let exceeded = LimitExceeded::Time {
+            limit: "60s".parse().unwrap(),
+        };
+        let (cause, log) = (Cause::Limit(exceeded), ["epoch 7".to_owned()]);
+        let failure = Failure::new(&cell, "d1", cause, "too slow".into(), &log);
         folder.keep_failure(&failure).unwrap();
         assert_eq!(folder.failure(&cell.id), Some(failure.clone()));
-        assert!(failure.counts(&cell, "d1") && !failure.counts(&cell, "d2"));
+        let counts = |digest, limit| failure.counts(&cell, digest, time(limit));
+        assert!(counts("d1", "60s") && counts("d1", "9s") && !counts("d2", "60s"));
+        // A higher limit may help.
+        assert!(!counts("d1", "61s") && !failure.counts(&cell, "d1", Limits::default()));
         let mut other = cell.clone();
         other.strategy.plugin.hash = "another file".into();
-        assert!(!failure.counts(&other, "d1"));
+        assert!(!failure.counts(&other, "d1", time("60s")));
         folder.forget_failure(&cell.id).unwrap();
         folder.forget_failure(&cell.id).unwrap();
         assert_eq!(folder.failure(&cell.id), None);

@@ -1,11 +1,11 @@
 //! The check of a scenario's plugins before anything runs: parameters against the schemas in the
 //! plugins' manifests, and then by the plugins' own code, in a process of its own.
 
-use super::child::Child;
+use super::child::{Child, Work};
 use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
-use super::{Event, Fault, Interrupt, Log, MemoryNeed};
+use super::{Event, Fault, Interrupt, Log, MemoryNeed, Watch};
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry};
@@ -166,11 +166,13 @@ impl Check<'_> {
         let input = serde_json::to_string(&request).expect("plain data");
         let mut answer = None;
         let child = Child {
+            work: Work::Check,
             args: &["probe"],
             paths: &[],
             input: &input,
             threads: request.threads,
-            log: &log,
+            log: Some(&log),
+            watch: Watch::default(),
         };
         let ended = child.run(interrupt, &mut |event| match event {
             Event::Answer(value) => answer = serde_json::from_value(value).ok(),

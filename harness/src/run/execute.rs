@@ -3,10 +3,11 @@
 //! Other runs may be working in the same folder. A cell that another run has claimed is left to it,
 //! and looked at again later: by then it has a record, or its claim is free.
 
-use super::child::Child;
+use super::child::{Child, Work};
 use super::show::Show;
 use super::{
-    FeatureRequest, Interrupt, Job, Log, LogEnd, PendingLog, Plan, Planned, PlannedContents,
+    FeatureRequest, Interrupt, Job, Log, LogEnd, PendingLog, Plan, Planned, PlannedContents, Watch,
+    run_supervised,
 };
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::{Ending, Error};
@@ -85,6 +86,7 @@ pub fn execute(
         }
     }
     let show = Show::new(plan.cells.len());
+    let speaking = interrupt.speak_through(show.speaker());
     notes.iter().for_each(|note| show.say(note));
     let done = plan.cells.len() - missing.len() - failed_before;
     show.already(done);
@@ -104,6 +106,7 @@ pub fn execute(
         interrupt,
     };
     let (ended, failed) = cells.run(options.at_a_time.get().min(missing.len()));
+    drop(speaking);
     let full_disk = cells.full_disk.into_inner();
     drop(show);
     interrupt.check()?;
@@ -144,7 +147,7 @@ fn failure(
     let Some(failure) = folder.failure(&job.cell.id) else {
         return Ok(None);
     };
-    let counts = failure.counts(&job.cell, contents.of(job)?.as_str())
+    let counts = failure.counts(&job.cell, contents.of(job)?.as_str(), job.limits)
         && !folder.record(&job.cell.id).exists();
     Ok(counts.then_some(failure))
 }
@@ -261,11 +264,13 @@ fn compute_features_with(
         let clock = Instant::now();
         let input = serde_json::to_string(&request).expect("plain data");
         let child = Child {
+            work: Work::Features,
             args: &["embed"],
             paths: &[],
             input: &input,
             threads: cell.threads,
-            log,
+            log: Some(log),
+            watch: Watch::default(),
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);
@@ -444,7 +449,7 @@ impl<'a> Cells<'a> {
 
     fn ended(&self, job: &Job, result: Result<Obtained, Error>) {
         if let Err(error) = &result {
-            self.keep_failure(job, error);
+            keep_failure(job, self.folder, self.contents, error);
             self.failed_fast.fetch_or(self.fail_fast, Ordering::SeqCst);
         }
         let mut ended = locked(&self.ended);
@@ -469,17 +474,16 @@ impl<'a> Cells<'a> {
     }
 }
 
-impl Cells<'_> {
-    /// Remembers a failure that would be repeated. If that is impossible, it will be.
-    fn keep_failure(&self, job: &Job, error: &Error) {
-        if let Some(cause) = error.lasting()
-            && let Ok(digest) = self.contents.of(job)
-        {
-            let (message, log) = error.apart_from_log();
-            let lines = log.map_or(&[][..], |log| &log.lines);
-            let failure = Failure::new(&job.cell, digest.as_str(), cause, message, lines);
-            let _ = self.folder.keep_failure(&failure);
-        }
+/// Remembers the failure of a cell, if running it again would only repeat it. If it cannot be
+/// remembered, it will be repeated.
+pub fn keep_failure(job: &Job, folder: &RunFolder, contents: &PlannedContents<'_>, error: &Error) {
+    if let Some(cause) = error.lasting()
+        && let Ok(digest) = contents.of(job)
+    {
+        let (message, log) = error.apart_from_log();
+        let lines = log.map_or(&[][..], |log| &log.lines);
+        let failure = Failure::new(&job.cell, digest.as_str(), cause, message, lines);
+        let _ = folder.keep_failure(&failure);
     }
 }
 
@@ -495,14 +499,11 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
     let _ = fs::remove_file(&log_path);
     let log = Log::on(File::create(&log_path), &log_path);
     let mut line = show.begin(job.cell.title());
-    let ended = Child {
-        args: &["cell", "--claimed", "--out"],
-        paths: &[folder.path()],
-        input: &job.line(),
-        threads: job.cell.threads,
-        log: &log,
-    }
-    .run(interrupt, &mut |event| line.hear(show, &event));
+    let title = job.cell.title();
+    let silent = |length| show.silent(&title, length, &log_path);
+    let ended = run_supervised(job, folder, Some(&log), &silent, interrupt, &mut |event| {
+        line.hear(show, &event);
+    });
     let end = log.end();
     // A log is for people; the cell needs none.
     if let Err(error) = log.finish() {

@@ -6,7 +6,7 @@ use crate::domain::{Domain, Source};
 use crate::error::Error;
 use crate::plugin::PluginRef;
 use crate::results::Cell;
-use crate::scenario::Checkpointing;
+use crate::scenario::{Checkpointing, Limits};
 use crate::stream::open::Restriction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,6 +30,9 @@ pub struct Job {
     /// How often to write a checkpoint.
     #[serde(default)]
     pub checkpoint: Checkpointing,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
 }
 
 /// The paths of a cell's files on one machine.
@@ -156,6 +159,7 @@ mod tests {
             },
             save_predictions: false,
             checkpoint: Checkpointing::default(),
+            limits: Limits::default(),
         }
     }
 

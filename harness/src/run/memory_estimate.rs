@@ -20,7 +20,7 @@ pub struct MemoryNeed {
 /// names the strategy with the largest need.
 pub fn memory_warnings(
     needs: &[MemoryNeed],
-    limit: Option<u64>,
+    limit: Option<ByteSize>,
     available: Option<u64>,
 ) -> Vec<String> {
     let above = |bound: Option<u64>, what: &str, then: &str| {
@@ -35,12 +35,12 @@ pub fn memory_warnings(
         let MemoryNeed { row, domain, bytes } = largest;
         Some(format!(
             "strategy `{row}` on domain `{domain}`{others} expects to need {} of memory, but {what} {}{then}",
-            ByteSize(*bytes),
-            ByteSize(bound)
+            ByteSize(*bytes).rounded(),
+            ByteSize(bound).rounded()
         ))
     };
     let limited = above(
-        limit,
+        limit.map(|limit| limit.0),
         "the limit is",
         " (`limits.memory`, `--memory-limit`); its cells will be ended unless you raise it",
     );
@@ -114,8 +114,11 @@ mod tests {
         };
         let needs = [need("small", 1), need("ranpac", 20), need("cgil", 12)];
         let warned = |limit: Option<u64>, available: Option<u64>| {
-            let warnings =
-                memory_warnings(&needs, limit.map(|n| n << 30), available.map(|n| n << 30));
+            let warnings = memory_warnings(
+                &needs,
+                limit.map(|n| ByteSize(n << 30)),
+                available.map(|n| n << 30),
+            );
             warnings
                 .iter()
                 .map(|line| format!("{line}\n"))

@@ -69,7 +69,8 @@ impl Plan {
         let check = Check::of(scenario, registry, &domains, options.metrics)?;
         let checked = check.run(options.device, interrupt);
         let checked = checked.map_err(Refusal::with_log)?;
-        for warning in memory_warnings(&check.memory_needs(&checked), None, available_memory()) {
+        let (needs, limit) = (check.memory_needs(&checked), scenario.limits.memory);
+        for warning in memory_warnings(&needs, limit, available_memory()) {
             terminal::say(format_args!("warning: {warning}"));
         }
         let Checked {
@@ -146,6 +147,7 @@ impl Plan {
                         },
                         save_predictions,
                         checkpoint: scenario.checkpoint,
+                        limits: scenario.limits,
                     };
                     cells.push(Planned {
                         job,

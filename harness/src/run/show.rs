@@ -95,6 +95,24 @@ impl Show {
         }
     }
 
+    /// What prints a line above the bars, also from another thread.
+    pub(super) fn speaker(&self) -> impl Fn(&str) + Send + 'static {
+        let bars = self.bars.as_ref().map(|(bars, _)| bars.clone());
+        move |line| match &bars {
+            Some(bars) => drop(bars.println(visible(line))),
+            None => terminal::say(line),
+        }
+    }
+
+    /// Shows that a process has said nothing for this long.
+    pub(super) fn silent(&self, title: &str, length: Duration, log: &Path) {
+        self.say(&format!(
+            "{title} has said nothing for {} min; still running. Its log: {}",
+            length.as_secs() / 60,
+            log.display()
+        ));
+    }
+
     /// Shows that a cell has ended, as the `done`th.
     pub(super) fn ended(&self, done: usize, cell: &Cell, how: &str) {
         if let Some((_, cells)) = &self.bars {

@@ -208,6 +208,19 @@ mod tests {
             format!("{error}\n")
         });
         expect![[r#"
+            `` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            `7200` has no unit; write `7200s`, `7200m` or `7200h`
+            `1.5h` is not in whole units; write, for example, `1h30m` for one and a half hours
+            `2 h` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            `2H` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            `30m2h` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            `2h2h` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            `h` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            must be at least `1s`, got `0s`
+            `-1h` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            `two hours` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
+            must be at most `36500d`, got `40000d`
+            must be at most `36500d`, got `99999999999999999999h`
         "#]]
         .assert_eq(&messages.concat());
     }

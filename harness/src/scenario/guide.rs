@@ -219,6 +219,9 @@ fn of_an_unknown_top_key(key: &str, node: Option<&Node>, shown: &str) -> Option<
         "backbone" | "model" | "models" => format!("backbones:{}", entries("backbones")),
         "strategy" | "method" | "methods" => format!("strategies:{}", entries("strategies")),
         "domain" | "dataset" | "datasets" => format!("domains:{}", entries("domains")),
+        "limit" => format!("limits: {shown}"),
+        "time" | "timeout" | "time_limit" => format!("limits: {{time: {shown}}}"),
+        "memory" | "memory_limit" => format!("limits: {{memory: {shown}}}"),
         _ => return None,
     };
     Some(renamed(key, instead))

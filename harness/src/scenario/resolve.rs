@@ -8,7 +8,7 @@ use super::grid;
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 use super::spec;
 use super::yaml::{KeyPath, Tree};
-use super::{ClassOrder, Convention, Expectation, SeedRef, StreamSpec, Tasks};
+use super::{ClassOrder, Convention, Expectation, Limits, SeedRef, StreamSpec, Tasks};
 use crate::domain::{KeyError, Source, check_entries};
 use crate::id::Seed;
 use crate::plugin::PluginFault;
@@ -35,6 +35,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     )?;
     let threads = resolver.threads(spec.threads.unwrap_or(1))?;
     let device = resolver.device(spec.device)?;
+    let limits = resolver.limits(spec.limits.unwrap_or_default())?;
     let stream = match spec.stream {
         Some(stream) => Some(resolver.stream(&KeyPath::top("stream"), stream)?),
         None => None,
@@ -79,6 +80,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         threads,
         device,
         checkpoint: spec.checkpoint.unwrap_or_default(),
+        limits,
         backbones,
         domains,
         strategies,
@@ -105,6 +107,14 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
         self.tree.error(key, problem)
+    }
+
+    fn limits(&self, limits: Limits) -> Result<Limits, ScenarioError> {
+        if let Some(Err(message)) = limits.memory.map(Limits::check_memory) {
+            let key = KeyPath::top("limits").join("memory");
+            return Err(self.error(&key, Problem::Later(message)));
+        }
+        Ok(limits)
     }
 
     /// The name given, or that of the file.

@@ -2,7 +2,7 @@
 
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
-use super::{Checkpointing, Expectation, GridChoice, StreamSpec, Tasks};
+use super::{Checkpointing, Expectation, GridChoice, Limits, StreamSpec, Tasks};
 use crate::domain::Source;
 use crate::domain::content::Trust;
 use crate::id::Seed;
@@ -29,6 +29,8 @@ pub struct Scenario {
     pub device: Device,
     /// How often runs save a checkpoint.
     pub checkpoint: Checkpointing,
+    /// What each cell may use.
+    pub limits: Limits,
     /// The backbones that strategies may name.
     pub backbones: Vec<BackboneUse>,
     /// At least one.

@@ -4,6 +4,7 @@
 //! are filled in when the spec is resolved; here an omitted key is `None`. No type is flattened or
 //! untagged, since serde would then lose the path to a mistake.
 
+use super::Limits;
 use super::checkpointing::Checkpointing;
 pub use super::domain::{Domain, DomainKeys, Expect};
 use super::error::Problem;
@@ -47,6 +48,8 @@ pub struct Scenario {
     /// every task), `never`, or after a task if some time has passed since the last one; default
     /// `30s`. Checkpoints change no result.
     pub checkpoint: Option<Checkpointing>,
+    /// How long each cell may run, and how much memory it may use. Default: no limits.
+    pub limits: Option<Limits>,
     /// How domains are cut into tasks. A domain can have its own `stream` instead.
     pub stream: Option<Stream>,
     /// The frozen pre-trained models that strategies build on, under names of your choice.

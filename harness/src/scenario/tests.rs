@@ -2,6 +2,7 @@
 
 mod argument_mistakes;
 mod file_mistakes;
+mod limits;
 mod meaning;
 mod newcomers_mistakes;
 mod strategy_mistakes;

@@ -65,7 +65,10 @@ impl Kept {
         } else {
             "\n"
         };
-        self.gap = format!("{newline}… {} left out …\n", ByteSize(self.left_out));
+        self.gap = format!(
+            "{newline}… {} left out …\n",
+            ByteSize(self.left_out).rounded()
+        );
         Change::From(self.beginning.len())
     }
 
@@ -136,7 +139,7 @@ mod tests {
             assert!(end.len() > PART - 20);
             assert_eq!(
                 gap,
-                ByteSize((text.len() - PART - end.len()) as u64).to_string()
+                ByteSize((text.len() - PART - end.len()) as u64).rounded()
             );
             assert_eq!(kept.last_lines(2), ["line 1999998", "line 1999999"]);
         }
