@@ -83,7 +83,7 @@ fn endings(stderr: &str) -> (BTreeMap<String, String>, String) {
                 true => "done",
                 false => ending.strip_prefix("failed: ").unwrap(),
             };
-            let ending = ending.replace("of plugin BUILD/examples/libmisbehaving.so: ", "in ");
+            let ending = ending.replace(" of plugin BUILD/examples/libmisbehaving.so", "");
             let ending = ending.replace("plugin BUILD/examples/libmisbehaving.so: ", "");
             let ending = ending.split(" at tests/").next().unwrap().to_owned();
             endings.insert(name.to_owned(), ending);
@@ -172,16 +172,16 @@ fn every_fault_at_each_call_fails_that_cell_alone() {
         panic at restore: strategy `faulty`: the plugin panicked in `restore`: on purpose
         panic at predict: strategy `faulty`: the plugin panicked in `predict`: on purpose
         panic at drop, last-drop: done
-        abort at check: checking strategy `abort-at-check` in a plugin crashed the process (signal 6) | about to abort
-        abort at create: creating strategy `abort-at-create` in a plugin crashed the process (signal 6) | about to abort
+        abort at check: checking strategy `abort-at-check`: a plugin crashed the process (signal 6) | about to abort
+        abort at create: creating strategy `abort-at-create`: a plugin crashed the process (signal 6) | about to abort
         abort at learn, state, restore, predict, drop: task 1/2: a plugin crashed the process (signal 6) | about to abort
         abort at last-drop: done
-        segfault at check: checking strategy `segfault-at-check` in a plugin crashed the process (signal 11)
-        segfault at create: creating strategy `segfault-at-create` in a plugin crashed the process (signal 11)
+        segfault at check: checking strategy `segfault-at-check`: a plugin crashed the process (signal 11)
+        segfault at create: creating strategy `segfault-at-create`: a plugin crashed the process (signal 11)
         segfault at learn, state, restore, predict, drop: task 1/2: a plugin crashed the process (signal 11)
         segfault at last-drop: done
-        exit at check: checking strategy `exit-at-check` in a plugin ended the process (exit status 0)
-        exit at create: creating strategy `exit-at-create` in a plugin ended the process (exit status 0)
+        exit at check: checking strategy `exit-at-check`: a plugin ended the process (exit status 0)
+        exit at create: creating strategy `exit-at-create`: a plugin ended the process (exit status 0)
         exit at learn, state, restore, predict, drop: task 1/2: a plugin ended the process (exit status 0)
         exit at last-drop: done
         forged-done at check, create, learn, state, restore, predict, drop: its process reported success, but there is no record of it
@@ -238,7 +238,30 @@ fn a_fault_while_a_run_is_planned_ends_it_and_leaves_nothing() {
             assert!(!dir.path("out").exists());
         }
     }
-    expect![[r#""#]].assert_eq(&summary(&table));
+    expect![[r#"
+        error at check, create: error: PLUGIN: strategy `faulty`: out of order
+        error at drop: good
+        panic at check: error: PLUGIN: strategy `faulty`: the plugin panicked in `check`: on purpose
+        panic at create: error: PLUGIN: strategy `faulty`: the plugin panicked in `create`: on purpose
+        panic at drop: good
+        abort at check: error: checking strategy `abort-at-check` of PLUGIN: a plugin crashed the process (signal 6)
+        abort at create: error: checking strategy `abort-at-create` of PLUGIN: a plugin crashed the process (signal 6)
+        abort at drop: error: checking strategy `abort-at-drop` of PLUGIN: a plugin crashed the process (signal 6)
+        segfault at check: error: checking strategy `segfault-at-check` of PLUGIN: a plugin crashed the process (signal 11)
+        segfault at create: error: checking strategy `segfault-at-create` of PLUGIN: a plugin crashed the process (signal 11)
+        segfault at drop: error: checking strategy `segfault-at-drop` of PLUGIN: a plugin crashed the process (signal 11)
+        exit at check: error: checking strategy `exit-at-check` of PLUGIN: a plugin ended the process (exit status 0)
+        exit at create: error: checking strategy `exit-at-create` of PLUGIN: a plugin ended the process (exit status 0)
+        exit at drop: error: checking strategy `exit-at-drop` of PLUGIN: a plugin ended the process (exit status 0)
+        forged-done at check, create, drop: error: a plugin ended the check before it was complete; this is a bug in the plugin, report it to its author
+        forged-failed at check, create, drop: error: all is well
+        false-alarm at check, create, drop: error: a false alarm
+        half-a-line at check, create, drop: good
+        garbage at check, create, drop: good
+        flood at check, create, drop: good
+        grandchild at check, create, drop: good
+        forged-answer at check, create, drop: error: a plugin falsified the answer of the check; this is a bug in the plugin, report it to its author
+    "#]].assert_eq(&summary(&table));
 }
 
 #[test]

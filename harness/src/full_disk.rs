@@ -83,21 +83,28 @@ impl FullDisk {
         if let Error::FullDisk(full) = error {
             return Some((**full).clone());
         }
+        let reason = FullReason::behind(error)?;
+        let message = match error {
+            // These speak of the folder, not of the disk.
+            Error::Features { path, source } | Error::File { path, source } => {
+                format!("cannot write {}: {source}", path.display())
+            }
+            error => error.to_string(),
+        };
+        // `tempfile` appends the name of the temporary file, which is gone.
+        let message = match message.split_once(" at path \"") {
+            Some((message, _)) => message.to_owned(),
+            None => message,
+        };
         Some(FullDisk {
-            reason: FullReason::behind(error)?,
+            reason,
             place: match error {
                 Error::Results(_) | Error::Report(_) | Error::File { .. } => Place::Run,
                 Error::Features { .. } => Place::Features,
                 Error::Hub(_) => Place::Models,
                 _ => Place::Other,
             },
-            message: match error {
-                // These speak of the folder, not of the disk.
-                Error::Features { path, source } | Error::File { path, source } => {
-                    format!("cannot write {}: {source}", path.display())
-                }
-                error => error.to_string(),
-            },
+            message,
         })
     }
 }
