@@ -54,7 +54,7 @@ mod tests {
     fn notices_become_rarer_until_the_process_says_something() {
         let minutes = |number: u64| Duration::from_secs(60 * number);
         let mut silence = Silence::new();
-        let mut noticed = |silence: &mut Silence, from: u64, to: u64| -> Vec<u64> {
+        let noticed = |silence: &mut Silence, from: u64, to: u64| -> Vec<u64> {
             let times = (from..=to).filter(|&now| silence.notice(minutes(now)).is_some());
             times.collect()
         };
