@@ -61,6 +61,7 @@ fn settled(text: &str) -> String {
         let mut words: Vec<String> = words.collect();
         if let Some(at) = words.iter().position(|word| word == "used") {
             words[at + 1] = "N".to_owned();
+            words[at + 2] = "MiB,".to_owned();
         }
         settled += &(words.join(" ") + "\n");
     }
@@ -177,7 +178,17 @@ fn a_cell_over_its_limit_fails_and_the_others_go_on() {
         }
     }
     lines.sort();
-    expect![[""]].assert_eq(&lines.join("\n"));
+    expect![[r#"
+            log: out/cells/digits-deaf-s1992-HASH.log
+            log: out/cells/digits-leaks-elsewhere-s1992-HASH.log
+            log: out/cells/digits-leaks-s1992-HASH.log
+        digits · deaf · seed 1992  failed: task 1/2: ended after 10s, the limit on its time (`limits.time`, `--timeout`)
+        digits · features of pixels
+        digits · leaks · seed 1992  failed: task 1/2: ended when it used N MiB, more than 200MiB, the limit on its memory (`limits.memory`, `--memory-limit`)
+        digits · leaks-elsewhere · seed 1992  failed: task 1/2: ended when it used N MiB, more than 200MiB, the limit on its memory (`limits.memory`, `--memory-limit`)
+        digits · nearest-class-mean · seed 1992
+        error: 3 of 4 cells failed; run again to retry only those
+        results are in out"#]].assert_eq(&lines.join("\n"));
     assert!(outcome.stdout.contains("nearest-class-mean"));
 }
 
@@ -186,14 +197,20 @@ fn the_limits_of_a_scenario_travel_with_its_cells() {
     let dir = folder("limits: {time: 5s}\n", &["deaf:", GOOD]);
     let outcome = dir.clbench(RUN).outcome();
     assert_eq!(outcome.code, 5, "{}", outcome.stderr);
-    expect![[""]].assert_eq(&settled(&outcome.stderr));
+    expect![[r#"
+        digits · features of pixels
+        [1/2] digits · deaf · seed 1992  failed: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)
+            log: out/cells/digits-deaf-s1992-HASH.log
+        [2/2] digits · nearest-class-mean · seed 1992
+        results are in out
+        error: 1 of 2 cells failed; run again to retry only those
+    "#]].assert_eq(&settled(&outcome.stderr));
 
     // A cluster runs lines of the plan.
     let plan = ["plan", "scenario.yaml", "--plugin-dir", "plugins", "--json"];
-    let plan = dir
-        .clbench(plan.iter().chain(&["--limit", "5"]))
-        .succeeds()
-        .stdout;
+    let plan = dir.clbench(plan.iter().chain(&["--limit", "5"])).start();
+    let plan = plan.wait_with_output().unwrap().stdout;
+    let plan = String::from_utf8(plan).unwrap();
     let mut cells = Vec::new();
     for (number, line) in plan.lines().enumerate() {
         let line = dir.write(&format!("{number}.json"), line);
@@ -203,7 +220,17 @@ fn the_limits_of_a_scenario_travel_with_its_cells() {
             .outcome();
         cells.push((outcome.code, settled(&outcome.stderr)));
     }
-    expect![[""]].assert_eq(&format!("{cells:#?}"));
+    expect![[r#"
+        [
+            (
+                3,
+                "error: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n",
+            ),
+            (
+                0,
+                "",
+            ),
+        ]"#]].assert_eq(&format!("{cells:#?}"));
 }
 
 #[test]
@@ -222,12 +249,20 @@ fn the_first_ctrl_c_says_what_it_waits_for_and_what_a_second_does() {
     send(process.id(), Signal::INT);
     let mut stderr = process.stderr.take().unwrap();
     let said = read_until(&mut stderr, "kill it\n");
-    expect![[""]].assert_eq(&settled(&said));
+    expect![[r#"
+        digits · features of pixels
+        interrupted; waiting for 1 cell to end after its current step; press Ctrl-C again to kill it
+    "#]]
+    .assert_eq(&settled(&said));
     assert!(state(cell).is_some() && state(left).is_some());
     send(process.id(), Signal::INT);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
-    expect![[""]].assert_eq(&rest);
+    expect![[r#"
+        killed 1 cell
+        error: interrupted; run again to resume
+    "#]]
+    .assert_eq(&rest);
     assert_eq!(ended(&dir, process).code, 130);
     assert_eq!((state(cell), state(left)), (None, None));
 }
@@ -290,6 +325,11 @@ fn a_run_that_ignores_ctrl_c_ends_with_sigterm() {
     send(process.id(), Signal::TERM);
     let outcome = ended(&dir, process);
     assert_eq!(outcome.code, 130);
-    expect![[""]].assert_eq(&settled(&outcome.stderr));
+    expect![[r#"
+        digits · features of pixels
+        interrupted; waiting for 1 cell to end after its current step; send SIGTERM again to kill it
+        error: interrupted; run again to resume
+    "#]]
+    .assert_eq(&settled(&outcome.stderr));
     assert_eq!((state(cell), state(left)), (None, None));
 }

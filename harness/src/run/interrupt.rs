@@ -46,8 +46,10 @@ pub(super) struct Running(Interrupt, u32);
 pub(super) struct Speaking<'a>(&'a Interrupt);
 
 /// Where the reply to a request is printed.
+#[derive(Default)]
 enum Voice {
     /// Nowhere: the standard error of a child process is a log.
+    #[default]
     Silent,
     Plain,
     Through(Box<dyn Fn(&str) + Send>),
@@ -224,12 +226,6 @@ impl Drop for Running {
 impl Drop for Speaking<'_> {
     fn drop(&mut self) {
         *locked(&self.0.0.voice) = Voice::Plain;
-    }
-}
-
-impl Default for Voice {
-    fn default() -> Voice {
-        Voice::Silent
     }
 }
 
