@@ -94,6 +94,10 @@ fn cell_of(run: &Child) -> Option<u32> {
     })
 }
 
+fn is_gone(process: u32) -> bool {
+    !Path::new(&format!("/proc/{process}")).exists()
+}
+
 /// The number of kills: `CLBENCH_TEST_KILLS`, which `cargo xtask soak` sets to 200.
 fn kills() -> usize {
     let written = env::var("CLBENCH_TEST_KILLS").ok();
@@ -131,16 +135,16 @@ fn kill<'a>(
             let mut process = run(&out).start();
             thread::sleep(time.mul_f64(moments.next()));
             let ended = process.try_wait().unwrap().is_some();
+            let cell = cell_of(&process);
             if !ended && left > 0 {
-                let victim = match moments.next() < 0.5 {
-                    true => None,
-                    false => cell_of(&process),
-                };
+                let victim = cell.filter(|_| moments.next() < 0.5);
                 signal(victim.unwrap_or(process.id()), Signal::KILL);
                 left -= 1;
                 *of_this_cell += 1;
             }
             let output = process.wait_with_output().unwrap();
+            // A cell ends soon after its run. Until then it may learn another task.
+            wait_for("the end of the cell", || cell.is_none_or(is_gone));
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             let resumed = said.split_once("resumed after task ");
             let task = resumed.and_then(|(_, task)| task.split(' ').next());
@@ -233,11 +237,11 @@ fn a_killed_cgil_cell_of_ten_tasks_does_too() {
 fn stopped_after(dir: &Dir, out: &str, tasks: usize) -> PathBuf {
     let mut process = run(dir, out, 100).start();
     wait_for("a checkpoint", || learned(dir, out).len() > tasks);
+    let cell = cell_of(&process).expect("the cell is running");
     signal(process.id(), Signal::KILL);
     process.wait().unwrap();
+    wait_for("the end of the cell", || is_gone(cell));
     let cells = dir.path(out).join("cells");
-    // The cell's process ends with the run.
-    thread::sleep(Duration::from_millis(300));
     only(&cells, ".checkpoint").expect("a checkpoint")
 }
 

@@ -160,7 +160,7 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again_on_request() {
             log: out/cells/digits-wrong-shape-s1992-HASH.log
         [15/15] digits · nearest-class-mean · seed 1992
         results are in out
-        error: 12 of 15 cells failed; run again to retry only those
+        error: 12 of 15 cells failed; add --retry-failed to run them again
     "#]].assert_eq(&settled(&first.stderr));
     let rows = |table: &str| -> Vec<String> {
         let names = table
@@ -204,6 +204,10 @@ fn a_failed_cell_does_not_stop_others_and_is_run_again_on_request() {
     );
     let lines: Vec<&str> = said.lines().collect();
     expect![[r#"
+        digits · aborts · seed 1992  failed in an earlier run: task 1/5: a plugin crashed the process (signal 6)
+        3 of 15 cells already have results
+        results are in out
+        error: 12 of 15 cells failed; add --retry-failed to run them again
     "#]]
     .assert_eq(&format!(
         "{}\n{}\n",
@@ -231,12 +235,27 @@ fn no_cell_is_started_after_one_has_failed_if_asked() {
     let outcome = run(&dir, "out", &["--fail-fast"]).outcome();
     assert_eq!(outcome.code, 5);
     expect![[r#"
+        digits · features of pixels
+        [1/4] digits · nearest-class-mean · seed 1992
+        [2/4] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
+            log: out/cells/digits-panics-in-learn-s1992-HASH.log
+        results are in out
+        error: 1 of 4 cells failed, and 2 were not run; add --retry-failed to run it again
     "#]]
     .assert_eq(&settled(&outcome.stderr));
     // A run without the option does the rest, but not what failed.
     let outcome = run(&dir, "out", &[]).outcome();
     assert_eq!(outcome.code, 5);
     expect![[r#"
+        digits · panics-in-learn · seed 1992  failed in an earlier run: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
+            log: out/cells/digits-panics-in-learn-s1992-HASH.log
+        1 of 4 cells already have results
+        digits · features of pixels
+        [3/4] digits · nan · seed 1992  failed: the logit of class 0 for test sample 0174 is NaN after task 1: training diverged or the strategy divided by zero; lower its learning rate, or look for constant features
+            log: out/cells/digits-nan-s1992-HASH.log
+        [4/4] digits · prints · seed 1992
+        results are in out
+        error: 2 of 4 cells failed; add --retry-failed to run them again
     "#]]
     .assert_eq(&settled(&outcome.stderr));
 }
@@ -429,7 +448,8 @@ fn a_second_interrupt_kills_processes_that_ignore_the_first() {
     let mut process = run(&dir, "out", &[]).start();
     wait_for("sleep", || {
         let cells = dir.path("out/cells");
-        cells.exists() && !files(&cells).is_empty() && log(&dir, "deaf").contains("asleep")
+        let logs = cells.exists() && files(&cells).iter().any(|name| name.ends_with(".log"));
+        logs && log(&dir, "deaf").contains("asleep")
     });
     interrupt(&process);
     // Signals in quick succession are merged into one.

@@ -182,12 +182,13 @@ fn a_cell_over_its_limit_fails_and_the_others_go_on() {
             log: out/cells/digits-deaf-s1992-HASH.log
             log: out/cells/digits-leaks-elsewhere-s1992-HASH.log
             log: out/cells/digits-leaks-s1992-HASH.log
+            | falling asleep
         digits · deaf · seed 1992  failed: task 1/2: ended after 10s, the limit on its time (`limits.time`, `--timeout`)
         digits · features of pixels
         digits · leaks · seed 1992  failed: task 1/2: ended when it used N MiB, more than 200MiB, the limit on its memory (`limits.memory`, `--memory-limit`)
         digits · leaks-elsewhere · seed 1992  failed: task 1/2: ended when it used N MiB, more than 200MiB, the limit on its memory (`limits.memory`, `--memory-limit`)
         digits · nearest-class-mean · seed 1992
-        error: 3 of 4 cells failed; run again to retry only those
+        error: 3 of 4 cells failed; add --retry-failed to run them again
         results are in out"#]].assert_eq(&lines.join("\n"));
     assert!(outcome.stdout.contains("nearest-class-mean"));
 }
@@ -201,9 +202,10 @@ fn the_limits_of_a_scenario_travel_with_its_cells() {
         digits · features of pixels
         [1/2] digits · deaf · seed 1992  failed: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)
             log: out/cells/digits-deaf-s1992-HASH.log
+            | falling asleep
         [2/2] digits · nearest-class-mean · seed 1992
         results are in out
-        error: 1 of 2 cells failed; run again to retry only those
+        error: 1 of 2 cells failed; add --retry-failed to run it again
     "#]].assert_eq(&settled(&outcome.stderr));
 
     // A cluster runs lines of the plan.
@@ -224,7 +226,7 @@ fn the_limits_of_a_scenario_travel_with_its_cells() {
         [
             (
                 3,
-                "error: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n",
+                "falling asleep\nerror: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n",
             ),
             (
                 0,

@@ -187,12 +187,16 @@ pub enum Error {
     },
     /// Some cells failed.
     #[error(
-        "{failed} of {total} cells failed{}; add --retry-failed to run {} again",
+        "{failed} of {total} cells failed{}",
         match not_run {
-            0 => String::new(),
-            not_run => format!(", and {not_run} were not run"),
-        },
-        if *failed == 1 { "it" } else { "them" }
+            0 => format!(
+                "; add --retry-failed to run {} again",
+                if *failed == 1 { "it" } else { "them" }
+            ),
+            not_run => format!(
+                ", and {not_run} were not run; run again for those, with --retry-failed also for what failed"
+            ),
+        }
     )]
     Cells {
         /// How many failed.

@@ -3,6 +3,7 @@
 use super::{ResultsError, RunFile, RunFolder, RunPlan};
 use crate::atomic;
 use crate::claim::Claim;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -88,11 +89,13 @@ impl RunFolder {
         }
     }
 
-    /// Deletes claims that no longer count, and temporary files unless another process is present.
+    /// Deletes claims that no longer count. Unless another process is present, also deletes
+    /// temporary files, and what cells with a record were resumed from.
     fn tidy(&self, own: &Claim) -> io::Result<()> {
         // In this order: whoever writes one of these files has had a claim since before.
         let mut left = parts(self.path())?;
         left.extend(parts(&self.cells())?);
+        left.extend(outlived(&self.cells())?);
         let mut living = self.claims().living()?;
         living.extend(self.cell_claims().living()?);
         if living.iter().all(|claim| claim == own.path()) {
@@ -116,6 +119,21 @@ impl RunFolder {
 }
 
 /// The temporary files in a folder.
+/// Checkpoints and rows of predictions of cells that have a record. Their processes were killed
+/// just before they deleted them.
+fn outlived(cells: &Path) -> io::Result<Vec<PathBuf>> {
+    let names = fs::read_dir(cells)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+    let names = names.collect::<io::Result<Vec<_>>>()?;
+    let names: HashSet<&str> = names.iter().flatten().map(String::as_str).collect();
+    let outlived = names.iter().filter(|name| {
+        let rows = name.strip_suffix(".csv");
+        let id = rows.and_then(|rows| rows.rsplit_once(".predictions-"));
+        let id = id.map(|(id, _)| id).or(name.strip_suffix(".checkpoint"));
+        id.is_some_and(|id| names.contains(&*format!("{id}.json")))
+    });
+    Ok(outlived.map(|name| cells.join(name)).collect())
+}
+
 fn parts(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut parts = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -99,20 +99,23 @@ impl Predictions {
         })
     }
 
-    /// Joins the rows into one file, and deletes their own.
+    /// Joins the rows into one file. Their own are still needed if the cell is killed now.
     ///
     /// # Errors
     ///
     /// If a file cannot be read or written.
-    pub fn finish(self) -> Result<(), ResultsError> {
+    pub fn join(&self) -> Result<(), ResultsError> {
         let whole = self.folder.predictions(&self.cell);
-        let joined = self.join(PendingFile::create(&whole));
-        joined.map_err(ResultsError::unwritten(&whole))?;
-        self.folder.remove_prediction_rows(&self.cell, &self.rows);
-        Ok(())
+        let joined = self.join_into(PendingFile::create(&whole));
+        joined.map_err(ResultsError::unwritten(&whole))
     }
 
-    fn join(&self, file: io::Result<PendingFile>) -> io::Result<()> {
+    /// Deletes the files of the rows, once the cell has a record.
+    pub fn remove_rows(&self) {
+        self.folder.remove_prediction_rows(&self.cell, &self.rows);
+    }
+
+    fn join_into(&self, file: io::Result<PendingFile>) -> io::Result<()> {
         let header = ["after_task", "sample", "class"].map(str::to_owned);
         let logits = (0..self.classes).map(|class| format!("logit_{class}"));
         let mut csv = csv::Writer::from_writer(file?);

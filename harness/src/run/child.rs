@@ -3,10 +3,10 @@
 //! Each leads a process group, which is killed when the process has ended: whatever a plugin has
 //! started ends with it. A process that leaves the group on purpose, as a daemon does, is not found.
 
-use super::Event;
 use super::interrupt::{Interrupt, Running};
 use super::log::{Log, LogEnd, Reader};
 use super::watch::{Verdict, Watch, Watched};
+use super::{Event, orphan};
 use crate::byte_size::ByteSize;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
@@ -139,6 +139,7 @@ impl Child<'_> {
                 ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"]
                     .map(|name| (name, &threads)),
             )
+            .env(orphan::PARENT, process::id().to_string())
             .envs(waiting_threads(|name| env::var_os(name).is_some()))
             .process_group(0)
             .stdin(Stdio::piped())

@@ -74,14 +74,18 @@ pub fn run_cell(
         predictions,
         checkpoints,
     } = progress;
-    if let Some(predictions) = predictions {
-        predictions.finish()?;
+    if let Some(predictions) = &predictions {
+        predictions.join()?;
     }
     checkpoints.settle(&mut record);
     // Written and reported before the plugins' objects are dropped: even if that crashes, the cell
     // is done.
     record.write_atomic(&folder.record(&cell.id))?;
+    // In this order, so that a checkpoint never lacks its predictions.
     folder.remove_checkpoint(&cell.id);
+    if let Some(predictions) = &predictions {
+        predictions.remove_rows();
+    }
     events.send(&Event::Done);
     drop(strategy);
     Ok(())

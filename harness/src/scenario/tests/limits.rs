@@ -35,69 +35,108 @@ fn limits_are_read_and_completed() {
 #[test]
 fn invalid_limits() {
     let limits = |written: &str, message| change("seeds:", &format!("{written}\nseeds:"), message);
-    limits("limits: 2h", expect![[r#"
+    limits(
+        "limits: 2h",
+        expect![[r#"
         scenarios/test.yaml:1: limits: expected a mapping, found the text `2h`
             1 | limits: 2h
               | ^^^^^^
-    "#]]);
-    limits("limits: {time: 7200}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {time: 7200}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.time: `7200` has no unit; write `7200s`, `7200m` or `7200h`
             1 | limits: {time: 7200}
               |          ^^^^
-    "#]]);
-    limits("limits: {time: 1.5h}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {time: 1.5h}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.time: `1.5h` is not in whole units; write, for example, `1h30m` for one and a half hours
             1 | limits: {time: 1.5h}
               |          ^^^^
-    "#]]);
-    limits("limits: {time: 1.5}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {time: 1.5}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.time: expected a duration such as `90s`, `30m`, `2h` or `1h30m`, found the number 1.5
             1 | limits: {time: 1.5}
               |          ^^^^
-    "#]]);
-    limits("limits: {time: 2 hours}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {time: 2 hours}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.time: `2 hours` is not a duration; write a number with a unit, as in `90s`, `30m`, `2h` or `1h30m`
             1 | limits: {time: 2 hours}
               |          ^^^^
-    "#]]);
-    limits("limits: {time: 0s}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {time: 0s}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.time: must be at least `1s`, got `0s`
             1 | limits: {time: 0s}
               |          ^^^^
-    "#]]);
-    limits("limits: {memory: 16G}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {memory: 16G}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.memory: `16G` may be binary or decimal; write `16GiB` or `16GB`
             1 | limits: {memory: 16G}
               |          ^^^^^^
-    "#]]);
-    limits("limits: {memory: 16}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {memory: 16}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.memory: no cell can run in 16B; write at least 16MiB, with a unit as in `16GiB`
             1 | limits: {memory: 16}
               |          ^^^^^^
-    "#]]);
-    limits("limits: {memory: [16GiB]}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {memory: [16GiB]}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.memory: expected an amount of memory such as `512MiB` or `16GiB`, found a list
             1 | limits: {memory: [16GiB]}
               |          ^^^^^^
-    "#]]);
-    limits("limits: {ram: 16GiB}", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits: {ram: 16GiB}",
+        expect![[r#"
         scenarios/test.yaml:1: limits.ram: unknown key `ram`; the choices are `time`, `memory`
             1 | limits: {ram: 16GiB}
               |          ^^^
-    "#]]);
-    limits("limits:\n  time: 2h\n  memory: lots", expect![[r#"
+    "#]],
+    );
+    limits(
+        "limits:\n  time: 2h\n  memory: lots",
+        expect![[r#"
         scenarios/test.yaml:3: limits.memory: `lots` is not an amount of memory; write a number with a unit, as in `512MiB` or `16GiB`
             3 |   memory: lots
               |   ^^^^^^
-    "#]]);
-    limits("timeout: 2h", expect![[r#"
+    "#]],
+    );
+    limits(
+        "timeout: 2h",
+        expect![[r#"
         scenarios/test.yaml:1: timeout: unknown key `timeout`; write `limits: {time: 2h}`
             1 | timeout: 2h
               | ^^^^^^^
-    "#]]);
-    limits("memory_limit: 16GiB", expect![[r#"
+    "#]],
+    );
+    limits(
+        "memory_limit: 16GiB",
+        expect![[r#"
         scenarios/test.yaml:1: memory_limit: unknown key `memory_limit`; write `limits: {memory: 16GiB}`
             1 | memory_limit: 16GiB
               | ^^^^^^^^^^^^
-    "#]]);
+    "#]],
+    );
 }
