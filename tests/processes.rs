@@ -224,7 +224,7 @@ fn the_limits_of_a_scenario_travel_with_its_cells() {
         [
             (
                 3,
-                "error: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n",
+                "falling asleep\nerror: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n",
             ),
             (
                 0,
