@@ -250,4 +250,32 @@ mod tests {
         drop(folder.enter());
         assert_eq!(left(), 0);
     }
+
+    #[test]
+    fn the_next_run_deletes_what_a_finished_cell_was_resumed_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = folder(dir.path());
+        for name in [
+            "done.json",
+            "done.log",
+            "done.checkpoint",
+            "done.predictions.csv",
+            "done.predictions-0.csv",
+            "half.checkpoint",
+            "half.predictions-0.csv",
+        ] {
+            fs::write(folder.cells().join(name), "").unwrap();
+        }
+        drop(folder.enter());
+        assert_eq!(
+            files(&folder.cells()),
+            [
+                "done.json",
+                "done.log",
+                "done.predictions.csv",
+                "half.checkpoint",
+                "half.predictions-0.csv"
+            ]
+        );
+    }
 }
