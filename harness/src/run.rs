@@ -58,5 +58,6 @@ pub use planned_contents::{PlannedContents, check_expected};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};
 pub use show::{ImageBar, unlogged};
+pub use silence::silent;
 pub use supervised::run_supervised;
 pub use watch::Watch;

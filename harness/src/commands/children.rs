@@ -10,14 +10,13 @@ use crate::report::export::TERMINAL;
 use crate::results::{RunFolder, RunPlan};
 use crate::run::{
     Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
-    has_result, keep_failure, orphan, probe, run_cell, run_supervised,
+    has_result, keep_failure, orphan, probe, run_cell, run_supervised, silent,
 };
 use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The most bytes on standard input: a scenario of the largest size, with room to spare.
 const LARGEST_REQUEST: u64 = 4 << 30;
@@ -96,12 +95,9 @@ fn limited_cell(
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
-    let silent = |length: Duration| {
-        let minutes = length.as_secs() / 60;
-        events.stage(format!("has said nothing for {minutes} min; still running"));
-    };
+    let tell = |length| events.stage(silent("the cell", length));
     let mut pass_on = |event| events.send(&event);
-    run_supervised(job, folder, None, &silent, interrupt, &mut pass_on)?;
+    run_supervised(job, folder, None, &tell, interrupt, &mut pass_on)?;
     match has_result(folder, job, contents)? {
         true => Ok(()),
         false => Err(Error::Child {

@@ -5,7 +5,7 @@ use super::child::{Child, Work};
 use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
-use super::{Event, Fault, Interrupt, Log, MemoryNeed, Watch};
+use super::{Event, Fault, Interrupt, Log, MemoryNeed, Watch, silent};
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry};
@@ -165,6 +165,7 @@ impl Check<'_> {
         let log = Log::in_memory();
         let input = serde_json::to_string(&request).expect("plain data");
         let mut answer = None;
+        let tell = |length| terminal::say(silent(Work::Check, length));
         let child = Child {
             work: Work::Check,
             args: &["probe"],
@@ -172,7 +173,10 @@ impl Check<'_> {
             input: &input,
             threads: request.threads,
             log: Some(&log),
-            watch: Watch::default(),
+            watch: Watch {
+                silent: Some(&tell),
+                ..Watch::default()
+            },
         };
         let ended = child.run(interrupt, &mut |event| match event {
             Event::Answer(value) => answer = serde_json::from_value(value).ok(),

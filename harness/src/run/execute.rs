@@ -7,7 +7,7 @@ use super::child::{Child, Work};
 use super::show::Show;
 use super::{
     FeatureRequest, Interrupt, Job, Log, LogEnd, PendingLog, Plan, Planned, PlannedContents, Watch,
-    run_supervised,
+    run_supervised, silent,
 };
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::error::{Ending, Error};
@@ -263,6 +263,7 @@ fn compute_features_with(
         let mut line = show.begin(title.clone());
         let clock = Instant::now();
         let input = serde_json::to_string(&request).expect("plain data");
+        let tell = |length| show.say(&silent(&title, length));
         let child = Child {
             work: Work::Features,
             args: &["embed"],
@@ -270,7 +271,10 @@ fn compute_features_with(
             input: &input,
             threads: cell.threads,
             log: Some(log),
-            watch: Watch::default(),
+            watch: Watch {
+                silent: Some(&tell),
+                ..Watch::default()
+            },
         };
         let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
         drop(line);

@@ -1,6 +1,6 @@
 //! The progress display of a run, on standard error: bars on a terminal, plain lines elsewhere.
 
-use super::Event;
+use super::{Event, silent};
 use crate::results::Cell;
 use crate::terminal::{self, visible};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -104,13 +104,10 @@ impl Show {
         }
     }
 
-    /// Shows that a process has said nothing for this long.
+    /// Shows that a cell has said nothing for this long.
     pub(super) fn silent(&self, title: &str, length: Duration, log: &Path) {
-        self.say(&format!(
-            "{title} has said nothing for {} min; still running. Its log: {}",
-            length.as_secs() / 60,
-            log.display()
-        ));
+        let silent = silent(title, length);
+        self.say(&format!("{silent}. Its log: {}", log.display()));
     }
 
     /// Shows that a cell has ended, as the `done`th.

@@ -1,9 +1,16 @@
 //! When to say that a process says nothing: after a minute, and again each time that its silence
 //! has doubled.
 
+use std::fmt;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(60);
+
+/// What to tell about a process that has said nothing for this long.
+pub fn silent(what: impl fmt::Display, length: Duration) -> String {
+    let minutes = length.as_secs() / 60;
+    format!("{what} has said nothing for {minutes} min; still running")
+}
 
 /// How long a process has said nothing. Times are those since its start.
 #[derive(Debug)]
