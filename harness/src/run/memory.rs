@@ -74,7 +74,11 @@ fn sum(text: &str, names: &[&str]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::getpgrp;
+    use rustix::process::{Pid, Signal, kill_process_group};
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn the_fields_of_proc_are_read() {
@@ -88,18 +92,27 @@ mod tests {
     }
 
     #[test]
-    fn memory_in_use_counts_and_reserved_memory_does_not() {
-        let group = getpgrp().as_raw_nonzero().get() as u32;
-        let before = of_group(group, u64::MAX).unwrap();
-        let used = vec![1_u8; 64 << 20];
-        let reserved = Vec::<u8>::with_capacity(1 << 34);
-        let after = of_group(group, u64::MAX).unwrap();
-        // Other tests run in the same process.
-        assert!(
-            after >= before + (32 << 20) && after < before + (4 << 30),
-            "{before} {after}"
-        );
-        assert!(of_group(group, 0).unwrap() > 0);
-        drop((used, reserved));
+    fn the_memory_of_all_processes_of_a_group_counts() {
+        const SIZE: u64 = 64 << 20;
+        // `tail` keeps everything until it can write it, and nobody reads it.
+        let script = format!("head -c {SIZE} /dev/zero | tail -c {SIZE} | sleep 60");
+        let mut shell = Command::new("sh")
+            .args(["-c", &script])
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let group = shell.id();
+        let start = Instant::now();
+        while of_group(group, u64::MAX).unwrap() < SIZE {
+            assert!(start.elapsed() < Duration::from_secs(60), "it has 64 MiB");
+            thread::sleep(Duration::from_millis(10));
+        }
+        for limit in [0, u64::MAX] {
+            let used = of_group(group, limit).unwrap();
+            assert!((SIZE..2 * SIZE).contains(&used), "{used}");
+        }
+        let leader = Pid::from_raw(group as i32).unwrap();
+        kill_process_group(leader, Signal::KILL).unwrap();
+        shell.wait().unwrap();
     }
 }
