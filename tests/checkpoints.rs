@@ -8,7 +8,6 @@ use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread;
@@ -25,11 +24,7 @@ fn scenario(dir: &Dir, more: &str) {
              backbones: {{pixels: {{parameters: {{size: 8}}}}}}\nstrategies: {{diary: }}\n{more}"
         ),
     );
-    let plugins = dir.path("plugins");
-    if !plugins.exists() {
-        fs::create_dir(&plugins).unwrap();
-        symlink(misbehaving(), plugins.join("libmisbehaving.so")).unwrap();
-    }
+    dir.link_plugins(&[misbehaving()]);
 }
 
 fn run<'a>(dir: &'a Dir, out: &str, nap: u32) -> Run<'a> {

@@ -8,7 +8,6 @@ use expect_test::{Expect, expect};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 const CALLS: [&str; 8] = [
@@ -59,13 +58,7 @@ fn scenario(dir: &Dir, rows: &[Row]) {
         lines.collect::<String>()
     );
     dir.write("s.yaml", yaml);
-    let plugins = dir.path("plugins");
-    if !plugins.exists() {
-        fs::create_dir(&plugins).unwrap();
-        for file in [misbehaving(), nearest_class_mean()] {
-            symlink(file, plugins.join(file.file_name().unwrap())).unwrap();
-        }
-    }
+    dir.link_plugins(&[misbehaving(), nearest_class_mean()]);
 }
 
 fn run<'a>(dir: &'a Dir, more: &[&str]) -> Run<'a> {

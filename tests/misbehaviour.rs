@@ -4,7 +4,6 @@
 use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean, signal, wait_for};
 use expect_test::expect;
 use rustix::process::Signal;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
@@ -22,13 +21,7 @@ fn scenario(dir: &Dir, backbones: &[&str], strategies: &[&str]) {
         section("strategies", strategies)
     );
     dir.write("scenario.yaml", yaml);
-    let plugins = dir.path("plugins");
-    if !plugins.exists() {
-        fs::create_dir(&plugins).unwrap();
-        for file in [misbehaving(), nearest_class_mean()] {
-            symlink(file, plugins.join(file.file_name().unwrap())).unwrap();
-        }
-    }
+    dir.link_plugins(&[misbehaving(), nearest_class_mean()]);
 }
 
 const PIXELS: &str = "pixels: {parameters: {size: 8}}";

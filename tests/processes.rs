@@ -5,7 +5,6 @@ use expect_test::expect;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, ChildStderr};
 use std::thread;
@@ -23,11 +22,7 @@ fn folder(top: &str, strategies: &[&str]) -> Dir {
          domains: {{digits: {{source: digits}}}}\nstrategies:\n{strategies}"
     );
     dir.write("scenario.yaml", yaml);
-    let plugins = dir.path("plugins");
-    fs::create_dir(&plugins).unwrap();
-    for file in [misbehaving(), nearest_class_mean()] {
-        symlink(file, plugins.join(file.file_name().unwrap())).unwrap();
-    }
+    dir.link_plugins(&[misbehaving(), nearest_class_mean()]);
     dir
 }
 

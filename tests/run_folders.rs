@@ -7,7 +7,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
@@ -23,10 +22,7 @@ fn scenario(dir: &Dir) {
          backbones: {pixels: {parameters: {size: 8}}}\n\
          strategies:\n  nearest-class-mean:\n  naps:\n",
     );
-    fs::create_dir(dir.path("plugins")).unwrap();
-    for file in [misbehaving(), nearest_class_mean()] {
-        symlink(file, dir.path("plugins").join(file.file_name().unwrap())).unwrap();
-    }
+    dir.link_plugins(&[misbehaving(), nearest_class_mean()]);
 }
 
 fn run<'a>(dir: &'a Dir, out: &str, more: &[&str]) -> Run<'a> {

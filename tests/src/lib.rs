@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -181,6 +182,23 @@ impl Dir {
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
         fs::write(&path, content).expect("a file");
         path
+    }
+
+    /// Makes the folder `plugins`, with links to these files, unless it is there.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    pub fn link_plugins(&self, files: &[&Path]) {
+        let plugins = self.path("plugins");
+        if plugins.exists() {
+            return;
+        }
+        fs::create_dir(&plugins).expect("a folder");
+        for file in files {
+            let name = file.file_name().expect("a file has a name");
+            symlink(file, plugins.join(name)).expect("a link");
+        }
     }
 
     /// `clbench` with arguments, to be run in the folder.
