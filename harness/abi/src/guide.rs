@@ -285,10 +285,12 @@
 //!
 //!     fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
 //!         let features = self.unit_rows(&task.features(0, &task.rows())?)?;
-//!         // Positions among the task's classes, whose ids are consecutive.
-//!         let first = i64::from(task.classes()[0].id);
-//!         let targets = task.labels().iter().map(|label| (label - first) as usize);
-//!         let targets: Vec<usize> = targets.collect();
+//!         // Positions among the task's classes, which are in ascending order of id.
+//!         let position = |label: &i64| {
+//!             let ids = task.classes().iter().map(|class| i64::from(class.id));
+//!             ids.take_while(|id| id < label).count()
+//!         };
+//!         let targets: Vec<usize> = task.labels().iter().map(position).collect();
 //!         let epochs = u64::from(self.parameters.epochs);
 //!         for epoch in 1..=epochs {
 //!             if self.host.cancelled() {

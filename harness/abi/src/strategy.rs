@@ -129,6 +129,7 @@ use std::path::PathBuf;
 ///     .bad_parameters(json!({ "scale": -1.0 }), "scale")
 ///     .bad_parameters(json!({ "scale": "large" }), "scale")
 ///     .expect_accuracy_above(0.5)
+///     .order_free(1e-5) // sums do not depend on the order of the tasks
 ///     .check();
 /// # }
 /// ```
@@ -405,7 +406,9 @@ impl Task<'_> {
         self.id
     }
 
-    /// The classes that arrive with this task, in ascending order of id.
+    /// The classes of this task, in ascending order of id. Most are new. A class can also come back
+    /// with new samples, in streams over domains for example: what a strategy keeps of it must then
+    /// be added to, not overwritten.
     pub fn classes(&self) -> &[Class] {
         &self.classes
     }

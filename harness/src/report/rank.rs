@@ -2,11 +2,16 @@
 
 use super::standing::{Entry, Score, Section, Standing};
 use crate::metric::MetricInfo;
+use harness_abi::Matrix;
 
 /// Ranks the competitors by the metric with this index, and marks the best values among them.
 ///
 /// Values that print the same in the CSV count as equal: the order of summation must not decide a
 /// rank.
+///
+/// A loss among *all* classes that is negative is not marked. It does not say that less was
+/// forgotten: an image counted as wrong while its class had to compete with unseen classes, which
+/// claimed it, and no longer does when they are learned.
 pub(super) fn judged(
     mut section: Section,
     metrics: &[MetricInfo],
@@ -19,17 +24,22 @@ pub(super) fn judged(
             .iter()
             .map(|entry| key(&entry.scores[index], metric))
             .collect();
+        let can_be_best = |entry: &Entry, key: &i64| {
+            let gain = !metric.higher_is_better && metric.matrix == Some(Matrix::All) && *key > 0;
+            competes(entry) && !gain
+        };
         let rivals: Vec<i64> = section
             .entries
             .iter()
             .zip(&keys)
-            .filter_map(|(entry, key)| key.filter(|_| competes(entry)))
+            .filter_map(|(entry, key)| key.filter(|key| can_be_best(entry, key)))
             .collect();
         for (entry, key) in section.entries.iter_mut().zip(&keys) {
-            if let (true, Some(key), Score::Measured { best, .. }) =
-                (competes(entry), key, &mut entry.scores[index])
-            {
-                *best = rivals.iter().all(|rival| rival <= key);
+            let Some(key) = key.filter(|key| can_be_best(entry, key)) else {
+                continue;
+            };
+            if let Score::Measured { best, .. } = &mut entry.scores[index] {
+                *best = rivals.iter().all(|rival| *rival <= key);
             }
         }
     }

@@ -4,7 +4,6 @@ use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
 use harness_abi::Result;
-use std::ops::Range;
 
 /// The initialisation of the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,23 +61,19 @@ impl Head {
         })
     }
 
-    /// Logits `[rows, length]` of `x`, `[rows, width]`, for a range of classes.
-    ///
-    /// # Errors
-    ///
-    /// Propagates errors from libtorch.
-    pub fn of_range(&self, x: &Tensor, classes: &Range<i64>) -> Result<Tensor, TchError> {
-        let (first, length) = (classes.start, classes.end - classes.start);
-        let weight = self.weight.f_narrow(0, first, length)?;
-        x.f_linear(&weight, Some(&self.bias.f_narrow(0, first, length)?))
-    }
-
-    /// Logits of `x`, one column per class in `classes`.
+    /// Logits `[rows, classes]` of `x`, `[rows, width]`, for the classes with these ids.
     ///
     /// # Errors
     ///
     /// Propagates errors from libtorch.
     pub fn of_classes(&self, x: &Tensor, classes: &[i64]) -> Result<Tensor, TchError> {
+        let consecutive = classes.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        if let (Some(&first), true) = (classes.first(), consecutive) {
+            // Without a copy of the weights.
+            let length = classes.len() as i64;
+            let weight = self.weight.f_narrow(0, first, length)?;
+            return x.f_linear(&weight, Some(&self.bias.f_narrow(0, first, length)?));
+        }
         let classes = Tensor::f_from_slice(classes)?.f_to_device(self.weight.device())?;
         let weight = self.weight.f_index_select(0, &classes)?;
         x.f_linear(&weight, Some(&self.bias.f_index_select(0, &classes)?))

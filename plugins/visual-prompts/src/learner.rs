@@ -18,7 +18,6 @@ use harness_abi::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 /// The strategy for one method.
 #[derive(Debug)]
@@ -283,7 +282,7 @@ impl<M: Method> Learner<M> {
             .encode(batch.images, &prompts, self.plan.output)?;
         let loss = || {
             let pooled = self.method.pooled(prompted.output())?;
-            let logits = self.head.of_range(&pooled, batch.classes)?;
+            let logits = self.head.of_classes(&pooled, batch.classes)?;
             let weight = None::<&Tensor>;
             let loss =
                 logits.f_cross_entropy_loss(&batch.targets, weight, Reduction::Mean, -100, 0.0)?;
@@ -322,25 +321,25 @@ pub struct TrainingBatch<'a> {
     pub queries: Tensor,
     /// The class of every row, as a position among `classes`, i64 `[rows]`.
     pub targets: Tensor,
-    /// The task's classes.
-    pub classes: &'a Range<i64>,
+    /// The ids of the task's classes.
+    pub classes: &'a [i64],
     /// The task, counted from 1.
     pub task: u32,
 }
 
-/// A task's classes, contiguous because ids follow the order of arrival, and every sample's class
-/// as a position among them.
-fn targets(task: &Task<'_>, device: Device) -> Result<(Range<i64>, Tensor)> {
-    let ids = || task.classes().iter().map(|class| i64::from(class.id));
-    let first = ids().min().unwrap_or(0);
-    let classes = first..ids().max().map_or(first, |last| last + 1);
-    if let Some(label) = task.labels().iter().find(|label| !classes.contains(label)) {
-        return Err(Error::failed(format!(
-            "a sample has class {label}, which is not among the task's classes {classes:?}"
-        )));
-    }
-    let targets = Tensor::f_from_slice(task.labels())
-        .and_then(|labels| labels.f_sub_scalar(first))
+/// The ids of a task's classes, and every sample's class as a position among them.
+fn targets(task: &Task<'_>, device: Device) -> Result<(Vec<i64>, Tensor)> {
+    let classes: Vec<i64> = task.classes().iter().map(|class| class.id.into()).collect();
+    let position = |label: &i64| {
+        let position = classes.iter().position(|class| class == label);
+        position.map(|position| position as i64).ok_or_else(|| {
+            Error::failed(format!(
+                "a sample has class {label}, which is not among the task's classes {classes:?}"
+            ))
+        })
+    };
+    let targets: Vec<i64> = task.labels().iter().map(position).collect::<Result<_>>()?;
+    let targets = Tensor::f_from_slice(&targets)
         .and_then(|targets| targets.f_to_device(device))
         .during("preparing the labels")?;
     Ok((classes, targets))

@@ -16,6 +16,8 @@ pub enum Check {
     /// A strategy that is dropped after a task, created again and restored continues as if it had
     /// not been dropped.
     RoundTrip,
+    /// A class that comes back in a later task is learned too.
+    Returns,
     /// Prediction does not change the state.
     Prediction,
     /// A sample's logits, or an input's embedding, do not depend on the rest of the batch.
@@ -44,6 +46,7 @@ impl fmt::Display for Check {
             Check::Learns => "learns",
             Check::SameBits => "same seed, same bits",
             Check::RoundTrip => "state round trip",
+            Check::Returns => "a class that comes back",
             Check::Prediction => "prediction changes nothing",
             Check::Batches => "independent of the batch",
             Check::Errors => "errors, not panics",

@@ -4,6 +4,7 @@ mod batches;
 mod errors;
 mod learns;
 mod prediction;
+mod returns;
 mod round_trip;
 mod same_bits;
 mod snapshot;
@@ -37,6 +38,7 @@ pub fn strategy<S: Strategy>() -> StrategyKit<S> {
         folder: PathBuf::from("."),
         accuracy: None,
         tolerance: 1e-5,
+        order_free: None,
         watch: Watch::new(),
         strategy: PhantomData,
     }
@@ -44,7 +46,7 @@ pub fn strategy<S: Strategy>() -> StrategyKit<S> {
 
 /// The checks of a strategy: configure them, then call [`check`](Self::check).
 ///
-/// The strategy learns the stream four times. Choose parameters that make this quick, such as few
+/// The strategy learns the stream five times. Choose parameters that make this quick, such as few
 /// epochs.
 #[must_use = "call `check` or `report` to run the checks"]
 pub struct StrategyKit<S> {
@@ -58,6 +60,7 @@ pub struct StrategyKit<S> {
     folder: PathBuf,
     accuracy: Option<f64>,
     tolerance: f64,
+    order_free: Option<f64>,
     watch: Watch,
     strategy: PhantomData<S>,
 }
@@ -131,6 +134,15 @@ impl<S: Strategy> StrategyKit<S> {
         self
     }
 
+    /// Requires that the strategy does not depend on the task in which a sample arrives: if half of
+    /// a class arrives with a later task, the logits after the last task are the same up to this
+    /// tolerance, relative to the sample's largest logit. Strategies that keep sums, such as class
+    /// means and ridge regression, have this property; those that train do not.
+    pub fn order_free(mut self, tolerance: f64) -> Self {
+        self.order_free = Some(tolerance);
+        self
+    }
+
     /// Watches global state of the process, such as a framework's gradient mode or the next number
     /// of its global generator. It is read before and after every call and must not change. The
     /// working directory and the environment are always watched.
@@ -175,15 +187,27 @@ impl<S: Strategy> StrategyKit<S> {
             |parameters| subject.check(parameters).map(drop),
             &mut report,
         );
-        learns_and_after(&subject, self.accuracy, self.tolerance, &mut report);
+        let limits = Limits {
+            accuracy: self.accuracy,
+            tolerance: self.tolerance,
+            order_free: self.order_free,
+        };
+        learns_and_after(&subject, &limits, &mut report);
         subject.finish(&mut report);
         report
     }
 }
 
+/// What the author of a strategy expects of it.
+struct Limits {
+    accuracy: Option<f64>,
+    tolerance: f64,
+    order_free: Option<f64>,
+}
+
 /// The checks that need a strategy that learns. If it does not, a single finding says why.
-fn learns_and_after(subject: &Subject, accuracy: Option<f64>, tolerance: f64, report: &mut Report) {
-    let mut reference = match learns::check(subject, accuracy, report) {
+fn learns_and_after(subject: &Subject, limits: &Limits, report: &mut Report) {
+    let mut reference = match learns::check(subject, limits.accuracy, report) {
         Ok(reference) => reference,
         Err(error) => return report.fail(Check::Learns, error.to_string()),
     };
@@ -194,12 +218,17 @@ fn learns_and_after(subject: &Subject, accuracy: Option<f64>, tolerance: f64, re
     };
     let outcome = prediction::check(subject, &mut reference, report);
     run(Check::Prediction, outcome, report);
-    let outcome = batches::check(subject, &mut reference, tolerance, report);
+    let outcome = batches::check(subject, &mut reference, limits.tolerance, report);
     run(Check::Batches, outcome, report);
     let outcome = same_bits::check(subject, &mut reference, report);
     run(Check::SameBits, outcome, report);
     let outcome = round_trip::check(subject, &reference, report);
     run(Check::RoundTrip, outcome, report);
+    // Other faults would show here again.
+    if report.failures.is_empty() {
+        let outcome = returns::check(subject, &reference, limits.order_free, report);
+        run(Check::Returns, outcome, report);
+    }
     let outcome = errors::check(subject, &reference, report);
     run(Check::Errors, outcome, report);
 }

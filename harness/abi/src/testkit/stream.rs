@@ -135,6 +135,25 @@ impl Stream {
         }
     }
 
+    /// A task of the same stream with the first class divided: every other training sample of it
+    /// arrives with the last task, which then brings this class again. There are at least two
+    /// tasks.
+    pub(crate) fn train_divided(&self, task: usize) -> (Vec<Class>, Samples<'_>) {
+        let mut classes = self.seen(task + 1)[self.seen(task).len()..].to_vec();
+        let mut samples = self.train(task);
+        // The samples of class 0 have the numbers below this one.
+        let moves = |id: &u32| *id < self.spec.train_per_class && *id % 2 == 1;
+        if task == 0 {
+            samples.ids.retain(|id| !moves(id));
+        }
+        if task == self.tasks() - 1 {
+            let later = self.train(0).ids.into_iter().filter(moves);
+            samples.ids.extend(later);
+            classes.insert(0, self.classes[0].clone());
+        }
+        (classes, samples)
+    }
+
     /// All test samples, in a seeded order.
     pub(crate) fn test(&self) -> Samples<'_> {
         let mut ids: Vec<u32> = (self.train_total()..self.total()).collect();

@@ -48,8 +48,11 @@ pub struct MyStrategy {
     /// The number of classes in the stream, and of values in a feature.
     classes: usize,
     width: usize,
-    /// `[classes, width]`, row by row; zero for classes that have not been learned.
-    means: Vec<f32>,
+    /// The sum of each class's features, `[classes, width]`, row by row; zero for classes that have
+    /// not been learned. Sums, because a class can come back in a later task with more samples.
+    sums: Vec<f64>,
+    /// How many features each sum has.
+    counts: Vec<u64>,
 }
 
 impl Strategy for MyStrategy {
@@ -78,7 +81,8 @@ impl Strategy for MyStrategy {
             parameters,
             classes,
             width,
-            means: vec![0.0; classes * width],
+            sums: vec![0.0; classes * width],
+            counts: vec![0; classes],
         })
     }
 
@@ -87,21 +91,13 @@ impl Strategy for MyStrategy {
         // `task.images(0, rows)` gives the images themselves.
         let features = task.features(0, &task.rows())?;
         let features: &[f32] = features.view().as_slice()?;
-        for class in task.classes() {
-            let mut sum = vec![0.0_f64; self.width];
-            let mut n = 0.0;
-            // `task.labels()` holds the class id of each row.
-            for (row, label) in features.chunks_exact(self.width).zip(task.labels()) {
-                if *label == i64::from(class.id) {
-                    n += 1.0;
-                    for (sum, value) in sum.iter_mut().zip(row) {
-                        *sum += f64::from(*value);
-                    }
-                }
-            }
-            let start = class.id as usize * self.width;
-            for (mean, sum) in self.means[start..].iter_mut().zip(sum) {
-                *mean = (sum / (n + self.parameters.shrinkage)) as f32;
+        // `task.labels()` holds the class id of each row.
+        for (row, &label) in features.chunks_exact(self.width).zip(task.labels()) {
+            let class = label as usize;
+            self.counts[class] += 1;
+            let sums = &mut self.sums[class * self.width..][..self.width];
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += f64::from(*value);
             }
         }
         // No optimiser was used. One that trains counts its steps here.
@@ -113,10 +109,11 @@ impl Strategy for MyStrategy {
         // are f32 `[images, classes]`; the highest wins.
         let features = batch.features(0)?;
         let features: &[f32] = features.view().as_slice()?;
-        let mut logits = Vec::with_capacity(batch.len() * batch.classes().len());
+        let classes = batch.classes().iter();
+        let means: Vec<Vec<f32>> = classes.map(|class| self.mean(class.id as usize)).collect();
+        let mut logits = Vec::with_capacity(batch.len() * means.len());
         for row in features.chunks_exact(self.width) {
-            for class in batch.classes() {
-                let mean = &self.means[class.id as usize * self.width..][..self.width];
+            for mean in &means {
                 let distance: f32 = row.iter().zip(mean).map(|(a, b)| (a - b) * (a - b)).sum();
                 logits.push(-distance);
             }
@@ -128,18 +125,28 @@ impl Strategy for MyStrategy {
         // Tensors by name, and JSON for everything else. The size of the state is a column of
         // costs.csv.
         let shape = [self.classes as i64, self.width as i64];
-        let means = Tensor::from_vec(self.means.clone(), &shape)?;
-        Ok(State {
-            tensors: vec![("means".into(), means)],
-            ..State::default()
-        })
+        let mut state = State::default();
+        state.write(&self.counts)?;
+        let sums = Tensor::from_vec(self.sums.clone(), &shape)?;
+        state.tensors.push(("sums".into(), sums));
+        Ok(state)
     }
 
     fn restore(&mut self, mut state: State) -> Result<()> {
         let shape = [self.classes as i64, self.width as i64];
-        let means = state.take("means")?;
-        means.view().expect_shape("`means`", &shape)?;
-        self.means = means.view().to_vec()?;
+        let sums = state.take("sums")?;
+        sums.view().expect_shape("`sums`", &shape)?;
+        self.sums = sums.view().to_vec()?;
+        self.counts = state.read()?;
         Ok(())
+    }
+}
+
+impl MyStrategy {
+    /// The mean feature of a class, shrunk towards zero.
+    fn mean(&self, class: usize) -> Vec<f32> {
+        let n = self.counts[class].max(1) as f64 + self.parameters.shrinkage;
+        let sums = &self.sums[class * self.width..][..self.width];
+        sums.iter().map(|sum| (sum / n) as f32).collect()
     }
 }

@@ -13,5 +13,8 @@ fn clbench_can_rely_on_it() {
         .bad_parameters(json!({ "shrinkage": -1 }), "shrinkage")
         // On synthetic data that is easy to tell apart.
         .expect_accuracy_above(0.9)
+        // Sums do not depend on the task in which a sample arrives. Remove it for a method that
+        // trains.
+        .order_free(1e-5)
         .check();
 }

@@ -68,7 +68,9 @@ fn in_batches(
     Ok(logits)
 }
 
-fn difference(a: &[f32], b: &[f32], classes: usize, tolerance: f64) -> Option<String> {
+/// Where two lists of logits differ by more than the tolerance times the sample's largest finite
+/// logit.
+pub(super) fn difference(a: &[f32], b: &[f32], classes: usize, tolerance: f64) -> Option<String> {
     let rows = a.chunks_exact(classes).zip(b.chunks_exact(classes));
     for (sample, (a, b)) in rows.enumerate() {
         let largest = a

@@ -124,7 +124,7 @@ fn best(row: &[f32]) -> Option<usize> {
 }
 
 /// Why a host could not rank the classes. −∞ is valid: it rules a class out.
-fn unusable(logits: &[f32], classes: usize) -> Option<String> {
+pub(super) fn unusable(logits: &[f32], classes: usize) -> Option<String> {
     for (sample, row) in logits.chunks_exact(classes).enumerate() {
         for (class, &logit) in row.iter().enumerate() {
             if logit.is_nan() || logit == f32::INFINITY {

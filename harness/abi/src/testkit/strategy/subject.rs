@@ -138,6 +138,26 @@ impl Live<'_> {
     ) -> Result<Learned> {
         let stream = &self.subject.stream;
         let classes = &stream.seen(task + 1)[stream.seen(task).len()..];
+        self.learn_classes(task, classes, of, source)
+    }
+
+    /// Learns a task, from 0, with classes and samples that are not those of the stream.
+    pub(super) fn learn_samples(
+        &mut self,
+        task: usize,
+        classes: &[Class],
+        samples: &Samples<'_>,
+    ) -> Result<Learned> {
+        self.learn_classes(task, classes, samples, samples)
+    }
+
+    fn learn_classes(
+        &mut self,
+        task: usize,
+        classes: &[Class],
+        of: &Samples<'_>,
+        source: &dyn SampleSource,
+    ) -> Result<Learned> {
         self.called("learn", |strategy| {
             strategy.learn(task as u32 + 1, classes, &of.labels(), &of.index(), source)
         })

@@ -357,3 +357,36 @@ fn check_panics_with_the_report() {
     });
     kit::<Trusting>().check();
 }
+
+#[test]
+fn a_strategy_that_takes_every_class_for_a_new_one_is_caught() {
+    fault!(NewOnly {
+        fn learned(&mut self, means: &mut Means) {
+            // The eighth class taught is the first one again.
+            if means.memory.taught == 8 {
+                means.means[..means.width].fill(f32::NAN);
+            }
+        }
+    });
+    caught::<NewOnly>(
+        Check::Returns,
+        "after a task that brings a known class again, the logit of sample 0 for class 0 is NaN",
+    );
+}
+
+#[test]
+fn a_mean_that_is_overwritten_is_not_order_free() {
+    let still = || kit::<Sound>().parameters(json!({ "jitter": 0.0 }));
+    still().check();
+    let report = still().order_free(1e-5).report();
+    let [finding] = &report.failures[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(finding.check, Check::Returns);
+    assert!(
+        finding.message.starts_with(
+            "with all samples of a class in the first task, and with half of them in the last, sample 0 has the logits "
+        ),
+        "{report}"
+    );
+}

@@ -24,12 +24,11 @@ impl Prompts {
     /// one gradient step.
     fn embeddings(
         &mut self,
-        names: &[String],
-        first: usize,
+        classes: &[usize],
         learn: Option<(&[f32], &[i64])>,
     ) -> Result<Vec<f32>> {
-        let texts: Vec<&str> = names.iter().map(String::as_str).collect();
-        let rows: Vec<i64> = (0..names.len() as i64).collect();
+        let texts: Vec<&str> = classes.iter().map(|&class| &*self.names[class]).collect();
+        let rows: Vec<i64> = (0..classes.len() as i64).collect();
         let token = self
             .backbone
             .info()
@@ -37,8 +36,13 @@ impl Prompts {
             .as_ref()
             .map_or(0, |text| text.width) as usize;
         let width = self.backbone.info().embedding_width as usize;
-        let range = first * CONTEXT * token..(first + names.len()) * CONTEXT * token;
-        let shape = [names.len() as i64, CONTEXT as i64, token as i64];
+        let length = CONTEXT * token;
+        let contexts: Vec<f32> = classes
+            .iter()
+            .flat_map(|class| &self.contexts[class * length..][..length])
+            .copied()
+            .collect();
+        let shape = [classes.len() as i64, CONTEXT as i64, token as i64];
         let mut forwarded = self.backbone.forward(
             &Inputs::Texts {
                 texts: &texts,
@@ -48,7 +52,7 @@ impl Prompts {
             },
             &[Site {
                 name: "text.context",
-                prompt: TensorView::new(&self.contexts[range.clone()], &shape)?,
+                prompt: TensorView::new(&contexts, &shape)?,
             }],
             &["embedding"],
         )?;
@@ -58,19 +62,24 @@ impl Prompts {
         };
         let mut gradient = vec![0.0_f32; embeddings.len()];
         for (row, &label) in features.chunks_exact(width).zip(labels) {
-            let class = (label as usize - first) * width;
+            let class = classes.iter().position(|&class| class == label as usize);
+            let class = class.expect("a class of the task") * width;
             for column in 0..width {
                 let difference = embeddings[class + column] - row[column];
                 gradient[class + column] += difference / labels.len() as f32;
             }
         }
-        let shape = [names.len() as i64, width as i64];
+        let shape = [classes.len() as i64, width as i64];
         let gradients = forwarded
             .pullback
             .call(&[("embedding", TensorView::new(&gradient, &shape)?)])?;
         let step = gradients[0].1.view().to_vec::<f32>()?;
-        for (value, step) in self.contexts[range].iter_mut().zip(step) {
-            *value -= 2.0 * step;
+        for (class, step) in classes.iter().zip(step.chunks_exact(length)) {
+            let context = &mut self.contexts[class * length..][..length];
+            context
+                .iter_mut()
+                .zip(step)
+                .for_each(|(value, step)| *value -= 2.0 * step);
         }
         Ok(embeddings)
     }
@@ -108,16 +117,17 @@ impl Strategy for Prompts {
         let width = i64::from(self.backbone.info().embedding_width);
         features.view().expect_shape("the features", &[-1, width])?;
         let features = features.view().to_vec::<f32>()?;
-        let first = self.names.len();
-        let names: Vec<String> = task
-            .classes()
-            .iter()
-            .map(|class| class.name.clone())
-            .collect();
-        for _ in 0..200 {
-            self.embeddings(&names, first, Some((&features, task.labels())))?;
+        let mut classes = Vec::new();
+        for class in task.classes() {
+            classes.push(class.id as usize);
+            // Ids follow the order of arrival, so a new class has the next one.
+            if class.id as usize == self.names.len() {
+                self.names.push(class.name.clone());
+            }
         }
-        self.names.extend(names);
+        for _ in 0..200 {
+            self.embeddings(&classes, Some((&features, task.labels())))?;
+        }
         Ok(Learned {
             optimiser_steps: 200,
         })
@@ -127,8 +137,8 @@ impl Strategy for Prompts {
         let width = self.backbone.info().embedding_width as usize;
         let images = batch.images(0)?;
         let features = self.backbone.encode_images(images.view())?;
-        let names = self.names.clone();
-        let classes = self.embeddings(&names, 0, None)?;
+        let known: Vec<usize> = (0..self.names.len()).collect();
+        let classes = self.embeddings(&known, None)?;
         let mut logits = Vec::new();
         for row in features.view().as_slice::<f32>()?.chunks_exact(width) {
             for class in batch.classes() {
