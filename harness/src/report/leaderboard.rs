@@ -78,6 +78,7 @@ mod tests {
     use crate::metric::fixture::metrics;
     use crate::results::fixture::{blind, joint, record};
     use crate::stream::{ClassOrder, Convention, SeedRef};
+    use harness_abi::{Matrix, MetricInfo};
     use std::num::NonZeroUsize;
 
     fn build(records: &[CellRecord]) -> Leaderboard {
@@ -131,6 +132,42 @@ mod tests {
             .collect();
         assert_eq!(*absences[2], Score::Absent(Absence::Joint));
         assert_eq!(*absences[3], Score::Absent(Absence::CannotScoreUnseen));
+    }
+
+    #[test]
+    fn a_negative_loss_among_all_classes_is_not_marked_as_best() {
+        struct Loss(Vec<MetricInfo>);
+        impl MetricSet for Loss {
+            fn infos(&self) -> &[MetricInfo] {
+                &self.0
+            }
+            fn compute(&self, record: &CellRecord) -> Result<Vec<Option<f64>>, String> {
+                let loss = record.cell.strategy.row.parse().map(Some);
+                loss.map(|loss| vec![loss])
+                    .map_err(|_| "not a number".into())
+            }
+        }
+        let best = |matrix| {
+            let loss = Loss(vec![MetricInfo {
+                name: "loss".into(),
+                unit: "points".into(),
+                higher_is_better: false,
+                matrix: Some(matrix),
+                summary: String::new(),
+            }]);
+            let records = ["-20", "3", "5"].map(|loss| record("digits", loss, 1, [80, 80]));
+            let board = Leaderboard::build(&records, &loss, &Choice::default(), None).unwrap();
+            let entries = board.sections[0].entries.iter();
+            let best =
+                |entry: &&Entry| matches!(entry.scores[0], Score::Measured { best: true, .. });
+            entries
+                .filter(best)
+                .map(|entry| entry.label.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(best(Matrix::All), ["3"]);
+        // Among seen classes it is a gain: later tasks helped earlier ones.
+        assert_eq!(best(Matrix::Seen), ["-20"]);
     }
 
     #[test]
