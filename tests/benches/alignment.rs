@@ -13,11 +13,11 @@
 #[allow(dead_code)]
 mod golden;
 
-use clbench_cgil::generator::vae::{Autoencoders, Posterior, Vae};
-use clbench_cgil::generator::{ClassFeatures, Fitting, Generator as _};
 use clbench_cgil::parameters::{Precision, Prompting, Training};
 use clbench_cgil::prompts::{ClassPrompts, Widths};
 use clbench_cgil::tuning::{Seen, Tuning};
+use clbench_generators::vae::{Autoencoders, Posterior, Vae};
+use clbench_generators::{ClassFeatures, Fitting, Generator as _};
 use clbench_tests::{Dir, peak_memory, root, tiny_clip_folder};
 use clbench_torch::bridge::threads;
 use clbench_torch::prompting::class_texts::text_features;

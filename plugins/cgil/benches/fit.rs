@@ -8,8 +8,8 @@
 //! The last line printed for a size has the ratio of the best times of several runs, which
 //! alternate so that a busy machine slows both.
 
-use clbench_cgil::generator::vae::{Autoencoders, Posterior, Vae};
-use clbench_cgil::generator::{ClassFeatures, Fitting, Generator};
+use clbench_generators::vae::{Autoencoders, Posterior, Vae};
+use clbench_generators::{ClassFeatures, Fitting, Generator};
 use clbench_torch::tch::{Device, Kind};
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use harness_abi::Host;

@@ -7,14 +7,16 @@
 //! zero-shot CLIP.
 //!
 //! The state is the generators and the prompts. Random numbers depend on the seed, the task and the
-//! class.
+//! class. A class that comes back in a later task keeps its prompt and gets a further generator,
+//! which shares the class's draws with the earlier ones.
 
 use crate::classifier::{Classifier, Unseen};
-use crate::generator::{ClassFeatures, Fitted, Fitting, Generator};
 use crate::parameters::{CgilParameters, Fidelity};
+use clbench_generators::replay::Drawn;
+use clbench_generators::{ClassFeatures, Fitting, Generator, Replay};
 use clbench_torch::bridge::device;
 use clbench_torch::prompting::cosine::unit_rows;
-use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_torch::tch::{Device, Kind};
 use clbench_torch::training::GradientMode;
 use clbench_torch::training::{TrainingSamples, all_finite};
 use clbench_torch::{During, Noise, bridge};
@@ -28,7 +30,9 @@ pub struct Cgil {
     parameters: CgilParameters,
     generator: Box<dyn Generator>,
     /// The generators of the classes seen.
-    fitted: Fitted,
+    replay: Replay,
+    /// N, the number of classes of the stream.
+    classes: u32,
     classifier: Classifier,
 }
 
@@ -65,10 +69,12 @@ impl Strategy for Cgil {
             Fidelity::Reference => Unseen::Raw,
         };
         let (prompt, precision) = (parameters.prompt.clone(), parameters.precision);
+        let classes = setting.classes;
         Ok(Cgil {
             classifier: Classifier::new(prompt, precision, unseen, setting)?,
             generator: parameters.generator(),
-            fitted: Fitted::default(),
+            replay: Replay::default(),
+            classes,
             parameters,
         })
     }
@@ -85,14 +91,14 @@ impl Strategy for Cgil {
     fn state(&self) -> Result<State> {
         let mut written = State::default();
         self.classifier.put(&mut written)?;
-        self.fitted.put(&mut written)?;
+        self.replay.put(&mut written)?;
         Ok(written)
     }
 
     fn restore(&mut self, mut written: State) -> Result<()> {
         self.classifier.take(&mut written)?;
-        let (classes, device) = (self.classifier.classes().into(), self.classifier.device());
-        self.fitted = Fitted::take(&mut written, classes, device)?;
+        let (classes, device) = (self.classifier.classes(), self.classifier.device());
+        self.replay = Replay::take(&mut written, classes, device)?;
         Ok(())
     }
 }
@@ -101,7 +107,6 @@ impl Cgil {
     fn learn_task(&mut self, task: &Task<'_>) -> Result<Learned> {
         let _mode = GradientMode::off();
         let (seed, device) = (self.classifier.seed(), self.classifier.device());
-        let first = self.classifier.classes();
         let features = features_by_class(task, device)?;
         self.classifier.arrive(task.classes())?;
         let fitting = Fitting {
@@ -115,22 +120,24 @@ impl Cgil {
             .generator
             .fit(&features, &fitting)
             .map_err(|error| error.context("fitting the generators"))?;
-        self.fitted.extend(fit.fitted)?;
+        let fitted: Vec<u32> = features.iter().map(|class| class.class).collect();
+        self.replay.extend(fit.fitted, &fitted)?;
 
-        let classes: Vec<u32> = (0..self.classifier.classes()).collect();
         let count = i64::from(self.parameters.samples_per_class);
-        let mut draws = Noise::new(seed, "draws", task.id(), &classes, device)?;
+        let mut draws = self
+            .replay
+            .noise(seed, "draws", task.id(), self.classes, device)?;
         let mut order = Noise::new(seed, "order", task.id(), &[0], device)?;
-        let (generator, fitted) = (&self.generator, &self.fitted);
+        let (generator, replay) = (&*self.generator, &self.replay);
         let samples = |_| {
             let _mode = GradientMode::off();
-            let drawn = generator.draw(fitted, count, &mut draws)?;
+            let drawn = replay.draw(generator, count, &mut draws)?;
             shuffled(&drawn, &mut order).during("drawing embeddings")
         };
         let training = &self.parameters.alignment;
         let aligned = self
             .classifier
-            .tune(first, training, "alignment", samples)
+            .tune(task.classes(), training, "alignment", samples)
             .map_err(|error| error.context("aligning the prompts"))?;
         Ok(Learned {
             optimiser_steps: fit.optimiser_steps + aligned.optimiser_steps,
@@ -174,18 +181,15 @@ fn features_by_class(task: &Task<'_>, device: Device) -> Result<Vec<ClassFeature
         .collect()
 }
 
-/// The samples drawn for the classes, `[classes, count, width]`, in random order.
+/// The samples drawn for the classes, in random order.
 fn shuffled(
-    drawn: &Tensor,
+    drawn: &Drawn,
     order: &mut Noise,
 ) -> std::result::Result<TrainingSamples, clbench_torch::tch::TchError> {
-    let (classes, count, width) = drawn.size3()?;
-    let order = order.permutation(classes * count)?.f_squeeze_dim(0)?;
-    // Row r belongs to class r / count.
-    let targets = order.f_div_scalar_mode(count, "floor")?;
-    let drawn = drawn.f_reshape([classes * count, width])?;
+    let (rows, _) = drawn.features.size2()?;
+    let order = order.permutation(rows)?.f_squeeze_dim(0)?;
     Ok(TrainingSamples {
-        features: unit_rows(&drawn.f_index_select(0, &order)?)?,
-        targets,
+        features: unit_rows(&drawn.features.f_index_select(0, &order)?)?,
+        targets: drawn.labels()?.f_index_select(0, &order)?,
     })
 }

@@ -63,6 +63,36 @@ struct Memory {
     seen: Vec<String>,
 }
 
+/// The classes seen in the order of their training: frozen ones first.
+struct Order {
+    classes: Vec<i64>,
+    /// The number of frozen classes.
+    frozen: u32,
+}
+
+impl Order {
+    fn of(seen: u32, is_frozen: impl Fn(u32) -> bool) -> Order {
+        let (frozen, trained): (Vec<u32>, Vec<u32>) = (0..seen).partition(|&id| is_frozen(id));
+        Order {
+            frozen: frozen.len() as u32,
+            classes: frozen.into_iter().chain(trained).map(i64::from).collect(),
+        }
+    }
+
+    fn is_by_id(&self) -> bool {
+        self.classes.is_sorted()
+    }
+
+    /// The position of each class.
+    fn positions(&self) -> Vec<i64> {
+        let mut positions = vec![0; self.classes.len()];
+        for (position, &class) in (0..).zip(&self.classes) {
+            positions[class as usize] = position;
+        }
+        positions
+    }
+}
+
 impl Classifier {
     /// Checks the device, and that the backbone supports class prompts. Returns the number of
     /// trainable parameters.
@@ -129,57 +159,100 @@ impl Classifier {
         self.names.len() as u32
     }
 
-    /// Adds a task's classes to those seen.
+    /// Adds a task's new classes to those seen. A class that comes back keeps its prompt.
     ///
     /// # Errors
     ///
-    /// If their ids do not continue those seen, or the backbone reports an error.
+    /// If the ids of new classes do not continue those seen, a class comes back under another name,
+    /// or the backbone reports an error.
     pub fn arrive(&mut self, classes: &[Class]) -> Result<()> {
         let mut classes: Vec<&Class> = classes.iter().collect();
         classes.sort_by_key(|class| class.id);
         for class in classes {
-            if class.id != self.classes() {
-                return Err(Error::failed(format!(
-                    "class {} arrived after {} classes; class ids must follow the order of arrival",
-                    class.id,
-                    self.classes()
-                )));
+            match self.names.get(class.id as usize) {
+                Some(name) if *name == class.name => {}
+                Some(name) => {
+                    return Err(Error::failed(format!(
+                        "class {} is `{}` now, but was `{name}` in an earlier task; a class keeps its name",
+                        class.id, class.name
+                    )));
+                }
+                None if class.id == self.classes() => self.names.push(class.name.clone()),
+                None => {
+                    return Err(Error::failed(format!(
+                        "class {} arrived after {} classes; class ids must follow the order of arrival",
+                        class.id,
+                        self.classes()
+                    )));
+                }
             }
-            self.names.push(class.name.clone());
         }
         self.prompts
             .grow(self.classes(), &self.prompting, self.seed)?;
         self.know()
     }
 
-    /// Trains the prompts of the classes seen; `first` is the first class of the task. See
-    /// [`tuning::train`].
+    /// Trains the prompts of the classes seen, or only those of the task's own classes, `own`;
+    /// targets are class ids. See [`tuning::train`].
     ///
     /// # Errors
     ///
     /// As for [`tuning::train`].
     pub fn tune(
         &mut self,
-        first: u32,
+        own: &[Class],
         training: &Training,
         section: &str,
-        samples: impl FnMut(u32) -> Result<TrainingSamples>,
+        mut samples: impl FnMut(u32) -> Result<TrainingSamples>,
     ) -> Result<Learned> {
         self.features.clear();
-        let first = match self.prompting.train {
-            Trains::Seen => 0,
-            Trains::Task => first,
+        let order = match self.prompting.train {
+            Trains::Seen => Order::of(self.classes(), |_| false),
+            Trains::Task => Order::of(self.classes(), |id| own.iter().all(|class| class.id != id)),
         };
         let names = self.written_names();
+        let orthogonality = self.prompting.orthogonality;
+        if order.is_by_id() {
+            let seen = Seen {
+                backbone: &self.backbone,
+                names: &names,
+                zero_shot: self.seen_features()?,
+                options: self.options,
+            };
+            let tuning = Tuning::new(seen, &self.prompts, order.frozen, orthogonality)?;
+            let learned = tuning::train(&tuning, training, section, &self.host, samples)?;
+            self.prompts = tuning.prompts()?;
+            return Ok(learned);
+        }
+        // A class came back, so the frozen classes do not all come first.
+        let doing = "reordering the classes";
+        let names: Vec<String> = order
+            .classes
+            .iter()
+            .map(|&class| names[class as usize].clone())
+            .collect();
+        let classes = self.numbers(&order.classes).during(doing)?;
+        let positions = self.numbers(&order.positions()).during(doing)?;
+        let zero_shot = self.seen_features()?.f_index_select(0, &classes);
         let seen = Seen {
             backbone: &self.backbone,
             names: &names,
-            zero_shot: self.seen_features()?,
+            zero_shot: &zero_shot.during(doing)?,
             options: self.options,
         };
-        let tuning = Tuning::new(seen, &self.prompts, first, self.prompting.orthogonality)?;
-        let learned = tuning::train(&tuning, training, section, &self.host, samples)?;
-        self.prompts = tuning.prompts()?;
+        let prompts = self.prompts.reordered(&classes)?;
+        let tuning = Tuning::new(seen, &prompts, order.frozen, orthogonality)?;
+        let moved = |epoch| {
+            let samples = samples(epoch)?;
+            Ok(TrainingSamples {
+                targets: positions
+                    .f_index_select(0, &samples.targets)
+                    .during(doing)?,
+                features: samples.features,
+            })
+        };
+        let learned = tuning::train(&tuning, training, section, &self.host, moved)?;
+        self.prompts = tuning.prompts()?.reordered(&positions)?;
         Ok(learned)
     }
 

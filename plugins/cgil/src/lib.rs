@@ -5,7 +5,7 @@
 //! CGIL's data path, for each task:
 //!
 //! 1. [`Cgil`] splits the task's embeddings by class.
-//! 2. A [`generator`] is fitted to each class, all classes at once, and kept.
+//! 2. A [generator](clbench_generators) is fitted to each class, all classes at once, and kept.
 //! 3. In every epoch, embeddings of all classes seen are drawn from the generators.
 //! 4. [`tuning`] trains [`prompts`] on them: contexts go in front of the class names, and the
 //!    backbone's text encoder computes the text keys that embeddings are compared with, and their
@@ -17,7 +17,6 @@
 
 mod cgil;
 pub mod classifier;
-pub mod generator;
 pub mod keys;
 pub mod network;
 pub mod parameters;

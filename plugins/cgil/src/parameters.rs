@@ -1,10 +1,10 @@
 //! The parameters of `cgil` and `prompt-tuning`.
 
-use crate::generator::diffusion::Diffusion;
-use crate::generator::gaussian::Gaussian;
-use crate::generator::mixture::Mixture;
-use crate::generator::vae::{Posterior, Vae};
-use crate::generator::{self, Generator};
+use clbench_generators::Generator;
+use clbench_generators::diffusion::Diffusion;
+use clbench_generators::gaussian::Gaussian;
+use clbench_generators::mixture::Mixture;
+use clbench_generators::vae::{Autoencoders, Posterior, Vae};
 use clbench_torch::prompting::class_texts::check_template;
 use clbench_torch::tch::Kind;
 use harness_abi::parameters::require;
@@ -246,7 +246,7 @@ impl CgilParameters {
     /// The generator that the parameters ask for.
     pub fn generator(&self) -> Box<dyn Generator> {
         match self.generator {
-            Kinds::Vae => Box::new(generator::vae::Autoencoders::new(
+            Kinds::Vae => Box::new(Autoencoders::new(
                 self.vae.clone(),
                 match self.fidelity {
                     Fidelity::Corrected => Posterior::StandardDeviation,

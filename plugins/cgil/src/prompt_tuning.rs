@@ -68,7 +68,6 @@ impl PromptTuning {
     fn learn_task(&mut self, task: &Task<'_>) -> Result<Learned> {
         let _mode = GradientMode::off();
         let device = self.classifier.device();
-        let first = self.classifier.classes();
         let samples = TrainingSamples {
             features: unit_features(&task.features(0, &task.rows())?, device)?,
             targets: Tensor::f_from_slice(task.labels())
@@ -85,6 +84,7 @@ impl PromptTuning {
                 .during("shuffling the embeddings")
         };
         let training = &self.parameters.training;
-        self.classifier.tune(first, training, "training", shuffled)
+        self.classifier
+            .tune(task.classes(), training, "training", shuffled)
     }
 }

@@ -238,6 +238,20 @@ impl ClassPrompts {
         Ok([part(0, Some(first))?, part(first, None)?])
     }
 
+    /// The prompts with their classes in another order: class `order[i]` becomes the i-th.
+    ///
+    /// # Errors
+    ///
+    /// If a class is out of range.
+    pub fn reordered(&self, order: &Tensor) -> Result<ClassPrompts> {
+        self.map(|name, tensor| match name {
+            LEARNED if self.is_per_class() => tensor
+                .f_index_select(0, order)
+                .during("reordering the prompts"),
+            _ => Ok(tensor.shallow_clone()),
+        })
+    }
+
     /// Creates prompts by applying `make` to each tensor; names are as in a state.
     ///
     /// # Errors

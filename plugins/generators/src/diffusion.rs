@@ -7,8 +7,8 @@
 //! counts steps where it says iterations; here an epoch is a pass over the class's features,
 //! including the last batch, however small.
 
-use super::normalisation::Normalisation;
-use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
+use crate::normalisation::Normalisation;
+use crate::{ClassFeatures, Fit, Fitted, Fitting, Generator};
 use clbench_torch::tch::{TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};

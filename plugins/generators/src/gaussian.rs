@@ -8,7 +8,7 @@
 //! draw  m + s ε,  ε ~ N(0, 1)
 //! ```
 
-use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
+use crate::{ClassFeatures, Fit, Fitted, Fitting, Generator};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::training::all_finite;
@@ -82,8 +82,8 @@ fn drawn(mean: &Tensor, std: &Tensor, count: i64, noise: &mut Noise) -> Result<T
 
 #[cfg(test)]
 mod tests {
-    use super::super::toy::{self, Toy};
     use super::*;
+    use crate::toy::{self, Toy};
 
     #[test]
     fn moments_are_those_of_the_samples() {

@@ -5,7 +5,7 @@
 //! Then Lloyd's algorithm runs until no sample changes its cluster. A class with fewer distinct
 //! samples than the requested clusters gets one cluster per distinct sample.
 
-use super::mixture::{Samples, chosen};
+use crate::mixture::{Samples, chosen};
 use clbench_torch::Noise;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 

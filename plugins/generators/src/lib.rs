@@ -1,10 +1,12 @@
 //! Generators of embeddings: fitted to a class once, when its images are available, and sampled
-//! from afterwards.
+//! from afterwards. An ordinary library, not a plugin: strategies that replay drawn embeddings link
+//! it.
 //!
 //! A [`Generator`] is a kind of generator with its settings. It does not store what it learns about
 //! classes but returns it as [`Fitted`]: named tensors with the classes stacked along their first
 //! dimension. So all classes of a task are fitted at once with batched matrix products, all classes
-//! seen are sampled at once, and a strategy's state consists of just those tensors.
+//! seen are sampled at once, and a strategy's state consists of just those tensors. [`Replay`] keeps
+//! the generators of all tasks, and knows which class each belongs to.
 //!
 //! Random numbers come from [`Noise`] with one stream per class, so a class's generator does not
 //! depend on the classes fitted with it.
@@ -14,11 +16,14 @@ pub mod gaussian;
 mod k_means;
 pub mod mixture;
 pub mod normalisation;
+pub mod replay;
 mod stack;
 pub mod vae;
 
 #[cfg(test)]
 mod toy;
+
+pub use replay::Replay;
 
 use clbench_torch::During;
 use clbench_torch::tch::{Device, Kind, Tensor};

@@ -21,8 +21,8 @@
 //! it is. The computation is in f64, because (x − m)² / v is computed as three matrix products, in
 //! which most digits cancel when v is at the floor.
 
-use super::normalisation::Normalisation;
-use super::{ClassFeatures, Fit, Fitted, Fitting, Generator, k_means};
+use crate::normalisation::Normalisation;
+use crate::{ClassFeatures, Fit, Fitted, Fitting, Generator, k_means};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};

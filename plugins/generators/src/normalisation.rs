@@ -10,7 +10,7 @@
 //! A feature that is constant over a class, as in every class with one sample, has zero range and
 //! zero standard deviation. Its y is 0, and the reverse gives exactly the constant.
 
-use super::{ClassFeatures, Fitted};
+use crate::{ClassFeatures, Fitted};
 use clbench_torch::During;
 use clbench_torch::tch::{TchError, Tensor};
 use clbench_torch::training::GradientMode;

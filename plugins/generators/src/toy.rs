@@ -1,6 +1,6 @@
 //! Small classes for testing generators, and checks that every generator must pass.
 
-use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
+use crate::{ClassFeatures, Fit, Fitted, Fitting, Generator};
 use clbench_torch::Noise;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use harness_abi::{Host, State};

@@ -1,6 +1,6 @@
 //! A variational autoencoder per class.
 //!
-//! The encoder maps an embedding x, normalised as in [`normalisation`](super::normalisation), to
+//! The encoder maps an embedding x, normalised as in [`normalisation`](crate::normalisation), to
 //! the mean and the variance of a posterior over z. The decoder maps a z drawn from it to x̂. Both
 //! are trained to minimise
 //!
@@ -25,8 +25,8 @@ mod layer;
 mod network;
 mod training;
 
-use super::normalisation::Normalisation;
-use super::{ClassFeatures, Fit, Fitted, Fitting, Generator};
+use crate::normalisation::Normalisation;
+use crate::{ClassFeatures, Fit, Fitted, Fitting, Generator};
 use clbench_torch::tch::{Device, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::training::WarmRestarts;

@@ -10,7 +10,7 @@
 //! Every W is a linear layer with a bias and PyTorch's default initialisation. The parameters of
 //! all classes are stacked along their first dimension, so a layer is one batched matrix product.
 
-use super::super::Fitted;
+use crate::Fitted;
 use clbench_torch::Noise;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 

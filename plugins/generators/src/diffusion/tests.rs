@@ -1,6 +1,6 @@
-use super::super::toy::{self, Toy, values};
 use super::training::Tables;
 use super::*;
+use crate::toy::{self, Toy, values};
 use clbench_torch::tch::{Device, Kind};
 use harness_abi::Host;
 use harness_abi::host::HostService;

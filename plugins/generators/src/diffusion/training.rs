@@ -1,11 +1,11 @@
 //! Trains the denoisers of some classes, epoch by epoch.
 
-use super::super::stack::adam::Adam;
-use super::super::stack::batches::Batches;
-use super::super::stack::plan::{Plan, Step};
 use super::Diffusion;
 use super::denoiser::{Denoiser, sinusoids};
 use super::schedule::Schedule;
+use crate::stack::adam::Adam;
+use crate::stack::batches::Batches;
+use crate::stack::plan::{Plan, Step};
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};

@@ -1,5 +1,5 @@
-use super::super::toy::{self, Toy, values};
 use super::*;
+use crate::toy::{self, Toy, values};
 use clbench_torch::tch::Device;
 
 fn doubles(tensor: &Tensor) -> Vec<f64> {

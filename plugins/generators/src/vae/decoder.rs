@@ -2,7 +2,7 @@
 //! drawn from it.
 
 use super::layer::{leaky, product};
-use crate::generator::Fitted;
+use crate::Fitted;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 
 /// The decoders of some classes, `[classes, …]` each.

@@ -1,10 +1,10 @@
 //! Compares the autoencoder with the numbers of the reference code; a README beside the fixtures
 //! describes them.
 
-use super::super::stack::plan::Plan;
 use super::network::{Loss, Network, Parameters};
 use super::training::Stack;
 use super::*;
+use crate::stack::plan::Plan;
 use clbench_torch::tch::Kind;
 use std::collections::BTreeMap;
 use std::path::Path;

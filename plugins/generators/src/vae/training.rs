@@ -1,11 +1,11 @@
 //! Trains the autoencoders of a stack of classes.
 
-use super::super::stack::adam::Adam;
-use super::super::stack::batches::Batches;
-use super::super::stack::plan::{Plan, Step};
 use super::decoder::Decoder;
 use super::network::{Loss, Network, Parameters, Sizes};
 use super::{Posterior, Vae};
+use crate::stack::adam::Adam;
+use crate::stack::batches::Batches;
+use crate::stack::plan::{Plan, Step};
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Noise};
