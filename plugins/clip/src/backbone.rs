@@ -5,7 +5,7 @@ use crate::folder::{ClipFolder, Layout, PREPROCESSOR, PROCESSOR};
 use crate::model::vision::PromptEntry;
 use crate::model::{self, PooledModel, VisionModel};
 use crate::open_clip::{OpenClipConfig, Renamed};
-use crate::preprocessor::Preprocessor;
+use crate::preprocessor;
 use crate::rows::Rows;
 use crate::sites::{self, OUTPUTS};
 use crate::text_encoder::TextEncoder;
@@ -17,6 +17,7 @@ use clbench_torch::training::GradientMode;
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::named;
 use clbench_transformer::location::ModelLocation;
+use clbench_transformer::preprocessing::{Changes, Preprocessing};
 use clbench_transformer::recording;
 use clbench_transformer::visual::VisualPrompts;
 use clbench_transformer::work::Work;
@@ -35,7 +36,7 @@ const VERSION: u32 = 2;
 const TEXT_BATCH: usize = 256;
 
 /// The parameters of `clip`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ParameterSet)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
     /// A folder in Hugging Face's or OpenCLIP's layout, relative to the scenario.
@@ -52,6 +53,9 @@ pub struct Parameters {
     /// batch size.
     #[parameter(default = 64, at_least = 1)]
     pub batch: u32,
+    /// How images are prepared, as far as it differs from what the folder says: for published
+    /// figures that were made with other preprocessing than the model's own.
+    pub preprocessing: Changes,
 }
 
 /// CLIP.
@@ -59,7 +63,7 @@ pub struct Parameters {
 pub struct Clip {
     info: BackboneInfo,
     pub(crate) config: Config,
-    preprocessor: Preprocessor,
+    preprocessing: Preprocessing,
     pub(crate) rows: Rows,
     pub(crate) dtype: ComputeType,
     pub(crate) device: Device,
@@ -84,7 +88,7 @@ impl Clip {
     /// A batch of images, normalised for the model.
     pub(crate) fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
         let side = self.config.vision.image_size;
-        let normalisation = &self.preprocessor.normalisation;
+        let normalisation = &self.preprocessing.normalisation;
         normalisation.batch(images, side, self.dtype.kind(), self.device)
     }
 
@@ -99,6 +103,7 @@ impl Backbone for Clip {
     type Parameters = Parameters;
 
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
+        parameters.preprocessing.check()?;
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
         let location = ModelLocation {
@@ -107,7 +112,8 @@ impl Backbone for Clip {
             revision: parameters.revision.as_deref(),
         };
         let folder = ClipFolder::open(location.folder(&setting.folder)?)?;
-        let (config, preprocessor) = shape(&folder, &setting.host)?;
+        let (config, of_folder) = shape(&folder, &setting.host)?;
+        let preprocessing = of_folder.with(&parameters.preprocessing)?;
         let text = &config.text;
         let tokenizer = Tokenizer::open(&folder.tokenizer())?;
         tokenizer.expect_within(text.vocab_size, &folder.config())?;
@@ -124,15 +130,15 @@ impl Backbone for Clip {
             .exp();
         let pooled = PooledModel::new(model.text, tokenizer.start()).during("the text encoder")?;
 
+        let kind = format!("clip-v{VERSION}");
+        let fingerprint = folder
+            .folder
+            .fingerprint(&kind, &folder.others(), &weights)?;
         let info = BackboneInfo {
             name: parameters.model.unwrap_or_else(|| folder.folder.name()),
-            fingerprint: folder.folder.fingerprint(
-                &format!("clip-v{VERSION}"),
-                &folder.others(),
-                &weights,
-            )?,
+            fingerprint: preprocessing.fingerprint(&of_folder, fingerprint),
             embedding_width: config.projection_dim as u32,
-            image: preprocessor.image.clone(),
+            image: preprocessing.image.clone(),
             text: Some(TextInfo {
                 context_length: text.max_position_embeddings as u32,
                 width: text.hidden_size as u32,
@@ -147,7 +153,7 @@ impl Backbone for Clip {
         };
         Ok(Clip {
             info,
-            preprocessor,
+            preprocessing,
             rows: Rows::new(
                 tokenizer,
                 text.end_of_text(),
@@ -225,25 +231,25 @@ fn is_harmless(tensor: &str) -> bool {
 }
 
 /// The model's shape and preprocessing, read from the folder.
-fn shape(folder: &ClipFolder, host: &Host) -> Result<(Config, Preprocessor)> {
+fn shape(folder: &ClipFolder, host: &Host) -> Result<(Config, Preprocessing)> {
     match folder.layout {
         Layout::Transformers => {
             let config = Config::open(&folder.config())?;
             let image_size = config.vision.image_size as u32;
-            let preprocessor = Preprocessor::open(&folder.preprocessor(), image_size)?;
+            let preprocessing = preprocessor::open(&folder.preprocessor(), image_size)?;
             if let Some(other) = folder.other_preprocessor()
-                && Preprocessor::open(&other, image_size).ok().as_ref() != Some(&preprocessor)
+                && preprocessor::open(&other, image_size).ok().as_ref() != Some(&preprocessing)
             {
                 host.log(Level::Warning, &two_preprocessors(folder));
             }
-            Ok((config, preprocessor))
+            Ok((config, preprocessing))
         }
         Layout::OpenClip => {
             let OpenClipConfig {
                 config,
-                preprocessor,
+                preprocessing,
             } = OpenClipConfig::open(&folder.config())?;
-            Ok((config, preprocessor))
+            Ok((config, preprocessing))
         }
     }
 }

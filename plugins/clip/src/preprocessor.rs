@@ -8,6 +8,7 @@
 use crate::folder;
 use clbench_transformer::folder::{named, read_text};
 use clbench_transformer::normalisation::Normalisation;
+use clbench_transformer::preprocessing::{CLIP_MEAN, CLIP_STD, Preprocessing};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{Error, Result};
 use serde_json::{Map, Value};
@@ -15,80 +16,65 @@ use std::path::Path;
 
 /// The key of `processor_config.json` that holds the image preprocessing.
 const NESTED: &str = "image_processor";
-/// The mean of OpenAI's training images in red, green and blue.
-const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
-/// Their standard deviation.
-const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 
-/// The image preprocessing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Preprocessor {
-    /// The host's part: resizing and cropping.
-    pub image: ImageInfo,
-    /// The backbone's part: normalisation.
-    pub normalisation: Normalisation,
+/// Reads either file, for a model with images of `image_size` pixels. Missing and null fields
+/// have transformers' defaults; fields that do not affect results are ignored.
+///
+/// # Errors
+///
+/// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, if the
+/// file cannot be read or a setting is not supported.
+pub fn open(path: &Path, image_size: u32) -> Result<Preprocessing> {
+    let wrong = |problem: String| Error::data(problem).context(named(path));
+    let whole: Map<String, Value> = serde_json::from_str(&read_text(path)?)
+        .map_err(|error| wrong(format!("not a JSON object: {error}")))?;
+    let is_nested = path.file_name() == Some(folder::PROCESSOR.as_ref());
+    let (inside, fields) = match nested(&whole).filter(|_| is_nested) {
+        Some(fields) => (format!("`{NESTED}`: "), fields.clone()),
+        None => (String::new(), Value::Object(whole)),
+    };
+    parse(fields, image_size).map_err(|problem| wrong(inside + &problem))
 }
 
-impl Preprocessor {
-    /// Reads either file, for a model with images of `image_size` pixels. Missing and null fields
-    /// have transformers' defaults; fields that do not affect results are ignored.
-    ///
-    /// # Errors
-    ///
-    /// With [`ErrorCode::DATA`](harness_abi::ErrorCode::DATA), the file's name and the key, if the
-    /// file cannot be read or a setting is not supported.
-    pub fn open(path: &Path, image_size: u32) -> Result<Preprocessor> {
-        let wrong = |problem: String| Error::data(problem).context(named(path));
-        let whole: Map<String, Value> = serde_json::from_str(&read_text(path)?)
-            .map_err(|error| wrong(format!("not a JSON object: {error}")))?;
-        let is_nested = path.file_name() == Some(folder::PROCESSOR.as_ref());
-        let (inside, fields) = match nested(&whole).filter(|_| is_nested) {
-            Some(fields) => (format!("`{NESTED}`: "), fields.clone()),
-            None => (String::new(), Value::Object(whole)),
-        };
-        Preprocessor::parse(fields, image_size).map_err(|problem| wrong(inside + &problem))
+pub(crate) fn parse(fields: Value, image_size: u32) -> Result<Preprocessing, String> {
+    let fields = match fields {
+        Value::Object(fields) => Fields(fields),
+        other => return Err(format!("not a JSON object: {other}")),
+    };
+    fields.expect_clips()?;
+    let (resize, side) = fields.resize()?;
+    if side != image_size {
+        return Err(format!(
+            "images are resized to {side}×{side} pixels, but `vision_config.image_size` in {} is {image_size}; correct one of them",
+            folder::CONFIG
+        ));
     }
-
-    pub(crate) fn parse(fields: Value, image_size: u32) -> Result<Preprocessor, String> {
-        let fields = match fields {
-            Value::Object(fields) => Fields(fields),
-            other => return Err(format!("not a JSON object: {other}")),
-        };
-        fields.expect_clips()?;
-        let (resize, side) = fields.resize()?;
-        if side != image_size {
-            return Err(format!(
-                "images are resized to {side}×{side} pixels, but `vision_config.image_size` in {} is {image_size}; correct one of them",
-                folder::CONFIG
-            ));
-        }
-        let (mean, std) = match fields.flag("do_normalize")? {
-            true => (
-                fields.per_channel("image_mean", MEAN)?,
-                fields.per_channel("image_std", STD)?,
-            ),
-            false => ([0.0; 3], [1.0; 3]),
-        };
-        if std.contains(&0.0) {
-            return Err("`image_std` must not contain 0".into());
-        }
-        Ok(Preprocessor {
-            image: ImageInfo {
-                height: side,
-                width: side,
-                resize,
-                filter: fields.filter()?,
-            },
-            normalisation: Normalisation {
-                rescale: match fields.flag("do_rescale")? {
-                    true => fields.number("rescale_factor", 1.0 / 255.0)?,
-                    false => 1.0,
-                },
-                mean,
-                std,
-            },
-        })
+    let (mean, std) = match fields.flag("do_normalize")? {
+        true => (
+            fields.per_channel("image_mean", CLIP_MEAN)?,
+            fields.per_channel("image_std", CLIP_STD)?,
+        ),
+        false => ([0.0; 3], [1.0; 3]),
+    };
+    if std.contains(&0.0) {
+        return Err("`image_std` must not contain 0".into());
     }
+    Ok(Preprocessing {
+        image: ImageInfo {
+            height: side,
+            width: side,
+            resize,
+            filter: fields.filter()?,
+        },
+        normalisation: Normalisation {
+            rescale: match fields.flag("do_rescale")? {
+                true => fields.number("rescale_factor", 1.0 / 255.0)?,
+                false => 1.0,
+            },
+            mean,
+            std,
+        },
+    })
 }
 
 /// Whether a `processor_config.json` has the image preprocessing: that of transformers 4 has not.
@@ -278,14 +264,13 @@ mod tests {
     use clbench_torch::tch::{Device, Tensor};
     use harness_abi::ErrorCode;
 
-    fn parse(json: &str, image_size: u32) -> Result<Preprocessor, String> {
-        let fields = serde_json::from_str(json).unwrap();
-        Preprocessor::parse(fields, image_size)
+    fn parse(json: &str, image_size: u32) -> Result<Preprocessing, String> {
+        super::parse(serde_json::from_str(json).unwrap(), image_size)
     }
 
     #[test]
     fn an_empty_file_gives_openais_preprocessing() {
-        let expected = Preprocessor {
+        let expected = Preprocessing {
             image: ImageInfo {
                 height: 224,
                 width: 224,
@@ -294,8 +279,8 @@ mod tests {
             },
             normalisation: Normalisation {
                 rescale: 1.0 / 255.0,
-                mean: MEAN,
-                std: STD,
+                mean: CLIP_MEAN,
+                std: CLIP_STD,
             },
         };
         assert_eq!(parse("{}", 224).unwrap(), expected);
@@ -321,7 +306,7 @@ mod tests {
         let pixels = Tensor::from_slice(&[12_u8, 12, 255])
             .view([1, 3, 1, 1])
             .to_device(Device::Cpu);
-        let values = |preprocessor: &Preprocessor| {
+        let values = |preprocessor: &Preprocessing| {
             Vec::<f32>::try_from(preprocessor.normalisation.apply(&pixels).unwrap().view(-1))
                 .unwrap()
         };
@@ -404,7 +389,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("preprocessor_config.json");
         std::fs::write(&path, r#"{"resample": 1}"#).unwrap();
-        let error = Preprocessor::open(&path, 224).unwrap_err();
+        let error = open(&path, 224).unwrap_err();
         assert_eq!(error.code(), ErrorCode::DATA);
         assert_eq!(
             error

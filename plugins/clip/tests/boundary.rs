@@ -25,6 +25,10 @@ fn satisfies_the_testkit() {
             .parameters(json!({ "path": "tiny-clip" }))
             .bad_parameters(json!({ "path": 3 }), "path")
             .bad_parameters(json!({ "path": "tiny-clip", "dtype": "f8" }), "dtype")
+            .bad_parameters(
+                json!({ "path": "tiny-clip", "preprocessing": { "mean": [0, 0, 0] } }),
+                "preprocessing.std",
+            )
             .global_state("the gradient mode", gradient_mode)
             .global_state("the number of threads", tch::get_num_threads)
             .caller("no_grad", |call| {

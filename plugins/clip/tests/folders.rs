@@ -257,6 +257,54 @@ fn another_model_in_the_place_of_a_clip_is_named() {
     );
 }
 
+#[test]
+fn a_scenario_can_prepare_images_otherwise_than_the_folder() {
+    let tiny = TinyClip::new();
+    let open = |preprocessing: Value| {
+        tiny.open_with(json!({ "path": "tiny-clip", "preprocessing": preprocessing }))
+    };
+    let folders = tiny.open().unwrap();
+    let same = open(json!({ "normalisation": "clip", "resize": 32, "filter": "bicubic" })).unwrap();
+    assert_eq!(same.info(), folders.info());
+
+    let imagenet = open(json!({ "normalisation": "imagenet", "resize": 36 })).unwrap();
+    let info = imagenet.info();
+    assert_eq!((info.image.height, info.image.width), (32, 32));
+    assert_eq!(info.image.resize, Resize::ShortestEdgeThenCrop(36));
+    let marked = format!("{}-preprocessing-", folders.info().fingerprint);
+    assert!(
+        info.fingerprint.starts_with(&marked),
+        "{}",
+        info.fingerprint
+    );
+
+    // An embedding is that of the same folder with this mean and standard deviation in its file.
+    let images = harness_abi::Tensor::from_vec(
+        (0..2 * 3 * 32 * 32).map(|i| (i * 37 % 251) as u8).collect(),
+        &[2, 3, 32, 32],
+    )
+    .unwrap();
+    let embeddings = |clip: &clbench_clip::Clip| {
+        let embeddings = clip.encode_images(images.view()).unwrap();
+        embeddings.view().to_vec::<f32>().unwrap()
+    };
+    let edited = TinyClip::new();
+    edited.edit("preprocessor_config.json", |file| {
+        file["image_mean"] = json!([0.485, 0.456, 0.406]);
+        file["image_std"] = json!([0.229, 0.224, 0.225]);
+    });
+    assert_eq!(embeddings(&imagenet), embeddings(&edited.open().unwrap()));
+    assert_ne!(embeddings(&imagenet), embeddings(&folders));
+
+    let error = open(json!({ "resize": 31 })).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::PARAMETER);
+    assert_eq!(error.parameter_path(), Some("preprocessing.resize"));
+    // Mistakes that do not depend on the folder are found without it.
+    fs::remove_dir_all(tiny.path()).unwrap();
+    let error = open(json!({ "mean": [0, 0, 0] })).unwrap_err();
+    assert_eq!(error.parameter_path(), Some("preprocessing.std"));
+}
+
 /// The image settings of the tiny CLIP as transformers 5 writes them.
 fn processor(settings: Value) -> String {
     let mut fields = json!({

@@ -6,7 +6,7 @@ mod tiny;
 
 use clbench_clip::config::Config;
 use clbench_clip::model::vision::PromptEntry;
-use clbench_clip::preprocessor::Preprocessor;
+use clbench_clip::preprocessor;
 use clbench_clip::{Clip, model};
 use clbench_torch::tch::{Device, Kind, Tensor};
 use clbench_transformer::visual::VisualPrompts;
@@ -171,12 +171,12 @@ fn a_prefix_has_keys_first_and_is_prepended_after_the_projections() {
     let mut source = Weights::open(&file, Kind::Float, Device::Cpu).unwrap();
     let model = model::Clip::new(&config, &mut source).unwrap();
     let tiny = TinyClip::new();
-    let preprocessor = Preprocessor::open(&tiny.file("preprocessor_config.json"), 32).unwrap();
+    let preprocessing = preprocessor::open(&tiny.file("preprocessor_config.json"), 32).unwrap();
     let images = Tensor::from_slice(&pixels()).view(IMAGES);
     let encoded = model
         .vision
         .encode(
-            &preprocessor.normalisation.apply(&images).unwrap(),
+            &preprocessing.normalisation.apply(&images).unwrap(),
             &VisualPrompts::default(),
             PromptEntry::default(),
         )

@@ -4,8 +4,10 @@
 //! A model's [`location`] is a path or a name on the hub; either leads to a [`folder`], whose
 //! [`model_type`] must be one that the backbone reads. The model
 //! reads its tensors from a [`source`], usually the folder's [`weights`], and builds its [`layer`]s
-//! from them. Pixels are [normalised](normalisation) and [embedded](embedding) as patches. Prompts
-//! enter at the [`visual`] sites, and [`recording`] keeps what their backward pass needs.
+//! from them. Images are prepared as the folder says, with the scenario's changes
+//! ([`preprocessing`]); their pixels are [normalised](normalisation) and [embedded](embedding) as
+//! patches. Prompts enter at the [`visual`] sites, and [`recording`] keeps what their backward pass
+//! needs.
 //! [`compute`] names types and devices; [`work`] describes a batch in messages, including advice
 //! for out-of-memory errors.
 //!
@@ -18,6 +20,7 @@ pub mod layer;
 pub mod location;
 pub mod model_type;
 pub mod normalisation;
+pub mod preprocessing;
 pub mod recording;
 pub mod source;
 pub mod visual;

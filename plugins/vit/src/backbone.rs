@@ -10,7 +10,7 @@ use clbench_torch::training::GradientMode;
 use clbench_transformer::compute::{ComputeType, device_name};
 use clbench_transformer::folder::{Folder, named};
 use clbench_transformer::location::ModelLocation;
-use clbench_transformer::normalisation::Normalisation;
+use clbench_transformer::preprocessing::{Changes, Preprocessing};
 use clbench_transformer::recording;
 use clbench_transformer::visual::{
     KV, OUTPUTS, PROMPT, PromptPosition, TOKENS, VisualPrompts, VisualSites,
@@ -34,7 +34,7 @@ const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 
 /// The parameters of `vit`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ParameterSet)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ParameterSet)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
     /// A folder with `config.json` and `model.safetensors` in timm's layout for the Hugging Face
@@ -52,6 +52,9 @@ pub struct Parameters {
     /// batch size.
     #[parameter(default = 64, at_least = 1)]
     pub batch: u32,
+    /// How images are prepared, as far as it differs from what the folder says: for published
+    /// figures that were made with other preprocessing than the model's own.
+    pub preprocessing: Changes,
 }
 
 /// The options of `forward`.
@@ -67,7 +70,7 @@ struct Options {
 pub struct Vit {
     info: BackboneInfo,
     shape: Shape,
-    normalisation: Normalisation,
+    preprocessing: Preprocessing,
     dtype: ComputeType,
     device: Device,
     /// libtorch tensors may move between threads, but two threads must not use one at once.
@@ -84,7 +87,8 @@ impl Vit {
     /// A batch of images, normalised for the model.
     fn pixels(&self, images: TensorView<'_>) -> Result<Tensor> {
         let kind = self.dtype.kind();
-        self.normalisation
+        self.preprocessing
+            .normalisation
             .batch(images, self.shape.image(), kind, self.device)
     }
 
@@ -109,6 +113,7 @@ impl Backbone for Vit {
     type Parameters = Parameters;
 
     fn create(parameters: Parameters, setting: BackboneSetting) -> Result<Self> {
+        parameters.preprocessing.check()?;
         let device = device::named(&setting.device)?;
         threads::set(setting.threads)?;
         let location = ModelLocation {
@@ -128,15 +133,19 @@ impl Backbone for Vit {
         let shape = Shape::of(&weights)?;
         let wrong = |problem: String| Error::data(problem).context(named(&file));
         let heads = config.heads(shape.width).map_err(wrong)?;
-        let image = config.image(shape.image() as u32).map_err(wrong)?;
-        let normalisation = config.normalisation().map_err(wrong)?;
+        let of_folder = Preprocessing {
+            image: config.image(shape.image() as u32).map_err(wrong)?,
+            normalisation: config.normalisation().map_err(wrong)?,
+        };
+        let preprocessing = of_folder.with(&parameters.preprocessing)?;
         let _mode = GradientMode::off();
         let model = VisionTransformer::new(&shape, heads, &mut weights)?;
+        let fingerprint = folder.fingerprint(&format!("vit-v{VERSION}"), &[CONFIG], &weights)?;
         let info = BackboneInfo {
             name: parameters.model.unwrap_or_else(|| folder.name()),
-            fingerprint: folder.fingerprint(&format!("vit-v{VERSION}"), &[CONFIG], &weights)?,
+            fingerprint: preprocessing.fingerprint(&of_folder, fingerprint),
             embedding_width: shape.width as u32,
-            image,
+            image: preprocessing.image.clone(),
             text: None,
             logit_scale: None,
             device: device_name(device),
@@ -148,7 +157,7 @@ impl Backbone for Vit {
         Ok(Vit {
             info,
             shape,
-            normalisation,
+            preprocessing,
             dtype: parameters.dtype,
             device,
             model: Mutex::new(model),

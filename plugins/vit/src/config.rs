@@ -8,16 +8,13 @@
 use clbench_transformer::folder::{named, read_text};
 use clbench_transformer::model_type::Reads;
 use clbench_transformer::normalisation::Normalisation;
+use clbench_transformer::preprocessing::{IMAGENET_MEAN, IMAGENET_STD};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
 use harness_abi::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The mean of ImageNet's images in red, green and blue: timm's default.
-const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-/// Their standard deviation.
-const STD: [f64; 3] = [0.229, 0.224, 0.225];
 /// timm's default for `crop_pct`, the fraction of a side that the crop keeps.
 const CROP_PCT: f64 = 0.875;
 
@@ -233,13 +230,13 @@ impl Config {
     ///
     /// A message with the key, if a setting is not supported.
     pub fn normalisation(&self) -> Result<Normalisation, String> {
-        let std = self.preparation.std.unwrap_or(STD);
+        let std = self.preparation.std.unwrap_or(IMAGENET_STD);
         if std.contains(&0.0) {
             return Err("`pretrained_cfg.std` must not contain 0".into());
         }
         Ok(Normalisation {
             rescale: 1.0 / 255.0,
-            mean: self.preparation.mean.unwrap_or(MEAN),
+            mean: self.preparation.mean.unwrap_or(IMAGENET_MEAN),
             std,
         })
     }
@@ -303,7 +300,8 @@ mod tests {
             (Resize::ShortestEdgeThenCrop(256), Filter::Bicubic)
         );
         let normalisation = config.normalisation().unwrap();
-        assert_eq!((normalisation.mean, normalisation.std), (MEAN, STD));
+        assert_eq!(normalisation.mean, [0.485, 0.456, 0.406]);
+        assert_eq!(normalisation.std, [0.229, 0.224, 0.225]);
         let edited = |fields: &str| {
             let json = format!(r#"{{"architecture": "a", "pretrained_cfg": {{{fields}}}}}"#);
             parse(&json).unwrap().image(32)

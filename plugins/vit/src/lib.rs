@@ -21,12 +21,13 @@
 //! resized to `input_size` / `crop_pct`, rounded down, and the centre is cropped
 //! (`crop_mode: center`), or both sides are resized to `input_size` (`squash`). The methods'
 //! published code preprocesses images differently than in pre-training: pixels stay in 0…1. To
-//! reproduce it, edit a copy of `config.json`:
+//! reproduce it, a scenario sets the parameter
+//! [`preprocessing`](clbench_transformer::preprocessing::Changes):
 //!
-//! | code | `mean` | `std` | `crop_mode` | `crop_pct` |
-//! |---|---|---|---|---|
-//! | l2p-pytorch | `[0, 0, 0]` | `[1, 1, 1]` | `center` | `0.875` |
-//! | CODA-Prompt | `[0, 0, 0]` | `[1, 1, 1]` | `squash` | `1` |
+//! | code | `preprocessing` |
+//! |---|---|
+//! | l2p-pytorch | `{ normalisation: zero-to-one, resize: 256 }` |
+//! | CODA-Prompt | `{ normalisation: zero-to-one, fit: stretch }` |
 //!
 //! l2p-pytorch uses `Resize(256)` and `CenterCrop(224)`; CODA-Prompt uses `Resize((224, 224))` on
 //! CIFAR-100 and ImageNet-R.

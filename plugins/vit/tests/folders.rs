@@ -4,9 +4,10 @@
 mod tiny;
 
 use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_vit::Vit;
 use harness_abi::Backbone;
 use harness_abi::backbone::{Filter, Resize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use tiny::TinyVit;
 
@@ -48,6 +49,44 @@ fn the_backbones_info_describes_its_folder() {
     assert_eq!(other.open().unwrap().info().fingerprint, info.fingerprint);
     other.edit_config(|config| config["pretrained_cfg"]["mean"] = json!([0, 0, 0]));
     assert_ne!(other.open().unwrap().info().fingerprint, info.fingerprint);
+}
+
+/// CODA-Prompt's preprocessing on CIFAR-100 and ImageNet-R.
+#[test]
+fn a_scenario_can_prepare_images_otherwise_than_the_folder() {
+    let tiny = plain();
+    let open = |preprocessing: Value| {
+        tiny.open_with(json!({ "path": "tiny-vit", "preprocessing": preprocessing }))
+    };
+    let changed = open(json!({ "normalisation": "zero-to-one", "fit": "stretch" })).unwrap();
+    let edited = plain();
+    edited.edit_config(|config| {
+        let fields = &mut config["pretrained_cfg"];
+        fields["mean"] = json!([0, 0, 0]);
+        fields["std"] = json!([1, 1, 1]);
+        fields["crop_mode"] = json!("squash");
+        fields["crop_pct"] = json!(1);
+    });
+    let edited = edited.open().unwrap();
+    assert_eq!(changed.info().image, edited.info().image);
+    assert_eq!(changed.info().image.resize, Resize::Stretch);
+    let images = harness_abi::Tensor::from_vec(
+        (0..2 * 3 * 32 * 32).map(|i| (i * 37 % 251) as u8).collect(),
+        &[2, 3, 32, 32],
+    )
+    .unwrap();
+    let embeddings = |vit: &Vit| {
+        let embeddings = vit.encode_images(images.view()).unwrap();
+        embeddings.view().to_vec::<f32>().unwrap()
+    };
+    assert_eq!(embeddings(&changed), embeddings(&edited));
+
+    let folders = tiny.open().unwrap().info();
+    assert_eq!(open(json!({ "resize": 35 })).unwrap().info(), folders);
+    let marked = format!("{}-preprocessing-", folders.fingerprint);
+    assert!(changed.info().fingerprint.starts_with(&marked));
+    let error = open(json!({ "resize": 31 })).unwrap_err();
+    assert_eq!(error.parameter_path(), Some("preprocessing.resize"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `open_clip_config.json`.
 
 use crate::config::{Activation, Config, TextConfig, VisionConfig};
-use crate::preprocessor::Preprocessor;
+use crate::preprocessor;
 use clbench_transformer::folder::{named, read_text};
+use clbench_transformer::preprocessing::Preprocessing;
 use harness_abi::{Error, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,14 +15,14 @@ pub struct OpenClipConfig {
     /// The model's shape.
     pub config: Config,
     /// The image preprocessing.
-    pub preprocessor: Preprocessor,
+    pub preprocessing: Preprocessing,
 }
 
 #[derive(Deserialize)]
 struct Written {
     model_cfg: ModelConfig,
     #[serde(default)]
-    preprocess_cfg: Preprocessing,
+    preprocess_cfg: PreprocessConfig,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +66,7 @@ struct Text {
 }
 
 #[derive(Default, Deserialize)]
-struct Preprocessing {
+struct PreprocessConfig {
     size: Option<Value>,
     mean: Option<Value>,
     std: Option<Value>,
@@ -220,15 +221,15 @@ impl OpenClipConfig {
         config.check()?;
         let image_size = config.vision.image_size as u32;
         Ok(OpenClipConfig {
-            preprocessor: preprocess_cfg.preprocessor(image_size)?,
+            preprocessing: preprocess_cfg.preprocessing(image_size)?,
             config,
         })
     }
 }
 
-impl Preprocessing {
+impl PreprocessConfig {
     /// Converts to the form of `preprocessor_config.json`.
-    fn preprocessor(self, image_size: u32) -> Result<Preprocessor, String> {
+    fn preprocessing(self, image_size: u32) -> Result<Preprocessing, String> {
         let side = match &self.size {
             None | Some(Value::Null) => u64::from(image_size),
             Some(size) => {
@@ -270,7 +271,7 @@ impl Preprocessing {
         for (key, value) in [("image_mean", self.mean), ("image_std", self.std)] {
             fields[key] = value.unwrap_or_default();
         }
-        Preprocessor::parse(fields, image_size)
+        preprocessor::parse(fields, image_size)
             .map_err(|problem| format!("`preprocess_cfg`: {problem}"))
     }
 }
