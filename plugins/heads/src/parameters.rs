@@ -1,5 +1,6 @@
 //! The parameters of a head and its training.
 
+use clbench_torch::features::Output;
 use harness_abi::{Choice, Error, ParameterSet, Result};
 use serde::Deserialize;
 
@@ -29,6 +30,9 @@ pub struct Parameters {
     /// Standard deviation of the initial weights. The bias starts at 0.
     #[parameter(default = 0.01, at_least = 0)]
     pub init_std: f64,
+    /// The output of the backbone that is an image's feature.
+    #[parameter(default = Output::Embedding)]
+    pub output: Output,
     /// How a feature is normalised first.
     #[parameter(default = Normalise::None)]
     pub normalise: Normalise,
@@ -143,7 +147,7 @@ mod tests {
             (
                 r#"{"learning_rate": 0.1}"#,
                 "parameter `learning_rate`: no such parameter; there are `epochs`, `batch_size`, `lr`, `optimiser`, \
-                 `momentum`, `weight_decay`, `init_std`, `normalise`, `train_on`",
+                 `momentum`, `weight_decay`, `init_std`, `output`, `normalise`, `train_on`",
             ),
         ] {
             assert_eq!(message(json), expected);
