@@ -10,7 +10,6 @@ fn satisfies_the_testkit() {
     for parameters in [
         json!({ "epochs": 3 }),
         json!({ "epochs": 3, "train_on": "task", "optimiser": "adam", "normalise": "unit", "batch_size": 7 }),
-        json!({ "epochs": 3, "output": "class-token" }),
     ] {
         strategy::<LinearHead>()
             .parameters(parameters)
