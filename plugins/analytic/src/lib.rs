@@ -1,8 +1,34 @@
 //! Strategies: class means, ridge regression and discriminants on frozen features, in closed form.
+//!
+//! All of them keep sums over the samples they have seen: of features, of products of features. A
+//! sum does not forget, and does not depend on the order of the tasks. After every task the
+//! classifier follows from the sums without an optimiser. [`features`] reads a task's samples and
+//! [`class_means`] sums them by class. A [`projection`] widens features; [`ridge`] sums their products,
+//! in the upper triangle of a [`symmetric`] matrix, and solves for [`linear_scores`];
+//! [`ridge_choice`] chooses the λ of a solution.
+//!
+//! - [`NearestClassMean`]: the class with the nearest mean.
+//! - [`RanPac`]: ridge regression on randomly projected features.
+
+pub mod class_means;
+pub mod features;
+pub mod linear_scores;
+mod nearest_class_mean;
+pub mod projection;
+mod ranpac;
+pub mod ridge;
+pub mod ridge_choice;
+pub mod symmetric;
+
+pub use nearest_class_mean::NearestClassMean;
+pub use ranpac::RanPac;
 
 harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
     backbones: {},
-    strategies: {},
+    strategies: {
+        "nearest-class-mean": NearestClassMean => "the class whose mean feature is nearest; with the cosine, SimpleCIL",
+        "ranpac": RanPac => "ridge regression on randomly projected features (RanPAC, phase 2)",
+    },
     metrics: {},
 }

@@ -1,0 +1,35 @@
+//! Runs the ABI testkit on this plugin.
+
+use clbench_analytic::{NearestClassMean, RanPac};
+use clbench_torch::testkit::strategy;
+use harness_abi::testkit::json;
+
+/// A single test, because the testkit watches process-wide state that parallel tests would disturb.
+#[test]
+fn satisfies_the_testkit() {
+    for parameters in [json!({}), json!({ "distance": "cosine" })] {
+        strategy::<NearestClassMean>()
+            .parameters(parameters)
+            .bad_parameters(json!({ "distance": "manhattan" }), "distance")
+            .bad_parameters(json!({ "output": "tokens" }), "output")
+            .expect_accuracy_above(0.9)
+            .check();
+    }
+    for parameters in [
+        json!({ "projection_width": 200 }),
+        json!({ "projection_width": 0, "ridge_rule": "published" }),
+        json!({ "projection_width": 64, "lambda": 1.0 }),
+    ] {
+        strategy::<RanPac>()
+            .parameters(parameters)
+            .bad_parameters(json!({ "lambda": 0 }), "lambda")
+            .bad_parameters(json!({ "projection_width": -1 }), "projection_width")
+            .bad_parameters(json!({ "ridge_rule": "best" }), "ridge_rule")
+            .bad_parameters(
+                json!({ "ridge_rule": "published", "lambda": 1 }),
+                "ridge_rule",
+            )
+            .expect_accuracy_above(0.9)
+            .check();
+    }
+}
