@@ -382,7 +382,8 @@ fn the_committed_scenarios_are_valid() {
         }
     }
     // Their images and weights have to be downloaded first; what is there is checked.
-    for scenario in scenarios("scenarios/paper") {
+    let downloaded = ["scenarios/paper", "scenarios/published"].map(scenarios);
+    for scenario in downloaded.concat() {
         let validated = validated(&scenario);
         let unchecked = validated.split("not checked:\n").nth(1).unwrap_or_default();
         for line in unchecked.lines() {

@@ -147,7 +147,7 @@ fn documents_mean_what_serde_yaml_takes_them_for() {
 #[test]
 fn the_scenarios_mean_what_serde_yaml_takes_them_for() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    for folder in [root.clone(), root.join("paper")] {
+    for folder in [root.clone(), root.join("paper"), root.join("published")] {
         let files = std::fs::read_dir(folder).unwrap();
         let files = files.map(|entry| entry.unwrap().path());
         let mut scenarios = files
