@@ -2,12 +2,15 @@
 //!
 //! [`LinearHead`] is softmax regression. Trained task by task it forgets, which makes it a lower
 //! bound for continual-learning methods; trained on all classes at once (the joint regime), the
-//! same code is a reference for the same features.
+//! same code is a reference for the same features. [`ExperienceReplay`] adds a memory of past
+//! samples.
 
+mod experience_replay;
 pub mod head;
 mod linear_head;
 pub mod parameters;
 
+pub use experience_replay::ExperienceReplay;
 pub use linear_head::LinearHead;
 
 harness_abi::export_plugin! {
@@ -15,6 +18,7 @@ harness_abi::export_plugin! {
     backbones: {},
     strategies: {
         "linear-head": LinearHead => "softmax regression on frozen features: forgets in sequence; a reference in the joint regime",
+        "experience-replay": ExperienceReplay => "a linear head that also trains on a memory of past samples, features or images",
     },
     metrics: {},
 }

@@ -14,7 +14,8 @@ pub struct Parameters {
     /// The number of exemplars of each class, instead of `size`.
     #[parameter(at_least = 1)]
     pub per_class: Option<u32>,
-    /// Which samples are kept. Not set: the strategy's default.
+    /// Which samples are kept. Not set: the strategy's default, but `random` in place of `reservoir`
+    /// if `per_class` is set.
     pub selection: Option<Selection>,
 }
 
@@ -87,9 +88,13 @@ impl Parameters {
             (Some(size), None) => Budget::Total(size),
             (None, None) => default.budget,
         };
+        let selection = match (budget, default.selection) {
+            (Budget::PerClass(_), Selection::Reservoir) => Selection::Random,
+            (_, selection) => selection,
+        };
         Settings {
             budget,
-            selection: self.selection.unwrap_or(default.selection),
+            selection: self.selection.unwrap_or(selection),
         }
     }
 
@@ -167,6 +172,16 @@ mod tests {
                 budget: Budget::PerClass(20),
                 selection: Selection::Random
             }
+        );
+        let reservoir = Settings {
+            selection: Selection::Reservoir,
+            ..DEFAULT
+        };
+        let per_class = parsed(r#"{"per_class": 20}"#).over(reservoir);
+        assert_eq!(per_class.selection, Selection::Random);
+        assert_eq!(
+            parsed(r#"{"size": 20}"#).over(reservoir).selection,
+            Selection::Reservoir
         );
         assert_eq!(settings(r#"{"size": 50}"#).budget.of_class(7), 7);
         assert_eq!(settings(r#"{"per_class": 20}"#).budget.of_class(7), 20);

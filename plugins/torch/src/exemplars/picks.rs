@@ -235,12 +235,7 @@ mod tests {
                     Pick::Kept(row) => samples[row],
                     Pick::New(row) => first + row,
                 };
-                samples = choices
-                    .picks()
-                    .unwrap()
-                    .iter()
-                    .map(sample)
-                    .collect();
+                samples = choices.picks().unwrap().iter().map(sample).collect();
             }
             samples
         });
