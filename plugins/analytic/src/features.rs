@@ -197,6 +197,15 @@ impl Samples {
             .f_reshape([-1])
     }
 
+    /// The class id of every row, i64 `[rows]`.
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn labels(&self) -> Result<Tensor, TchError> {
+        self.ids()?.f_index_select(0, &self.targets)
+    }
+
     /// The features of all rows, f64.
     ///
     /// # Errors

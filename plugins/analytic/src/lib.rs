@@ -9,18 +9,23 @@
 //!
 //! - [`NearestClassMean`]: the class with the nearest mean.
 //! - [`RanPac`]: ridge regression on randomly projected features.
+//! - [`Rail`]: ridge regression for what was learned, zero-shot CLIP for the rest; [`texts`] has the
+//!   texts of classes.
 
 pub mod class_means;
 pub mod features;
 pub mod linear_scores;
 mod nearest_class_mean;
 pub mod projection;
+mod rail;
 mod ranpac;
 pub mod ridge;
 pub mod ridge_choice;
 pub mod symmetric;
+pub mod texts;
 
 pub use nearest_class_mean::NearestClassMean;
+pub use rail::Rail;
 pub use ranpac::RanPac;
 
 harness_abi::export_plugin! {
@@ -29,6 +34,7 @@ harness_abi::export_plugin! {
     strategies: {
         "nearest-class-mean": NearestClassMean => "the class whose mean feature is nearest; with the cosine, SimpleCIL",
         "ranpac": RanPac => "ridge regression on randomly projected features (RanPAC, phase 2)",
+        "rail": Rail => "ridge regression for images that zero-shot CLIP takes for learned classes (RAIL)",
     },
     metrics: {},
 }

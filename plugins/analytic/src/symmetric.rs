@@ -32,6 +32,11 @@ impl Symmetric {
         Ok(Symmetric { upper })
     }
 
+    /// A matrix that is symmetric already, f64 `[width, width]`.
+    pub fn from(matrix: Tensor) -> Symmetric {
+        Symmetric { upper: matrix }
+    }
+
     /// Adds hᵀh of rows h, f64 `[rows, width]`.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Runs the ABI testkit on this plugin.
 
-use clbench_analytic::{NearestClassMean, RanPac};
+use clbench_analytic::{NearestClassMean, Rail, RanPac};
 use clbench_torch::testkit::strategy;
 use harness_abi::testkit::json;
 
@@ -30,6 +30,18 @@ fn satisfies_the_testkit() {
                 "ridge_rule",
             )
             .expect_accuracy_above(0.9)
+            .check();
+    }
+    for parameters in [
+        json!({ "projection_width": 100 }),
+        json!({ "form": "dual", "gamma": 0.5, "domain_templates": true }),
+    ] {
+        strategy::<Rail>()
+            .parameters(parameters)
+            .bad_parameters(json!({ "gamma": 0.5 }), "gamma")
+            .bad_parameters(json!({ "templates": ["a photo"] }), "templates[0]")
+            .bad_parameters(json!({ "templates": [] }), "templates")
+            .bad_parameters(json!({ "fusion": 2 }), "fusion")
             .check();
     }
 }
