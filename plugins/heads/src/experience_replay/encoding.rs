@@ -41,7 +41,7 @@ impl Encoder {
             }
             self.encode(task.augmented_images(0, part, epoch.into())?.view())
         });
-        let features = Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 0).during(doing)?;
+        let features = self.stacked(&parts.collect::<Result<Vec<_>>>()?)?;
         if !clbench_torch::training::all_finite(&features).during(doing)? {
             return Err(Error::data(
                 "the features contain NaN or infinite values; check the backbone and its `dtype`",
@@ -62,8 +62,14 @@ impl Encoder {
                 .during(doing)?;
             parts.push(self.encode(bridge::copy_out(&part)?.view())?);
         }
+        self.stacked(&parts)
+    }
+
+    /// The parts as one tensor; there can be none.
+    fn stacked(&self, parts: &[Tensor]) -> Result<Tensor> {
+        let doing = "stacking the features of images";
         match parts.is_empty() {
-            false => Tensor::f_cat(&parts, 0).during(doing),
+            false => Tensor::f_cat(parts, 0).during(doing),
             true => {
                 let width = self.output.width(self.backbone.info())?;
                 Tensor::f_zeros([0, i64::from(width)], (Kind::Float, self.device)).during(doing)

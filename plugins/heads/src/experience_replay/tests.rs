@@ -126,6 +126,55 @@ fn without_a_memory_the_head_is_that_of_plain_training_bit_for_bit() {
     assert_eq!(bytes(&strategy.head), bytes(&head));
 }
 
+/// From weights of zero, all candidates have the same probability 1/C, so one step of all samples
+/// and exemplars gives w_c = −η · mean of (1/C − [y = c]) x, and the same for the bias with x = 1.
+#[test]
+fn a_step_descends_the_mean_loss_of_samples_and_exemplars() {
+    let parameters = json!({
+        "epochs": 1, "batch_size": 200, "lr": 0.5, "init_std": 0, "momentum": 0,
+        "memory": { "per_class": 7, "selection": "herding" },
+    });
+    let mut strategy = strategy(parameters, CLASSES as u32);
+    let (old, old_labels) = features(&[0, 1], 1);
+    let offer = Offer {
+        features: &old,
+        labels: &old_labels,
+        kept: None,
+        seed: 1,
+        task: 1,
+    };
+    let read = |rows: &[u32]| Ok(select(&old, rows).unwrap());
+    strategy.memory.update(&offer, read).unwrap();
+    let kept = strategy.kept_features().unwrap();
+    assert_eq!(kept.size(), [14, WIDTH]);
+    let (new, new_labels) = features(&[1, 2], 2);
+    let learned = strategy.train(2, &new_labels, &kept, |_| Ok(new.shallow_clone()));
+    assert_eq!(learned.unwrap().optimiser_steps, 1);
+
+    let labels = [&new_labels, strategy.memory.labels()].concat();
+    let rows = Tensor::cat(&[&new, &kept], 0).to_kind(Kind::Double);
+    let rows = Vec::<f64>::try_from(rows.view(-1)).unwrap();
+    let rows: Vec<&[f64]> = rows.chunks(WIDTH as usize).collect();
+    let (weight, bias) = strategy.head.tensors();
+    for class in 0..CLASSES {
+        let step = |at: Option<usize>| {
+            let residual = |label: i64| 1.0 / 3.0 - f64::from(u8::from(label == class));
+            let terms = rows.iter().zip(&labels);
+            let terms = terms.map(|(row, &label)| residual(label) * at.map_or(1.0, |at| row[at]));
+            match class < 3 {
+                true => -0.5 * terms.sum::<f64>() / labels.len() as f64,
+                false => 0.0,
+            }
+        };
+        let ours = bias.double_value(&[class]);
+        assert!((ours - step(None)).abs() < 1e-6, "{ours}");
+        for at in 0..WIDTH {
+            let (ours, expected) = (weight.double_value(&[class, at]), step(Some(at as usize)));
+            assert!((ours - expected).abs() < 1e-6, "{ours}, not {expected}");
+        }
+    }
+}
+
 /// A class that comes back is replayed and learned with its new samples; one that never had samples
 /// is ruled out.
 #[test]

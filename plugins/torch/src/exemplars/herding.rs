@@ -43,22 +43,26 @@ pub fn herding(features: &Tensor, mean: &Tensor, picks: usize) -> Result<Vec<usi
 fn order(features: &Tensor, mean: &Tensor, picks: usize) -> Result<Vec<usize>, TchError> {
     let rows = features.size()[0];
     let picks = picks.min(rows as usize);
+    // ‖x‖² for rows that can be picked, ∞ for the others, [rows].
+    let mut squares = features
+        .f_square()?
+        .f_sum_dim_intlist(1, false, Kind::Double)?;
+    // The sum of the picks, [width].
     let mut sum = mean.f_zeros_like()?;
-    // 0 for rows that can be picked, ∞ for the others.
-    let mut picked = Tensor::f_zeros([rows], (Kind::Double, features.device()))?;
     // Every pick stays on the device: reading it would synchronise each time.
     let mut order = Vec::with_capacity(picks);
     for k in 1..=picks {
-        // [rows]
-        let distances = features
-            .f_add(&sum)?
-            .f_div_scalar(k as f64)?
-            .f_sub(mean)?
-            .f_square()?
+        // k² ‖m − (x + Σp)/k‖² = ‖x − t‖² with t = k m − Σp, of which ‖t‖² is the same for all x.
+        // Not as a matrix product, which may round two equal rows differently.
+        let target = mean.f_mul_scalar(k as f64)?.f_sub(&sum)?;
+        let products = features
+            .f_mul(&target)?
             .f_sum_dim_intlist(1, false, Kind::Double)?;
-        let pick = distances.f_add(&picked)?.f_argmin(0, true)?;
+        let pick = squares
+            .f_sub(&products.f_mul_scalar(2.0)?)?
+            .f_argmin(0, true)?;
         sum = sum.f_add(&features.f_index_select(0, &pick)?.f_squeeze_dim(0)?)?;
-        picked = picked.f_index_fill(0, &pick, f64::INFINITY)?;
+        squares = squares.f_index_fill(0, &pick, f64::INFINITY)?;
         order.push(pick);
     }
     if order.is_empty() {
@@ -134,8 +138,15 @@ mod tests {
 
     #[test]
     fn the_first_of_equally_good_rows_is_picked() {
-        let features = Tensor::from_slice(&[0.6, 0.8, 0.6, 0.8, 0.6, 0.8]).view((3, 2));
-        assert_eq!(herding(&features, &mean(&features), 3).unwrap(), [0, 1, 2]);
+        let one = features(1, 13);
+        let same = one.repeat([9, 1]);
+        let order = herding(&same, &mean(&same), 9).unwrap();
+        assert!(order.into_iter().eq(0..9));
+        // The same rows twice: a copy is never picked before the original.
+        let twice = features(8, 13).repeat([2, 1]);
+        let order = herding(&twice, &mean(&twice), 16).unwrap();
+        let place = |row| order.iter().position(|&pick| pick == row).unwrap();
+        assert!((0..8).all(|row| place(row) < place(row + 8)), "{order:?}");
     }
 
     #[test]
