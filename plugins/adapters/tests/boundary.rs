@@ -27,7 +27,7 @@ fn satisfies_the_testkit() {
     }
 
     for parameters in [
-        json!({}),
+        json!({ "alpha": 0.5, "search": true, "search_alpha": 2, "validation": 0.5 }),
         json!({ "shots": 5, "alpha": 2, "beta": 5.5, "search": true, "templates": ["{}"] }),
     ] {
         strategy::<TipAdapter>()
@@ -39,6 +39,7 @@ fn satisfies_the_testkit() {
             .bad_parameters(json!({ "templates": [] }), "templates")
             .check();
     }
+    strategy::<TipAdapter>().order_free(1e-5).check();
     for parameters in [
         json!({ "epochs": 4, "batch_size": 9 }),
         json!({ "preset": "dtd", "epochs": 2, "validation": 0, "shots": 3 }),

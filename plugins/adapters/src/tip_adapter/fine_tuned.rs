@@ -8,7 +8,7 @@ use super::search::{Candidates, HeldOut};
 use crate::texts::Seen;
 use clbench_torch::bridge::device;
 use clbench_torch::prompting::text_encoder;
-use clbench_torch::tch::{Device, TchError, Tensor};
+use clbench_torch::tch::{Device, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Generator};
 use harness_abi::{
@@ -158,8 +158,14 @@ impl TipAdapterF {
         let keys = Keys::new(samples, classes, weights).during("preparing the keys")?;
         let mut order = Generator::new(self.classifier.seed, order, task.id());
         let host = &self.classifier.host;
-        self.training
-            .run(&keys, samples, held, epochs, &mut order, host)
+        self.training.run(
+            &keys,
+            samples,
+            held,
+            epochs,
+            &mut || order.permutation(samples.len()),
+            host,
+        )
     }
 
     /// Searches for α and β with trained keys of the rows that were not held out.
@@ -191,7 +197,7 @@ impl TipAdapterF {
         let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let selected = || {
             let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.classifier.device)?;
-            Ok::<_, TchError>(samples.rows(&rows)?)
+            samples.rows(&rows)
         };
         selected().during("holding out samples")
     }

@@ -3,10 +3,10 @@
 
 use super::cache::{Weights, affinity};
 use super::search::HeldOut;
+use clbench_torch::During;
 use clbench_torch::tch::nn::{AdamW, Optimizer, OptimizerConfig, VarStore};
 use clbench_torch::tch::{Kind, Reduction, TchError, Tensor};
 use clbench_torch::training::GradientMode;
-use clbench_torch::{During, Generator};
 use harness_abi::{Error, Host, Result};
 use std::f64::consts::PI;
 
@@ -180,8 +180,9 @@ impl Training {
         self.lr * (1.0 + (PI * step as f64 / steps.max(1) as f64).cos()) / 2.0
     }
 
-    /// Trains the keys of `samples` for `epochs` of the planned epochs. With held-out samples, the
-    /// keys of the first epoch with the most correct ones are returned.
+    /// Trains the keys of `samples` for `epochs` of the planned epochs, each in an order that is
+    /// drawn for it. With held-out samples, the keys of the first epoch with the most correct ones
+    /// are returned.
     ///
     /// # Errors
     ///
@@ -192,7 +193,7 @@ impl Training {
         samples: &Samples,
         held: Option<&Samples>,
         epochs: u32,
-        order: &mut Generator,
+        order: &mut dyn FnMut() -> Vec<i64>,
         host: &Host,
     ) -> Result<Trained> {
         let batch_size = self.batch_size as usize;
@@ -209,7 +210,7 @@ impl Training {
         for epoch in 1..=epochs {
             let doing = format!("{phase} {epoch} of {epochs}");
             let mut losses = Vec::new();
-            for rows in order.permutation(samples.len()).chunks(batch_size) {
+            for rows in order().chunks(batch_size) {
                 if host.cancelled() {
                     return Err(Error::cancelled());
                 }
@@ -262,6 +263,7 @@ impl Training {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clbench_torch::Generator;
     use clbench_torch::prompting::cosine::unit_rows;
     use clbench_torch::tch::Device;
 
@@ -298,6 +300,7 @@ mod tests {
         let keys = Keys::new(&samples, 3, WEIGHTS).unwrap();
         let mut order = Generator::new(1, "order", 1);
         let host = Host::silent();
+        let mut order = || order.permutation(samples.len());
         let trained = training.run(&keys, &samples, held, epochs, &mut order, &host);
         (trained.unwrap(), keys)
     }
@@ -340,6 +343,17 @@ mod tests {
         assert_eq!(keys.copy().unwrap(), all[11].1);
     }
 
+    /// A full class of a limited cache may bring nothing new.
+    #[test]
+    fn a_task_without_samples_to_cache_trains_nothing() {
+        let samples = samples(0, "train");
+        let keys = Keys::new(&samples, 3, WEIGHTS).unwrap();
+        let host = Host::silent();
+        let trained = training(2).run(&keys, &samples, None, 2, &mut Vec::new, &host);
+        let trained = trained.unwrap();
+        assert_eq!((trained.keys.size(), trained.steps), (vec![0, 8], 0));
+    }
+
     #[test]
     fn divergence_is_an_error_that_says_what_to_lower() {
         let samples = samples(9, "train");
@@ -350,6 +364,7 @@ mod tests {
         };
         let mut order = Generator::new(1, "order", 1);
         let host = Host::silent();
+        let mut order = || order.permutation(samples.len());
         let error = training.run(&keys, &samples, None, 5, &mut order, &host);
         let error = error.unwrap_err().to_string();
         assert!(
