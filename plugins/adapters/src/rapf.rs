@@ -1,5 +1,5 @@
-//! The strategy `rapf`: Huang et al., *Class-Incremental Learning with CLIP: Adaptive Representation
-//! Adjustment and Parameter Fusion*, ECCV 2024 (arXiv 2407.14143).
+//! The strategy `rapf`: Huang et al., *Class-Incremental Learning with CLIP: Adaptive
+//! Representation Adjustment and Parameter Fusion*, ECCV 2024 (arXiv 2407.14143).
 //!
 //! RAPF puts one linear adapter behind the frozen image encoder and trains it on every task with
 //! the classes' texts as classifier. Three things hold past classes in place: samples drawn from
