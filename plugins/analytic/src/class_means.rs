@@ -38,11 +38,25 @@ impl ClassMeans {
     ///
     /// Propagates errors from libtorch; [`Error::cancelled`](harness_abi::Error::cancelled).
     pub fn add(&mut self, samples: &Samples, host: &Host) -> Result<()> {
+        self.add_mapped(samples, Ok, host)
+    }
+
+    /// Adds samples; `map` turns their features into those of this width.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add`](Self::add).
+    pub fn add_mapped(
+        &mut self,
+        samples: &Samples,
+        map: impl Fn(Tensor) -> Result<Tensor, TchError>,
+        host: &Host,
+    ) -> Result<()> {
         let ids = samples.ids().during("reading a task's classes")?;
         samples.chunks(host, "summing features", |chunk| {
             // A product with the one-hot labels sums in the same order on every run, which
             // `index_add` with repeated rows on a GPU does not. Here every row comes once.
-            let sums = chunk.one_hot.f_tr()?.f_matmul(&chunk.features)?;
+            let sums = chunk.one_hot.f_tr()?.f_matmul(&map(chunk.features)?)?;
             let counts = chunk
                 .one_hot
                 .f_sum_dim_intlist(&[0_i64][..], false, Kind::Double)?;
@@ -50,6 +64,28 @@ impl ClassMeans {
             let _ = self.counts.f_index_add_(0, &ids, &counts)?;
             Ok(())
         })
+    }
+
+    /// Adds the samples of other means.
+    ///
+    /// # Errors
+    ///
+    /// If a shape differs.
+    pub fn merge(&mut self, other: &ClassMeans) -> Result<(), TchError> {
+        let _ = self.sums.f_add_(&other.sums)?;
+        let _ = self.counts.f_add_(&other.counts)?;
+        Ok(())
+    }
+
+    /// The sums, f64 `[classes, width]`.
+    pub fn sums(&self) -> &Tensor {
+        &self.sums
+    }
+
+    /// The number of classes, and the width of a feature.
+    pub fn shape(&self) -> (i64, i64) {
+        let shape = self.sums.size();
+        (shape[0], shape[1])
     }
 
     /// The means, f64 `[classes, width]`; zero for a class without samples.

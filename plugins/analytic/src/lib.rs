@@ -11,6 +11,7 @@
 //! - [`RanPac`]: ridge regression on randomly projected features.
 //! - [`Rail`]: ridge regression for what was learned, zero-shot CLIP for the rest; [`texts`] has the
 //!   texts of classes.
+//! - [`Slda`]: linear discriminant analysis, with the scatter [`within_class`]es.
 
 pub mod class_means;
 pub mod features;
@@ -21,12 +22,15 @@ mod rail;
 mod ranpac;
 pub mod ridge;
 pub mod ridge_choice;
+mod slda;
 pub mod symmetric;
 pub mod texts;
+pub mod within_class;
 
 pub use nearest_class_mean::NearestClassMean;
 pub use rail::Rail;
 pub use ranpac::RanPac;
+pub use slda::{Covariance, Discriminant, Slda};
 
 harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
@@ -35,6 +39,7 @@ harness_abi::export_plugin! {
         "nearest-class-mean": NearestClassMean => "the class whose mean feature is nearest; with the cosine, SimpleCIL",
         "ranpac": RanPac => "ridge regression on randomly projected features (RanPAC, phase 2)",
         "rail": Rail => "ridge regression for images that zero-shot CLIP takes for learned classes (RAIL)",
+        "slda": Slda => "streaming linear discriminant analysis: class means and one covariance",
     },
     metrics: {},
 }

@@ -1,6 +1,6 @@
 //! Runs the ABI testkit on this plugin.
 
-use clbench_analytic::{NearestClassMean, Rail, RanPac};
+use clbench_analytic::{NearestClassMean, Rail, RanPac, Slda};
 use clbench_torch::testkit::strategy;
 use harness_abi::testkit::json;
 
@@ -42,6 +42,14 @@ fn satisfies_the_testkit() {
             .bad_parameters(json!({ "templates": ["a photo"] }), "templates[0]")
             .bad_parameters(json!({ "templates": [] }), "templates")
             .bad_parameters(json!({ "fusion": 2 }), "fusion")
+            .check();
+    }
+    for parameters in [json!({}), json!({ "covariance": "streaming" })] {
+        strategy::<Slda>()
+            .parameters(parameters)
+            .bad_parameters(json!({ "shrinkage": 1.5 }), "shrinkage")
+            .bad_parameters(json!({ "covariance": "full" }), "covariance")
+            .expect_accuracy_above(0.9)
             .check();
     }
 }
