@@ -16,7 +16,7 @@ pub use parameters::Parameters;
 
 use crate::head::{Candidates, Head, TaskSamples, normalised};
 use clbench_torch::bridge::{self, device, threads};
-use clbench_torch::exemplars::{Contents, Memory, Offer};
+use clbench_torch::exemplars::{Budget, Contents, Memory, Offer};
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::{During, Generator};
@@ -62,8 +62,12 @@ impl Strategy for ExperienceReplay {
             }
         };
         let bytes = floats * size_of::<f32>() as u64 + settings.bytes(outline, row);
+        let keeps = match settings.budget {
+            Budget::Total(0) => Vec::new(),
+            _ => vec![parameters.contents.keeps()],
+        };
         Ok(Declaration {
-            keeps: vec![parameters.contents.keeps()],
+            keeps,
             scores_unseen: false,
             batch_dependent: false,
             trainable_parameters,

@@ -214,6 +214,7 @@ fn images_take_more_memory_than_features_and_are_declared() {
     let (features, images) = (declared("{}"), declared(r#"{"contents": "images"}"#));
     assert_eq!(features.keeps, [harness_abi::Keeps::Features]);
     assert_eq!(images.keeps, [harness_abi::Keeps::Images]);
+    assert!(declared(r#"{"memory": {"size": 0}}"#).keeps.is_empty());
     assert_eq!(features.trainable_parameters, 10 * 16 + 10);
     // An image of the toy backbone has 192 bytes, a feature 64.
     let difference = images.memory_bytes.unwrap() - features.memory_bytes.unwrap();
