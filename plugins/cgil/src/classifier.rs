@@ -438,3 +438,6 @@ impl Classifier {
             .during(doing)
     }
 }
+
+#[cfg(test)]
+mod tests;
