@@ -11,26 +11,32 @@
 //! - [`RanPac`]: ridge regression on randomly projected features.
 //! - [`Rail`]: ridge regression for what was learned, zero-shot CLIP for the rest; [`texts`] has the
 //!   texts of classes.
-//! - [`Slda`]: linear discriminant analysis, with the scatter [`within_class`]es.
+//! - [`Slda`]: linear discriminant analysis, from the scatter [`within_class`]es.
+//! - [`FeCam`]: a covariance per class.
+//! - [`Klda`]: linear discriminant analysis on random Fourier features.
 
 pub mod class_means;
 pub mod features;
+pub mod fecam;
+pub mod klda;
 pub mod linear_scores;
-mod nearest_class_mean;
+pub mod nearest_class_mean;
 pub mod projection;
-mod rail;
-mod ranpac;
+pub mod rail;
+pub mod ranpac;
 pub mod ridge;
 pub mod ridge_choice;
-mod slda;
+pub mod slda;
 pub mod symmetric;
 pub mod texts;
 pub mod within_class;
 
+pub use fecam::FeCam;
+pub use klda::Klda;
 pub use nearest_class_mean::NearestClassMean;
 pub use rail::Rail;
 pub use ranpac::RanPac;
-pub use slda::{Covariance, Discriminant, Slda};
+pub use slda::Slda;
 
 harness_abi::export_plugin! {
     runtime: "libtorch 2.11.0",
@@ -40,6 +46,8 @@ harness_abi::export_plugin! {
         "ranpac": RanPac => "ridge regression on randomly projected features (RanPAC, phase 2)",
         "rail": Rail => "ridge regression for images that zero-shot CLIP takes for learned classes (RAIL)",
         "slda": Slda => "streaming linear discriminant analysis: class means and one covariance",
+        "fecam": FeCam => "the nearest class mean, measured with a covariance per class (FeCAM)",
+        "klda": Klda => "linear discriminant analysis on random Fourier features (KLDA)",
     },
     metrics: {},
 }

@@ -5,10 +5,10 @@
 //! decides for each image whether it is asked: only images that zero-shot takes for a learned class.
 //! So what zero-shot knows of unseen classes is kept.
 
-mod dual;
-mod fusion;
+pub mod dual;
+pub mod fusion;
 mod parameters;
-mod primal;
+pub mod primal;
 
 pub use parameters::{Form, Parameters};
 

@@ -120,15 +120,6 @@ impl RidgeSums {
         state::take(written, "cross", &mut self.cross)?;
         state::take(written, "counts", &mut self.counts)
     }
-
-    /// G with both triangles, and Qᵀ; for tests.
-    #[cfg(test)]
-    pub fn tensors(&self) -> (Tensor, Tensor) {
-        (
-            self.gram.full().unwrap(),
-            self.cross.f_add_scalar(0.0).unwrap(),
-        )
-    }
 }
 
 /// The memory in bytes for sums of `classes` classes and an M of `width`: G, and beside it its

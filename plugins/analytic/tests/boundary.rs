@@ -1,6 +1,6 @@
 //! Runs the ABI testkit on this plugin.
 
-use clbench_analytic::{NearestClassMean, Rail, RanPac, Slda};
+use clbench_analytic::{FeCam, Klda, NearestClassMean, Rail, RanPac, Slda};
 use clbench_torch::testkit::strategy;
 use harness_abi::testkit::json;
 
@@ -50,6 +50,23 @@ fn satisfies_the_testkit() {
             .bad_parameters(json!({ "shrinkage": 1.5 }), "shrinkage")
             .bad_parameters(json!({ "covariance": "full" }), "covariance")
             .expect_accuracy_above(0.9)
+            .check();
+    }
+    strategy::<FeCam>()
+        .bad_parameters(json!({ "gamma_1": -1 }), "gamma_1")
+        .bad_parameters(json!({ "gamma_2": -1 }), "gamma_2")
+        .expect_accuracy_above(0.9)
+        .check();
+    for parameters in [
+        json!({ "fourier_features": 40, "sigma": 0.1 }),
+        json!({ "fourier_features": 30, "sigma": 0.1, "members": 3 }),
+    ] {
+        strategy::<Klda>()
+            .parameters(parameters)
+            .bad_parameters(json!({ "sigma": 0 }), "sigma")
+            .bad_parameters(json!({ "fourier_features": 0 }), "fourier_features")
+            .bad_parameters(json!({ "members": 0 }), "members")
+            .expect_accuracy_above(0.8)
             .check();
     }
 }

@@ -169,7 +169,7 @@ fn the_primal_form_equals_the_published_recursion() {
                     let along = inverse.matmul(&h.tr());
                     inverse = &inverse - along.matmul(&small).matmul(&h.matmul(&inverse));
                     let residual = y - h.matmul(&weight);
-                    weight = weight + inverse.matmul(&h.tr()).matmul(&residual);
+                    weight += inverse.matmul(&h.tr()).matmul(&residual);
                 }
                 (inverse, weight)
             }
