@@ -5,7 +5,7 @@
 //! the diagonal in memory has no meaning.
 
 use clbench_torch::During;
-use clbench_torch::bridge::state;
+use clbench_torch::bridge::{self, state};
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use harness_abi::{Error, Result, State};
 
@@ -131,9 +131,17 @@ impl Symmetric {
     /// If it does not belong to a matrix of this width.
     pub fn take(&mut self, written: &mut State, name: &str) -> Result<()> {
         let width = self.width();
-        let options = (Kind::Double, self.upper.device());
-        let mut packed = Tensor::f_empty([width * (width + 1) / 2], options).during(name)?;
-        state::take(written, name, &mut packed)?;
+        let packed = {
+            let stored = written.take(name)?;
+            let (view, what) = (stored.view(), format!("the state's tensor `{name}`"));
+            view.expect_shape(&what, &[width * (width + 1) / 2])?;
+            bridge::copy_to(view, self.upper.device())?
+        };
+        if packed.kind() != Kind::Double {
+            return Err(Error::failed(format!(
+                "the state's tensor `{name}` should be f64"
+            )));
+        }
         self.each_row(
             |row, place| packed.f_narrow(0, place, width - row),
             |packed, row| row.f_copy_(packed),
@@ -176,6 +184,14 @@ pub fn pseudo_inverse(matrix: &Tensor) -> Result<Tensor, TchError> {
     vectors.f_mul(&inverses)?.f_matmul(&vectors.f_tr()?)
 }
 
+/// Solves UᵀU X = B for X. libtorch's `cholesky_solve` would copy U.
+fn substituted(upper: &Tensor, right: &Tensor) -> Result<Tensor, TchError> {
+    let first = upper
+        .f_tr()?
+        .f_linalg_solve_triangular(right, false, true, false)?;
+    upper.f_linalg_solve_triangular(&first, true, true, false)
+}
+
 /// Solves (A + λI) X = B for X, f64 `[width, columns]`. If A + λI is not positive definite in f64,
 /// the next λ is ten times as large, and `larger` is told so.
 ///
@@ -192,8 +208,7 @@ pub fn ridge_solution(
     let mut at = lambda;
     while at.is_finite() {
         if let Some(factor) = matrix.cholesky(at).during(doing)? {
-            let solution = right.f_cholesky_solve(&factor, true).during(doing)?;
-            return Ok((solution, at));
+            return Ok((substituted(&factor, right).during(doing)?, at));
         }
         at *= 10.0;
         larger(at);
