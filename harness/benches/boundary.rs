@@ -35,6 +35,7 @@ impl Backbone for Mirror {
             dtype: "f32".into(),
             sites: Vec::new(),
             outputs: Vec::new(),
+            output_widths: Default::default(),
             image_batch: 1,
         }
     }

@@ -112,6 +112,7 @@ impl Backbone for FixtureVit {
                 shape: vec![-1, PROMPT_TOKENS, WIDTH],
             }],
             outputs: vec![images::CLASS_TOKEN.into(), images::TOKENS.into()],
+            output_widths: Default::default(),
             image_batch: 64,
         }
     }

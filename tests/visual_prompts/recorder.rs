@@ -53,6 +53,7 @@ impl Backbone for Recorder {
             dtype: "f32".into(),
             sites,
             outputs: vec![images::CLASS_TOKEN.into(), images::TOKENS.into()],
+            output_widths: Default::default(),
             image_batch: 64,
         }
     }

@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::parameters::ParameterSet;
 use crate::tensor::{Tensor, TensorView};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -65,6 +66,7 @@ use std::path::PathBuf;
 ///             dtype: "f32".into(),
 ///             sites: vec![SiteInfo { name: "visual.shift".into(), shape: vec![-1, 3] }],
 ///             outputs: vec!["embedding".into()],
+///             output_widths: Default::default(),
 ///             image_batch: 64,
 ///         }
 ///     }
@@ -250,6 +252,11 @@ pub struct BackboneInfo {
     /// The outputs that `forward` can return, such as `embedding`.
     #[serde(default)]
     pub outputs: Vec<String>,
+    /// The widths of the outputs that are f32 `[images, width]` for plain images, by name, such as
+    /// that of `class_token`. `embedding` needs no entry. A strategy can read an output as an
+    /// image's feature if its width is declared.
+    #[serde(default)]
+    pub output_widths: BTreeMap<String, u32>,
     /// Preferred image batch size.
     #[serde(default = "default_batch")]
     pub image_batch: u32,

@@ -82,6 +82,7 @@ mod tests {
             dtype: "f32".into(),
             sites: Vec::new(),
             outputs: outputs.iter().copied().map(String::from).collect(),
+            output_widths: Default::default(),
             image_batch: 8,
         }
     }

@@ -149,6 +149,7 @@ impl Backbone for Clip {
             dtype: parameters.dtype.name().into(),
             sites: sites::all(&config),
             outputs: OUTPUTS.map(String::from).into(),
+            output_widths: sites::visual(&config).output_widths(),
             image_batch: parameters.batch,
         };
         Ok(Clip {

@@ -78,6 +78,7 @@ impl Backbone for Pixels {
             dtype: "f32".into(),
             sites: Vec::new(),
             outputs: Vec::new(),
+            output_widths: Default::default(),
             image_batch: 256,
         }
     }

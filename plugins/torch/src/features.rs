@@ -2,7 +2,7 @@
 //! the class token that it is projected from.
 
 use crate::bridge::{self, During};
-use crate::prompting::images::{CLASS_TOKEN, PROMPT};
+use crate::prompting::images::CLASS_TOKEN;
 use crate::training::all_finite;
 use harness_abi::{BackboneInfo, Batch, Choice, Error, Result, Task};
 use serde::Deserialize;
@@ -30,13 +30,8 @@ impl Output {
         if self == Output::Embedding {
             return Ok(info.embedding_width);
         }
-        // A class token is as wide as the tokens of prompts beside it.
-        let prompt = info.sites.iter().find(|site| site.name == PROMPT);
-        let width = prompt
-            .and_then(|site| site.shape.last())
-            .and_then(|&width| u32::try_from(width).ok());
-        match width {
-            Some(width) if info.outputs.iter().any(|output| output == CLASS_TOKEN) => Ok(width),
+        match info.output_widths.get(CLASS_TOKEN) {
+            Some(&width) if info.outputs.iter().any(|output| output == CLASS_TOKEN) => Ok(width),
             _ => Err(Error::parameter(
                 "output",
                 format!(
@@ -106,15 +101,14 @@ mod tests {
     use harness_abi::testkit::ToyBackbone;
 
     #[test]
-    fn the_class_token_is_as_wide_as_a_prompt_and_its_absence_is_an_error() {
+    fn the_width_of_the_class_token_is_declared_or_it_cannot_be_read() {
         let mut info = ToyBackbone::handle().info().clone();
+        info.output_widths.insert(CLASS_TOKEN.into(), 24);
         assert_eq!(
             Output::Embedding.width(&info).unwrap(),
             info.embedding_width
         );
-        let site = info.sites.iter().find(|site| site.name == PROMPT).unwrap();
-        let width = *site.shape.last().unwrap();
-        assert_eq!(i64::from(Output::ClassToken.width(&info).unwrap()), width);
+        assert_eq!(Output::ClassToken.width(&info).unwrap(), 24);
         info.outputs.retain(|output| output != CLASS_TOKEN);
         assert_eq!(
             Output::ClassToken.width(&info).unwrap_err().to_string(),

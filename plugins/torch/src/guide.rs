@@ -113,9 +113,12 @@
 //!     fn learn(&mut self, task: &Task<'_>) -> Result<Learned> {
 //!         let _mode = GradientMode::on();
 //!         let features = unit_features(&task.features(0, &task.rows())?, self.device)?;
-//!         // Positions among the task's classes, whose ids are consecutive.
-//!         let first = i64::from(task.classes()[0].id);
-//!         let targets: Vec<i64> = task.labels().iter().map(|label| label - first).collect();
+//!         // Positions among the task's classes, which are in ascending order of id.
+//!         let position = |label: &i64| {
+//!             let ids = task.classes().iter().map(|class| i64::from(class.id));
+//!             ids.take_while(|id| id < label).count() as i64
+//!         };
+//!         let targets: Vec<i64> = task.labels().iter().map(position).collect();
 //!         let targets = Tensor::f_from_slice(&targets)
 //!             .and_then(|targets| targets.f_to_device(self.device))
 //!             .during("the labels")?;

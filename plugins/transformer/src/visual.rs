@@ -68,6 +68,11 @@ pub struct VisualSites {
 }
 
 impl VisualSites {
+    /// The widths of the outputs that are one row per image.
+    pub fn output_widths(self) -> BTreeMap<String, u32> {
+        BTreeMap::from([(CLASS_TOKEN.into(), self.width as u32)])
+    }
+
     /// All sites.
     pub fn all(self) -> Vec<SiteInfo> {
         let site = |name: String, shape: &[i64]| SiteInfo {

@@ -152,6 +152,7 @@ impl Backbone for Vit {
             dtype: parameters.dtype.name().into(),
             sites: sites(&shape).all(),
             outputs: OUTPUTS.map(String::from).into(),
+            output_widths: sites(&shape).output_widths(),
             image_batch: parameters.batch,
         };
         Ok(Vit {

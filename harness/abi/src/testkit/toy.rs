@@ -102,6 +102,7 @@ impl Backbone for ToyBackbone {
                 site("text.context", &[-1, -1, TOKEN as i64]),
             ],
             outputs: OUTPUTS.map(String::from).to_vec(),
+            output_widths: BTreeMap::from([("class_token".into(), EMBEDDING as u32)]),
             image_batch: 64,
         }
     }

@@ -2,6 +2,7 @@
 //! the rest of the batch.
 
 use super::subject::{Subject, read, rows_difference};
+use crate::backbone::Inputs;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use crate::testkit::report::{Check, Report};
@@ -24,6 +25,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
         |rows| subject.encode_images(images.rows(rows).view()?),
         report,
     )?;
+    widths(subject, &images)?;
     if subject.info().text.is_some() {
         inputs(
             subject,
@@ -35,6 +37,21 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> Result<()> {
             },
             report,
         )?;
+    }
+    Ok(())
+}
+
+/// Checks the outputs with a declared width: strategies size their state by it.
+fn widths(subject: &Subject<'_>, images: &Images) -> Result<()> {
+    for (name, &width) in &subject.info().output_widths {
+        let inputs = Inputs::Images {
+            images: images.view()?,
+            options: b"",
+        };
+        let forwarded = subject.forward(&inputs, &[], &[name.as_str()])?;
+        let what = format!("the output `{name}`, whose width is in `output_widths`,");
+        let shape = [IMAGES as i64, width.into()];
+        forwarded.outputs[0].view().expect_shape(&what, &shape)?;
     }
     Ok(())
 }

@@ -205,6 +205,16 @@ fn an_info_that_does_not_hold_is_caught() {
         Check::Encoding,
         "the embeddings of images should have shape [5, 17], not [5, 16]",
     );
+    fault!(WiderToken {
+        fn info(&self, mut info: BackboneInfo) -> BackboneInfo {
+            info.output_widths.insert("class_token".into(), 17);
+            info
+        }
+    });
+    caught::<WiderToken>(
+        Check::Encoding,
+        "the output `class_token`, whose width is in `output_widths`, should have shape [5, 17], not [5, 16]",
+    );
 }
 
 #[test]
