@@ -119,9 +119,22 @@ impl Seen {
         })
     }
 
+    /// The same classes, sharing their features.
+    pub fn share(&self) -> Seen {
+        Seen {
+            ids: self.ids.clone(),
+            texts: self.texts.shallow_clone(),
+        }
+    }
+
     /// The classes' ids.
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+
+    /// The classes' ids, as labels are given.
+    pub fn labels(&self) -> Vec<i64> {
+        self.ids.iter().map(|&id| id.into()).collect()
     }
 
     /// Their text features, of unit length, `[seen, width]`.

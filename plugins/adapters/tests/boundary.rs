@@ -42,7 +42,7 @@ fn satisfies_the_testkit() {
     strategy::<TipAdapter>().order_free(1e-5).check();
     for parameters in [
         json!({ "epochs": 4, "batch_size": 9 }),
-        json!({ "preset": "dtd", "epochs": 2, "validation": 0, "shots": 3 }),
+        json!({ "preset": "dtd", "epochs": 2, "train_on": "seen", "validation": 0, "shots": 3 }),
         json!({ "epochs": 2, "search": true }),
     ] {
         strategy::<TipAdapterF>()

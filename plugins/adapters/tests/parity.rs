@@ -275,7 +275,7 @@ fn tip_adapter_matches_the_published_code() {
         weight_decay: parameters.weight_decay,
     };
     let order = fixture.tensor("order");
-    let learned = Keys::new(&train, CLASSES, weights).unwrap();
+    let learned = Keys::new(&train, weights).unwrap();
     let mut optimiser = learned.optimiser(&training).unwrap();
     let steps = 6 * 42_u64.div_ceil(16);
     for step in 0..2 {
@@ -287,7 +287,7 @@ fn tip_adapter_matches_the_published_code() {
     }
     let test = samples(&images, fixture.tensor("test.labels"));
     let run = |held: Option<&Samples>| {
-        let keys = Keys::new(&train, CLASSES, weights).unwrap();
+        let keys = Keys::new(&train, weights).unwrap();
         let mut epoch = -1;
         let mut order = || {
             epoch += 1;

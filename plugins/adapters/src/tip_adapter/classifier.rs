@@ -5,7 +5,7 @@ use super::parameters::Settings;
 use super::search::{self, Candidates, HeldOut};
 use super::shots::{self, Kept};
 use crate::stored;
-use crate::texts::Texts;
+use crate::texts::{Seen, Texts};
 use clbench_torch::bridge::{self, device, state, threads};
 use clbench_torch::features::Output;
 use clbench_torch::prompting::cosine::unit_rows;
@@ -143,19 +143,19 @@ impl Classifier {
         self.settings.search.is_some() && !self.memory.searched
     }
 
-    /// Searches for α and β on held-out samples.
+    /// Searches for α and β on held-out samples, with the candidates' texts.
     ///
     /// # Errors
     ///
     /// As for [`search::best`].
-    pub fn search(
-        &mut self,
-        cache: &Cache,
-        held: &HeldOut,
-        candidates: Candidates<'_>,
-    ) -> Result<()> {
+    pub fn search(&mut self, cache: &Cache, held: &HeldOut, candidates: &Seen) -> Result<()> {
         let Some(below) = self.settings.search else {
             return Ok(());
+        };
+        let candidates = Candidates {
+            ids: &candidates.labels(),
+            texts: candidates.texts(),
+            scale: self.scale,
         };
         let found = match held.targets.numel() {
             0 => None,

@@ -3,8 +3,8 @@
 use super::cache::Cache;
 use super::classifier::{Classifier, Selection, cached_at_most, values_at_most};
 use super::keys::{Keys, Samples, Trained, Training};
-use super::parameters::FineTuning;
-use super::search::{Candidates, HeldOut};
+use super::parameters::{FineTuning, TrainOn};
+use super::search::HeldOut;
 use crate::texts::Seen;
 use clbench_torch::bridge::device;
 use clbench_torch::prompting::text_encoder;
@@ -20,6 +20,9 @@ use harness_abi::{
 pub struct TipAdapterF {
     classifier: Classifier,
     training: Training,
+    train_on: TrainOn,
+    width: u32,
+    /// The classes of all tasks so far if training chooses among them, else none.
     seen: Seen,
 }
 
@@ -67,6 +70,8 @@ impl Strategy for TipAdapterF {
         let classifier = Classifier::new(settings, parameters.templates, setting)?;
         Ok(TipAdapterF {
             training,
+            train_on: parameters.train_on,
+            width,
             seen: Seen::new(width, classifier.device)?,
             classifier,
         })
@@ -98,26 +103,21 @@ impl TipAdapterF {
     fn learn_task(&mut self, task: &Task<'_>) -> Result<Learned> {
         let _mode = GradientMode::off();
         let selection = self.classifier.select(task)?;
-        self.seen.add(task.classes(), &mut self.classifier.texts)?;
-        let samples = self.samples(&selection)?;
+        let candidates = self.candidates(task)?;
+        let samples = self.samples(&selection, &candidates)?;
         let mut optimiser_steps = 0;
         let mut epochs = self.training.epochs;
         let (rest, held) = self.classifier.held_out(task, selection.new.classes());
-        if !held.is_empty() {
-            let (train, held) = (self.rows(&samples, &rest)?, self.rows(&samples, &held)?);
+        let trains = !rest.is_empty() && !held.is_empty();
+        let (train, held) = (self.rows(&samples, &rest)?, self.rows(&samples, &held)?);
+        let mut keys = train.features.shallow_clone();
+        if trains {
             let trial = self.trained(task, "trial-order", &train, Some(&held), epochs)?;
             optimiser_steps += trial.steps;
-            epochs = trial.epochs;
-            if self.classifier.searches() {
-                self.search(&selection, &rest, trial.keys, held)?;
-            }
-        } else if self.classifier.searches() {
-            self.search(
-                &selection,
-                &rest,
-                selection.new.keys().shallow_clone(),
-                self.rows(&samples, &[])?,
-            )?;
+            (keys, epochs) = (trial.keys, trial.epochs);
+        }
+        if self.classifier.searches() {
+            self.search(&selection, &rest, keys, held, &candidates)?;
         }
         let trained = self.trained(task, "order", &samples, None, epochs)?;
         optimiser_steps += trained.steps;
@@ -128,19 +128,35 @@ impl TipAdapterF {
         Ok(Learned { optimiser_steps })
     }
 
+    /// The classes that training chooses among.
+    fn candidates(&mut self, task: &Task<'_>) -> Result<Seen> {
+        let texts = &mut self.classifier.texts;
+        match self.train_on {
+            TrainOn::Seen => {
+                self.seen.add(task.classes(), texts)?;
+                Ok(self.seen.share())
+            }
+            TrainOn::Task => {
+                let mut candidates = Seen::new(self.width, self.classifier.device)?;
+                candidates.add(task.classes(), texts)?;
+                Ok(candidates)
+            }
+        }
+    }
+
     /// The samples of a task with their logits from the texts and the keys of past tasks.
-    fn samples(&self, selection: &Selection) -> Result<Samples> {
+    fn samples(&self, selection: &Selection, candidates: &Seen) -> Result<Samples> {
         let features = selection.new.keys().shallow_clone();
         let rest = selection.old.logits(
             &features,
-            &self.ids(),
-            self.seen.texts(),
+            &candidates.labels(),
+            candidates.texts(),
             self.classifier.scale,
             self.classifier.settings.weights,
         );
         Ok(Samples {
             rest: rest.during("scoring a task's samples")?,
-            targets: self.seen.positions(selection.new.classes())?,
+            targets: candidates.positions(selection.new.classes())?,
             features,
         })
     }
@@ -153,19 +169,13 @@ impl TipAdapterF {
         held: Option<&Samples>,
         epochs: u32,
     ) -> Result<Trained> {
-        let classes = self.seen.ids().len() as i64;
         let weights = self.classifier.settings.weights;
-        let keys = Keys::new(samples, classes, weights).during("preparing the keys")?;
+        let keys = Keys::new(samples, weights).during("preparing the keys")?;
         let mut order = Generator::new(self.classifier.seed, order, task.id());
+        let mut order = || order.permutation(samples.len());
         let host = &self.classifier.host;
-        self.training.run(
-            &keys,
-            samples,
-            held,
-            epochs,
-            &mut || order.permutation(samples.len()),
-            host,
-        )
+        self.training
+            .run(&keys, samples, held, epochs, &mut order, host)
     }
 
     /// Searches for α and β with trained keys of the rows that were not held out.
@@ -175,6 +185,7 @@ impl TipAdapterF {
         rows: &[usize],
         keys: Tensor,
         held: Samples,
+        candidates: &Seen,
     ) -> Result<()> {
         let classes = rows.iter().map(|&row| selection.new.classes()[row]);
         let cache = Cache::new(keys, classes.collect())
@@ -184,25 +195,13 @@ impl TipAdapterF {
             features: held.features,
             targets: held.targets,
         };
-        let (ids, texts) = (self.ids(), self.seen.texts().shallow_clone());
-        let candidates = Candidates {
-            ids: &ids,
-            texts: &texts,
-            scale: self.classifier.scale,
-        };
         self.classifier.search(&cache, &held, candidates)
     }
 
     fn rows(&self, samples: &Samples, rows: &[usize]) -> Result<Samples> {
         let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        let selected = || {
-            let rows = Tensor::f_from_slice(&rows)?.f_to_device(self.classifier.device)?;
-            samples.rows(&rows)
-        };
-        selected().during("holding out samples")
-    }
-
-    fn ids(&self) -> Vec<i64> {
-        self.seen.ids().iter().map(|&id| id.into()).collect()
+        Tensor::f_from_slice(&rows)
+            .and_then(|rows| samples.rows(&rows.f_to_device(self.classifier.device)?))
+            .during("holding out samples")
     }
 }

@@ -83,13 +83,14 @@ pub struct Trained {
 }
 
 impl Keys {
-    /// Keys that start at the features of samples, with their classes among `classes` candidates.
+    /// Keys that start at the features of samples.
     ///
     /// # Errors
     ///
     /// Propagates errors from libtorch.
-    pub fn new(samples: &Samples, classes: i64, weights: Weights) -> Result<Keys, TchError> {
+    pub fn new(samples: &Samples, weights: Weights) -> Result<Keys, TchError> {
         let _mode = GradientMode::off();
+        let classes = samples.rest.size()[1];
         let variables = VarStore::new(samples.features.device());
         Ok(Keys {
             keys: variables.root().f_var_copy("keys", &samples.features)?,
@@ -297,7 +298,7 @@ mod tests {
 
     fn run(training: Training, held: Option<&Samples>, epochs: u32) -> (Trained, Keys) {
         let samples = samples(30, "train");
-        let keys = Keys::new(&samples, 3, WEIGHTS).unwrap();
+        let keys = Keys::new(&samples, WEIGHTS).unwrap();
         let mut order = Generator::new(1, "order", 1);
         let host = Host::silent();
         let mut order = || order.permutation(samples.len());
@@ -347,7 +348,7 @@ mod tests {
     #[test]
     fn a_task_without_samples_to_cache_trains_nothing() {
         let samples = samples(0, "train");
-        let keys = Keys::new(&samples, 3, WEIGHTS).unwrap();
+        let keys = Keys::new(&samples, WEIGHTS).unwrap();
         let host = Host::silent();
         let trained = training(2).run(&keys, &samples, None, 2, &mut Vec::new, &host);
         let trained = trained.unwrap();
@@ -357,7 +358,7 @@ mod tests {
     #[test]
     fn divergence_is_an_error_that_says_what_to_lower() {
         let samples = samples(9, "train");
-        let keys = Keys::new(&samples, 3, WEIGHTS).unwrap();
+        let keys = Keys::new(&samples, WEIGHTS).unwrap();
         let training = Training {
             lr: 1e8,
             ..training(5)

@@ -80,6 +80,9 @@ pub struct FineTuning {
     /// λ, the weight decay of AdamW: a step takes η λ times a key from it.
     #[parameter(default = 0.01, at_least = 0)]
     pub weight_decay: f64,
+    /// The classes that training chooses among.
+    #[parameter(default = TrainOn::Task)]
+    pub train_on: TrainOn,
     /// The share of each class's cached samples that is held out, rounded down, to choose the
     /// number of epochs, and α and β with `search`. Then the keys of all samples are trained for so
     /// many epochs. With 0, or too few samples, all epochs are trained.
@@ -95,6 +98,18 @@ pub struct FineTuning {
     /// The search tries 20 values of α from 0.1 to just below this. Not set: the preset's.
     #[parameter(above = 0.1)]
     pub search_alpha: Option<f64>,
+}
+
+/// The classes that the cross-entropy of a training sample, and the choice of the epoch, choose
+/// among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Choice)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainOn {
+    /// The current task's classes. The new keys are never compared with those of past classes.
+    Task,
+    /// All classes seen so far. The new keys learn to outvote those of past classes, which have no
+    /// samples to defend themselves with.
+    Seen,
 }
 
 /// Published settings: gaopengcuhk/Tip-Adapter, `configs/`. They are for 16 shots and a ResNet-50;

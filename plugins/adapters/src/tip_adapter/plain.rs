@@ -2,11 +2,12 @@
 
 use super::classifier::{Classifier, values_at_most};
 use super::parameters::Parameters;
-use super::search::{Candidates, HeldOut};
+use super::search::HeldOut;
+use crate::texts::Seen;
 use clbench_torch::During;
 use clbench_torch::bridge::device;
 use clbench_torch::prompting::text_encoder;
-use clbench_torch::tch::{Device, TchError, Tensor};
+use clbench_torch::tch::{Device, TchError};
 use clbench_torch::training::GradientMode;
 use harness_abi::{
     Batch, Declaration, Keeps, Learned, Outline, Result, Setting, State, Strategy, Task,
@@ -16,6 +17,7 @@ use harness_abi::{
 #[derive(Debug)]
 pub struct TipAdapter {
     classifier: Classifier,
+    width: u32,
 }
 
 impl Strategy for TipAdapter {
@@ -43,6 +45,7 @@ impl Strategy for TipAdapter {
         parameters.check()?;
         let settings = parameters.settings();
         Ok(TipAdapter {
+            width: setting.backbone()?.info().embedding_width,
             classifier: Classifier::new(settings, parameters.templates, setting)?,
         })
     }
@@ -73,27 +76,18 @@ impl TipAdapter {
         let selection = self.classifier.select(task)?;
         if self.classifier.searches() {
             let (rest, held) = self.classifier.held_out(task, selection.new.classes());
-            let ids: Vec<i64> = task.classes().iter().map(|class| class.id.into()).collect();
-            let texts = self.classifier.texts.of(task.classes())?;
+            let mut candidates = Seen::new(self.width, self.classifier.device)?;
+            candidates.add(task.classes(), &mut self.classifier.texts)?;
             let split = || {
-                let held = selection.new.rows(&held)?;
-                let targets: Vec<i64> = held
-                    .classes()
-                    .iter()
-                    .map(|class| ids.iter().position(|id| id == class).unwrap_or(0) as i64)
-                    .collect();
-                let targets = Tensor::f_from_slice(&targets)?.f_to_device(texts.device())?;
-                let features = held.keys().shallow_clone();
                 let cache = selection.old.followed_by(&selection.new.rows(&rest)?)?;
-                Ok::<_, TchError>((HeldOut { features, targets }, cache))
+                Ok::<_, TchError>((selection.new.rows(&held)?, cache))
             };
             let (held, cache) = split().during("holding out samples")?;
-            let candidates = Candidates {
-                ids: &ids,
-                texts: &texts,
-                scale: self.classifier.scale,
+            let held = HeldOut {
+                features: held.keys().shallow_clone(),
+                targets: candidates.positions(held.classes())?,
             };
-            self.classifier.search(&cache, &held, candidates)?;
+            self.classifier.search(&cache, &held, &candidates)?;
         }
         let cache = selection.old.followed_by(&selection.new);
         self.classifier

@@ -80,7 +80,7 @@ pub fn held_out(
     let (mut train, mut held) = (Vec::new(), Vec::new());
     for rows in by_class(classes).values() {
         // With a little more, because 0.2 · 5 might be just below 1.
-        let many = (share * rows.len() as f64 + 1e-9) as usize;
+        let many = ((share * rows.len() as f64 + 1e-9) as usize).min(rows.len() - 1);
         let order = generator.permutation(rows.len());
         let (its, rest) = order.split_at(many);
         held.extend(its.iter().map(|&at| rows[at as usize]));
