@@ -1,5 +1,10 @@
 use super::*;
+use clbench_torch::features::Output;
+use harness_abi::ErrorCode;
+use harness_abi::host::HostService;
 use harness_abi::testkit::ToyBackbone;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 const WIDTH: i64 = 16;
 
@@ -162,4 +167,110 @@ fn small_and_degenerate_tasks_give_finite_logits() {
             }
         }
     }
+}
+
+/// A host that stops the run when it is asked for the `stop`-th time, and records scalars and log
+/// lines.
+#[derive(Default)]
+struct Notes {
+    stop: Option<usize>,
+    asked: AtomicUsize,
+    scalars: Mutex<Vec<(String, u64, f64)>>,
+    lines: Mutex<Vec<(Level, String)>>,
+}
+
+impl HostService for Notes {
+    fn cancelled(&self) -> bool {
+        let before = self.asked.fetch_add(1, Ordering::SeqCst);
+        self.stop.is_some_and(|stop| before >= stop)
+    }
+
+    fn scalar(&self, name: &str, step: u64, value: f64) {
+        let mut scalars = self.scalars.lock().unwrap();
+        scalars.push((name.into(), step, value));
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.lines.lock().unwrap().push((level, message.into()));
+    }
+}
+
+#[test]
+fn a_run_can_be_cancelled_at_every_stage() {
+    let samples = of(&samples(5));
+    let small = || Parameters {
+        projection_width: 10,
+        ..Parameters::default()
+    };
+    let with = |parameters, stop| {
+        let notes = Arc::new(Notes {
+            stop,
+            ..Notes::default()
+        });
+        let mut ours = strategy(parameters);
+        ours.host = Host::serving(notes.clone());
+        (ours.add(7, &samples), notes)
+    };
+    let chosen = || Parameters {
+        lambda: None,
+        ..fixed(50)
+    };
+    for parameters in [small as fn() -> _, || fixed(50), chosen] {
+        let (done, notes) = with(parameters(), None);
+        done.unwrap();
+        let asked = notes.asked.load(Ordering::SeqCst);
+        assert!(asked >= 2);
+        for stop in 0..asked {
+            let error = with(parameters(), Some(stop)).0.unwrap_err();
+            assert_eq!(error.code(), ErrorCode::CANCELLED);
+        }
+    }
+}
+
+#[test]
+fn lambda_is_recorded_and_a_raised_one_is_logged() {
+    let rows: Vec<_> = samples(1)
+        .into_iter()
+        .map(|(label, row)| (label, row.iter().map(|x| x * 1e6).collect()))
+        .collect();
+    let notes = Arc::new(Notes::default());
+    let mut ours = strategy(Parameters {
+        lambda: Some(1e-8),
+        ..fixed(60)
+    });
+    ours.host = Host::serving(notes.clone());
+    ours.add(2, &of(&rows)).unwrap();
+    let scalars = notes.scalars.lock().unwrap();
+    let [(name, step, used)] = &scalars[..] else {
+        panic!("{scalars:?}");
+    };
+    assert_eq!((name.as_str(), *step), ("lambda", 2));
+    assert!(*used > 1e-8, "{used}");
+    let lines = notes.lines.lock().unwrap();
+    let (level, last) = lines.last().unwrap();
+    assert_eq!(*level, Level::Warning);
+    assert!(last.ends_with(&format!("trying λ = {used:e}")), "{last}");
+}
+
+#[test]
+fn the_declaration_has_the_output_and_the_memory_of_the_sums() {
+    let outline = Outline {
+        tasks: 3,
+        classes: 100,
+        samples: 6000,
+        task_samples: 2000,
+        device: "cpu".into(),
+        backbones: vec![ToyBackbone::handle().info().clone()],
+        ..Outline::default()
+    };
+    let parameters = Parameters {
+        output: Output::ClassToken,
+        ..Parameters::default()
+    };
+    let declared = RanPac::check(&parameters, &outline).unwrap();
+    assert_eq!(declared.reads, ["class_token"]);
+    assert_eq!(declared.keeps, [Keeps::Statistics]);
+    // G and its factor are 1.6 GB, and the choice of λ takes a system of the 2,000 samples.
+    let bytes = declared.memory_bytes.unwrap();
+    assert!((1_800_000_000..2_100_000_000).contains(&bytes), "{bytes}");
 }
