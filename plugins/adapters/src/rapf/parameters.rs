@@ -64,8 +64,8 @@ pub struct Parameters {
     pub domain_templates: bool,
 }
 
-/// Published settings: linlany/RAPF, `configs/class/`. All train for 15 epochs with a learning rate
-/// of 0.001 and a margin of 0.1. A test holds the values listed here against those in use.
+/// Published settings: linlany/RAPF, `configs/class/` and, for the margin and the replayed classes,
+/// `main.py`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Choice)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
