@@ -7,7 +7,10 @@ use harness_abi::testkit::json;
 /// A single test, because the testkit watches process-wide state that parallel tests would disturb.
 #[test]
 fn satisfies_the_testkit() {
-    for parameters in [json!({}), json!({ "distance": "cosine" })] {
+    for parameters in [
+        json!({}),
+        json!({ "distance": "cosine", "output": "class-token" }),
+    ] {
         strategy::<NearestClassMean>()
             .parameters(parameters)
             .bad_parameters(json!({ "distance": "manhattan" }), "distance")
@@ -17,7 +20,7 @@ fn satisfies_the_testkit() {
     }
     for parameters in [
         json!({ "projection_width": 200 }),
-        json!({ "projection_width": 0, "ridge_rule": "published" }),
+        json!({ "projection_width": 0, "ridge_rule": "published", "output": "class-token" }),
         json!({ "projection_width": 64, "lambda": 1.0 }),
     ] {
         strategy::<RanPac>()
@@ -33,7 +36,7 @@ fn satisfies_the_testkit() {
             .check();
     }
     for parameters in [
-        json!({ "projection_width": 100 }),
+        json!({ "projection_width": 100, "output": "class-token" }),
         json!({ "form": "dual", "gamma": 0.5, "domain_templates": true }),
     ] {
         strategy::<Rail>()
@@ -44,7 +47,10 @@ fn satisfies_the_testkit() {
             .bad_parameters(json!({ "fusion": 2 }), "fusion")
             .check();
     }
-    for parameters in [json!({}), json!({ "covariance": "streaming" })] {
+    for parameters in [
+        json!({}),
+        json!({ "covariance": "streaming", "output": "class-token" }),
+    ] {
         strategy::<Slda>()
             .parameters(parameters)
             .bad_parameters(json!({ "shrinkage": 1.5 }), "shrinkage")
