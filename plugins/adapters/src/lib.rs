@@ -6,8 +6,8 @@
 //! fine-tunes the cache's keys.
 
 pub mod rapf;
+pub mod seen;
 pub mod stored;
-pub mod texts;
 pub mod tip_adapter;
 
 pub use rapf::Rapf;

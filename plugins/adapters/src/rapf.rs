@@ -15,10 +15,11 @@ pub mod parameters;
 pub mod replay;
 pub mod statistics;
 
-use crate::texts::{Seen, Texts};
+use crate::seen::Seen;
 use adapter::{Adapter, Loss, Step};
 use clbench_torch::bridge::{self, device, threads};
 use clbench_torch::features::Output;
+use clbench_torch::prompting::templates::ClassTexts;
 use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, TchError, Tensor};
 use clbench_torch::training::{GradientMode, total};
@@ -39,7 +40,7 @@ pub struct Rapf {
     scale: f64,
     device: Device,
     host: Host,
-    texts: Texts,
+    texts: ClassTexts,
     adapter: Adapter,
     seen: Seen,
     statistics: Statistics,
@@ -84,7 +85,7 @@ impl Strategy for Rapf {
             scale: text_encoder::logit_scale(backbone.info())?,
             device,
             host: setting.host,
-            texts: Texts::new(parameters.templates(), backbone, device),
+            texts: ClassTexts::new(parameters.templates(), backbone, device),
             adapter: Adapter::random(width, &mut generator, device)?,
             seen: Seen::new(width, device)?,
             statistics: Statistics::new(width, device),

@@ -5,12 +5,14 @@
 //! - [`text_encoder`]: checks, before training, that a backbone's text encoder has what a strategy
 //!   needs.
 //! - [`class_texts`]: turns class names into texts, and texts into cached features.
+//! - [`templates`]: the averaged features of class names in templates.
 //! - [`cosine`]: normalises rows and computes logits from them.
 
 pub mod class_texts;
 pub mod cosine;
 pub mod images;
 mod prompted;
+pub mod templates;
 pub mod text_encoder;
 pub mod texts;
 

@@ -1,7 +1,7 @@
 //! The parameters of RAPF.
 
 use super::replay::Plan;
-use crate::texts::check_templates;
+use clbench_torch::prompting::templates::check_templates;
 use harness_abi::parameters::require;
 use harness_abi::{Choice, Error, ParameterSet, Result};
 use serde::Deserialize;
@@ -177,14 +177,13 @@ impl Parameters {
     ///
     /// With the key that is wrong.
     pub fn check(&self) -> Result<()> {
-        if let Some(templates) = &self.templates {
-            check_templates(templates)?;
-            if self.domain_templates {
-                return Err(Error::parameter(
-                    "domain_templates",
-                    "cannot be on if `templates` is set; remove one of them",
-                ));
-            }
+        let instead = "set `domain_templates: true`";
+        check_templates(self.templates.as_deref(), instead)?;
+        if self.templates.is_some() && self.domain_templates {
+            return Err(Error::parameter(
+                "domain_templates",
+                "cannot be on if `templates` is set; remove one of them",
+            ));
         }
         let milestones = self.milestones.as_deref().unwrap_or_default();
         require(

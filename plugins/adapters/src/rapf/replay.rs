@@ -7,7 +7,7 @@
 
 use super::adapter::{Boundary, Step};
 use super::statistics::{Statistics, factor, shrunk};
-use crate::texts::Seen;
+use crate::seen::Seen;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::{During, Generator, Noise};
 use harness_abi::{Error, Host, Result};
@@ -242,7 +242,7 @@ fn on(device: Device, numbers: &[i64]) -> Result<Tensor, TchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::texts::Texts;
+    use clbench_torch::prompting::templates::ClassTexts;
     use harness_abi::Class;
     use harness_abi::testkit::ToyBackbone;
 
@@ -264,7 +264,7 @@ mod tests {
             })
             .collect();
         let mut seen = Seen::new(16, Device::Cpu).unwrap();
-        let mut texts = Texts::new(None, ToyBackbone::handle(), Device::Cpu);
+        let mut texts = ClassTexts::new(None, ToyBackbone::handle(), Device::Cpu);
         seen.add(&classes, &mut texts).unwrap();
         seen
     }

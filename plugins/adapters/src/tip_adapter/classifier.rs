@@ -4,11 +4,12 @@ use super::cache::{Cache, Weights};
 use super::parameters::Settings;
 use super::search::{self, Candidates, HeldOut};
 use super::shots::{self, Kept};
+use crate::seen::Seen;
 use crate::stored;
-use crate::texts::{Seen, Texts};
 use clbench_torch::bridge::{self, device, state, threads};
 use clbench_torch::features::Output;
 use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::prompting::templates::ClassTexts;
 use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use clbench_torch::training::GradientMode;
@@ -25,7 +26,7 @@ pub struct Classifier {
     pub(super) scale: f64,
     pub(super) device: Device,
     pub(super) host: Host,
-    pub(super) texts: Texts,
+    pub(super) texts: ClassTexts,
     cache: Cache,
     /// How many samples each class of the stream had so far.
     counts: Vec<i64>,
@@ -88,7 +89,7 @@ impl Classifier {
             scale: text_encoder::logit_scale(backbone.info())?,
             device,
             host: setting.host,
-            texts: Texts::new(templates, backbone, device),
+            texts: ClassTexts::new(templates, backbone, device),
             cache: Cache::empty(width, device).during("making the cache")?,
             counts: vec![0; setting.classes as usize],
             memory: Memory::default(),

@@ -5,7 +5,7 @@ use super::classifier::{Classifier, Selection, cached_at_most, values_at_most};
 use super::keys::{Keys, Samples, Trained, Training};
 use super::parameters::{FineTuning, TrainOn};
 use super::search::HeldOut;
-use crate::texts::Seen;
+use crate::seen::Seen;
 use clbench_torch::bridge::device;
 use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, Tensor};

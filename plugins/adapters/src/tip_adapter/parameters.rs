@@ -1,7 +1,7 @@
 //! The parameters of both Tip-Adapters.
 
 use super::cache::Weights;
-use crate::texts::check_templates;
+use clbench_torch::prompting::templates::check_templates;
 use harness_abi::{Choice, ParameterSet, Result};
 use serde::Deserialize;
 
@@ -215,7 +215,7 @@ impl Parameters {
     ///
     /// With the key that is wrong.
     pub fn check(&self) -> Result<()> {
-        self.templates.as_deref().map_or(Ok(()), check_templates)
+        check_templates(self.templates.as_deref(), "remove the key")
     }
 }
 
@@ -248,7 +248,7 @@ impl FineTuning {
             "above 0 with `search: true`, which needs held-out samples",
             self.validation,
         )?;
-        self.templates.as_deref().map_or(Ok(()), check_templates)
+        check_templates(self.templates.as_deref(), "remove the key")
     }
 }
 

@@ -3,7 +3,7 @@
 use super::classifier::{Classifier, values_at_most};
 use super::parameters::Parameters;
 use super::search::HeldOut;
-use crate::texts::Seen;
+use crate::seen::Seen;
 use clbench_torch::During;
 use clbench_torch::bridge::device;
 use clbench_torch::prompting::text_encoder;
