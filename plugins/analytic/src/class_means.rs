@@ -1,9 +1,9 @@
 //! Class means from sums: a class that comes back has the mean of all its samples.
 
 use crate::features::Samples;
+use clbench_torch::During;
 use clbench_torch::bridge::state;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
-use clbench_torch::{During, tch};
 use harness_abi::{Host, Result, State};
 
 /// The sum of every class's features, and their number.
@@ -142,17 +142,4 @@ impl ClassMeans {
         state::take(written, "sums", &mut self.sums)?;
         state::take(written, "counts", &mut self.counts)
     }
-}
-
-/// A copy of scores for the host: f32 on the CPU.
-///
-/// # Errors
-///
-/// Propagates errors from libtorch.
-pub fn for_the_host(scores: Result<tch::Tensor, TchError>) -> Result<harness_abi::Tensor> {
-    let scores = scores
-        .and_then(|scores| scores.f_to_kind(Kind::Float))
-        .and_then(|scores| scores.f_to_device(Device::Cpu))
-        .during("scoring a batch")?;
-    clbench_torch::bridge::copy_out(&scores)
 }

@@ -5,6 +5,7 @@
 //! them, and become f64 chunk by chunk.
 
 use clbench_torch::During;
+use clbench_torch::bridge;
 use clbench_torch::features::Output;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use harness_abi::{BackboneInfo, Batch, Class, Error, Host, Result, Task};
@@ -96,6 +97,19 @@ pub fn ids(classes: &[Class], device: Device) -> Result<Tensor> {
         .during("reading the candidate classes")
 }
 
+/// A copy of scores for the host: f32 on the CPU.
+///
+/// # Errors
+///
+/// Propagates errors from libtorch.
+pub fn for_the_host(scores: Result<Tensor, TchError>) -> Result<harness_abi::Tensor> {
+    let scores = scores
+        .and_then(|scores| scores.f_to_kind(Kind::Float))
+        .and_then(|scores| scores.f_to_device(Device::Cpu))
+        .during("scoring a batch")?;
+    bridge::copy_out(&scores)
+}
+
 /// Training samples.
 #[derive(Debug)]
 pub struct Samples {
@@ -171,7 +185,7 @@ impl Samples {
         Tensor::f_from_slice(&self.present)?.f_to_device(self.features.device())
     }
 
-    /// The samples in another order, or some of them; `rows` is i64.
+    /// The samples in another order, or some of them. The list of present classes stays.
     ///
     /// # Errors
     ///

@@ -7,8 +7,7 @@
 
 pub mod classes;
 
-use crate::class_means::for_the_host;
-use crate::features::{Source, ids};
+use crate::features::{Source, for_the_host, ids};
 use classes::Classes;
 use clbench_torch::bridge::{device, threads};
 use clbench_torch::features::Output;

@@ -9,8 +9,7 @@
 //!
 //! - [`NearestClassMean`]: the class with the nearest mean.
 //! - [`RanPac`]: ridge regression on randomly projected features.
-//! - [`Rail`]: ridge regression for what was learned, zero-shot CLIP for the rest; [`texts`] has the
-//!   texts of classes.
+//! - [`Rail`]: ridge regression for what was learned, zero-shot CLIP for the rest.
 //! - [`Slda`]: linear discriminant analysis, from the scatter [`within_class`]es.
 //! - [`FeCam`]: a covariance per class.
 //! - [`Klda`]: linear discriminant analysis on random Fourier features.
@@ -28,7 +27,6 @@ pub mod ridge;
 pub mod ridge_choice;
 pub mod slda;
 pub mod symmetric;
-pub mod texts;
 pub mod within_class;
 
 pub use fecam::FeCam;

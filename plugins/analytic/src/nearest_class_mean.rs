@@ -5,8 +5,8 @@
 //! the cosine it is SimpleCIL (Zhou et al., *Revisiting Class-Incremental Learning with Pre-Trained
 //! Models*, arXiv 2303.07338).
 
-use crate::class_means::{ClassMeans, for_the_host};
-use crate::features::{Source, ids};
+use crate::class_means::ClassMeans;
+use crate::features::{Source, for_the_host, ids};
 use clbench_torch::bridge::{device, threads};
 use clbench_torch::features::Output;
 use clbench_torch::prompting::cosine::unit_rows;

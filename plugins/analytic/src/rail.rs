@@ -12,15 +12,14 @@ pub mod primal;
 
 pub use parameters::{Form, Parameters};
 
-use crate::class_means::for_the_host;
-use crate::features::{Samples, Source, ids};
+use crate::features::{Samples, Source, for_the_host, ids};
 use crate::projection::{Projection, projected_width};
 use crate::ridge;
-use crate::texts::Texts;
 use clbench_torch::During;
 use clbench_torch::bridge::{device, threads};
 use clbench_torch::features::Output;
 use clbench_torch::prompting::cosine::unit_rows;
+use clbench_torch::prompting::templates::ClassTexts;
 use clbench_torch::prompting::text_encoder;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
@@ -37,7 +36,7 @@ pub struct Rail {
     seed: u64,
     source: Source,
     scale: f64,
-    texts: Texts,
+    texts: ClassTexts,
     host: Host,
     /// `None` before the first task.
     regression: Option<Regression>,
@@ -93,7 +92,7 @@ impl Strategy for Rail {
         Ok(Rail {
             source: Source::new(parameters.output, backbone.info(), setting.classes, device)?,
             scale: text_encoder::logit_scale(backbone.info())?,
-            texts: Texts::new(parameters.templates(), backbone, device),
+            texts: ClassTexts::new(parameters.templates(), backbone, device),
             parameters,
             seed: setting.seed,
             host: setting.host,
@@ -120,7 +119,11 @@ impl Strategy for Rail {
                 .f_to_kind(Kind::Double)
                 .during("reading a batch's embeddings")?,
         };
-        let texts = self.texts.of(batch.classes())?;
+        let texts = self
+            .texts
+            .of(batch.classes())?
+            .f_to_kind(Kind::Double)
+            .during("reading the texts of classes")?;
         let ids = ids(batch.classes(), self.source.device)?;
         for_the_host(self.scores(&features, &embeddings, &texts, &ids))
     }

@@ -11,11 +11,10 @@ mod parameters;
 
 pub use parameters::Parameters;
 
-use crate::class_means::for_the_host;
-use crate::features::{Samples, Source, ids};
+use crate::features::{Samples, Source, for_the_host, ids};
 use crate::linear_scores::LinearScores;
 use crate::projection::{Projection, projected_width};
-use crate::ridge::{self, RidgeSums};
+use crate::ridge::{self, RidgeSums, warn_of};
 use crate::ridge_choice::{self, RidgeRule, validation_errors};
 use clbench_torch::bridge::{device, state, threads};
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
@@ -221,14 +220,6 @@ impl RanPac {
         }
         Ok(chosen)
     }
-}
-
-/// Says that a matrix was not positive definite.
-pub fn warn_of(larger: f64, host: &Host) {
-    host.log(
-        Level::Warning,
-        &format!("the sums are not positive definite with this λ; trying λ = {larger:e}"),
-    );
 }
 
 impl Fitted {

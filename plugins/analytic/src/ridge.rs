@@ -11,6 +11,7 @@ use crate::symmetric::{Symmetric, ridge_solution};
 use clbench_torch::During;
 use clbench_torch::bridge::state;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
+use harness_abi::host::Level;
 use harness_abi::{Host, Result, State};
 
 /// The sums G = HᵀH and Q = HᵀY, and which classes have samples.
@@ -120,6 +121,14 @@ impl RidgeSums {
         state::take(written, "cross", &mut self.cross)?;
         state::take(written, "counts", &mut self.counts)
     }
+}
+
+/// Says that a matrix was not positive definite.
+pub fn warn_of(larger: f64, host: &Host) {
+    host.log(
+        Level::Warning,
+        &format!("the sums are not positive definite with this λ; trying λ = {larger:e}"),
+    );
 }
 
 /// The memory in bytes for sums of `classes` classes and an M of `width`: G, and beside it its

@@ -9,8 +9,7 @@ mod covariance;
 
 pub use covariance::{Covariance, Discriminant};
 
-use crate::class_means::for_the_host;
-use crate::features::{Source, ids};
+use crate::features::{Source, for_the_host, ids};
 use clbench_torch::bridge::{device, threads};
 use clbench_torch::features::Output;
 use clbench_torch::tch::Device;

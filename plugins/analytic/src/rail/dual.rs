@@ -5,7 +5,7 @@
 
 use crate::features::Samples;
 use crate::nearest_class_mean::squared_distances;
-use crate::ranpac::warn_of;
+use crate::ridge::warn_of;
 use crate::symmetric::{Symmetric, ridge_solution};
 use clbench_torch::During;
 use clbench_torch::bridge::{self, state};

@@ -1,7 +1,7 @@
 //! The parameters of RAIL.
 
-use crate::texts::check_templates;
 use clbench_torch::features::Output;
+use clbench_torch::prompting::templates::check_templates;
 use harness_abi::{Choice, Error, ParameterSet, Result};
 use serde::Deserialize;
 
@@ -108,13 +108,12 @@ impl Parameters {
                 "applies to `form: primal` only; remove it",
             ));
         }
-        match &self.templates {
-            Some(_) if self.domain_templates => Err(Error::parameter(
+        if self.domain_templates && self.templates.is_some() {
+            return Err(Error::parameter(
                 "domain_templates",
                 "conflicts with `templates`; remove one of them",
-            )),
-            Some(templates) => check_templates(templates),
-            None => Ok(()),
+            ));
         }
+        check_templates(self.templates.as_deref(), "set `domain_templates: true`")
     }
 }

@@ -8,8 +8,7 @@
 use crate::features::Samples;
 use crate::linear_scores::LinearScores;
 use crate::projection::Projection;
-use crate::ranpac::warn_of;
-use crate::ridge::RidgeSums;
+use crate::ridge::{RidgeSums, warn_of};
 use clbench_torch::prompting::cosine::unit_rows;
 use clbench_torch::tch::{Device, TchError, Tensor};
 use harness_abi::{Error, Host, Result, State};
