@@ -132,12 +132,13 @@ pub fn squared_distances(x: &Tensor, z: &Tensor) -> Result<Tensor, TchError> {
         rows.f_square()?
             .f_sum_dim_intlist(&[1_i64][..], keep, Kind::Double)
     };
-    // ‖x‖² + ‖z‖² − 2 xᵀz. In f64 the cancellation leaves more digits than f32 features have.
+    // ‖x‖² + ‖z‖² − 2 xᵀz. In f64 the cancellation leaves more digits than f32 features have. In
+    // place, because a kernel over all samples is large.
     x.f_matmul(&z.f_tr()?)?
-        .f_mul_scalar(-2.0)?
-        .f_add(&squares(x, true)?)?
-        .f_add(&squares(z, false)?)?
-        .f_clamp_min(0.0)
+        .f_mul_scalar_(-2.0)?
+        .f_add_(&squares(x, true)?)?
+        .f_add_(&squares(z, false)?)?
+        .f_clamp_min_(0.0)
 }
 
 #[cfg(test)]

@@ -90,7 +90,9 @@ impl Dual {
 
     /// k of all pairs of unit rows.
     fn kernel(&self, x: &Tensor, z: &Tensor) -> Result<Tensor, TchError> {
-        squared_distances(x, z)?.f_mul_scalar(-self.gamma)?.f_exp()
+        squared_distances(x, z)?
+            .f_mul_scalar_(-self.gamma)?
+            .f_exp_()
     }
 
     /// Which of the classes have samples, bool `[ids]`.
@@ -169,8 +171,8 @@ impl Dual {
     }
 }
 
-/// The memory in bytes for `samples` samples in all: K, its terms, its factor, α with its copies,
-/// and the features with theirs.
+/// The memory in bytes for `samples` samples in all: K and its factor, α with its copies, and the
+/// features with theirs.
 pub fn memory_bytes(samples: u64, classes: u64, width: u64) -> u64 {
-    8 * (3 * samples * samples + 4 * samples * classes) + 4 * 5 * samples * width
+    8 * (2 * samples * samples + 4 * samples * classes) + 4 * 5 * samples * width
 }
