@@ -1,7 +1,7 @@
 //! Features and labels as the strategies of this crate read them: f64, on their device.
 //!
-//! Sums of squares lose half of their digits, and a ridge or a covariance is inverted afterwards, so
-//! everything here is computed in f64. The features of a task stay f32, as the backbone returned
+//! Sums of squares lose half of their digits, and a ridge or a covariance is inverted afterwards,
+//! so everything here is computed in f64. The features of a task stay f32, as the backbone returned
 //! them, and become f64 chunk by chunk.
 
 use clbench_torch::During;

@@ -1,5 +1,5 @@
-//! The strategy `fecam` (Goswami et al., *FeCAM: Exploiting the Heterogeneity of Class Distributions
-//! in Exemplar-Free Continual Learning*, NeurIPS 2023, arXiv 2309.14062).
+//! The strategy `fecam` (Goswami et al., *FeCAM: Exploiting the Heterogeneity of Class
+//! Distributions in Exemplar-Free Continual Learning*, NeurIPS 2023, arXiv 2309.14062).
 //!
 //! Every class has a mean and a covariance of its own, of unit features. The covariance is shrunk
 //! and scaled to correlations C, so that classes can be compared, and the score of x is

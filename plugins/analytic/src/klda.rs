@@ -1,5 +1,5 @@
-//! The strategy `klda` (Momeni, Mazumder and Liu, *Continual Learning Using a Kernel-Based Method Over
-//! Foundation Models*, AAAI 2025, arXiv 2412.15571).
+//! The strategy `klda` (Momeni, Mazumder and Liu, *Continual Learning Using a Kernel-Based Method
+//! Over Foundation Models*, AAAI 2025, arXiv 2412.15571).
 //!
 //! Linear discriminant analysis on random Fourier features φ, which approximate a Gaussian kernel.
 //! All classes share one scatter S of φ, and the score is −(φ − μ)ᵀS⁻¹(φ − μ). An ensemble averages
@@ -27,8 +27,8 @@ pub struct Parameters {
     /// and 4 D² of a state, and inverting it D³ time.
     #[parameter(default = 2000, at_least = 1)]
     pub fourier_features: u32,
-    /// σ of the kernel exp(−σ‖x − z‖²): the inverse of a squared width, so it depends on the size of
-    /// the features, which are not normalised.
+    /// σ of the kernel exp(−σ‖x − z‖²): the inverse of a squared width, so it depends on the size
+    /// of the features, which are not normalised.
     #[parameter(default = 1e-4, above = 0)]
     pub sigma: f64,
     /// The number of draws to average over.
@@ -59,8 +59,9 @@ impl Strategy for Klda {
         let expanded = u64::from(parameters.fourier_features);
         let members = u64::from(parameters.members);
         let classes = u64::from(outline.classes);
-        // A task's features as the host lends them and in libtorch; Ω, the scatter with its state and
-        // bytes, the means and the classifier with theirs, per member; and one eigendecomposition.
+        // A task's features as the host lends them and in libtorch; Ω, the scatter with its state
+        // and bytes, the means and the classifier with theirs, per member; and one
+        // eigendecomposition.
         let each = width * expanded + 2 * expanded * expanded + 6 * classes * expanded;
         let bytes = 8
             * (outline.task_samples * width

@@ -3,8 +3,8 @@
 //! All of them keep sums over the samples they have seen: of features, of products of features. A
 //! sum does not forget, and does not depend on the order of the tasks. After every task the
 //! classifier follows from the sums without an optimiser. [`features`] reads a task's samples and
-//! [`class_means`] sums them by class. A [`projection`] widens features; [`ridge`] sums their products,
-//! in the upper triangle of a [`symmetric`] matrix, and solves for [`linear_scores`];
+//! [`class_means`] sums them by class. A [`projection`] widens features; [`ridge`] sums their
+//! products, in the upper triangle of a [`symmetric`] matrix, and solves for [`linear_scores`];
 //! [`ridge_choice`] chooses the λ of a solution.
 //!
 //! - [`NearestClassMean`]: the class with the nearest mean.

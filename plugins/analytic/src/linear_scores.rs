@@ -5,8 +5,8 @@ use clbench_torch::bridge::state;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use harness_abi::{Result, State};
 
-/// The classifier. It follows from the sums that a strategy keeps, but is kept as well: computing it
-/// again after every restore would cost as much as learning a task.
+/// The classifier. It follows from the sums that a strategy keeps, but is kept as well: computing
+/// it again after every restore would cost as much as learning a task.
 #[derive(Debug)]
 pub struct LinearScores {
     /// W, f64 `[classes, M]`.

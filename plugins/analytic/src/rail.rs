@@ -2,8 +2,8 @@
 //! of Vision-Language Models*, NeurIPS 2024, arXiv 2406.18868).
 //!
 //! A ridge regression on CLIP's image features learns the classes that come, and zero-shot CLIP
-//! decides for each image whether it is asked: only images that zero-shot takes for a learned class.
-//! So what zero-shot knows of unseen classes is kept.
+//! decides for each image whether it is asked: only images that zero-shot takes for a learned
+//! class. So what zero-shot knows of unseen classes is kept.
 
 pub mod dual;
 pub mod fusion;

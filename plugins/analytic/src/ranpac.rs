@@ -2,10 +2,10 @@
 //! *RanPAC: Random Projections and Pre-trained Models for Continual Learning*, NeurIPS 2023, arXiv
 //! 2307.02251).
 //!
-//! A feature f becomes h = relu(f W), with W drawn once and never changed. The classifier is
-//! (G + λI)⁻¹Q, with G the sum of hᵀh and Q the sum of hᵀy over all samples so far. This is the
-//! paper's second phase. Its first phase trains adapters in the backbone on the first task; for CLIP
-//! the authors leave it out too.
+//! A feature f becomes h = relu(f W), with W drawn once and never changed. With G the sum of hᵀh and
+//! Q the sum of hᵀy over all samples so far, the classifier is (G + λI)⁻¹Q. This is the paper's
+//! second phase. Its first phase trains adapters in the backbone on the first task; for CLIP the
+//! authors leave it out too.
 
 mod parameters;
 
@@ -60,8 +60,8 @@ impl Strategy for RanPac {
             None => ridge_choice::memory_bytes(outline.task_samples, projected),
             Some(_) => 0,
         };
-        // A task's features as the host lends them and in libtorch, then W, the sums, and the choice
-        // of λ with the features in f64.
+        // A task's features as the host lends them and in libtorch, then W, the sums, and the
+        // choice of λ with the features in f64.
         let bytes = 8 * 2 * outline.task_samples * width
             + 8 * width * u64::from(parameters.projection_width)
             + ridge::memory_bytes(outline.classes.into(), projected)

@@ -1,8 +1,8 @@
 //! Ridge regression on one-hot labels, from sums.
 //!
 //! For features H `[samples, M]` and one-hot labels Y `[samples, classes]` the classifier is
-//! W = (HᵀH + λI)⁻¹ HᵀY. Both products are sums over samples, so a task adds to them and can then be
-//! forgotten: after any number of tasks, in any order, W is what all samples at once would give.
+//! (HᵀH + λI)⁻¹ HᵀY. Both products are sums over samples, so a task adds to them and can then be
+//! forgotten: after any number of tasks, in any order, it is what all samples at once would give.
 
 use crate::features::Samples;
 use crate::linear_scores::LinearScores;

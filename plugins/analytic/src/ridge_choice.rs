@@ -1,9 +1,10 @@
 //! The choice of a ridge's λ by the error on a part of a task's samples.
 //!
-//! λ is chosen among powers of ten: for each, the regression is fitted to the first rows of a random
-//! order and its mean squared error is measured on the others. Seventeen solutions of an M × M system
-//! would take most of a task's time. But all follow from one eigendecomposition, and from that of
-//! the smaller of HᵀH and HHᵀ, because (HᵀH + λI)⁻¹Hᵀ = Hᵀ(HHᵀ + λI)⁻¹.
+//! λ is chosen among powers of ten: for each, the regression is fitted to the first rows of a
+//! random order and its mean squared error is measured on the others. Seventeen solutions of a
+//! system as wide as the features would take most of a task's time. But all follow from one
+//! eigendecomposition, and from that of the smaller of HᵀH and HHᵀ, because
+//! (HᵀH + λI)⁻¹Hᵀ = Hᵀ(HHᵀ + λI)⁻¹.
 
 use crate::features::{ROWS_AT_ONCE, Samples};
 use crate::projection::Projection;
@@ -56,9 +57,9 @@ fn fitted(rows: i64) -> i64 {
     (FITTED * rows as f64).floor() as i64
 }
 
-/// The validation error of every candidate: the mean squared error over the rows that the regression
-/// is not fitted to, and over all `classes` columns. `samples` are in random order. `None` if there
-/// are too few rows to split.
+/// The validation error of every candidate: the mean squared error over the rows that the
+/// regression is not fitted to, and over all `classes` columns. `samples` are in random order.
+/// `None` if there are too few rows to split.
 ///
 /// # Errors
 ///

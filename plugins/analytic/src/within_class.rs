@@ -2,9 +2,9 @@
 //! pooled within-class scatter.
 //!
 //! A class that comes back changes its mean, and so the deviations of samples that are gone. Their
-//! sum of products follows exactly (Chan, Golub and LeVeque, 1983): joining a samples of mean μ_a and
-//! b of mean μ_b adds ab / (a + b) · (μ_a − μ_b)(μ_a − μ_b)ᵀ to the sum of both scatters. So the
-//! scatter does not depend on the order of the samples, nor on how they are split into tasks.
+//! sum of products follows exactly (Chan, Golub and LeVeque, 1983): joining a samples of mean μ_a
+//! and b of mean μ_b adds ab / (a + b) · (μ_a − μ_b)(μ_a − μ_b)ᵀ to the sum of both scatters. So
+//! the scatter does not depend on the order of the samples, nor on how they are split into tasks.
 
 use crate::class_means::ClassMeans;
 use crate::features::Samples;

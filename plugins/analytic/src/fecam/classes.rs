@@ -80,9 +80,9 @@ impl Classes {
         Ok(())
     }
 
-    /// The correlations of a class, f64 `[width, width]`: its unbiased covariance, plus γ₁ times the
-    /// mean of its diagonal on the diagonal and γ₂ times the mean of the rest beside it, divided by
-    /// the standard deviations.
+    /// The correlations of a class, f64 `[width, width]`: its unbiased covariance, plus γ₁ times
+    /// the mean of its diagonal on the diagonal and γ₂ times the mean of the rest beside it,
+    /// divided by the standard deviations.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl Classes {
         Ok(own.precision.get_or_init(|| precision).shallow_clone())
     }
 
-    /// Logits `[images, candidates]` of features `[images, width]`: the negative squared Mahalanobis
-    /// distances; −∞ for classes without samples.
+    /// Logits `[images, candidates]` of features `[images, width]`: the negative squared
+    /// Mahalanobis distances; −∞ for classes without samples.
     ///
     /// # Errors
     ///

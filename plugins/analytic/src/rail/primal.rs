@@ -1,8 +1,8 @@
 //! The primal form: ridge regression on a random projection of unit features.
 //!
 //! The authors keep R = (G + λI)⁻¹ and update it with every mini-batch (recursive least squares).
-//! That is the inverse of the same sum, so here the sum is kept, and the system is solved after each
-//! task. It needs one solution per task instead of an update per 128 samples, and does not
+//! That is the inverse of the same sum, so here the sum is kept, and the system is solved after
+//! each task. It needs one solution per task instead of an update per 128 samples, and does not
 //! accumulate rounding errors.
 
 use crate::features::Samples;

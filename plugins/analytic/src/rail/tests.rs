@@ -91,8 +91,8 @@ fn best(scores: &Tensor) -> Vec<i64> {
     Vec::try_from(scores.argmax(1, false)).unwrap()
 }
 
-/// On tasks to come, the answer among their classes is zero-shot's, and the answer among all classes
-/// is right wherever zero-shot's is, image by image.
+/// On tasks to come, the answer among their classes is zero-shot's, and the answer among all
+/// classes is right wherever zero-shot's is, image by image.
 #[test]
 fn zero_shot_is_kept_on_unseen_classes() {
     let (train, test) = (Scene::new(12, "train"), Scene::new(60, "test"));
