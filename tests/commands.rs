@@ -48,8 +48,11 @@ fn completions() {
 #[test]
 fn ls() {
     expect![[r#"
+        clbench-adapters 0.1.0        libtorch 2.11.0     BUILD/libclbench_adapters.so
+        clbench-analytic 0.1.0        libtorch 2.11.0     BUILD/libclbench_analytic.so
         clbench-cgil 0.1.0            libtorch 2.11.0     BUILD/libclbench_cgil.so
         clbench-clip 0.1.0            libtorch 2.11.0     BUILD/libclbench_clip.so
+        clbench-exemplars 0.1.0       libtorch 2.11.0     BUILD/libclbench_exemplars.so
         clbench-heads 0.1.0           libtorch 2.11.0     BUILD/libclbench_heads.so
         clbench-metrics 0.1.0         no runtime library  BUILD/libclbench_metrics.so
         clbench-pixels 0.1.0          no runtime library  BUILD/libclbench_pixels.so
@@ -74,8 +77,8 @@ fn ls() {
         listed.lines().take(2).map(columns).collect()
     };
     expect![[r#"
-        cgil | generative latent replay: one generator per class, class prompts trained on sampled embeddings | BUILD/libclbench_cgil.so
-        prompt-tuning | CGIL's class prompts trained on real embeddings; in the joint regime a reference for CGIL | BUILD/libclbench_cgil.so
+        rapf | RAPF: a linear adapter on CLIP's image features, replay from Gaussians, parameter fusion (ECCV 2024) | BUILD/libclbench_adapters.so
+        tip-adapter | Tip-Adapter: zero-shot CLIP plus a cache of training features, without training (ECCV 2022) | BUILD/libclbench_adapters.so
     "#]].assert_eq(&begin("strategies"));
     expect![[r#"
         faa | final average accuracy: mean accuracy over all tasks after the last task | BUILD/libclbench_metrics.so

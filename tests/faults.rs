@@ -54,7 +54,8 @@ fn scenario(dir: &Dir, rows: &[Row]) {
     });
     let yaml = format!(
         "seeds: [1]\nstream: {{tasks: 2}}\ndomains: {{digits: {{source: digits}}}}\n\
-         backbones: {{pixels: {{parameters: {{size: 8}}}}}}\nstrategies:\n{}  nearest-class-mean:\n",
+         backbones: {{pixels: {{parameters: {{size: 8}}}}}}\nstrategies:\n{}\
+         \x20 nearest-class-mean: {{plugin: plugins/libnearest_class_mean.so}}\n",
         lines.collect::<String>()
     );
     dir.write("s.yaml", yaml);

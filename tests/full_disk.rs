@@ -16,7 +16,7 @@ seeds: [1, 2]
 stream: {tasks: 2}
 domains: {pictures: {source: digits}}
 backbones: {pixels: {parameters: {size: 8}}}
-strategies: {nearest-class-mean: }
+strategies: {nearest-class-mean: {plugin: plugins/libnearest_class_mean.so}}
 ";
 
 /// How this user can mount a disk in a namespace of their own.

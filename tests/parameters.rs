@@ -34,6 +34,14 @@ fn one_strategy_is_listed_with_its_parameters() {
               λ, the weight decay: λ times the parameter is added to its gradient, for the bias too.
           init_std  (number, at least 0, default 0.01)
               Standard deviation of the initial weights. The bias starts at 0.
+          output  (choice, default embedding)
+              The output of the backbone that is an image's feature.
+              embedding
+                  The embedding: after the projection into the space that images share with texts, not
+                  normalised.
+              class-token
+                  The class token after the last layer norm, before the projection: 768 wide in a CLIP ViT-
+                  B, whose embeddings are 512 wide.
           normalise  (choice, default none)
               How a feature is normalised first.
               none
@@ -128,7 +136,7 @@ fn validate_checks_parameters_against_their_schemas_before_it_loads_plugins() {
         error: scenario.yaml:7: strategies.linear-head.parameters.epochs: must be a whole number, got "many"
             7 |   linear-head: { parameters: { epochs: many } }
               |                                ^^^^^^
-        error: scenario.yaml:7: strategies.linear-head.parameters.learning_rate: no such parameter; there are `epochs`, `batch_size`, `lr`, `optimiser`, `momentum`, `weight_decay`, `init_std`, `normalise`, `train_on`
+        error: scenario.yaml:7: strategies.linear-head.parameters.learning_rate: no such parameter; there are `epochs`, `batch_size`, `lr`, `optimiser`, `momentum`, `weight_decay`, `init_std`, `output`, `normalise`, `train_on`
             7 |   linear-head: { parameters: { learning_rate: 0.1 } }
               |                                ^^^^^^^^^^^^^
         error: scenario.yaml:7: strategies.linear-head.grid.lr[1]: must be above 0, got -0.1

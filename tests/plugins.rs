@@ -369,17 +369,19 @@ fn without_its_libtorch_a_plugin_is_not_loaded() {
 fn a_name_that_no_file_or_two_files_offer_is_reported() {
     let dir = Dir::new();
     let ncm = nearest_class_mean().display().to_string();
+    // A name that no built-in strategy has.
+    let other = patched(good(), "nearest-class-mean", "nearest-class-mode");
     let summary = "the mean feature of each class";
-    let twin = patched(good(), summary, "the mean feature of any class ");
-    dir.write("one/libone.so", good());
+    let twin = patched(other.clone(), summary, "the mean feature of any class ");
+    dir.write("one/libone.so", &other);
     dir.write("two/libtwo.so", twin);
-    dir.write("three/libthree.so", good());
+    dir.write("three/libthree.so", &other);
     let (one, two, three) = (dir.path("one"), dir.path("two"), dir.path("three"));
     let [one, two, three] = [&one, &two, &three].map(|path| path.to_str().unwrap());
 
     let table = [
         run(&dir, &scenario("liner-head", ""), &[]),
-        run(&dir, &scenario("slca", ""), &[]),
+        run(&dir, &scenario("winclip", ""), &[]),
         run(
             &dir,
             &scenario("linear-head", "backbone: pixels"),
@@ -397,7 +399,7 @@ fn a_name_that_no_file_or_two_files_offer_is_reported() {
         ),
         run(
             &dir,
-            &scenario("nearest-class-mean", ""),
+            &scenario("nearest-class-mode", ""),
             &["--plugin-dir", one, "--plugin-dir", two],
         ),
         run(
@@ -416,19 +418,19 @@ fn a_name_that_no_file_or_two_files_offer_is_reported() {
         &table,
         expect![[r#"
             error: no plugin offers a strategy `liner-head`; did you mean `linear-head`? (searched BUILD)
-            error: no plugin offers a strategy `slca`; the choices are ALL (searched BUILD)
+            error: no plugin offers a strategy `winclip`; the choices are ALL (searched BUILD)
             error: no plugin offers a backbone `pixel`; did you mean `pixels`? (searched BUILD)
             error: no plugin offers a metric `fa`; did you mean `faa`? (searched BUILD)
             error: plugin ROOT/tests/fixtures/plugins/nearest-class-mean/target/release/libnearest_class_mean.so offers no strategy `nearest-mean`; the only choice is `nearest-class-mean`
-            error: strategy `nearest-class-mean` is offered by two plugins, DIR/one/libone.so and DIR/two/libtwo.so; remove one of them, or name one with `plugin:` in the scenario
+            error: strategy `nearest-class-mode` is offered by two plugins, DIR/one/libone.so and DIR/two/libtwo.so; remove one of them, or name one with `plugin:` in the scenario
             error: plugin folder nowhere: No such file or directory (os error 2); check the path
         "#]],
     );
 
     // The same file twice is one plugin, and a file that the scenario names takes precedence.
-    let ncm = format!("plugin: {ncm}");
-    for (entry, second) in [("", three), (&ncm, two)] {
-        let yaml = scenario("nearest-class-mean", entry);
+    let named = format!("plugin: {one}/libone.so");
+    for (entry, second) in [("", three), (&named, two)] {
+        let yaml = scenario("nearest-class-mode", entry);
         let outcome = run(&dir, &yaml, &["--plugin-dir", one, "--plugin-dir", second]);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         fs::remove_dir_all(dir.path("out")).unwrap();
