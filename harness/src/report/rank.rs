@@ -2,16 +2,15 @@
 
 use super::standing::{Entry, Score, Section, Standing};
 use crate::metric::MetricInfo;
-use harness_abi::Matrix;
 
 /// Ranks the competitors by the metric with this index, and marks the best values among them.
 ///
 /// Values that print the same in the CSV count as equal: the order of summation must not decide a
 /// rank.
 ///
-/// A loss among *all* classes that is negative is not marked. It does not say that less was
-/// forgotten: an image counted as wrong while its class had to compete with unseen classes, which
-/// claimed it, and no longer does when they are learned.
+/// A negative loss of accuracy, such as negative forgetting, is not marked. It rarely says that less
+/// was forgotten: while a class is unseen it can attract images of learned classes, among *all*
+/// candidates or inside a strategy, and these are regained when it is learned.
 pub(super) fn judged(
     mut section: Section,
     metrics: &[MetricInfo],
@@ -25,7 +24,7 @@ pub(super) fn judged(
             .map(|entry| key(&entry.scores[index], metric))
             .collect();
         let can_be_best = |entry: &Entry, key: &i64| {
-            let gain = !metric.higher_is_better && metric.matrix == Some(Matrix::All) && *key > 0;
+            let gain = !metric.higher_is_better && metric.unit == "points" && *key > 0;
             competes(entry) && !gain
         };
         let rivals: Vec<i64> = section
