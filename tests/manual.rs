@@ -1,6 +1,6 @@
 //! The manual's tables of parameters are made from the plugins' manifests.
 
-use clbench_tests::{build, nearest_class_mean, root};
+use clbench_tests::{build, root};
 use harness::manual;
 use harness::plugin::{Kind, Parameter, ParameterSchema, PluginFile};
 use std::fs;
@@ -36,7 +36,6 @@ fn offered() -> Vec<(String, Vec<Parameter>)> {
     let built = fs::read_dir(build()).unwrap();
     let mut files: Vec<PathBuf> = built.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "so"));
-    files.push(nearest_class_mean().to_owned());
     files.sort();
     let mut offered = Vec::new();
     // A library that is no plugin is none of ours.

@@ -20,7 +20,7 @@ fn scenario(dir: &Dir) {
          stream: {tasks: 5}\n\
          domains: {digits: {source: digits}}\n\
          backbones: {pixels: {parameters: {size: 8}}}\n\
-         strategies:\n  nearest-class-mean:\n  naps:\n",
+         strategies:\n  nearest-class-mean: {plugin: plugins/libnearest_class_mean.so}\n  naps:\n",
     );
     dir.link_plugins(&[misbehaving(), nearest_class_mean()]);
 }
