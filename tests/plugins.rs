@@ -4,7 +4,7 @@
 //! Files that cannot be built here (another ABI, another libtorch, another machine) are made by
 //! patching or truncating a good file.
 
-use clbench_tests::{Dir, Outcome, build, nearest_class_mean, root};
+use clbench_tests::{Dir, Outcome, build, misbehaving, nearest_class_mean, root};
 use expect_test::{Expect, expect};
 use harness::plugin::{Loaded, PluginFile};
 use harness_abi::Outline;
@@ -375,9 +375,8 @@ fn a_name_that_no_file_or_two_files_offer_is_reported() {
     let twin = patched(other.clone(), summary, "the mean feature of any class ");
     dir.write("one/libone.so", &other);
     dir.write("two/libtwo.so", twin);
-    dir.write("three/libthree.so", &other);
-    let (one, two, three) = (dir.path("one"), dir.path("two"), dir.path("three"));
-    let [one, two, three] = [&one, &two, &three].map(|path| path.to_str().unwrap());
+    let (one, two) = (dir.path("one"), dir.path("two"));
+    let [one, two] = [&one, &two].map(|path| path.to_str().unwrap());
 
     let table = [
         run(&dir, &scenario("liner-head", ""), &[]),
@@ -428,10 +427,14 @@ fn a_name_that_no_file_or_two_files_offer_is_reported() {
     );
 
     // The same file twice is one plugin, and a file that the scenario names takes precedence.
-    let named = format!("plugin: {one}/libone.so");
-    for (entry, second) in [("", three), (&named, two)] {
-        let yaml = scenario("nearest-class-mode", entry);
-        let outcome = run(&dir, &yaml, &["--plugin-dir", one, "--plugin-dir", second]);
+    for folder in ["first", "second"] {
+        dir.write(&format!("{folder}/libown.so"), fs::read(misbehaving()).unwrap());
+        dir.write(&format!("{folder}/libmean.so"), good());
+    }
+    let twice = ["--plugin-dir", "first", "--plugin-dir", "second"];
+    let ncm = format!("plugin: {ncm}");
+    for (strategy, entry) in [("naps", ""), ("nearest-class-mean", &*ncm)] {
+        let outcome = run(&dir, &scenario(strategy, entry), &twice);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         fs::remove_dir_all(dir.path("out")).unwrap();
     }
