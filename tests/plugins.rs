@@ -428,7 +428,10 @@ fn a_name_that_no_file_or_two_files_offer_is_reported() {
 
     // The same file twice is one plugin, and a file that the scenario names takes precedence.
     for folder in ["first", "second"] {
-        dir.write(&format!("{folder}/libown.so"), fs::read(misbehaving()).unwrap());
+        dir.write(
+            &format!("{folder}/libown.so"),
+            fs::read(misbehaving()).unwrap(),
+        );
         dir.write(&format!("{folder}/libmean.so"), good());
     }
     let twice = ["--plugin-dir", "first", "--plugin-dir", "second"];
