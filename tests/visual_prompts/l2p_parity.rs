@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const LOGITS: f64 = 1e-5;
 const LOSSES: f64 = 1e-6;
-const GRADIENTS: f64 = 2e-7;
+const GRADIENTS: f64 = 5e-7;
 /// The classes of the fixture's task.
 const TASK: std::ops::Range<i64> = 4..6;
 const IMAGES: u8 = 6;
