@@ -131,7 +131,7 @@ impl Seen {
         let ids = stored::taken_ids(written, "seen.classes")?;
         let shape = [ids.len() as i64, self.texts.size()[1]];
         let options = (Kind::Float, self.texts.device());
-        self.texts = stored::taken(written, "seen.texts", &shape, options)?;
+        self.texts = state::taken(written, "seen.texts", &shape, options)?;
         self.ids = ids;
         Ok(())
     }

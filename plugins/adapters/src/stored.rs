@@ -1,34 +1,9 @@
-//! Tensors of a state whose length is known only from the state, such as one row per class seen.
+//! Class ids in a state.
 
 use clbench_torch::During;
-use clbench_torch::bridge;
+use clbench_torch::bridge::state::taken;
 use clbench_torch::tch::{Device, Kind, Tensor};
 use harness_abi::{Error, Result, State};
-
-/// Removes a tensor from a state. A negative number in `shape` matches any length.
-///
-/// # Errors
-///
-/// If the state has no such tensor, or its shape or type differs.
-pub fn taken(
-    state: &mut State,
-    name: &str,
-    shape: &[i64],
-    (kind, device): (Kind, Device),
-) -> Result<Tensor> {
-    let stored = state.take(name)?;
-    let view = stored.view();
-    let what = format!("the state's tensor `{name}`");
-    view.expect_shape(&what, shape)?;
-    if view.dtype() != bridge::dtype(kind)? {
-        return Err(Error::failed(format!(
-            "{what} has type {}, expected {}",
-            view.dtype(),
-            bridge::dtype(kind)?
-        )));
-    }
-    bridge::copy_in(view)?.f_to_device(device).during(&what)
-}
 
 /// Class ids as a tensor, i64 on the CPU.
 ///

@@ -146,11 +146,11 @@ impl Statistics {
         let ids = stored::taken_ids(written, "statistics.classes")?;
         let classes = ids.len() as i64;
         let cpu = (Kind::Int64, Device::Cpu);
-        let counts = stored::taken(written, "statistics.counts", &[classes], cpu)?;
+        let counts = state::taken(written, "statistics.counts", &[classes], cpu)?;
         let here = (Kind::Double, self.device);
-        let means = stored::taken(written, "statistics.means", &[classes, self.width], here)?;
+        let means = state::taken(written, "statistics.means", &[classes, self.width], here)?;
         let shape = [classes, triangle(self.width)];
-        let scatters = stored::taken(written, "statistics.scatters", &shape, here)?;
+        let scatters = state::taken(written, "statistics.scatters", &shape, here)?;
         let all = || {
             let counts = Vec::<i64>::try_from(&counts)?;
             let (means, scatters) = (means.f_unbind(0)?, scatters.f_unbind(0)?);

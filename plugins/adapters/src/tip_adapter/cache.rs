@@ -9,7 +9,6 @@
 //!
 //! with the model's logit scale s and the class's unit text feature t.
 
-use crate::stored;
 use clbench_torch::During;
 use clbench_torch::bridge::state;
 use clbench_torch::prompting::cosine;
@@ -167,11 +166,11 @@ impl Cache {
     /// If the state does not belong to a cache of this width.
     pub fn take(&mut self, written: &mut State) -> Result<()> {
         let (kind, device) = (Kind::Int64, Device::Cpu);
-        let classes = stored::taken(written, "cache.classes", &[-1], (kind, device))?;
+        let classes = state::taken(written, "cache.classes", &[-1], (kind, device))?;
         let classes = Vec::<i64>::try_from(&classes).during("restoring the cache")?;
         let shape = [classes.len() as i64, self.keys.size()[1]];
         let options = (Kind::Float, self.keys.device());
-        let keys = stored::taken(written, "cache.keys", &shape, options)?;
+        let keys = state::taken(written, "cache.keys", &shape, options)?;
         *self = Cache::new(keys, classes).during("restoring the cache")?;
         Ok(())
     }

@@ -5,7 +5,6 @@ use super::parameters::Settings;
 use super::search::{self, Candidates, HeldOut};
 use super::shots::{self, Kept};
 use crate::seen::Seen;
-use crate::stored;
 use clbench_torch::bridge::{self, device, state, threads};
 use clbench_torch::features::Output;
 use clbench_torch::prompting::cosine::unit_rows;
@@ -235,14 +234,14 @@ impl Classifier {
     pub fn take(&mut self, written: &mut State) -> Result<()> {
         let doing = "restoring the cache";
         self.memory = written.read()?;
-        let weights = stored::taken(written, "weights", &[2], (Kind::Double, Device::Cpu))?;
+        let weights = state::taken(written, "weights", &[2], (Kind::Double, Device::Cpu))?;
         let weights = Vec::<f64>::try_from(&weights).during(doing)?;
         self.weights = Weights {
             alpha: weights[0],
             beta: weights[1],
         };
         let shape = [self.counts.len() as i64];
-        let counts = stored::taken(written, "counts", &shape, (Kind::Int64, Device::Cpu))?;
+        let counts = state::taken(written, "counts", &shape, (Kind::Int64, Device::Cpu))?;
         self.counts = Vec::<i64>::try_from(&counts).during(doing)?;
         self.cache.take(written)
     }

@@ -2,7 +2,7 @@
 
 use crate::bridge::{self, During};
 use harness_abi::{Error, Result, State};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Adds a CPU copy of the tensor to a state. A copy, because training may continue while the host
 /// still holds the state.
@@ -27,10 +27,26 @@ pub fn put(state: &mut State, name: &str, tensor: &Tensor) -> Result<()> {
 ///
 /// If the state has no such tensor, or its shape or type differs.
 pub fn take(state: &mut State, name: &str, target: &mut Tensor) -> Result<()> {
+    let stored = taken(state, name, &target.size(), (target.kind(), Device::Cpu))?;
+    let _mode = crate::training::GradientMode::off();
+    target.f_copy_(&stored).during(&described(name))
+}
+
+/// Removes the tensor `name` from the state, for tensors whose length only the state knows. A
+/// negative number in `shape` matches any length.
+///
+/// # Errors
+///
+/// If the state has no such tensor, or its shape or type differs.
+pub fn taken(
+    state: &mut State,
+    name: &str,
+    shape: &[i64],
+    (kind, device): (Kind, Device),
+) -> Result<Tensor> {
     let stored = state.take(name)?;
-    let (view, kind) = (stored.view(), target.kind());
-    let what = format!("the state's tensor `{name}`");
-    view.expect_shape(&what, &target.size())?;
+    let (view, what) = (stored.view(), described(name));
+    view.expect_shape(&what, shape)?;
     if view.dtype() != bridge::dtype(kind)? {
         return Err(Error::failed(format!(
             "{what} has type {}, expected {}",
@@ -38,14 +54,17 @@ pub fn take(state: &mut State, name: &str, target: &mut Tensor) -> Result<()> {
             bridge::dtype(kind)?
         )));
     }
-    let _mode = crate::training::GradientMode::off();
-    target.f_copy_(&bridge::copy_in(view)?).during(&what)
+    bridge::copy_in(view)?.f_to_device(device).during(&what)
+}
+
+/// A tensor of the state, for messages.
+fn described(name: &str) -> String {
+    format!("the state's tensor `{name}`")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Kind;
 
     #[test]
     fn a_restored_tensor_has_the_same_bits_and_still_requires_a_gradient() {
