@@ -5,7 +5,7 @@
 //! the diagonal in memory has no meaning.
 
 use clbench_torch::During;
-use clbench_torch::bridge::{self, state};
+use clbench_torch::bridge::state;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use harness_abi::{Error, Result, State};
 
@@ -131,17 +131,8 @@ impl Symmetric {
     /// If it does not belong to a matrix of this width.
     pub fn take(&mut self, written: &mut State, name: &str) -> Result<()> {
         let width = self.width();
-        let packed = {
-            let stored = written.take(name)?;
-            let (view, what) = (stored.view(), format!("the state's tensor `{name}`"));
-            view.expect_shape(&what, &[width * (width + 1) / 2])?;
-            bridge::copy_to(view, self.upper.device())?
-        };
-        if packed.kind() != Kind::Double {
-            return Err(Error::failed(format!(
-                "the state's tensor `{name}` should be f64"
-            )));
-        }
+        let options = (Kind::Double, self.upper.device());
+        let packed = state::taken(written, name, &[width * (width + 1) / 2], options)?;
         self.each_row(
             |row, place| packed.f_narrow(0, place, width - row),
             |packed, row| row.f_copy_(packed),

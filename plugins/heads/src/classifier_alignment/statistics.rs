@@ -10,7 +10,7 @@
 //! ```
 
 use clbench_torch::During;
-use clbench_torch::bridge::{self, state};
+use clbench_torch::bridge::state;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
 use harness_abi::{Error, Result, State};
@@ -152,13 +152,8 @@ impl ClassStatistics {
         if classes == 0 {
             return Ok(ClassStatistics::default());
         }
-        let mut taken = |name, shape: &[i64]| {
-            let stored = written.take(name)?;
-            stored.view().expect_shape(name, shape)?;
-            bridge::copy_in(stored.view())?
-                .f_to_device(device)
-                .during(name)
-        };
+        let mut taken =
+            |name, shape: &[i64]| state::taken(written, name, shape, (Kind::Double, device));
         let means = taken(MEANS, &[classes, width])?;
         let scatters = match with_scatter {
             true => Some(taken(SCATTERS, &[classes, width * (width + 1) / 2])?),
