@@ -20,6 +20,8 @@ pub mod open;
 mod tasks;
 pub mod warnings;
 
-pub use class_order::{ClassOrder, Convention, SeedRef};
+pub use class_order::{
+    ClassOrder, Convention, PublishedOrder, SeedRef, WrittenOrder, WrittenOrderError,
+};
 pub use error::StreamError;
 pub use tasks::{Augmentation, ClassRange, OrderDigest, Stream, StreamSpec, Tasks};

@@ -143,7 +143,9 @@ pub fn class_orders(
 /// An error about a domain's stream, at the key of the scenario that caused it.
 pub(crate) fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
     let key = match error {
-        StreamError::SeedTooLargeForNumpy { .. } => domain.stream.class_order_key(),
+        StreamError::SeedTooLargeForNumpy { .. } | StreamError::OrderOfOtherLength { .. } => {
+            domain.stream.class_order_key()
+        }
         _ => domain.stream.tasks_key(),
     };
     let message = format!("domain `{}`: {error}", domain.name);

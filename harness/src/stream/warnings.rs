@@ -110,6 +110,8 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
         let has_order = match &spec.tasks {
             Tasks::Count(count) => *count > 1,
             Tasks::Sizes(sizes) => sizes.len() > 1,
+            // There is only one if the domain has no more classes than `base`.
+            Tasks::Increments { .. } => true,
         };
         has_order && spec.class_order == ClassOrder::Listed
     };
