@@ -30,6 +30,7 @@ mod schema;
 mod selection;
 mod size;
 pub mod spec;
+mod stream;
 mod streams;
 #[cfg(test)]
 mod tests;

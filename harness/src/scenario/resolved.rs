@@ -180,7 +180,7 @@ impl DomainCut {
     /// The path of `tasks` or `task_sizes`, whichever is given.
     pub fn tasks_key(&self) -> KeyPath {
         self.key.join(match self.cut.tasks {
-            Tasks::Count(_) => "tasks",
+            Tasks::Count(_) | Tasks::Increments { .. } => "tasks",
             Tasks::Sizes(_) => "task_sizes",
         })
     }

@@ -249,7 +249,9 @@ fn stream_error(
 ) -> Error {
     let part = &stream.domains[domain];
     let key = match error {
-        StreamError::SeedTooLargeForNumpy { .. } => part.class_order_key(),
+        StreamError::SeedTooLargeForNumpy { .. } | StreamError::OrderOfOtherLength { .. } => {
+            part.class_order_key()
+        }
         _ => part.tasks_key(),
     };
     let message = format!("domain `{}`: {error}", part.domain);

@@ -350,9 +350,9 @@ fn types() {
         "{tasks: 5}",
         "{tasks: {count: 5}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: expected a whole number, found a mapping
+            scenarios/test.yaml:2: stream.tasks.count: unknown key `count`; the choices are `base`, `increment`
                 2 | stream: {tasks: {count: 5}}
-                  |          ^^^^^
+                  |                  ^^^^^
         "#]],
     );
     change(
