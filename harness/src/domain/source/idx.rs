@@ -175,6 +175,7 @@ fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents
     Ok(Contents {
         train: samples(Split::Train, train_labels, 0),
         test: samples(Split::Test, test_labels, train.n),
+        val: Ok(Vec::new()),
         classes: classes.into_names(),
         images: Box::new(Images { train, test }),
     })
