@@ -1,5 +1,5 @@
 //! Split lists: which images belong to a domain, with which class and in which split, as papers
-//! publish them. Each format has a file here (`coop`, `pairs`, `csv`). A split that is published as
+//! publish them. Each format has a file here (`coop`, `pairs`, `csv`, `lines`). A split that is published as
 //! a seed is drawn (`random`).
 //!
 //! A list is independent of where the images are. Names are made portable on reading: `/` between
@@ -14,6 +14,7 @@ mod entry;
 mod finder;
 mod form;
 mod index;
+mod lines;
 mod listing;
 pub(crate) mod matching;
 mod pairs;

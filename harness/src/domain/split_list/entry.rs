@@ -79,7 +79,7 @@ impl ListFile {
     /// The error about a file whose extension is not that of a split list.
     pub(crate) fn unknown(&self) -> DomainError {
         let problem = "unknown format of split list".to_owned();
-        self.bad(problem, "use .json, .yaml or .csv")
+        self.bad(problem, "use .json, .yaml, .csv or .txt")
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub enum SplitList {
     /// A single file: CoOp's JSON, or a CSV table with a column `split`.
     One(SplitFile),
-    /// One file per split: `data` and `targets` in YAML or JSON, or a CSV table.
+    /// One file per split: `data` and `targets` in YAML or JSON, a CSV table, or text.
     PerSplit(FilePerSplit),
     /// A random part of all images.
     Random(RandomSplit),
@@ -145,7 +145,8 @@ impl JsonSchema for SplitList {
              images. Formats: CoOp's `split_zhou_*.json`; a CSV table with the columns `file`, \
              `class` (a name or a number; optional) and `split`; or one file per split, `{train: \
              a.yaml, test: b.yaml}`, with `data:` and `targets:` as in CODA-Prompt's lists for \
-             ImageNet-R. Or a random draw from all images, `{random: 0.8, torch: 42}`. Default: the source itself says which images are train and which are test.",
+             ImageNet-R, or a .txt file with a line per image, with its class after a space or \
+             without. Or a random draw from all images, `{random: 0.8, torch: 42}`. Default: the source itself says which images are train and which are test.",
             vec![
                 generator.subschema_for::<SplitFile>(),
                 generator.subschema_for::<FilePerSplit>(),

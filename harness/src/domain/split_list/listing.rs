@@ -2,7 +2,7 @@
 
 use super::entry::{Entries, Entry, ListFile};
 use super::form::{SplitFile, SplitList, ValidationPart};
-use super::{coop, csv, pairs};
+use super::{coop, csv, lines, pairs};
 use crate::domain::error::DomainError;
 use crate::domain::file::read_text;
 use crate::domain::sample::Split;
@@ -50,10 +50,13 @@ fn read_both(path: &Path, val: ValidationPart) -> Result<Entries, DomainError> {
     match file.ending().as_str() {
         "json" => coop::read(&file, &read_text(path)?, val),
         "csv" => csv::read(&file, val),
-        "yaml" | "yml" => Err(file.bad(
-            "a YAML split list holds only one split".to_owned(),
-            "write `split: {train: …, test: …}` with one file for each",
-        )),
+        ending @ ("yaml" | "yml" | "txt") => {
+            let kind = if ending == "txt" { "text" } else { "YAML" };
+            Err(file.bad(
+                format!("a {kind} split list holds only one split"),
+                "write `split: {train: …, test: …}` with one file for each",
+            ))
+        }
         _ => Err(file.unknown()),
     }
 }
@@ -65,6 +68,7 @@ fn read_split(path: &Path, split: Split) -> Result<Vec<Entry>, DomainError> {
         "yaml" | "yml" => pairs::read_yaml(&file, &read_text(path)?, split),
         "json" => pairs::read_json(&file, &read_text(path)?, split),
         "csv" => csv::read_split(&file, split),
+        "txt" => Ok(lines::read(&file, &read_text(path)?, split)),
         _ => Err(file.unknown()),
     }
 }
