@@ -28,9 +28,14 @@ pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, Domain
 /// The same with class folders, in the order of torchvision's `ImageFolder`: by class folder, by
 /// folder, by file name, all of them as texts (`_1`, `_10`, `_2`).
 pub(crate) fn open_as_torchvision(root: &Path) -> Result<SourceImages, DomainError> {
+    Ok(named(root, &below_as_torchvision(root)?, true))
+}
+
+/// The paths of these images below `root`.
+pub(crate) fn below_as_torchvision(root: &Path) -> Result<Vec<String>, DomainError> {
     let mut names = below(root, &has_image_ending)?;
     names.sort_by(|a, b| torchvision_key(a).cmp(&torchvision_key(b)));
-    Ok(named(root, &names, true))
+    Ok(names)
 }
 
 /// Class folder, folder and file name of a path. A path as a whole would sort otherwise: `/` comes
