@@ -2,17 +2,20 @@
 //!
 //! `path` is the folder that torchvision calls `root`, or the data set's own folder below it. Each
 //! data set has a file here, which says where its images are and which class and split each has.
-//! To add one, write `torchvision/NAME.rs` with a [`Dataset`] and add it to the list in
-//! [`dataset::ALL`](dataset).
+//! To add one, write `torchvision/NAME.rs` with a `Dataset` and add it to the list in
+//! `dataset_name::ALL`.
 //!
 //! Images are in the order of torchvision's data set, since published draws are numbers of places
 //! in it. Sample names are paths below the folder of the images, so the split hash is the one that
 //! `image-folder` or a list gives for the same files.
 
 mod dataset;
+mod dataset_name;
+mod train_part;
 
 mod caltech_101;
 mod cifar_100;
+mod class_folders;
 mod dtd;
 mod eurosat;
 mod fgvc_aircraft;
@@ -33,10 +36,12 @@ use crate::domain::error::DomainError;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
 use crate::domain::written::{Folder, KeyValue};
-use dataset::{Dataset, DatasetName};
+use dataset::Dataset;
+use dataset_name::DatasetName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use train_part::TrainPart;
 
 /// A data set in the folder that torchvision downloads it to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,19 +56,6 @@ pub struct Torchvision {
     pub(crate) classes: Option<Classes>,
     pub(crate) leave_out: Option<LeaveOut>,
 }
-
-/// Which part of a data set with a validation part is the train split.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TrainPart {
-    /// Its train part alone, as in ZSCL.
-    #[default]
-    Train,
-    /// Its train part, then its validation part.
-    Trainval,
-}
-
-impl KeyValue for TrainPart {}
 
 impl SourceKind for Torchvision {
     const NAME: &'static str = "torchvision";

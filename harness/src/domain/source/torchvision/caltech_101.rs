@@ -1,10 +1,9 @@
 //! Caltech 101: a folder per class. The background is no class.
 
-use super::super::image_files;
 use super::super::images::SourceImages;
-use super::TrainPart;
+use super::class_folders::class_folders;
 use super::dataset::{Dataset, spaced};
-use super::listed::ListedImages;
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use std::path::Path;
 
@@ -23,29 +22,4 @@ const BACKGROUND: &str = "BACKGROUND_Google";
 
 fn images(root: &Path, _: TrainPart) -> Result<SourceImages, DomainError> {
     class_folders(root, |class| class != BACKGROUND)
-}
-
-/// The images of the class folders below `root`, in the order of torchvision's `ImageFolder`.
-pub(super) fn class_folders(
-    root: &Path,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<SourceImages, DomainError> {
-    let mut images = ListedImages::below(root.to_owned());
-    let mut classes: Vec<String> = Vec::new();
-    for name in image_files::below_as_torchvision(root)? {
-        let class = match name.split_once('/') {
-            Some((class, _)) if wanted(class) => class.to_owned(),
-            _ => continue,
-        };
-        images.push(name, &class, None);
-        if classes.last() != Some(&class) {
-            classes.push(class);
-        }
-    }
-    if classes.is_empty() {
-        return Err(DomainError::NoClasses {
-            path: root.to_owned(),
-        });
-    }
-    Ok(images.finish(root, classes))
 }

@@ -5,9 +5,9 @@
 mod pickle;
 
 use super::super::images::{SourceImage, SourceImages, SourceStore};
-use super::TrainPart;
 use super::dataset::{Dataset, spaced};
 use super::listed::bad_file;
+use super::train_part::TrainPart;
 use crate::domain::classes::tag::Tag;
 use crate::domain::contents::ImageStore;
 use crate::domain::error::DomainError;

@@ -2,9 +2,9 @@
 //! the images (`banded/banded_0002.jpg`).
 
 use super::super::images::SourceImages;
-use super::TrainPart;
 use super::dataset::{Dataset, spaced};
 use super::listed::{ListedImages, bad_line, lines};
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use crate::domain::sample::Split;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! EuroSAT (RGB): a folder per class.
 
-use super::caltech_101::class_folders;
+use super::class_folders::class_folders;
 use super::dataset::{Dataset, spaced};
 
 pub(super) const DATASET: Dataset = Dataset {

@@ -2,9 +2,9 @@
 //! siblings (`0034309 707-320`) the images.
 
 use super::super::images::SourceImages;
-use super::TrainPart;
 use super::dataset::Dataset;
 use super::listed::{ListedImages, bad_line, lines};
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use crate::domain::sample::Split;
 use std::path::Path;

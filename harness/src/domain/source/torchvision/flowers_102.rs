@@ -4,9 +4,9 @@
 
 use super::super::images::SourceImages;
 use super::super::mat::Mat;
-use super::TrainPart;
 use super::dataset::Dataset;
 use super::listed::{ListedImages, bad_file};
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use crate::domain::file::read;
 use crate::domain::sample::Split;

@@ -2,9 +2,9 @@
 //! (`{"apple_pie": ["apple_pie/1005649", …], …}`).
 
 use super::super::images::SourceImages;
-use super::TrainPart;
 use super::dataset::{Dataset, spaced};
 use super::listed::{ListedImages, bad_file};
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use crate::domain::file::read_text;
 use crate::domain::sample::Split;

@@ -2,9 +2,9 @@
 //! number of their breed, from 1 (`Abyssinian_100 1 1 1`).
 
 use super::super::images::SourceImages;
-use super::TrainPart;
 use super::dataset::Dataset;
 use super::listed::{ListedImages, bad_line, lines};
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use crate::domain::sample::Split;
 use std::collections::BTreeMap;

@@ -6,9 +6,9 @@
 
 use super::super::image_files::{below, has_image_ending};
 use super::super::images::SourceImages;
-use super::TrainPart;
 use super::dataset::Dataset;
 use super::listed::{ListedImages, bad_line, lines};
+use super::train_part::TrainPart;
 use crate::domain::error::DomainError;
 use std::path::Path;
 

@@ -170,8 +170,8 @@ impl Machine<'_> {
             match self.byte()? {
                 b'.' => return self.pop(),
                 // Protocol, and the length of what follows.
-                0x80 => drop(self.take(1)?),
-                0x95 => drop(self.take(8)?),
+                0x80 => self.skip(1)?,
+                0x95 => self.skip(8)?,
                 b'(' => self.marks.push(self.stack.len()),
                 b'N' => self.push(Value::Other),
                 0x88 => self.push(Value::Int(1)),
@@ -271,6 +271,10 @@ impl Machine<'_> {
         let range = self.at..end.ok_or_else(damaged)?;
         self.at = range.end;
         Ok(range)
+    }
+
+    fn skip(&mut self, n: usize) -> Result<(), String> {
+        self.take(n).map(|_| ())
     }
 
     fn byte(&mut self) -> Result<u8, String> {
