@@ -155,6 +155,9 @@ pub enum Command {
 pub struct ValidateArgs {
     /// Scenario file
     pub scenario: PathBuf,
+    /// Add what this file has to the scenario, such as your own strategies (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Override a key of the scenario, such as strategies.NAME.KEY=VALUE (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<SetOverride>,
@@ -222,6 +225,9 @@ pub struct ScenarioArgs {
     /// Test on this fraction of the training data instead of the test split, such as 0.2
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     pub validation: Option<f64>,
+    /// Add what this file has to the scenario, such as your own strategies (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Override a key of the scenario, such as strategies.NAME.KEY=VALUE (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<SetOverride>,
@@ -271,6 +277,9 @@ pub enum DataCommand {
         /// Select only this domain (repeatable)
         #[arg(long, value_name = "DOMAIN")]
         domain: Vec<String>,
+        /// Add what this file has to the scenario (repeatable)
+        #[arg(long, value_name = "FILE")]
+        with: Vec<PathBuf>,
         /// Override a key of the scenario, such as domains.NAME.path=DIR (repeatable)
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<SetOverride>,
@@ -299,6 +308,9 @@ pub struct VerifyResultsArgs {
     /// machine]
     #[arg(long, value_name = "FILE", requires = "rerun")]
     pub scenario: Option<PathBuf>,
+    /// Add what this file has to the scenario (repeatable)
+    #[arg(long, value_name = "FILE", requires = "scenario")]
+    pub with: Vec<PathBuf>,
     /// Override a key of the scenario, such as domains.NAME.path=DIR (repeatable)
     #[arg(long, value_name = "KEY=VALUE", requires = "scenario")]
     pub set: Vec<SetOverride>,
@@ -426,6 +438,7 @@ run by one of them.
 Examples:
   clbench run scenario.yaml -j 4
   clbench run scenario.yaml --only cgil --seed 1992 --limit 20
+  clbench run scenarios/quickstart.yaml --with my-strategies.yaml
   clbench run scenario.yaml --validation 0.2 --set strategies.linear-head.lr=0.03";
 
 const VALIDATE_EXAMPLES: &str = "\

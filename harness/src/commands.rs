@@ -59,9 +59,10 @@ fn command(cli: Cli) -> Result<(), Error> {
                 DataCommand::Verify {
                     scenario,
                     domain,
+                    with,
                     set,
                 },
-        } => verify::verify(&scenario, &domain, &set),
+        } => verify::verify(&scenario, &domain, &with, &set),
         Command::Results {
             command: ResultsCommand::Verify(args),
         } => results::verify(&args),

@@ -42,7 +42,7 @@ fn written(dir: &Path, out: Option<&Path>) -> Result<String, Error> {
 
 /// Opens what was written as `validate` does.
 fn check(file: &Path) -> Result<(), Error> {
-    let scenario = Scenario::load(file, &[])?;
+    let scenario = Scenario::load(file, &[], &[])?;
     for domain in &scenario.domains {
         open(&scenario, domain, Restriction::default())?;
     }

@@ -49,7 +49,7 @@ pub(super) fn verify(args: &VerifyResultsArgs) -> Result<(), Error> {
     if let Some(wanted) = args.rerun {
         let jobs = match &args.scenario {
             Some(file) => {
-                let scenario = Scenario::load(file, &args.set)?;
+                let scenario = Scenario::load(file, &args.with, &args.set)?;
                 planned_again(&scenario, &records, &registry, &interrupt)?
             }
             None => planned_then(&folder)?,

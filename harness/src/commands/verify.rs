@@ -10,14 +10,19 @@ use crate::run::{ImageBar, Interrupt, content};
 use crate::scenario::{DomainUse, ExpectationCheck, Scenario, Selection, SetOverride};
 use crate::stream::open::{class_orders, open_whole};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of bad images to name.
 const NAMED: usize = 10;
 
-pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Result<(), Error> {
-    let scenario = Scenario::load(path, set)?.select(&Selection {
+pub(super) fn verify(
+    path: &Path,
+    only: &[String],
+    with: &[PathBuf],
+    set: &[SetOverride],
+) -> Result<(), Error> {
+    let scenario = Scenario::load(path, with, set)?.select(&Selection {
         domains: only.to_vec(),
         ..Selection::default()
     })?;
