@@ -47,7 +47,7 @@ pub use grid::GridChoice;
 pub use limits::{LimitExceeded, Limits};
 pub use overrides::{OverrideError, SetOverride};
 pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
-pub use schema::{OfferedParameters, schema};
+pub use schema::{OfferedParameters, keys, schema};
 pub use selection::Selection;
 pub use size::MOST_CELLS;
 pub use spec::{Provenance, Regime};

@@ -258,17 +258,29 @@ fn messages_name_the_file_at_fault() {
               |                     ^^^^^^
     "#]],
     );
-    says(&dir, "base.yaml", &["part.yaml"], &[], expect![[r#"
+    says(
+        &dir,
+        "base.yaml",
+        &["part.yaml"],
+        &[],
+        expect![[r#"
         DIR/part.yaml:2: seeds[1]: must be at least 0, got -2
             2 | seeds: [1, -2]
               |            ^^
-    "#]]);
+    "#]],
+    );
     let set = &["seeds=[1]"];
-    says(&dir, "base.yaml", &["part.yaml"], set, expect![[r#"
+    says(
+        &dir,
+        "base.yaml",
+        &["part.yaml"],
+        set,
+        expect![[r#"
         DIR/part.yaml:1: strategies.other.backbone: unknown backbone `pixel`; did you mean `pixels`?
             1 | strategies: {other: {backbone: pixel}}
               |                      ^^^^^^^^
-    "#]]);
+    "#]],
+    );
     says(
         &dir,
         "gone.yaml",
