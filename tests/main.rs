@@ -8,6 +8,7 @@ mod coop_parity;
 mod device;
 mod digits;
 mod domains;
+mod extending;
 mod faults;
 mod fetch;
 mod first_steps;
