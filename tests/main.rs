@@ -21,6 +21,7 @@ mod leaderboard;
 mod limits;
 mod manual;
 mod misbehaviour;
+mod packing;
 mod parameters;
 mod plugins;
 mod preprocessing;

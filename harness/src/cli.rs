@@ -55,7 +55,7 @@ pub enum Command {
     /// Print the leaderboard of one or more run folders
     #[command(after_help = LEADERBOARD_EXAMPLES)]
     Leaderboard {
-        /// Folders written by `run`, such as results/runs/quickstart
+        /// Folders written by `run`, such as results/runs/quickstart, or files of packed results
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
         /// Output format
@@ -96,7 +96,7 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
-    /// Check results
+    /// Check results, or pack them into one file
     Results {
         /// What to do.
         #[command(subcommand)]
@@ -293,12 +293,22 @@ pub enum ResultsCommand {
     /// same numbers again
     #[command(after_help = VERIFY_RESULTS_EXAMPLES)]
     Verify(VerifyResultsArgs),
+    /// Put the records of a run folder into one small file, to be committed or sent
+    #[command(after_help = PACK_EXAMPLES)]
+    Pack {
+        /// Folder written by `run`, such as results/runs/quickstart
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// File to write; only a file of packed results is overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// Options of `results verify`.
 #[derive(Debug, Args)]
 pub struct VerifyResultsArgs {
-    /// Folder written by `run`, such as results/runs/quickstart
+    /// Folder written by `run`, such as results/runs/quickstart, or a file of packed results
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// Run N cells again, chosen at random, and compare their results bit for bit
@@ -465,6 +475,7 @@ of the scenario, it has the new results only.
 Examples:
   clbench leaderboard results/runs/quickstart
   clbench leaderboard results/runs/a results/runs/b --format markdown
+  clbench leaderboard results/quickstart.records results/runs/mine
   clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer";
 
 const INIT_EXAMPLES: &str = "\
@@ -490,6 +501,14 @@ Examples:
   clbench results verify results/runs/quickstart
   clbench results verify results/runs/quickstart --rerun 3
   clbench results verify downloaded --rerun 3 --scenario scenarios/quickstart.yaml";
+
+const PACK_EXAMPLES: &str = "\
+`leaderboard` and `results verify` read the file like the folder. It has the records that the
+folder's tables show, byte for byte, and the plan. It has neither logs nor predictions.
+
+Examples:
+  clbench results pack results/runs/quickstart --out results/quickstart.records
+  clbench leaderboard results/quickstart.records results/runs/mine";
 
 const FETCH_EXAMPLES: &str = "\
 Example:

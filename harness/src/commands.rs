@@ -66,6 +66,9 @@ fn command(cli: Cli) -> Result<(), Error> {
         Command::Results {
             command: ResultsCommand::Verify(args),
         } => results::verify(&args),
+        Command::Results {
+            command: ResultsCommand::Pack { dir, out },
+        } => results::pack(&dir, &out),
         Command::Fetch {
             command: FetchCommand::Model { model, revision },
         } => fetch::model(&model, revision.as_deref()),

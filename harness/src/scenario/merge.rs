@@ -97,16 +97,14 @@ fn merge_at(path: &mut Vec<Arc<str>>, node: &mut Node, by: Node) {
 /// Whether the mappings at this path are merged.
 fn is_merged(path: &[Arc<str>]) -> bool {
     let path: Vec<&str> = path.iter().map(|key| &**key).collect();
-    match path[..] {
-        [] => true,
-        ["stream" | "limits"] => true,
-        ["domains" | "strategies" | "backbones" | "streams"] => true,
-        ["domains" | "strategies" | "backbones" | "streams", _] => true,
-        ["domains" | "streams", _, "stream" | "expect"] => true,
-        ["strategies", _, "grid"] => true,
-        ["strategies" | "backbones", _, "parameters", ..] => true,
-        _ => false,
-    }
+    matches!(
+        path[..],
+        [] | ["stream" | "limits" | "domains" | "strategies" | "backbones" | "streams"]
+            | ["domains" | "strategies" | "backbones" | "streams", _]
+            | ["domains" | "streams", _, "stream" | "expect"]
+            | ["strategies", _, "grid"]
+            | ["strategies" | "backbones", _, "parameters", ..]
+    )
 }
 
 /// Whether a strategy or a backbone is at this path.
