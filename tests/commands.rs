@@ -381,7 +381,10 @@ fn the_committed_scenarios_are_valid() {
         let validated = validated(&scenario);
         if validated.contains("not checked") {
             let fashion = scenario.ends_with("fashion-mnist.yaml") && fashion_mnist().is_none();
-            assert!(fashion || scenario.ends_with("real-images.yaml"), "{validated}");
+            assert!(
+                fashion || scenario.ends_with("real-images.yaml"),
+                "{validated}"
+            );
         }
     }
     // Their images and weights have to be downloaded first; what is there is checked.
