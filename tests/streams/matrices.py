@@ -4,7 +4,7 @@ Written from the definitions in `harness/book/src/protocols.md` and `metrics.md`
 code, with the standard library alone. Every cell's counts are compared with its record, and its
 figures with the folder's `metrics.csv`:
 
-    clbench run scenario.yaml --out FOLDER --save-predictions
+    clbench run tests/streams/streams.yaml --out FOLDER --save-predictions
     python3 tests/streams/matrices.py FOLDER
 
 Class numbers count from 0, tasks from 1; row 0 is before the first task. A task's classes are those
