@@ -397,6 +397,8 @@ fn the_committed_scenarios_are_valid() {
                 "its images are missing",
                 "run `clbench fetch model",
                 "backbone `clip` was not checked",
+                "backbone `vit` was not checked",
+                "backbone `vit-in21k` was not checked",
                 "none could be opened",
             ];
             assert!(known.iter().any(|why| line.contains(why)), "{line}");

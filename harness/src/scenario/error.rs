@@ -360,10 +360,8 @@ pub enum Problem {
         "expected a list of seeds, found {found}; list each seed, as in `seeds: [1992, 1996, 1997]` for three, or write `seeds: [{seed}]` for one"
     )]
     SeedsCounted { found: String, seed: String },
-    #[error(
-        "expected `listed` or a generator such as `{{numpy: seed}}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: {classes}`"
-    )]
-    ClassOrderListed { classes: String },
+    #[error("a class order lists classes by number; write `{instead}`")]
+    ClassOrderNames { instead: String },
     #[error(
         "the path contains {found}, since `\\` begins an escape in double quotes; use single quotes"
     )]
@@ -410,6 +408,7 @@ impl de::Error for Problem {
             "seeds" => "a list, as in `seeds: [1992, 1996, 1997]`",
             "domains" => "at least one, as in `domains: {digits: {source: digits}}`",
             "strategies" => "at least one, as in `strategies: {nearest-class-mean: {}}`",
+            "increment" => "the classes of each later task, as in `{base: 50, increment: 10}`",
             key => crate::domain::source::example(key).unwrap_or("it"),
         };
         Self::MissingKey { key, example }

@@ -170,7 +170,7 @@ fn keys() {
         "source: digits",
         "source: digits, flavour: test",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `stream`, `expect`, `trust`
+            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `shots`, `draw`, `stream`, `expect`, `trust`
                 6 |   digits: {source: digits, flavour: test}
                   |                            ^^^^^^^
         "#]],
@@ -350,9 +350,9 @@ fn types() {
         "{tasks: 5}",
         "{tasks: {count: 5}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: expected a whole number, found a mapping
+            scenarios/test.yaml:2: stream.tasks.count: unknown key `count`; the choices are `base`, `increment`
                 2 | stream: {tasks: {count: 5}}
-                  |          ^^^^^
+                  |                  ^^^^^
         "#]],
     );
     change(
