@@ -23,7 +23,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "CIFAR100",
     summary: "100 classes of things, 32×32; train and test parts",
     folder: "cifar-100-python",
-    marker: "meta",
+    markers: &["meta"],
     has_validation: false,
     class_name: spaced,
     images,

@@ -13,7 +13,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "StanfordCars",
     summary: "196 models of cars; train and test parts",
     folder: "stanford_cars",
-    marker: "devkit",
+    markers: &["devkit"],
     has_validation: false,
     class_name: str::to_owned,
     images,
