@@ -1,7 +1,8 @@
 //! The messages about invalid values: seeds, devices, streams, domains.
 
-use super::{change, changed, says};
-use expect_test::expect;
+use super::{change, changed, parse, says, shown};
+use crate::stream::open::{Restriction, open};
+use expect_test::{Expect, expect};
 
 #[test]
 fn the_scenario_itself() {
@@ -765,6 +766,41 @@ fn augmentation() {
             scenarios/test.yaml:2: stream.augmentation: unknown value `random-resized-crop`; the choices are `none`, `random-resized-crop-and-flip`
                 2 | stream: {tasks: 5, augmentation: random-resized-crop}
                   |                    ^^^^^^^^^^^^
+        "#]],
+    );
+}
+
+/// How many classes there are is known when the domain is opened.
+#[test]
+fn streams_that_do_not_fit_the_domain() {
+    let opened = |stream: &str, message: Expect| {
+        let scenario = parse(&changed("{tasks: 5}", stream)).unwrap();
+        let opened = open(&scenario, &scenario.domains[0], Restriction::default());
+        let error = opened.err().expect("the stream does not fit");
+        message.assert_eq(&shown(error));
+    };
+    opened(
+        "{tasks: {base: 50, increment: 10}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks: domain `digits`: the first task has 50 classes, but the domain has only 10; use a `base` of at most 10
+                2 | stream: {tasks: {base: 50, increment: 10}}
+                  |          ^^^^^
+        "#]],
+    );
+    opened(
+        "{tasks: 5, class_order: [1, 0]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: domain `digits`: the class order lists 2 classes, but the domain has 10; it must list each of 0 to 9 once
+                2 | stream: {tasks: 5, class_order: [1, 0]}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    opened(
+        "{tasks: 5, class_order: rapf-cub}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: domain `digits`: the class order lists 200 classes, but the domain has 10; it must list each of 0 to 9 once
+                2 | stream: {tasks: 5, class_order: rapf-cub}
+                  |                    ^^^^^^^^^^^
         "#]],
     );
 }
