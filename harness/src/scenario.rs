@@ -31,6 +31,7 @@ mod selection;
 mod size;
 pub mod spec;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -42,7 +43,7 @@ pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
 pub use limits::{LimitExceeded, Limits};
 pub use overrides::{OverrideError, SetOverride};
-pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
+pub use resolved::{BackboneUse, Device, DomainCut, DomainUse, Scenario, StrategyRow, StreamUse};
 pub use schema::{OfferedParameters, schema};
 pub use selection::Selection;
 pub use size::MOST_CELLS;

@@ -10,6 +10,7 @@ pub use super::domain::{Domain, DomainKeys, Expect};
 pub use super::stream::{
     ClassOrder, Convention, GeneratedOrder, Increments, OrderSeed, Stream, Tasks,
 };
+use super::streams::NamedStream;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// A comparison of continual-learning strategies: which strategies, on which domains, with which
-/// seeds. It may have at most 100,000 cells (domains × strategy rows × seeds).
+/// seeds. It may have at most 100,000 cells (streams × strategy rows × seeds).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -30,7 +31,7 @@ pub struct Scenario {
     pub name: Option<String>,
     /// What the scenario is for.
     pub description: Option<String>,
-    /// Every strategy runs once per domain and seed. The seed sets all random numbers of a run, and
+    /// Every strategy runs once per stream and seed. The seed sets all random numbers of a run, and
     /// the class order if that follows the seed.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub seeds: Vec<u64>,
@@ -47,8 +48,10 @@ pub struct Scenario {
     pub checkpoint: Option<Checkpointing>,
     /// How long each cell may run, and how much memory it may use. Default: no limits.
     pub limits: Option<Limits>,
-    /// How domains are cut into tasks. A domain can have its own `stream` instead.
+    /// How domains are cut into tasks, each on its own. A domain can have its own `stream` instead.
     pub stream: Option<Stream>,
+    /// Streams over several domains, under names of your choice.
+    pub streams: Option<IndexMap<String, NamedStream>>,
     /// The frozen pre-trained models that strategies build on, under names of your choice.
     pub backbones: Option<IndexMap<String, Option<Backbone>>>,
     /// The labelled image collections, under names of your choice.

@@ -1,12 +1,13 @@
 //! How domains are cut into tasks: the `stream` keys, checked.
 
 use super::Resolver;
+use super::streams::OwnStream;
 use crate::scenario::error::{Problem, ScenarioError};
-use crate::scenario::resolved::{DomainUse, StreamUse};
+use crate::scenario::resolved::StreamUse;
 use crate::scenario::spec;
 use crate::scenario::yaml::KeyPath;
-use crate::scenario::{ClassOrder, Convention, SeedRef, StreamSpec, Tasks};
-use crate::stream::WrittenOrder;
+use crate::scenario::{ClassOrder, Convention, SeedRef, Tasks};
+use crate::stream::{Cut, WrittenOrder};
 
 impl Resolver<'_> {
     /// How the domain, or every domain, is cut into tasks.
@@ -14,15 +15,12 @@ impl Resolver<'_> {
         &self,
         key: &KeyPath,
         written: spec::Stream,
-    ) -> Result<StreamUse, ScenarioError> {
+    ) -> Result<OwnStream, ScenarioError> {
         let tasks = self.tasks(key, written.tasks, written.task_sizes)?;
         let class_order = self.class_order(&key.join("class_order"), written.class_order)?;
-        Ok(StreamUse {
-            spec: StreamSpec {
-                tasks,
-                class_order,
-                augmentation: written.augmentation.unwrap_or_default(),
-            },
+        Ok(OwnStream {
+            cut: Cut { tasks, class_order },
+            augmentation: written.augmentation.unwrap_or_default(),
             key: key.clone(),
         })
     }
@@ -115,19 +113,20 @@ impl Resolver<'_> {
     pub(super) fn numpy_seeds(
         &self,
         seeds: &[u64],
-        domains: &[DomainUse],
+        streams: &[StreamUse],
     ) -> Result<(), ScenarioError> {
-        let by_seed = |domain: &DomainUse| {
+        let mut cuts = streams.iter().flat_map(|stream| &stream.domains);
+        let by_seed = cuts.any(|domain| {
             matches!(
-                domain.stream.spec.class_order,
+                domain.cut.class_order,
                 ClassOrder::Numpy {
                     seed: SeedRef::CellSeed,
                     ..
                 }
             )
-        };
+        });
         match seeds.iter().position(|&seed| !numpy_takes(seed)) {
-            Some(index) if domains.iter().any(by_seed) => {
+            Some(index) if by_seed => {
                 let problem = Problem::NumpySeed { seed: seeds[index] };
                 Err(self.error(&KeyPath::top("seeds").index(index), problem))
             }

@@ -1,7 +1,7 @@
 //! The messages about invalid values: seeds, devices, streams, domains.
 
 use super::{change, changed, parse, says, shown};
-use crate::stream::open::{Restriction, open};
+use crate::stream::open;
 use expect_test::{Expect, expect};
 
 #[test]
@@ -148,7 +148,7 @@ fn streams() {
         "stream: {tasks: 5}\n",
         "",
         expect![[r#"
-            scenarios/test.yaml:5: domains.digits: no `stream` cuts this domain into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
+            scenarios/test.yaml:5: domains.digits: no stream has this domain; add `stream: {tasks: 5}` to the domain or to the scenario, or list the domain in one of `streams`
                 5 |   digits: {source: digits}
                   |   ^^^^^^
         "#]],
@@ -395,7 +395,7 @@ fn domains() {
         "digits: {",
         "overall: {",
         expect![[r#"
-            scenarios/test.yaml:6: domains.overall: `overall` is reserved for the mean over domains; choose another name
+            scenarios/test.yaml:6: domains.overall: `overall` is reserved for the mean over streams; choose another name
                 6 |   overall: {source: digits}
                   |   ^^^^^^^
         "#]],
@@ -773,13 +773,13 @@ fn augmentation() {
 /// How many classes there are is known when the domain is opened.
 #[test]
 fn streams_that_do_not_fit_the_domain() {
-    let opened = |stream: &str, message: Expect| {
+    let cut = |stream: &str, message: Expect| {
         let scenario = parse(&changed("{tasks: 5}", stream)).unwrap();
-        let opened = open(&scenario, &scenario.domains[0], Restriction::default());
-        let error = opened.err().expect("the stream does not fit");
-        message.assert_eq(&shown(error));
+        let classes: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        let cut = open::streams(&scenario, &scenario.streams[0], &[&classes]);
+        message.assert_eq(&shown(cut.expect_err("the stream does not fit")));
     };
-    opened(
+    cut(
         "{tasks: {base: 50, increment: 10}}",
         expect![[r#"
             scenarios/test.yaml:2: stream.tasks: domain `digits`: the first task has 50 classes, but the domain has only 10; use a `base` of at most 10
@@ -787,7 +787,7 @@ fn streams_that_do_not_fit_the_domain() {
                   |          ^^^^^
         "#]],
     );
-    opened(
+    cut(
         "{tasks: 5, class_order: [1, 0]}",
         expect![[r#"
             scenarios/test.yaml:2: stream.class_order: domain `digits`: the class order lists 2 classes, but the domain has 10; it must list each of 0 to 9 once
@@ -795,12 +795,104 @@ fn streams_that_do_not_fit_the_domain() {
                   |                    ^^^^^^^^^^^
         "#]],
     );
-    opened(
+    cut(
         "{tasks: 5, class_order: rapf-cub}",
         expect![[r#"
             scenarios/test.yaml:2: stream.class_order: domain `digits`: the class order lists 200 classes, but the domain has 10; it must list each of 0 to 9 once
                 2 | stream: {tasks: 5, class_order: rapf-cub}
                   |                    ^^^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn named_streams() {
+    let streams = |streams: &str| {
+        super::changed(
+            "strategies:\n",
+            &format!("streams: {{{streams}}}\nstrategies:\n"),
+        )
+    };
+    let refused = |written: &str, expected: Expect| {
+        let error = parse(&streams(written)).unwrap_err();
+        expected.assert_eq(&format!("{}\n", error.to_string().lines().next().unwrap()));
+    };
+    refused(
+        "a: {domains: []}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains: must not be empty; list the domains in the order in which they arrive
+    "#]],
+    );
+    refused(
+        "a: {domains: [digts]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0]: unknown domain `digts`; did you mean `digits`?
+    "#]],
+    );
+    refused(
+        "a: {domains: [{domain: digts, tasks: 2}]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0]: unknown domain `digts`; did you mean `digits`?
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits, digits]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[1]: domain `digits` is listed twice, but a test image can belong to only one task; list it once
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits, {domain: digits, tasks: 2}]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[1]: domain `digits` is listed twice, but a test image can belong to only one task; list it once
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], classes: by-names}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.classes: unknown value `by-names`; did you mean `by-name`?
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], templates: ['a {} {}']}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.templates[0]: the template `a {} {}` contains `{}` 2 times; write it exactly once, where the class name goes
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], tasks: 5}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.tasks: unknown key `tasks`; the choices are `domains`, `classes`, `templates`, `augmentation`, `expect`
+    "#]],
+    );
+    refused(
+        "a: {domains: [{domain: digits, tasks: 0}]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0].tasks: must be at least 1, got 0
+    "#]],
+    );
+    refused(
+        "a: {domains: [3]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0]: expected a domain's name, or `{domain: NAME, tasks: 5}`, found the whole number 3
+    "#]],
+    );
+    refused(
+        "digits: {domains: [digits]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.digits: a domain called `digits` has a stream of its own, which has this name; choose another name
+    "#]],
+    );
+    refused(
+        "overall: {domains: [digits]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.overall: `overall` is reserved for the mean over streams; choose another name
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], expect: {class_orders: [abc]}}",
+        expect![[r#"
+            scenarios/test.yaml:7: streams.a.expect.class_orders: expected 2 class orders, found 1; give one per seed, in the order of `seeds`
         "#]],
     );
 }
