@@ -70,6 +70,10 @@ pub enum Command {
         /// Show all records, also those of earlier versions of the scenario
         #[arg(long)]
         all: bool,
+        /// Add published figures on the same data sets, each with a note on whether its protocol is
+        /// the same [default FILE: the figures that come with clbench]
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        published: Option<Option<PathBuf>>,
         /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
@@ -456,7 +460,9 @@ of the scenario, it has the new results only.
 Examples:
   clbench leaderboard results/runs/quickstart
   clbench leaderboard results/runs/a results/runs/b --format markdown
-  clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer";
+  clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer
+  clbench leaderboard results/runs/ranpac-cifar-100 --published
+  clbench leaderboard results/runs/mine --published=figures.yaml";
 
 const INIT_EXAMPLES: &str = "\
 If there is no test folder, init draws 20 % of each class for testing and writes that split to a

@@ -9,6 +9,7 @@
 //! `--limit` or `--validation`), different tasks or a different class order get a separate section,
 //! and cells with different settings get a separate row.
 
+mod beside;
 mod coverage;
 mod csv;
 mod error;
@@ -23,6 +24,7 @@ mod standing;
 mod statistics;
 mod table;
 
+pub use beside::Beside;
 pub use coverage::Coverage;
 pub use csv::{table_names, write_tables};
 pub use error::ReportError;

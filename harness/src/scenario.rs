@@ -48,6 +48,7 @@ pub use schema::{OfferedParameters, schema};
 pub use selection::Selection;
 pub use size::MOST_CELLS;
 pub use spec::{Provenance, Regime};
+pub(crate) use yaml::Tree;
 pub use yaml::{KeyPath, Origin, Place, Segment};
 // The module `stream` owns these types; the scenario fills them in.
 pub use crate::stream::{ClassOrder, Convention, SeedRef, StreamSpec, Tasks};

@@ -89,6 +89,7 @@ impl<'a> Source<'a> {
             limit: cell.stream.limit,
             validation: cell.stream.validation,
             entries: rows.iter().map(entry).collect(),
+            published: Vec::new(),
         }
     }
 
@@ -134,6 +135,7 @@ impl<'a> Source<'a> {
                 validation: first(covered[0]).validation,
                 entries: entries.collect(),
                 scope: Scope::Overall { streams },
+                published: Vec::new(),
             })
         };
         groups.into_iter().filter_map(section).collect()
@@ -214,11 +216,11 @@ impl<'a> Source<'a> {
         lacking: Option<String>,
         scores: Vec<Score>,
     ) -> Entry {
-        let cells: Vec<&CellRecord> = rows
+        let indices: Vec<usize> = rows
             .iter()
-            .flat_map(|row| row.cells.values())
-            .map(|&cell| &self.records[cell])
+            .flat_map(|row| row.cells.values().copied())
             .collect();
+        let cells: Vec<&CellRecord> = indices.iter().map(|&cell| &self.records[cell]).collect();
         let CellRecord {
             cell, declaration, ..
         } = self.first(rows[0]);
@@ -235,6 +237,7 @@ impl<'a> Source<'a> {
         Entry {
             label,
             identity: Identity::of(&cells),
+            cells: indices,
             regime: strategy.regime,
             augmentations,
             keeps: declaration.keeps.clone(),

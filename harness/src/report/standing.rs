@@ -1,5 +1,6 @@
 //! The content of a leaderboard: sections of comparable entries, each with a standing and scores.
 
+use super::beside::Beside;
 use super::identity::Identity;
 use super::statistics::Summary;
 use crate::id::Seed;
@@ -21,6 +22,8 @@ pub struct Section {
     pub validation: Option<f64>,
     /// One per strategy, in the order of the records.
     pub entries: Vec<Entry>,
+    /// Published figures on the same data sets; none unless they are asked for.
+    pub published: Vec<Beside>,
 }
 
 /// What the numbers of a section are about.
@@ -98,6 +101,8 @@ pub struct Entry {
     pub label: String,
     /// What the numbers were computed from.
     pub identity: Identity,
+    /// The records that it summarises, as indices.
+    pub cells: Vec<usize>,
     /// Sequential or joint.
     pub regime: Regime,
     /// The augmentations of its training images, without duplicates; empty if there was none.

@@ -4,6 +4,7 @@
 //! runs come last, unranked: they are a reference. An absent value is a dash with a note that says
 //! why.
 
+use super::beside::Beside;
 use super::leaderboard::Leaderboard;
 use super::number::{decimals, joined, keeps};
 use super::standing::{Entry, Scope, Score, Section, Standing};
@@ -25,6 +26,7 @@ pub(super) struct Table {
     /// Numbered from 1.
     pub(super) notes: Vec<String>,
     pub(super) footer: Vec<String>,
+    pub(super) published: Vec<Beside>,
 }
 
 pub(super) struct Column {
@@ -102,6 +104,7 @@ impl Table {
             references,
             notes: notes.0,
             footer: footer(section),
+            published: section.published.clone(),
         }
     }
 }

@@ -233,6 +233,11 @@ impl CellRecord {
 
     /// The class order digest that matches the record's classes, tasks and templates.
     pub fn proper_order_digest(&self) -> OrderDigest {
+        self.order_digest(&self.cell.stream.templates())
+    }
+
+    /// The digest that its class order would have with these templates of each domain.
+    pub fn order_digest(&self, templates: &[&[String]]) -> OrderDigest {
         let stream = &self.stream;
         let tasks = stream.classes_of_tasks();
         let tasks = (1..).map(TaskId).zip(&tasks).map(|(task, classes)| {
@@ -245,7 +250,7 @@ impl CellRecord {
                 classes: classes.iter().map(named).collect(),
             }
         });
-        OrderDigest::of(&tasks.collect::<Vec<_>>(), &self.cell.stream.templates())
+        OrderDigest::of(&tasks.collect::<Vec<_>>(), templates)
     }
 
     /// The bytes of its file: a line of JSON with its checksum.

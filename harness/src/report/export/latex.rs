@@ -1,6 +1,7 @@
 //! LaTeX tables for papers, using the package `booktabs`.
 
 use super::form::{Export, Spelling, rank, tables};
+use super::published;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Field, Line, Table};
 
@@ -58,7 +59,7 @@ fn write(table: &Table) -> String {
         text += &format!("\n{}.", escaped(line));
     }
     text += "\n\\end{table}\n";
-    text
+    text + &published::latex(&table.published, &SPELLING)
 }
 
 fn row(line: &Line) -> String {

@@ -1,6 +1,7 @@
 //! Markdown tables for READMEs.
 
 use super::form::{Export, Spelling, rank, tables};
+use super::published;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Field, Line, Table};
 
@@ -57,7 +58,7 @@ fn write(table: &Table) -> String {
         text.insert_str(text.len() - 1, "  ");
         text += &format!("{}\n", escaped(line));
     }
-    text
+    text + &published::markdown(&table.published, &SPELLING)
 }
 
 fn row(line: &Line) -> String {

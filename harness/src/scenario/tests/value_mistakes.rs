@@ -512,7 +512,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, split: {train: a.yaml}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: a split list is one file, `{file: split.json, val: unused}`, or one file per split, `{train: train.yaml, test: test.yaml}`
+            scenarios/test.yaml:6: domains.digits.split: a split is one file, `{file: split.json, val: unused}`, one file per split, `{train: train.yaml, test: test.yaml}`, or a random draw, `{random: 0.8, torch: 42}`
                 6 |   digits: {source: cub, path: x, split: {train: a.yaml}}
                   |                                  ^^^^^
         "#]],

@@ -30,7 +30,7 @@ const MERGE: &str = "<<";
 
 impl Tree {
     /// Reads the text of a file. A file without a document gives an empty tree.
-    pub(in crate::scenario) fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
         let mut builder = Builder::new(text);
         for event in Parser::new_from_str(text) {
             event
