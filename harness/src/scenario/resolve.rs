@@ -86,6 +86,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     let scenario = Scenario {
         name,
         file: tree.file().to_owned(),
+        parameter_folder: super::parameter_folder::find(&tree)?,
         description: spec.description,
         seeds: spec.seeds.into_iter().map(Seed).collect(),
         threads,
@@ -112,8 +113,8 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     Ok(scenario)
 }
 
-struct Resolver<'a> {
-    tree: &'a Tree,
+pub(super) struct Resolver<'a> {
+    pub(super) tree: &'a Tree,
 }
 
 impl Resolver<'_> {
@@ -129,7 +130,7 @@ impl Resolver<'_> {
         Ok(limits)
     }
 
-    /// The name given, or that of the file.
+    /// The name given, or that of the file, of which other files only change parts.
     fn scenario_name(&self, given: Option<String>) -> Result<String, ScenarioError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         let good = |name: &str| !name.is_empty() && name.chars().all(allowed);
@@ -140,12 +141,14 @@ impl Resolver<'_> {
                 Err(self.error(&KeyPath::top("name"), Problem::BadName { name, allowed }))
             }
             None => {
-                let stem = self.tree.file().file_stem().unwrap_or_default();
+                let stem = self.tree.base().file_stem().unwrap_or_default();
                 let name = stem.to_string_lossy().into_owned();
                 if good(&name) {
                     Ok(name)
                 } else {
-                    Err(self.error(&KeyPath::root(), Problem::BadFileName { name }))
+                    let problem = Problem::BadFileName { name };
+                    let base = self.tree.base();
+                    Err(ScenarioError::new(base, None, KeyPath::root(), problem))
                 }
             }
         }
@@ -519,9 +522,13 @@ impl Resolver<'_> {
         }
     }
 
-    /// A path as the scenario writes it: below the home folder, absolute, or relative to the
-    /// scenario's file.
-    fn written_path(&self, key: &KeyPath, path: String) -> Result<PathBuf, ScenarioError> {
+    /// A path as the scenario writes it: below the home folder, absolute, or relative to the file in
+    /// which it is written.
+    pub(super) fn written_path(
+        &self,
+        key: &KeyPath,
+        path: String,
+    ) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
                 key,
@@ -551,7 +558,7 @@ impl Resolver<'_> {
             })?;
             return Ok(home.join(below_home));
         }
-        let folder = self.tree.file().parent().unwrap_or(Path::new(""));
+        let folder = self.tree.file_of(key).parent().unwrap_or(Path::new(""));
         Ok(folder.join(path))
     }
 }

@@ -20,6 +20,9 @@ pub struct Scenario {
     pub name: String,
     /// The file that it was read from, as given on the command line.
     pub file: PathBuf,
+    /// The folder at which relative paths among the parameters of plugins start: that of the file,
+    /// unless they are written in a file of another folder.
+    pub parameter_folder: PathBuf,
     /// A description of its purpose.
     pub description: Option<String>,
     /// One run per stream, strategy and seed; at least one, all distinct.

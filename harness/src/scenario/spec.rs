@@ -25,8 +25,14 @@ pub struct Scenario {
     /// The version of the file format. The default, 1, is the only one.
     #[schemars(extend("const" = 1))]
     pub format: Option<u32>,
-    /// The scenario's name, also used for its results folder. Default: the file's name without
-    /// `.yaml`.
+    /// Another scenario, relative to this file, that this one changes. Mappings are merged key by
+    /// key, and lists and single values replaced; `null` goes back to the default.
+    pub extends: Option<String>,
+    /// Keys to leave out of the scenario that this one extends, such as `strategies.coop` or
+    /// `domains.digits`.
+    pub without: Option<Vec<String>>,
+    /// The scenario's name, also used for its results folder. Default: the name of the scenario that
+    /// this one extends, or else the file's name without `.yaml`.
     #[schemars(regex(pattern = r"^[a-z0-9_-]+$"))]
     pub name: Option<String>,
     /// What the scenario is for.

@@ -2,6 +2,7 @@
 
 mod argument_mistakes;
 mod draws;
+mod extends;
 mod file_mistakes;
 mod limits;
 mod meaning;

@@ -10,7 +10,7 @@ fn the_file() {
     let file = folder.path().join("quickstart.yaml");
     std::fs::write(&file, b"seeds: [1]\nname: \xff\n").unwrap();
     let load = |name: &str| {
-        let error = Scenario::load(&folder.path().join(name), &[]).unwrap_err();
+        let error = Scenario::load(&folder.path().join(name), &[], &[]).unwrap_err();
         shown(error).replace(&folder.path().display().to_string(), "DIR")
     };
     expect![[r#"
@@ -161,7 +161,7 @@ fn keys() {
         "stream:",
         "verbose: true\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `streams`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
+            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `extends`, `without`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `streams`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
                 2 | verbose: true
                   | ^^^^^^^
         "#]],

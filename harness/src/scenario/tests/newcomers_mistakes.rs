@@ -927,7 +927,7 @@ fn a_crate_in_the_place_of_its_plugin() {
     let load = |plugin: &str| {
         let entry = format!("nearest-class-mean: {{plugin: {plugin}}}");
         fs::write(&file, changed("nearest-class-mean: {}", &entry)).unwrap();
-        let error = Scenario::load(&file, &[]).unwrap_err();
+        let error = Scenario::load(&file, &[], &[]).unwrap_err();
         shown(error).replace(&folder.path().display().to_string(), "DIR")
     };
     expect![[r#"
