@@ -70,6 +70,10 @@ pub enum Command {
         /// Show all records, also those of earlier versions of the scenario
         #[arg(long)]
         all: bool,
+        /// Add published figures on the same data sets, each with a note on whether its protocol is
+        /// the same [default FILE: the figures that come with clbench]
+        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+        published: Option<Option<PathBuf>>,
         /// Where to look for plugins.
         #[command(flatten)]
         plugins: PluginArgs,
@@ -213,9 +217,12 @@ pub struct ScenarioArgs {
     /// Select only this strategy (repeatable)
     #[arg(long, value_name = "STRATEGY")]
     pub only: Vec<String>,
-    /// Select only this domain (repeatable)
+    /// Select only streams over this domain (repeatable)
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<String>,
+    /// Select only this stream (repeatable)
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Vec<String>,
     /// Select only this seed (repeatable)
     #[arg(long, value_name = "SEED")]
     pub seed: Vec<u64>,
@@ -385,6 +392,7 @@ impl ScenarioArgs {
         Selection {
             only: self.only.clone(),
             domains: self.domain.clone(),
+            streams: self.stream.clone(),
             seeds: self.seed.iter().map(|&seed| Seed(seed)).collect(),
         }
     }
@@ -476,7 +484,9 @@ Examples:
   clbench leaderboard results/runs/quickstart
   clbench leaderboard results/runs/a results/runs/b --format markdown
   clbench leaderboard results/quickstart.records results/runs/mine
-  clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer";
+  clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer
+  clbench leaderboard results/runs/ranpac-cifar-100 --published
+  clbench leaderboard results/runs/mine --published=figures.yaml";
 
 const INIT_EXAMPLES: &str = "\
 If there is no test folder, init draws 20 % of each class for testing and writes that split to a

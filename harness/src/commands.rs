@@ -52,8 +52,9 @@ fn command(cli: Cli) -> Result<(), Error> {
             metrics,
             rank_by,
             all,
+            published,
             plugins,
-        } => leaderboard::leaderboard(&dirs, format, metrics, rank_by, all, &plugins),
+        } => leaderboard::leaderboard(&dirs, format, metrics, rank_by, all, published, &plugins),
         Command::Data {
             command:
                 DataCommand::Verify {

@@ -15,7 +15,8 @@
 //!    learn a task, save the state, forget everything else, predict, count what was right.
 //! 7. [`results`]: the run folder, with one record per cell.
 //! 8. [`metric`]: functions of the counts in a record, from plugins.
-//! 9. [`report`]: records become CSV files and a leaderboard.
+//! 9. [`published`]: figures of papers and logs, and whether they follow a record's protocol.
+//! 10. [`report`]: records become CSV files and a leaderboard.
 //!
 //! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how
 //! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
@@ -47,6 +48,7 @@ pub mod manual;
 pub mod metric;
 pub mod plugin;
 pub mod project;
+pub mod published;
 pub mod regular_file;
 pub mod report;
 pub mod results;

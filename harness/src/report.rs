@@ -1,6 +1,6 @@
 //! From cell records to tables.
 //!
-//! [`Leaderboard::build`] takes means over seeds and domains and ranks strategies; [`write_tables`]
+//! [`Leaderboard::build`] takes means over seeds and streams and ranks strategies; [`write_tables`]
 //! writes CSV files to the run folder; an [`Export`] writes the leaderboard for a terminal, a
 //! README, a paper or a program.
 //!
@@ -9,6 +9,7 @@
 //! `--limit` or `--validation`), different tasks or a different class order get a separate section,
 //! and cells with different settings get a separate row.
 
+mod beside;
 mod coverage;
 mod csv;
 mod error;
@@ -23,11 +24,12 @@ mod standing;
 mod statistics;
 mod table;
 
+pub use beside::Beside;
 pub use coverage::Coverage;
 pub use csv::{table_names, write_tables};
 pub use error::ReportError;
 pub use export::Export;
 pub use identity::Identity;
 pub use leaderboard::Leaderboard;
-pub use standing::{Absence, Entry, Scope, Score, Section, Standing};
+pub use standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
 pub use statistics::Summary;

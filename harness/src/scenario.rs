@@ -35,6 +35,8 @@ mod schema;
 mod selection;
 mod size;
 pub mod spec;
+mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -46,11 +48,12 @@ pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
 pub use limits::{LimitExceeded, Limits};
 pub use overrides::{OverrideError, SetOverride};
-pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
+pub use resolved::{BackboneUse, Device, DomainCut, DomainUse, Scenario, StrategyRow, StreamUse};
 pub use schema::{OfferedParameters, keys, schema};
 pub use selection::Selection;
 pub use size::MOST_CELLS;
 pub use spec::{Provenance, Regime};
+pub(crate) use yaml::Tree;
 pub use yaml::{KeyPath, Origin, Place, Segment};
 // The module `stream` owns these types; the scenario fills them in.
 pub use crate::stream::{ClassOrder, Convention, SeedRef, StreamSpec, Tasks};

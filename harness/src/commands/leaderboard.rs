@@ -5,6 +5,7 @@ use crate::cli::PluginArgs;
 use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
+use crate::published::Published;
 use crate::report::export::TERMINAL;
 use crate::report::{Export, Leaderboard};
 use crate::results::{RunFolder, Shown, load};
@@ -17,15 +18,25 @@ pub(super) fn leaderboard(
     columns: Vec<String>,
     rank_by: Option<String>,
     all: bool,
+    published: Option<Option<PathBuf>>,
     plugins: &PluginArgs,
 ) -> Result<(), Error> {
+    let published = match published {
+        Some(Some(file)) => Some(Published::read(&file)?),
+        Some(None) => Some(Published::built_in()?),
+        None => None,
+    };
+    let shown_only = !columns.is_empty();
     let registry = Registry::discover(&plugins.search_path())?;
     let metrics = PluginMetrics::load(&PluginMetrics::find(&registry, None)?)?;
     let folders: Vec<RunFolder> = dirs.iter().map(RunFolder::new).collect();
     let choice = choice(&folders, columns, rank_by)?;
     let shown = if all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
-    let leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
+    let mut leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
+    if let Some(published) = published {
+        leaderboard = leaderboard.beside(&published, &loaded.records, shown_only);
+    }
     let text = format.write(&leaderboard);
     match format.name() == TERMINAL.name() {
         true => print(&text)?,

@@ -6,6 +6,7 @@ mod fixture;
 mod form;
 mod latex;
 mod markdown;
+mod published;
 mod terminal;
 
 pub use form::Export;

@@ -237,7 +237,7 @@ pub enum Problem {
     Empty { fix: &'static str },
     #[error("`{name}` is not a valid name; use {allowed}")]
     BadName { name: String, allowed: &'static str },
-    #[error("`overall` is reserved for the mean over domains; choose another name")]
+    #[error("`overall` is reserved for the mean over streams; choose another name")]
     ReservedName,
     #[error(
         "the file's name, `{name}`, is not a valid scenario name; add `name:` with lowercase letters, digits, `-` and `_`"
@@ -248,9 +248,26 @@ pub enum Problem {
     #[error("unknown device `{found}`; write `cpu`, `cuda` or `cuda:N`, with N from 0")]
     Device { found: String },
     #[error(
-        "no `stream` cuts this domain into tasks; add `stream: {{tasks: 5}}` to the domain or to the scenario"
+        "no stream has this domain; add `stream: {{tasks: 5}}` to the domain or to the scenario, or list the domain in one of `streams`"
     )]
     NoStream,
+    #[error(
+        "a domain called `{name}` has a stream of its own, which has this name; choose another name"
+    )]
+    StreamOfDomain { name: String },
+    #[error(
+        "domain `{name}` is listed twice, but a test image can belong to only one task; list it once"
+    )]
+    DomainTwice { name: String },
+    #[error(
+        "domain `{name}` has the same images as domain `{other}`, but a test image can belong to only one task of a stream; \
+         list one of them"
+    )]
+    SameImages { name: String, other: String },
+    #[error(
+        "class orders belong to a stream, and no `stream` cuts this domain on its own; move them to `streams.NAME.expect`"
+    )]
+    ClassOrdersOfNoStream,
     #[error("`tasks` and `task_sizes` are both given; remove one of them")]
     TasksTwice,
     #[error(
@@ -320,6 +337,8 @@ pub enum Problem {
         name: String,
         known: Vec<String>,
     },
+    #[error("no stream has only these domains; select a stream by its name with `--stream`")]
+    NoStreamOfDomains,
     #[error(
         "the scenario has no backbone `{name}`; add `backbones: {{{name}: {{}}}}` at the top level"
     )]
@@ -367,10 +386,8 @@ pub enum Problem {
         "expected a list of seeds, found {found}; list each seed, as in `seeds: [1992, 1996, 1997]` for three, or write `seeds: [{seed}]` for one"
     )]
     SeedsCounted { found: String, seed: String },
-    #[error(
-        "expected `listed` or a generator such as `{{numpy: seed}}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: {classes}`"
-    )]
-    ClassOrderListed { classes: String },
+    #[error("a class order lists classes by number; write `{instead}`")]
+    ClassOrderNames { instead: String },
     #[error(
         "the path contains {found}, since `\\` begins an escape in double quotes; use single quotes"
     )]
@@ -417,6 +434,7 @@ impl de::Error for Problem {
             "seeds" => "a list, as in `seeds: [1992, 1996, 1997]`",
             "domains" => "at least one, as in `domains: {digits: {source: digits}}`",
             "strategies" => "at least one, as in `strategies: {nearest-class-mean: {}}`",
+            "increment" => "the classes of each later task, as in `{base: 50, increment: 10}`",
             key => crate::domain::source::example(key).unwrap_or("it"),
         };
         Self::MissingKey { key, example }

@@ -4,7 +4,9 @@
 //! that a file always gives the same message.
 
 mod cut;
+mod streams;
 
+use self::streams::OwnStream;
 use super::error::{Problem, ScenarioError};
 use super::grid;
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
@@ -53,10 +55,17 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
             },
         ));
     }
-    let domains = (spec.domains.into_iter())
-        .map(|(name, domain)| resolver.domain(name, domain, stream.as_ref(), &spec.seeds))
-        .collect::<Result<Vec<_>, _>>()?;
-    resolver.numpy_seeds(&spec.seeds, &domains)?;
+    let (mut domains, mut streams) = (Vec::new(), Vec::new());
+    let named = spec.streams.unwrap_or_default();
+    for (name, domain) in spec.domains {
+        let is_named = || named.values().any(|stream| stream.has(&name));
+        let (domain, stream) =
+            resolver.domain(&name, domain, stream.as_ref(), &spec.seeds, &is_named)?;
+        domains.push(domain);
+        streams.extend(stream);
+    }
+    resolver.named_streams(&mut streams, named, &domains, &spec.seeds)?;
+    resolver.numpy_seeds(&spec.seeds, &streams)?;
     if spec.strategies.is_empty() {
         let fix = "add at least one strategy";
         return Err(resolver.error(&KeyPath::top("strategies"), Problem::Empty { fix }));
@@ -86,6 +95,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         limits,
         backbones,
         domains,
+        streams,
         strategies,
         metrics: spec.metrics,
         rank_by: spec.rank_by,
@@ -221,15 +231,18 @@ impl Resolver<'_> {
         })
     }
 
+    /// A domain, and the stream over it alone if it has one. `is_named` tells whether a named
+    /// stream has it.
     fn domain(
         &self,
-        name: String,
+        name: &str,
         written: spec::Domain,
-        scenario_stream: Option<&StreamUse>,
+        scenario_stream: Option<&OwnStream>,
         seeds: &[u64],
-    ) -> Result<DomainUse, ScenarioError> {
-        let key = KeyPath::top("domains").join(&name);
-        self.entry_name(&key, &name)?;
+        is_named: &dyn Fn() -> bool,
+    ) -> Result<(DomainUse, Option<StreamUse>), ScenarioError> {
+        let key = KeyPath::top("domains").join(name);
+        self.entry_name(&key, name)?;
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
         }
@@ -241,9 +254,42 @@ impl Resolver<'_> {
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
-        let templates_key = key.join("templates");
         let fix = "list templates, or remove the key for the default, `a photo of a {}`";
-        self.entries(&templates_key, &templates, fix)?;
+        self.templates(&key.join("templates"), &templates, fix)?;
+        let own = match written.stream {
+            Some(stream) => Some(self.stream(&key.join("stream"), stream)?),
+            None => scenario_stream.cloned(),
+        };
+        if own.is_none() && !is_named() {
+            return Err(self.error(&key, Problem::NoStream));
+        }
+        let expect_key = key.join("expect");
+        let mut written_expect = written.expect.unwrap_or_default();
+        let class_orders = written_expect.class_orders.take();
+        if class_orders.is_some() && own.is_none() {
+            let key = expect_key.join("class_orders");
+            return Err(self.error(&key, Problem::ClassOrdersOfNoStream));
+        }
+        let class_orders = self.class_orders(&expect_key, class_orders, seeds)?;
+        let expect = self.expectation(&expect_key, written_expect)?;
+        let stream = own.map(|own| self.stream_of_domain(name, &own, class_orders));
+        let domain = DomainUse {
+            name: name.to_owned(),
+            source,
+            templates,
+            expect,
+            trust: written.trust.unwrap_or_default(),
+        };
+        Ok((domain, stream))
+    }
+
+    fn templates(
+        &self,
+        key: &KeyPath,
+        templates: &[String],
+        fix: &'static str,
+    ) -> Result<(), ScenarioError> {
+        self.entries(key, templates, fix)?;
         for (index, template) in templates.iter().enumerate() {
             let times = template.matches("{}").count();
             if times != 1 {
@@ -251,24 +297,10 @@ impl Resolver<'_> {
                     template: template.clone(),
                     times,
                 };
-                return Err(self.error(&templates_key.index(index), problem));
+                return Err(self.error(&key.index(index), problem));
             }
         }
-        let stream = match written.stream {
-            Some(stream) => self.stream(&key.join("stream"), stream)?,
-            None => scenario_stream
-                .cloned()
-                .ok_or_else(|| self.error(&key, Problem::NoStream))?,
-        };
-        let expect = self.expectation(&key.join("expect"), written.expect, seeds)?;
-        Ok(DomainUse {
-            name,
-            source,
-            templates,
-            stream,
-            expect,
-            trust: written.trust.unwrap_or_default(),
-        })
+        Ok(())
     }
 
     /// The source of the domain at `key`: its values checked, its paths joined to the scenario's
@@ -288,43 +320,48 @@ impl Resolver<'_> {
     fn expectation(
         &self,
         key: &KeyPath,
-        written: Option<spec::Expect>,
-        seeds: &[u64],
+        written: spec::Expect,
     ) -> Result<Expectation, ScenarioError> {
-        let written = written.unwrap_or_default();
-        let hash = |key: KeyPath, hash: String| {
-            let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            match digits && (12..=64).contains(&hash.len()) {
-                true => Ok(hash),
-                false => Err(self.error(&key, Problem::Hash { found: hash })),
-            }
-        };
-        let split = written.split.map(|split| hash(key.join("split"), split));
+        let split = written
+            .split
+            .map(|split| self.hash(key.join("split"), split));
         let content = written
             .content
-            .map(|content| hash(key.join("content"), content));
-        let class_orders = match written.class_orders {
-            None => Vec::new(),
-            Some(orders) if orders.len() != seeds.len() => {
-                let (found, seeds) = (orders.len(), seeds.len());
-                let key = key.join("class_orders");
-                return Err(self.error(&key, Problem::ClassOrders { found, seeds }));
-            }
-            Some(orders) => (seeds.iter().zip(orders).enumerate())
-                .map(|(index, (&seed, digest))| {
-                    let key = key.join("class_orders").index(index);
-                    Ok((Seed(seed), hash(key, digest)?))
-                })
-                .collect::<Result<_, ScenarioError>>()?,
-        };
+            .map(|content| self.hash(key.join("content"), content));
         Ok(Expectation {
             train: written.train,
             test: written.test,
             split: split.transpose()?,
             content: content.transpose()?,
-            class_orders,
             shared: written.shared.unwrap_or_default(),
         })
+    }
+
+    /// The expected class orders of a stream, by seed. `key` is that of its `expect`.
+    fn class_orders(
+        &self,
+        key: &KeyPath,
+        written: Option<Vec<String>>,
+        seeds: &[u64],
+    ) -> Result<Vec<(Seed, String)>, ScenarioError> {
+        let key = key.join("class_orders");
+        let orders = written.unwrap_or_default();
+        if !orders.is_empty() && orders.len() != seeds.len() {
+            let (found, seeds) = (orders.len(), seeds.len());
+            return Err(self.error(&key, Problem::ClassOrders { found, seeds }));
+        }
+        (seeds.iter().zip(orders).enumerate())
+            .map(|(index, (&seed, digest))| Ok((Seed(seed), self.hash(key.index(index), digest)?)))
+            .collect()
+    }
+
+    /// The first digits of a hash.
+    fn hash(&self, key: KeyPath, hash: String) -> Result<String, ScenarioError> {
+        let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match digits && (12..=64).contains(&hash.len()) {
+            true => Ok(hash),
+            false => Err(self.error(&key, Problem::Hash { found: hash })),
+        }
     }
 
     /// The rows of one strategy.

@@ -1,31 +1,41 @@
 //! The accuracy matrix that a formula reads.
 
-/// An accuracy matrix in percent: rows t = 0..=T, columns j = 1..=T.
+use harness_abi::{Matrix, Run};
+
+/// One of a run's accuracy matrices: rows t = 0..=T, columns j = 1..=T.
 #[derive(Debug, Clone, Copy)]
 pub struct Accuracies<'a> {
-    tasks: usize,
-    entries: &'a [Option<f64>],
+    run: Run<'a>,
+    matrix: Matrix,
 }
 
 impl<'a> Accuracies<'a> {
-    /// Views `entries`, (T + 1) rows of T columns in row-major order. `None` if the number of
-    /// entries does not match.
-    pub fn new(tasks: usize, entries: &'a [Option<f64>]) -> Option<Self> {
-        (entries.len() == (tasks + 1) * tasks).then_some(Self { tasks, entries })
+    /// Views one matrix of `run`.
+    pub fn new(run: Run<'a>, matrix: Matrix) -> Self {
+        Self { run, matrix }
     }
 
     /// T.
     pub fn tasks(&self) -> usize {
-        self.tasks
+        self.run.tasks()
     }
 
-    /// A\[t\]\[j\], t from 0 (before the first task), j from 1; `None` if it was not measured or is
-    /// out of range.
+    /// A\[t\]\[j\] in percent, t from 0 (before the first task), j from 1; `None` if it was not
+    /// measured or is out of range.
     pub fn get(&self, t: usize, j: usize) -> Option<f64> {
-        if t > self.tasks || j == 0 || j > self.tasks {
-            return None;
+        self.run.accuracy(self.matrix, t, j)
+    }
+
+    /// The accuracy in percent after task t on the test images of all `tasks` together: Σ correct /
+    /// Σ n, so that each image counts the same. `None` if an entry is missing or there are no
+    /// images.
+    pub fn pooled(&self, t: usize, tasks: impl Iterator<Item = usize>) -> Option<f64> {
+        let (mut correct, mut images) = (0, 0);
+        for j in tasks {
+            correct += self.run.correct(self.matrix, t, j)?;
+            images += self.run.samples(j)?;
         }
-        self.entries[t * self.tasks + j - 1]
+        (images > 0).then(|| 100.0 * correct as f64 / images as f64)
     }
 }
 
@@ -38,14 +48,4 @@ pub(crate) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
         count += 1;
     }
     (count > 0).then(|| sum / f64::from(count))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_that_do_not_fit_the_matrix_are_rejected() {
-        assert!(Accuracies::new(3, &[None; 9]).is_none());
-    }
 }

@@ -22,11 +22,13 @@ pub mod formula {
     pub mod final_average;
     pub mod forgetting;
     pub mod forward_transfer;
+    pub mod matrix_average;
+    pub mod pooled;
     pub mod transfer;
 }
 
 use accuracies::Accuracies;
-use harness_abi::{Error, Matrix, Metric, MetricInfo, Result, Run};
+use harness_abi::{Matrix, Metric, MetricInfo, Result, Run};
 
 /// What a metric's value measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +84,20 @@ metrics! {
         => "final average accuracy: mean accuracy over all tasks after the last task";
     "average-incremental-accuracy": Accuracy, Seen, average_incremental::average_incremental
         => "mean over time of the average accuracy on the tasks seen so far";
+    "pooled-final": Accuracy, Seen, pooled::pooled_final
+        => "PyCIL's and PILOT's A_B: accuracy on the images of all tasks together, after the last task";
+    "pooled-average": Accuracy, Seen, pooled::pooled_average
+        => "PyCIL's and PILOT's average accuracy: mean over time of the pooled accuracy on the tasks seen so far";
     "ci-transfer": Accuracy, All, transfer::transfer_by_row
         => "class-incremental transfer: mean accuracy on future tasks, among all classes";
     "zscl-transfer-task": Accuracy, Task, transfer::transfer_by_column
         => "ZSCL's Transfer: mean accuracy on future tasks, among each task's own classes";
     "zscl-transfer-all": Accuracy, All, transfer::transfer_by_column
         => "ZSCL's Transfer: mean accuracy on future tasks, among all classes";
+    "zscl-average-task": Accuracy, Task, matrix_average::matrix_average
+        => "ZSCL's Avg: mean accuracy over all tasks, learned or not, and over time, among each task's own classes";
+    "zscl-average-all": Accuracy, All, matrix_average::matrix_average
+        => "ZSCL's Avg: mean accuracy over all tasks, learned or not, and over time, among all classes";
     "forgetting-seen": Loss, Seen, forgetting::forgetting
         => "forgetting (Chaudhry et al.): best earlier accuracy minus final accuracy, among seen classes";
     "forgetting-all": Loss, All, forgetting::forgetting
@@ -107,7 +117,7 @@ metrics! {
     "fwt": Gain, All, forward_transfer::forward_transfer
         => "forward transfer: accuracy right before learning a task minus accuracy before the first task";
     "final-task-accuracy": Accuracy, Task, final_average::final_average
-        => "task-incremental final average accuracy: faa among each task's own classes";
+        => "task-incremental final average accuracy: faa among each task's own classes; ZSCL's Last";
 }
 
 /// Implements [`Metric`] for a [`Definition`].
@@ -146,16 +156,7 @@ impl Metric for Formula {
     }
 
     fn compute(&self, run: &Run<'_>) -> Result<Option<f64>> {
-        let tasks = run.tasks();
-        let entries: Vec<Option<f64>> = (0..=tasks)
-            .flat_map(|after| (1..=tasks).map(move |on| (after, on)))
-            .map(|(after, on)| run.accuracy(self.0.matrix, after, on))
-            .collect();
-        let accuracies = Accuracies::new(tasks, &entries).ok_or_else(|| {
-            Error::failed(format!(
-                "the accuracy matrix does not have the size of a run of {tasks} tasks"
-            ))
-        })?;
+        let accuracies = Accuracies::new(*run, self.0.matrix);
         Ok((self.0.formula)(&accuracies))
     }
 }

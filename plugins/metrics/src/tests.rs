@@ -1,29 +1,58 @@
 //! Compares the metrics with the reference code, and checks properties that they share.
 
 use super::*;
-use crate::accuracies::Accuracies;
-use harness_abi::Matrix;
 use serde_json::Value;
 
-/// The value of the metric called `name`.
+/// The number of test samples of each task where a test gives accuracies.
+const SAMPLES: u64 = 100_000;
+
+/// The value of the metric called `name`, where its matrix has these accuracies in percent and the
+/// others are empty.
 fn value(name: &str, tasks: usize, entries: &[Option<f64>]) -> Option<f64> {
-    let definition = DEFINITIONS.iter().find(|d| d.name == name).expect(name);
-    (definition.formula)(&Accuracies::new(tasks, entries).expect("a matrix of the right size"))
+    let counts: Vec<i64> = entries
+        .iter()
+        .map(|entry| {
+            entry.map_or(-1, |percent| {
+                let count = percent / 100.0 * SAMPLES as f64;
+                assert!((count - count.round()).abs() < 1e-6, "{percent} %");
+                count.round() as i64
+            })
+        })
+        .collect();
+    compute(name, &vec![SAMPLES; tasks], &counts)
+}
+
+/// The value of the metric called `name`, where its matrix has these counts and the others are
+/// empty.
+fn compute(name: &str, n: &[u64], counts: &[i64]) -> Option<f64> {
+    let metric = Formula::named(name);
+    let none = vec![-1; counts.len()];
+    let given = |matrix| match metric.info().matrix == Some(matrix) {
+        true => counts,
+        false => &none,
+    };
+    let [seen, all, task] = Matrix::EACH.map(given);
+    metric
+        .compute(&Run::new(n, seen, all, task, b"{}"))
+        .unwrap()
+}
+
+fn fixture(name: &str) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/metrics");
+    serde_json::from_slice(&std::fs::read(format!("{folder}/{name}")).unwrap()).unwrap()
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|number| number.as_f64().unwrap()).collect()
 }
 
 /// Row 0, then the reference's rows: whole (`all`, `task`) or up to the diagonal (`seen`, as its
 /// training loop keeps them).
 fn entries(case: &Value, matrix: Matrix) -> (usize, Vec<Option<f64>>) {
     let rows = case["matrix"].as_array().unwrap();
-    let row = |row: &Value| -> Vec<f64> {
-        row.as_array()
-            .unwrap()
-            .iter()
-            .map(|x| x.as_f64().unwrap())
-            .collect()
-    };
-    let mut all = vec![row(&case["random_baseline"])];
-    all.extend(rows.iter().map(row));
+    let mut all = vec![numbers(&case["random_baseline"])];
+    all.extend(rows.iter().map(numbers));
     let keep = |t: usize, j: usize| matrix != Matrix::Seen || j <= t;
     let entries = all.iter().enumerate().flat_map(|(t, row)| {
         row.iter()
@@ -35,11 +64,7 @@ fn entries(case: &Value, matrix: Matrix) -> (usize, Vec<Option<f64>>) {
 
 #[test]
 fn values_match_the_reference_code() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/fixtures/metrics/metrics.json"
-    );
-    let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let cases = fixture("metrics.json");
     let pairs = [
         ("final_average_accuracy", "faa", 1.0),
         (
@@ -170,126 +195,132 @@ fn names_are_unique_and_a_matrix_suffix_names_the_matrix() {
     }
 }
 
-/// A run's counts: a matrix of percentages as counts out of 100,000 samples.
-struct Counts {
-    n: Vec<u64>,
-    /// Every entry.
-    whole: Vec<i64>,
-    /// The entries of tasks learned so far; −1 elsewhere.
-    seen: Vec<i64>,
-}
-
-impl Counts {
-    fn of(case: &Value) -> Counts {
-        const N: f64 = 100_000.0;
-        let rows = case["matrix"].as_array().unwrap();
-        let tasks = rows.len();
-        let whole: Vec<i64> = std::iter::once(&case["random_baseline"])
-            .chain(rows)
-            .flat_map(|row| row.as_array().unwrap())
-            .map(|percent| {
-                let count = percent.as_f64().unwrap() / 100.0 * N;
-                assert!(
-                    (count - count.round()).abs() < 1e-6,
-                    "{percent} % is not a count"
-                );
-                count.round() as i64
-            })
-            .collect();
-        let seen = (0..whole.len())
-            .map(|at| {
-                if at % tasks < at / tasks {
-                    whole[at]
-                } else {
-                    -1
-                }
-            })
-            .collect();
-        Counts {
-            n: vec![N as u64; tasks],
-            whole,
-            seen,
-        }
-    }
-
-    fn run(&self) -> Run<'_> {
-        Run::new(&self.n, &self.seen, &self.whole, &self.whole, b"{}")
-    }
-}
-
-fn golden() -> Value {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/fixtures/metrics/metrics.json"
-    );
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
-
-#[test]
-fn metrics_computed_from_counts_match_the_reference_code() {
-    let pairs = [
-        ("faa", "final_average_accuracy"),
-        (
-            "average-incremental-accuracy",
-            "average_incremental_accuracy",
-        ),
-        ("ci-transfer", "ci_transfer"),
-        ("bwt-seen", "backward_transfer"),
-        ("bwt-all", "backward_transfer"),
-        ("fwt", "forward_transfer"),
-        ("forgetting-with-last-seen", "forgetting"),
-        (
-            "forgetting-seen",
-            "pitfall_forgetting_max_over_past_rows_only",
-        ),
-    ];
-    let golden = golden();
-    for (name, case) in golden.as_object().unwrap() {
-        let counts = Counts::of(case);
-        for (metric, key) in pairs {
-            let value = Formula::named(metric)
-                .compute(&counts.run())
-                .unwrap()
-                .unwrap();
-            let expected = case[key].as_f64().unwrap();
-            assert!(
-                (value - expected).abs() < 1e-9,
-                "{name}: {metric} is {value}, {key} is {expected}"
-            );
-        }
-    }
-}
-
 #[test]
 fn each_metric_reads_its_own_matrix() {
-    let golden = golden();
-    let counts = Counts::of(&golden["T3_hand"]);
-    let none = vec![-1; counts.whole.len()];
+    let matrix = [3, 7, 19, 61, 11, 29, 80, 90, 41, 47, 95, 99];
+    let none = [-1; 12];
     for definition in DEFINITIONS {
-        let given = |matrix| {
-            if definition.matrix == matrix {
-                &counts.whole
-            } else {
-                &none
-            }
-        };
-        let compute = |seen, all, task| {
-            let run = Run::new(&counts.n, seen, all, task, b"{}");
-            Formula::named(definition.name).compute(&run).unwrap()
-        };
-        let alone = compute(given(Matrix::Seen), given(Matrix::All), given(Matrix::Task));
-        assert!(alone.is_some(), "{} needs another matrix", definition.name);
-        assert_eq!(compute(&none, &none, &none), None, "{}", definition.name);
+        let own = compute(definition.name, &[100; 3], &matrix);
+        assert!(own.is_some(), "{} needs another matrix", definition.name);
+        assert_eq!(compute(definition.name, &[100; 3], &none), None);
     }
 }
 
 #[test]
 fn a_task_without_test_samples_has_no_accuracy() {
-    let faa = |n: &[u64]| {
-        let counts = [-1, -1, 3, -1, 3, 1];
-        let run = Run::new(n, &counts, &counts, &counts, b"{}");
-        Formula::named("faa").compute(&run).unwrap()
-    };
-    assert_eq!(faa(&[4, 2]), Some(62.5));
-    assert_eq!(faa(&[4, 0]), None);
+    let value = |name, n: &[u64]| compute(name, n, &[-1, -1, 3, -1, 3, 1]);
+    assert_eq!(value("faa", &[4, 2]), Some(62.5));
+    assert_eq!(value("faa", &[4, 0]), None);
+    assert_eq!(value("pooled-final", &[4, 2]), Some(66.67));
+    assert_eq!(value("pooled-final", &[0, 0]), None);
+}
+
+/// ZSCL's three means on `task`, in the order of its tables.
+const ZSCL: [(&str, &str); 3] = [
+    ("zscl-transfer-task", "transfer"),
+    ("zscl-average-task", "avg"),
+    ("final-task-accuracy", "last"),
+];
+
+/// Its 14 published matrices have no row 0; any numbers may stand there, since none of its means
+/// counts that row. What its tables print, to one decimal: fine-tuning in order I and ZSCL.
+#[test]
+fn zscls_matrices_give_zscls_tables() {
+    let fixture = fixture("zscl.json");
+    let matrices = fixture["matrices"].as_array().unwrap();
+    assert_eq!(matrices.len(), 14);
+    let mut printed = Vec::new();
+    for case in matrices {
+        let n: Vec<u64> = numbers(&case["n_test"]).iter().map(|&n| n as u64).collect();
+        let counts = |learned_only: bool, row_0: i64| -> Vec<i64> {
+            let rows = case["correct"].as_array().unwrap().iter().enumerate();
+            let row = |(t, row)| {
+                let row = numbers(row).into_iter().enumerate();
+                row.map(move |(j, count)| match learned_only && j > t {
+                    true => -1,
+                    false => count as i64,
+                })
+            };
+            vec![row_0; n.len()]
+                .into_iter()
+                .chain(rows.flat_map(row))
+                .collect()
+        };
+        let expect = |name: &str, key: &str, counts: &[i64]| -> f64 {
+            let found = compute(name, &n, counts).unwrap();
+            let expected = case[key].as_f64().unwrap();
+            let of = (&case["order"], &case["row"]);
+            assert!((found - expected).abs() < 1e-9, "{of:?}: {name} is {found}");
+            found
+        };
+        for row_0 in [-1, 0, 1000] {
+            let means = ZSCL.map(|(name, key)| expect(name, key, &counts(false, row_0)));
+            if row_0 == 0 {
+                let row = case["row"].as_str().unwrap();
+                let means = means.map(|mean| format!("{mean:.1}")).join(" / ");
+                printed.push(format!("{} {row}: {means}", case["order"]));
+            }
+        }
+        for name in ["zscl-transfer-all", "zscl-average-all"] {
+            let on_task = compute(&name.replace("all", "task"), &n, &counts(false, -1));
+            assert_eq!(compute(name, &n, &counts(false, -1)), on_task);
+        }
+        expect("pooled-final", "pooled_final", &counts(true, -1));
+        expect("pooled-average", "pooled_average", &counts(true, -1));
+        assert_eq!(compute("zscl-average-task", &n, &counts(true, -1)), None);
+    }
+    assert_eq!(
+        printed,
+        [
+            "1 Continual learning: 44.6 / 55.9 / 77.3",
+            "1 LwF: 56.9 / 64.7 / 74.6",
+            "1 iCaRL: 50.4 / 65.7 / 80.1",
+            "1 LwF-VR: 57.2 / 65.1 / 76.6",
+            "1 WiSE-FT: 52.3 / 60.7 / 77.7",
+            "1 ZSCL*: 62.2 / 72.6 / 84.5",
+            "1 ZSCL: 68.1 / 75.4 / 83.6",
+            "2 CL: 46.6 / 56.2 / 67.4",
+            "2 LwF: 53.2 / 62.2 / 71.9",
+            "2 iCaRL: 50.9 / 56.9 / 71.6",
+            "2 LwF-VR: 53.1 / 60.6 / 68.3",
+            "2 WiSE-FT: 51.0 / 61.5 / 72.2",
+            "2 ZSCL*: 59.8 / 71.8 / 83.3",
+            "2 ZSCL: 64.2 / 74.5 / 83.4",
+        ]
+    );
+}
+
+#[test]
+fn zscls_zero_shot_rows_give_zscls_tables() {
+    let fixture = fixture("zscl.json");
+    let tables = [[69.39, 65.29, 65.29], [65.35, 65.29, 65.29]];
+    for (case, table) in fixture["zero_shot"].as_array().unwrap().iter().zip(tables) {
+        let row = numbers(&case["per_set"]);
+        let entries: Vec<_> = vec![row; 12].into_iter().flatten().map(Some).collect();
+        for ((name, key), printed) in ZSCL.into_iter().zip(table) {
+            let found = value(name, 11, &entries).unwrap();
+            assert!((found - case[key].as_f64().unwrap()).abs() < 1e-9);
+            assert!((found - printed).abs() < 0.005, "{name} is {found}");
+        }
+    }
+}
+
+#[test]
+fn pooled_accuracies_are_rounded_as_numpy_rounds() {
+    for case in fixture("zscl.json")["rounding"].as_array().unwrap() {
+        let [correct, n, rounded] = numbers(case)[..] else {
+            panic!("{case} is not correct, n, rounded");
+        };
+        let found = compute("pooled-final", &[n as u64], &[-1, correct as i64]);
+        assert_eq!(found, Some(rounded), "{correct} of {n}");
+    }
+}
+
+#[test]
+fn pooled_accuracy_counts_images_and_faa_counts_tasks() {
+    let counts = [-1, -1, 90, -1, 60, 10];
+    let value = |name| compute(name, &[100, 10], &counts);
+    assert_eq!(value("faa"), Some(80.0));
+    assert_eq!(value("pooled-final"), Some(63.64));
+    assert_eq!(value("pooled-average"), Some((90.0 + 63.64) / 2.0));
 }

@@ -3,7 +3,7 @@
 use clbench_metrics::accuracies::Accuracies;
 use clbench_metrics::formula::*;
 use clbench_metrics::{DEFINITIONS, Formula};
-use harness_abi::Metric;
+use harness_abi::{Matrix, Metric, Run};
 use std::fs;
 use std::path::Path;
 
@@ -13,7 +13,9 @@ const NOTE: &str = "<!-- Generated. `UPDATE_EXPECT=1 cargo test -p clbench-metri
 const SOURCES: &[&str] = &[
     include_str!("../src/formula/final_average.rs"),
     include_str!("../src/formula/average_incremental.rs"),
+    include_str!("../src/formula/pooled.rs"),
     include_str!("../src/formula/transfer.rs"),
+    include_str!("../src/formula/matrix_average.rs"),
     include_str!("../src/formula/forgetting.rs"),
     include_str!("../src/formula/backward_transfer.rs"),
     include_str!("../src/formula/forward_transfer.rs"),
@@ -28,8 +30,11 @@ const FUNCTIONS: &[(&str, Function)] = &[
         "average_incremental",
         average_incremental::average_incremental,
     ),
+    ("pooled_final", pooled::pooled_final),
+    ("pooled_average", pooled::pooled_average),
     ("transfer_by_row", transfer::transfer_by_row),
     ("transfer_by_column", transfer::transfer_by_column),
+    ("matrix_average", matrix_average::matrix_average),
     ("forgetting", forgetting::forgetting),
     ("forgetting_with_last", forgetting::forgetting_with_last),
     (
@@ -88,12 +93,10 @@ fn table() -> String {
 /// The formula's name: that of the one function with this value. Addresses of functions are not
 /// unique.
 fn name_of(formula: Function) -> &'static str {
-    // Four rows of three tasks, on which no two formulas agree.
-    let entries = [
-        3.0, 7.0, 19.0, 61.0, 11.0, 29.0, 80.0, 90.0, 41.0, 47.0, 95.0, 99.0,
-    ]
-    .map(Some);
-    let accuracies = Accuracies::new(3, &entries).expect("rows × tasks");
+    // Four rows of three tasks of different sizes, on which no two formulas agree.
+    let counts = [3, 7, 19, 61, 11, 29, 80, 90, 41, 47, 95, 99];
+    let run = Run::new(&[100, 120, 140], &counts, &counts, &counts, b"{}");
+    let accuracies = Accuracies::new(run, Matrix::Seen);
     let value = formula(&accuracies);
     let mut same = FUNCTIONS
         .iter()

@@ -1,6 +1,7 @@
 //! CSV with all metrics, one row per domain, strategy and metric.
 
 use super::form::Export;
+use super::published;
 use crate::report::csv;
 use crate::report::leaderboard::Leaderboard;
 
@@ -17,6 +18,6 @@ impl Export for Csv {
     }
 
     fn write(&self, leaderboard: &Leaderboard) -> String {
-        csv::leaderboard(leaderboard)
+        published::csv(leaderboard, csv::leaderboard(leaderboard))
     }
 }

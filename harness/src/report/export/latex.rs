@@ -1,6 +1,7 @@
 //! LaTeX tables for papers, using the package `booktabs`.
 
 use super::form::{Export, Spelling, rank, tables};
+use super::published;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Field, Line, Table};
 
@@ -58,7 +59,7 @@ fn write(table: &Table) -> String {
         text += &format!("\n{}.", escaped(line));
     }
     text += "\n\\end{table}\n";
-    text
+    text + &published::latex(&table.published, &SPELLING)
 }
 
 fn row(line: &Line) -> String {
@@ -194,7 +195,7 @@ mod tests {
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2 of digits.
             \textsuperscript{5}~not defined for a joint run.
-            seeds 1, 2; mean $\pm$ standard deviation over seeds of each seed's mean over domains.
+            seeds 1, 2; mean $\pm$ standard deviation over seeds of each seed's mean over streams.
             \end{table}
         "#]].assert_eq(&example(&Latex, &["faa", "ci-transfer"]));
     }

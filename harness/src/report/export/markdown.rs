@@ -1,6 +1,7 @@
 //! Markdown tables for READMEs.
 
 use super::form::{Export, Spelling, rank, tables};
+use super::published;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Field, Line, Table};
 
@@ -57,7 +58,7 @@ fn write(table: &Table) -> String {
         text.insert_str(text.len() - 1, "  ");
         text += &format!("{}\n", escaped(line));
     }
-    text
+    text + &published::markdown(&table.published, &SPELLING)
 }
 
 fn row(line: &Line) -> String {
@@ -140,7 +141,7 @@ mod tests {
             |  | joint | images | 91.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2 of digits; (5) not defined for a joint run.  
-            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over domains
+            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over streams
         "#]].assert_eq(&example(&Markdown, &["faa", "ci-transfer"]));
     }
 

@@ -1,6 +1,7 @@
 //! Tables for terminals.
 
 use super::form::{Export, Spelling, rank, tables};
+use super::published;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::table::{Column, Field, Line, Table};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Row, TableStyle};
@@ -88,7 +89,7 @@ fn write(table: &Table) -> String {
     for line in &table.footer {
         text += &format!("{line}\n");
     }
-    text
+    text + &published::terminal(&table.published, &SPELLING)
 }
 
 /// Names are on the line above the units; a long name starts further up.
@@ -206,7 +207,7 @@ mod tests {
             [3] an adaptation: on another encoder
             [4] lacks seed 2 of digits
             [5] not defined for a joint run
-            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over domains
+            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over streams
         "#]]
         .assert_eq(&example(&Terminal, &[]));
     }

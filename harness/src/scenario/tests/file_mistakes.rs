@@ -161,7 +161,7 @@ fn keys() {
         "stream:",
         "verbose: true\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `extends`, `without`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
+            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `extends`, `without`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `streams`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
                 2 | verbose: true
                   | ^^^^^^^
         "#]],
@@ -350,9 +350,9 @@ fn types() {
         "{tasks: 5}",
         "{tasks: {count: 5}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: expected a whole number, found a mapping
+            scenarios/test.yaml:2: stream.tasks.count: unknown key `count`; the choices are `base`, `increment`
                 2 | stream: {tasks: {count: 5}}
-                  |          ^^^^^
+                  |                  ^^^^^
         "#]],
     );
     change(
