@@ -111,8 +111,10 @@ fn a_mapping_that_is_one_value_is_replaced_and_null_is_the_default() {
     let stream = |scenario: &Scenario| format!("{:?}", scenario.streams[0].domains[0].cut);
     expect!["Cut { tasks: Count(5), class_order: Numpy { seed: CellSeed, convention: OldToNew } }"]
         .assert_eq(&stream(&a));
-    expect!["Cut { tasks: Sizes([4, 6]), class_order: Python { seed: Fixed(3), convention: NewToOld } }"]
-        .assert_eq(&stream(&b));
+    expect![
+        "Cut { tasks: Sizes([4, 6]), class_order: Python { seed: Fixed(3), convention: NewToOld } }"
+    ]
+    .assert_eq(&stream(&b));
 }
 
 #[test]
