@@ -422,7 +422,7 @@ fn what_cannot_be_checked_is_listed_and_strict_fails_for_it() {
     let some = validate(&[]);
     assert_eq!((some.code, &*some.stderr), (0, ""));
     expect![[r#"
-        s.yaml is valid as far as it could be checked: 2 domains × 3 strategy rows × 1 seed = 6 cells
+        s.yaml is valid as far as it could be checked: 2 streams × 3 strategy rows × 1 seed = 6 cells
           domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
             zero, one, two, three, four, five, six, seven, eight, nine
         not checked:
@@ -512,7 +512,7 @@ fn scenarios_can_be_checked_without_any_plugin() {
     let output = lonely(&dir, &["validate", "s.yaml"]);
     assert!(output.status.success(), "{output:?}");
     expect![[r#"
-        s.yaml is valid as far as it could be checked: 1 domain × 1 strategy row × 2 seeds = 2 cells
+        s.yaml is valid as far as it could be checked: 1 stream × 1 strategy row × 2 seeds = 2 cells
           domain digits: 10 classes, 1198 train, 599 test, split 6b349533569d
             zero, one, two, three, four, five, six, seven, eight, nine
         not checked:

@@ -117,7 +117,7 @@ fn an_image_folder() {
     let dir = Dir::new();
     image_folder(&dir);
     expect![[r#"
-        s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
+        s.yaml is valid: 1 stream × 1 strategy row × 1 seed = 1 cell
           domain sky: 4 classes, 13 train, 8 test, split 5f923149f73d
             dawn, dusk, night, noon
     "#]]
@@ -130,7 +130,7 @@ fn idx_files() {
     let dir = Dir::new();
     idx_folder(&dir);
     expect![[r#"
-        s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
+        s.yaml is valid: 1 stream × 1 strategy row × 1 seed = 1 cell
           domain sky: 4 classes, 12 train, 8 test, split 470ecb2826d0
             night, dusk, dawn, noon
     "#]]
@@ -181,7 +181,7 @@ fn pictures() {
         scenario("{source: pictures, style: recoloured}").replace("size: 4", "size: 8"),
     );
     expect![[r#"
-        s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
+        s.yaml is valid: 1 stream × 1 strategy row × 1 seed = 1 cell
           domain sky: 40 classes, 2400 train, 1000 test, split f1b377b42656
             red dotted ring, orange checkered crescent, yellow solid bolt, green striped oval, cyan dotted hourglass, blue checkered circle, purple solid triangle, white striped star, red striped heart, orange dotted arrow, yellow checkered drop, green solid chevron, cyan striped frame, blue dotted square, purple checkered diamond, white solid plus, red solid crescent, orange striped bolt, yellow dotted oval, green checkered hourglass, … and 20 more
     "#]].assert_eq(&dir.clbench(["validate", "s.yaml"]).succeeds().stdout);
@@ -267,7 +267,7 @@ fn the_real_fashion_mnist() {
         scenario(&format!("{{source: idx, path: {}}}", folder.display())),
     );
     expect![[r#"
-        s.yaml is valid: 1 domain × 1 strategy row × 1 seed = 1 cell
+        s.yaml is valid: 1 stream × 1 strategy row × 1 seed = 1 cell
           domain sky: 10 classes, 60000 train, 10000 test, split fe709d154eae
             0, 1, 2, 3, 4, 5, 6, 7, 8, 9
     "#]]

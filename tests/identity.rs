@@ -101,7 +101,7 @@ fn rows_of_different_images_never_share_a_table() {
     let head = |digest: &str| format!("sky (split a93c98219f98, images {})", &digest[..12]);
     assert_eq!(heads, [head(&digests[0]), head(&digests[1])]);
     assert!(
-        both.contains("domain sky was run in two versions"),
+        both.contains("stream sky was run in two versions"),
         "{both}"
     );
 }

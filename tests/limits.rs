@@ -114,7 +114,7 @@ fn more_cells_than_anyone_runs_are_counted() {
     let outcome = dir.clbench(["run", "s.yaml"]).outcome();
     assert_eq!(outcome.code, 2);
     expect![[r#"
-        error: s.yaml:5: strategies.linear-head.grid: the scenario has 1,000,000,000,000 cells (1,000,000,000,000 strategy rows × 1 domain × 1 seed), and at most 100,000 are allowed; list fewer values, or divide it into several scenarios
+        error: s.yaml:5: strategies.linear-head.grid: the scenario has 1,000,000,000,000 cells (1,000,000,000,000 strategy rows × 1 stream × 1 seed), and at most 100,000 are allowed; list fewer values, or divide it into several scenarios
     "#]]
     .assert_eq(&outcome.stderr);
 }

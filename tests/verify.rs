@@ -159,7 +159,7 @@ fn missing_images() {
     assert!(verified.stdout.contains("near: 10 classes"));
     let valid = dir.clbench(["validate", "s.yaml"]).succeeds().stdout;
     expect![[r#"
-        s.yaml is valid as far as it could be checked: 2 domains × 1 strategy row × 2 seeds = 4 cells
+        s.yaml is valid as far as it could be checked: 2 streams × 1 strategy row × 2 seeds = 4 cells
           domain near: 10 classes, 1198 train, 599 test, split 6b349533569d
             zero, one, two, three, four, five, six, seven, eight, nine
         not checked:

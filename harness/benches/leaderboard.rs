@@ -8,12 +8,12 @@ use harness::plugin::PluginId;
 use harness::report::Leaderboard;
 use harness::results::{
     AccuracyMatrices, AfterTask, Cell, CellBackbone, CellDomain, CellRecord, CellStrategy,
-    CellStream, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT, RunFolder, Shown, WallSeconds,
-    load,
+    CellStream, Costs, LearnedDomain, LearnedStream, Predicted, RECORD_FORMAT, RunFolder, Shown,
+    WallSeconds, load,
 };
 use harness::run::Scorer;
 use harness::scenario::Regime;
-use harness::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
+use harness::stream::{Augmentation, ClassOrder, Cut, Stream, StreamSpec, Tasks};
 use harness_abi::Declaration;
 use harness_abi::Matrix;
 use std::collections::BTreeMap;
@@ -41,9 +41,19 @@ impl MetricSet for Faa {
     }
 }
 
+fn spec() -> StreamSpec {
+    let cut = Cut {
+        tasks: Tasks::Count(TASKS),
+        class_order: ClassOrder::Listed,
+    };
+    StreamSpec::of_domain(cut, Augmentation::None)
+}
+
 fn matrices(seed: u64) -> AccuracyMatrices {
     let mut matrices = AccuracyMatrices::new(vec![10; TASKS as usize]);
-    let scorer = Scorer::new(&[2; TASKS as usize], true);
+    let names: Vec<String> = (0..2 * TASKS).map(|class| class.to_string()).collect();
+    let stream = Stream::new(&spec(), &[&names], Seed(0)).expect("two classes per task");
+    let scorer = Scorer::new(&stream, true);
     let mut logits = [0.0; 2 * TASKS as usize];
     for after in matrices.rows() {
         let mut tally = scorer.row(after);
@@ -52,8 +62,14 @@ fn matrices(seed: u64) -> AccuracyMatrices {
             let class = 2 * (number - 1);
             // Some correct, some wrong, by a rule that differs between cells.
             logits[class as usize] = ((index as u64 + seed + u64::from(after.0)) % 3) as f32;
+            let image = Predicted {
+                domain: "digits",
+                task,
+                name: "image",
+                class: ClassId(class),
+            };
             tally
-                .add(index, &logits, ClassId(class))
+                .add(&image, &logits)
                 .expect("finite logits of the right width");
         }
         tally.write_to(&mut matrices).expect("ten images per task");
@@ -83,11 +99,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
                     name: domain.clone(),
                     templates: vec!["a photo of a {}".into()],
                 }],
-                spec: StreamSpec {
-                    tasks: Tasks::Count(TASKS),
-                    class_order: ClassOrder::Listed,
-                    augmentation: Augmentation::None,
-                },
+                spec: spec(),
                 limit: None,
                 validation: None,
             },
@@ -126,6 +138,8 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
                 .collect(),
             class_domains: Vec::new(),
             task_sizes: vec![2; TASKS as usize],
+            task_domains: Vec::new(),
+            task_classes: Vec::new(),
         },
         declaration: Declaration {
             scores_unseen: true,

@@ -214,9 +214,12 @@ pub struct ScenarioArgs {
     /// Select only this strategy (repeatable)
     #[arg(long, value_name = "STRATEGY")]
     pub only: Vec<String>,
-    /// Select only this domain (repeatable)
+    /// Select only streams over this domain (repeatable)
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<String>,
+    /// Select only this stream (repeatable)
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Vec<String>,
     /// Select only this seed (repeatable)
     #[arg(long, value_name = "SEED")]
     pub seed: Vec<u64>,
@@ -367,6 +370,7 @@ impl ScenarioArgs {
         Selection {
             only: self.only.clone(),
             domains: self.domain.clone(),
+            streams: self.stream.clone(),
             seeds: self.seed.iter().map(|&seed| Seed(seed)).collect(),
         }
     }

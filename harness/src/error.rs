@@ -42,21 +42,23 @@ pub enum Error {
     },
     /// A domain that does not match the scenario's `expect`.
     #[error(
-        "domain `{domain}` does not match its `expect`: {} {}, expected {}; run `clbench data verify {}` for details, \
+        "{of} does not match its `expect`: {} {}, expected {}; run `clbench data verify {}` for details, \
          or change `expect` to use the data as it is",
         check.what, check.found, check.expected.as_deref().unwrap_or_default(), scenario.display()
     )]
     Unexpected {
-        /// Its name.
-        domain: String,
+        /// A domain or a stream, in words.
+        of: String,
         /// The scenario's file.
         scenario: PathBuf,
         /// What differs.
         check: Box<ExpectationCheck>,
     },
-    /// Domains in which `data verify` found a problem.
-    #[error("{bad} of {total} domains failed; see the lines marked `FAILED` above")]
+    /// Domains and streams in which `data verify` found a problem.
+    #[error("{bad} of {total} {what} failed; see the lines marked `FAILED` above")]
     Off {
+        /// `domains`, or `domains and streams`.
+        what: &'static str,
         /// How many failed.
         bad: usize,
         /// How many there are.

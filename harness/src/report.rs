@@ -1,6 +1,6 @@
 //! From cell records to tables.
 //!
-//! [`Leaderboard::build`] takes means over seeds and domains and ranks strategies; [`write_tables`]
+//! [`Leaderboard::build`] takes means over seeds and streams and ranks strategies; [`write_tables`]
 //! writes CSV files to the run folder; an [`Export`] writes the leaderboard for a terminal, a
 //! README, a paper or a program.
 //!
@@ -31,5 +31,5 @@ pub use error::ReportError;
 pub use export::Export;
 pub use identity::Identity;
 pub use leaderboard::Leaderboard;
-pub use standing::{Absence, Entry, Scope, Score, Section, Standing};
+pub use standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
 pub use statistics::Summary;

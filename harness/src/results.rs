@@ -15,6 +15,7 @@ mod failure;
 pub(crate) mod fixture;
 mod folder;
 mod join;
+mod learned_stream;
 mod load;
 mod matrix;
 mod predictions;
@@ -27,11 +28,11 @@ pub use error::ResultsError;
 pub use failure::{Cause, Failure};
 pub use folder::RunFolder;
 pub use join::Presence;
+pub use learned_stream::{LearnedDomain, LearnedStream};
 pub use load::{Loaded, Shown, load};
 pub use matrix::{AccuracyMatrices, AfterTask, MatrixError};
-pub use predictions::{Predictions, RowWriter};
+pub use predictions::{Predicted, Predictions, RowWriter};
 pub use record::{
-    CellRecord, CheckpointCosts, ClassCounts, Costs, LearnedDomain, LearnedStream, RECORD_FORMAT,
-    Scalar, WallSeconds,
+    CellRecord, CheckpointCosts, ClassCounts, Costs, RECORD_FORMAT, Scalar, WallSeconds,
 };
 pub use run_file::{PlanSelection, PlannedCell, RUN_FORMAT, RunFile, RunPlan};

@@ -32,6 +32,7 @@ mod outputs;
 pub mod parameters;
 mod plan;
 mod planned_contents;
+mod pool;
 pub mod probe;
 mod process;
 mod protocol;
@@ -45,7 +46,7 @@ mod watch;
 
 pub use child::{Child, Work};
 pub use content::{Caches, content};
-pub use embed::{Embedded, Embedder};
+pub use embed::{DomainFeatures, Embedded, Embedder};
 pub use event::{Event, Events, Fault};
 pub use execute::{ExecuteOptions, execute, has_result, keep_failure};
 pub use interrupt::Interrupt;

@@ -30,6 +30,7 @@ mod schema;
 mod selection;
 mod size;
 pub mod spec;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -41,7 +42,7 @@ pub use expectation::{Expectation, ExpectationCheck};
 pub use grid::GridChoice;
 pub use limits::{LimitExceeded, Limits};
 pub use overrides::{OverrideError, SetOverride};
-pub use resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
+pub use resolved::{BackboneUse, Device, DomainCut, DomainUse, Scenario, StrategyRow, StreamUse};
 pub use schema::{OfferedParameters, schema};
 pub use selection::Selection;
 pub use size::MOST_CELLS;

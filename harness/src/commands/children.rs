@@ -33,8 +33,12 @@ pub(super) fn probe() -> Result<(), Error> {
 pub(super) fn embed() -> Result<(), Error> {
     child(|events, interrupt| {
         let request: FeatureRequest = request()?;
-        let FeatureRequest { job, outputs } = &request;
-        let opened = Opened::open(job, events, interrupt)?;
+        let FeatureRequest {
+            job,
+            domain,
+            outputs,
+        } = &request;
+        let opened = Opened::open(job, Some(*domain), events, interrupt)?;
         opened
             .embed(job, outputs, &Caches::open(interrupt)?, events, interrupt)
             .map(drop)

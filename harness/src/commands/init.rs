@@ -7,7 +7,7 @@ use crate::checkout;
 use crate::error::Error;
 use crate::init::{self, HUB_MODEL, InitError, Origin, Survey};
 use crate::scenario::Scenario;
-use crate::stream::open::{Restriction, open};
+use crate::stream::open::{Restriction, cut, open};
 use crate::template::{one_line, shell_word};
 use std::fmt::Write;
 use std::io::ErrorKind;
@@ -43,8 +43,12 @@ fn written(dir: &Path, out: Option<&Path>) -> Result<String, Error> {
 /// Opens what was written as `validate` does.
 fn check(file: &Path) -> Result<(), Error> {
     let scenario = Scenario::load(file, &[])?;
-    for domain in &scenario.domains {
-        open(&scenario, domain, Restriction::default())?;
+    let whole = Restriction::default();
+    let domains = scenario.domains.iter();
+    let domains = domains.map(|domain| open(&scenario, domain, whole));
+    let domains = domains.collect::<Result<Vec<_>, _>>()?;
+    for stream in &scenario.streams {
+        cut(&scenario, stream, &domains, whole)?;
     }
     Ok(())
 }

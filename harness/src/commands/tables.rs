@@ -34,7 +34,7 @@ pub(super) fn write(
     }
     let choice = Choice::of(plan);
     let coverage = Coverage {
-        domains: plan.domains.clone(),
+        streams: plan.streams.clone(),
         seeds: plan.seeds.clone(),
     };
     let (shared, unreadable) = shared_records(folder, &own);

@@ -14,8 +14,9 @@ use crate::plugin::{Kind, PluginError, PluginFault, PluginRef, Registry};
 use crate::run::check::{Check, Missing, Refusal};
 use crate::run::parameters::{check_backbone, check_strategy};
 use crate::run::{Interrupt, MemoryNeed, available_memory, memory_warnings};
-use crate::scenario::{Device, Scenario};
-use crate::stream::open::{OpenedDomain, Restriction, open};
+use crate::scenario::{Device, Scenario, StreamUse};
+use crate::stream::open::{CutStream, OpenedDomain, Restriction, cut, open};
+use crate::stream::repeated_names::{RepeatedName, repeated_names};
 use crate::stream::warnings::warnings;
 use crate::suggest::list;
 use crate::terminal::{self, on_one_line};
@@ -43,8 +44,8 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
         available_memory(),
     );
     let unchecked = part.unchecked;
-    let (domains, strategies, seeds) = (
-        scenario.domains.len(),
+    let (streams, strategies, seeds) = (
+        scenario.streams.len(),
         scenario.strategies.len(),
         scenario.seeds.len(),
     );
@@ -55,10 +56,10 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
             true => "",
             false => " as far as it could be checked",
         },
-        counted(domains, "domain"),
+        counted(streams, "stream"),
         counted(strategies, "strategy row"),
         counted(seeds, "seed"),
-        counted(domains * strategies * seeds, "cell")
+        counted(streams * strategies * seeds, "cell")
     );
     text += &opened;
     if !unchecked.is_empty() {
@@ -116,8 +117,8 @@ impl Part {
         }
     }
 
-    /// Opens the domains whose images are there. Returns a description of them, and the class names
-    /// of each of the scenario's domains.
+    /// Opens the domains whose images are there, and cuts the streams over these. Returns a
+    /// description of both, and the class names of each of the scenario's domains.
     fn open_domains(&mut self, whole: &Scenario) -> Result<(String, Vec<ClassNames>), Error> {
         let (mut text, mut classes) = (String::new(), Vec::new());
         self.scenario.domains.clear();
@@ -146,6 +147,17 @@ impl Part {
             let _ = writeln!(text, "    {}", class_names(&summary.classes));
             self.scenario.domains.push(domain.clone());
             self.domains.push(opened);
+        }
+        let (opened, kept) = (&self.domains, &self.scenario.domains);
+        self.scenario.streams.retain(|stream| {
+            let mut parts = stream.domains.iter();
+            parts.all(|part| kept.iter().any(|domain| domain.name == part.domain))
+        });
+        for stream in &self.scenario.streams {
+            let cut = cut(whole, stream, opened, Restriction::default())?;
+            if !stream.is_of_one_domain() {
+                text += &described(whole, stream, &cut);
+            }
         }
         Ok((text, classes))
     }
@@ -189,9 +201,11 @@ impl Part {
 
     /// Lets the plugins check what is left: on the CPU, and then on the scenario's device.
     fn ask_plugins(&mut self, registry: &Registry, interrupt: &Interrupt) -> Result<(), Error> {
-        if self.domains.is_empty() && !self.scenario.strategies.is_empty() {
+        if self.scenario.streams.is_empty() && !self.scenario.strategies.is_empty() {
             self.leave_out(Unchecked {
-                what: "strategies: they are checked on a domain, and none could be opened".into(),
+                what:
+                    "strategies: they are checked on a stream, and the images of none are all there"
+                        .into(),
                 code: ExitCode::Data,
             });
         }
@@ -209,7 +223,9 @@ impl Part {
         if device.as_str() == Device::CPU {
             return Ok(());
         }
-        let refused = self.check(registry)?.run(device.as_str(), interrupt);
+        let streams = self.streams()?;
+        let check = Check::of(&self.scenario, registry, &streams, &self.metrics)?;
+        let refused = check.run(device.as_str(), interrupt);
         interrupt.check()?;
         if let Err(Refusal { error, .. }) = refused {
             self.leave_out(Unchecked {
@@ -220,8 +236,12 @@ impl Part {
         Ok(())
     }
 
-    fn check(&self, registry: &Registry) -> Result<Check<'_>, Error> {
-        Check::of(&self.scenario, registry, &self.domains, &self.metrics)
+    fn streams(&self) -> Result<Vec<CutStream<'_>>, Error> {
+        let streams = self.scenario.streams.iter();
+        let whole = Restriction::default();
+        streams
+            .map(|stream| cut(&self.scenario, stream, &self.domains, whole))
+            .collect()
     }
 
     /// A backbone or strategy whose files are missing, if there is one, with the reason.
@@ -230,10 +250,13 @@ impl Part {
         registry: &Registry,
         interrupt: &Interrupt,
     ) -> Result<Option<Missing>, Error> {
-        let check = self.check(registry)?;
+        let streams = self.streams()?;
+        let check = Check::of(&self.scenario, registry, &streams, &self.metrics)?;
         match check.run(Device::CPU, interrupt) {
             Ok(checked) => {
-                self.memory_needs = check.memory_needs(&checked);
+                let needs = check.memory_needs(&checked);
+                drop(streams);
+                self.memory_needs = needs;
                 Ok(None)
             }
             Err(Refusal {
@@ -288,6 +311,41 @@ fn not_built(error: &PluginError, registry: &Registry) -> bool {
     }
 }
 
+/// A named stream, and the class names that stand in several of its domains.
+fn described(scenario: &Scenario, stream: &StreamUse, cut: &CutStream<'_>) -> String {
+    let CutStream { domains, of_seed } = cut;
+    let (tasks, classes) = (of_seed[0].n_tasks(), of_seed[0].n_classes());
+    let mut text = format!(
+        "  stream {}: {}, {}, {} ({})\n",
+        stream.name,
+        counted(domains.len(), "domain"),
+        counted(tasks, "task"),
+        counted(classes, "class"),
+        stream.classes
+    );
+    let names: Vec<&[String]> = (domains.iter())
+        .map(|domain| &domain.summary.classes[..])
+        .collect();
+    let repeated = repeated_names(&names, &scenario.templates_of(stream));
+    if !repeated.is_empty() {
+        let of_name = |name: &RepeatedName| {
+            let domains = name.domains.iter();
+            let domains: Vec<&str> = domains
+                .map(|&index| &*stream.domains[index].domain)
+                .collect();
+            format!("{} ({})", name.name, domains.join(", "))
+        };
+        let shown: Vec<String> = repeated.iter().map(of_name).collect();
+        let _ = writeln!(
+            text,
+            "    {} in several domains: {}",
+            counted(repeated.len(), "name"),
+            class_names(&shown)
+        );
+    }
+    text
+}
+
 /// All of them, or as many as help to see whether they are the right ones.
 fn class_names(classes: &[String]) -> String {
     const SHOWN: usize = 20;
@@ -304,5 +362,10 @@ fn class_names(classes: &[String]) -> String {
 }
 
 fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+    let plural = match what {
+        _ if n == 1 => "",
+        "class" => "es",
+        _ => "s",
+    };
+    format!("{n} {what}{plural}")
 }

@@ -1,4 +1,4 @@
-//! `clbench data verify`: checks that the images, the split and the class orders are those that the
+//! `clbench data verify`: checks that the images, the splits and the class orders are those that the
 //! scenario expects.
 
 use super::print::print;
@@ -6,9 +6,12 @@ use crate::domain::content::{Content, ContentMemory};
 use crate::domain::verify::{Findings, examine, per_class};
 use crate::domain::{Domain, Split};
 use crate::error::Error;
+use crate::id::Seed;
 use crate::run::{ImageBar, Interrupt, content};
-use crate::scenario::{DomainUse, ExpectationCheck, Scenario, Selection, SetOverride};
-use crate::stream::open::{class_orders, open_whole};
+use crate::scenario::{DomainUse, ExpectationCheck, Scenario, SetOverride, StreamUse};
+use crate::stream::OrderDigest;
+use crate::stream::open::{digests, open_whole, streams};
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,39 +20,112 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const NAMED: usize = 10;
 
 pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Result<(), Error> {
-    let scenario = Scenario::load(path, set)?.select(&Selection {
-        domains: only.to_vec(),
-        ..Selection::default()
-    })?;
+    let scenario = Scenario::load(path, set)?;
+    let domains = scenario.domains_named(only)?;
     let interrupt = Interrupt::on_ctrl_c()?;
+    let mut classes: HashMap<&str, Vec<String>> = HashMap::new();
     let mut bad = 0;
-    for domain in &scenario.domains {
+    let mut show = |name: &str, found: Result<(String, bool), Error>| {
         // A broken domain does not stop the others from being verified.
-        let (text, good) = match verified(&scenario, domain, &interrupt) {
+        let (text, good) = match found {
             Err(Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => (format!("{}: FAILED\n  {error}\n", domain.name), false),
+            Err(error) => (format!("{name}: FAILED\n  {error}\n"), false),
             Ok(found) => found,
         };
         bad += usize::from(!good);
-        print(&text)?;
+        print(&text)
+    };
+    for domain in &domains {
+        let found = verified(&scenario, domain, &interrupt).map(|(text, good, names)| {
+            classes.insert(&domain.name, names);
+            (text, good)
+        });
+        show(&domain.name, found)?;
     }
-    let total = scenario.domains.len();
+    let mut total = domains.len();
+    let named = |stream: &&StreamUse| !stream.is_of_one_domain();
+    let mut what = "domains";
+    for stream in scenario.streams.iter().filter(named) {
+        let parts = stream.domains.iter();
+        let names = parts.map(|part| classes.get(&*part.domain).map(Vec::as_slice));
+        if let Some(names) = names.collect::<Option<Vec<_>>>() {
+            (total, what) = (total + 1, "domains and streams");
+            let name = format!("stream {}", stream.name);
+            show(&name, verified_stream(&scenario, stream, &names))?;
+        }
+    }
     match bad {
         0 => Ok(()),
-        bad => Err(Error::Off { bad, total }),
+        bad => Err(Error::Off { what, bad, total }),
     }
 }
 
-/// The tables of a domain, and whether everything is as expected.
+/// The checks of a named stream over domains with these classes, and whether everything is as
+/// expected.
+fn verified_stream(
+    scenario: &Scenario,
+    stream: &StreamUse,
+    classes: &[&[String]],
+) -> Result<(String, bool), Error> {
+    let of_seed = streams(scenario, stream, classes)?;
+    let orders = digests(scenario, stream, &of_seed);
+    let checks = ExpectationCheck::class_orders(&stream.class_orders, &orders);
+    let good = checks.iter().all(|check| check.good);
+    let (tasks, n) = (of_seed[0].n_tasks(), of_seed[0].n_classes());
+    let mut text = format!(
+        "stream {}: {} domains, {tasks} tasks, {n} classes, {}\n",
+        stream.name,
+        classes.len(),
+        if good { "as expected" } else { "FAILED" }
+    );
+    text += &check_table(&checks);
+    if stream.class_orders.is_empty() {
+        let _ = writeln!(
+            text,
+            "  the scenario expects nothing of this stream yet; to pin it as it is, add:\n    expect:\n      \
+             class_orders:\n        - {}",
+            listed(&orders)
+        );
+    }
+    Ok((text, good))
+}
+
+/// The digests of class orders as entries of a YAML list, after the first `- `.
+fn listed(orders: &[(Seed, OrderDigest)]) -> String {
+    let orders: Vec<&str> = orders.iter().map(|(_, order)| order.as_str()).collect();
+    orders.join("\n        - ")
+}
+
+fn check_table(checks: &[ExpectationCheck]) -> String {
+    let rows = checks.iter().map(|check| {
+        let verdict = match (check.good, &check.expected) {
+            (false, _) => "FAILED",
+            (true, Some(_)) => "ok",
+            (true, None) => "",
+        };
+        let expected = check.expected.as_deref().unwrap_or("–");
+        [&check.what, expected, &check.found, verdict].map(str::to_owned)
+    });
+    let sides = [Side::Left, Side::Right, Side::Right, Side::Left];
+    table(sides, ["check", "expected", "found", ""], rows)
+}
+
+/// The tables of a domain, whether everything is as expected, and its classes.
 fn verified(
     scenario: &Scenario,
     domain: &DomainUse,
     interrupt: &Interrupt,
-) -> Result<(String, bool), Error> {
+) -> Result<(String, bool, Vec<String>), Error> {
     let opened = open_whole(domain)?;
-    let (summary, orders) = (opened.summary(), class_orders(scenario, domain, &opened)?);
+    let summary = opened.summary();
+    let (mut orders, mut expected) = (Vec::new(), &Vec::new());
+    if let Some(stream) = scenario.own_stream(&domain.name) {
+        let of_seed = streams(scenario, stream, &[opened.classes()])?;
+        (orders, expected) = (digests(scenario, stream, &of_seed), &stream.class_orders);
+    }
     let content = hashed(domain, &opened, interrupt)?;
-    let mut checks = domain.expect.compare(&summary, &orders);
+    let mut checks = domain.expect.compare(&summary);
+    checks.extend(ExpectationCheck::class_orders(expected, &orders));
     checks.push(ExpectationCheck::content(&domain.expect, content.digest()));
     let findings = examined(&domain.name, &opened, interrupt)?;
     checks.push(ExpectationCheck::count(
@@ -77,32 +153,22 @@ fn verified(
     let sides = [Side::Right, Side::Left, Side::Right, Side::Right];
     text += &table(sides, ["label", "class", "train", "test"], classes);
     text.push('\n');
-    let rows = checks.iter().map(|check| {
-        let verdict = match (check.good, &check.expected) {
-            (false, _) => "FAILED",
-            (true, Some(_)) => "ok",
-            (true, None) => "",
-        };
-        let expected = check.expected.as_deref().unwrap_or("–");
-        [&check.what, expected, &check.found, verdict].map(str::to_owned)
-    });
-    let sides = [Side::Left, Side::Right, Side::Right, Side::Left];
-    text += &table(sides, ["check", "expected", "found", ""], rows);
+    text += &check_table(&checks);
     named(&mut text, &findings);
-    if domain.expect == Default::default() {
-        let orders: Vec<_> = orders.iter().map(|(_, order)| order.as_str()).collect();
+    if domain.expect == Default::default() && expected.is_empty() {
         let _ = writeln!(
             text,
-            "  the scenario expects nothing of this domain yet; to pin it as it is, add:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      content: {}\n      \
-             class_orders:\n        - {}",
+            "  the scenario expects nothing of this domain yet; to pin it as it is, add:\n    expect:\n      train: {}\n      test: {}\n      split: {}\n      content: {}",
             summary.n_train,
             summary.n_test,
             summary.split_hash.as_str(),
             content.digest(),
-            orders.join("\n        - ")
         );
+        if !orders.is_empty() {
+            let _ = writeln!(text, "      class_orders:\n        - {}", listed(&orders));
+        }
     }
-    Ok((text, good))
+    Ok((text, good, summary.classes))
 }
 
 /// Reads every image, even if it is remembered: `verify` believes nothing but the files.

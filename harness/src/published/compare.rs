@@ -3,8 +3,9 @@
 use super::aspect::{Aspect, Finding, Mark};
 use super::file::{Candidates, Entry, Mean, Preprocessing, Shots, Tasks, Templates, Weights};
 use super::read::Published;
+use crate::id::TaskId;
 use crate::results::{CellBackbone, CellRecord};
-use crate::stream::{OrderDigest, Stream};
+use crate::stream::Stream;
 use harness_abi::Matrix;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -151,16 +152,14 @@ fn classes(published: &Published, entry: &Entry, cells: &[&CellRecord]) -> [Find
 fn same_digests(entry: &Entry, cells: &[&CellRecord]) -> bool {
     let expected = &entry.class_order_digests;
     let digest = |record: &&CellRecord| {
-        let stream = &record.stream;
         if entry.datasets.len() > 1 {
-            return stream.class_order_digest.clone();
+            return record.stream.class_order_digest.clone();
         }
         let templates = match &entry.templates {
             Some(Templates::Listed(templates)) => templates.clone(),
             _ => vec![DEFAULT_TEMPLATE.to_owned()],
         };
-        let digest = OrderDigest::of(&stream.classes, &stream.task_sizes, &templates);
-        digest.as_str().to_owned()
+        record.order_digest_with(&[&templates]).as_str().to_owned()
     };
     let found: BTreeSet<String> = cells.iter().map(digest).collect();
     !expected.is_empty()
@@ -172,52 +171,20 @@ fn same_digests(entry: &Entry, cells: &[&CellRecord]) -> bool {
             .all(|digits| found.iter().any(|found| found.starts_with(digits)))
 }
 
-/// The order of the data sets, and whether each is a task.
+/// The order of the data sets, and whether each is one task.
 fn whole_domains(published: &Published, entry: &Entry, record: &CellRecord) -> (Finding, Finding) {
-    let LearnedOrder { domains, whole } = LearnedOrder::of(record);
-    let ids: Vec<Option<&str>> = domains
-        .into_iter()
-        .map(|index| {
-            let domain = &record.cell.stream.domains[index];
-            published.dataset(&domain.name, &domain.split_hash)
-        })
-        .collect();
-    let expected = entry.datasets.iter().map(|id| Some(id.as_str()));
-    let same = ids == expected.collect::<Vec<_>>();
-    (Finding::of(same), Finding::of(whole))
-}
-
-/// The domains in the order in which they are learned, and whether each is one task.
-struct LearnedOrder {
-    domains: Vec<usize>,
-    whole: bool,
-}
-
-impl LearnedOrder {
-    fn of(record: &CellRecord) -> Self {
-        let stream = &record.stream;
-        let domain_of = |class: usize| match stream.class_domains.get(class) {
-            Some(&domain) => domain as usize,
-            None => 0,
-        };
-        let mut domains: Vec<usize> = Vec::new();
-        let mut whole = true;
-        let mut begin = 0;
-        for &size in &stream.task_sizes {
-            let end = (begin + size as usize).min(stream.classes.len());
-            for (place, class) in (begin..end).enumerate() {
-                let domain = domain_of(class);
-                if !domains.contains(&domain) {
-                    whole &= place == 0;
-                    domains.push(domain);
-                } else if domains.last() != Some(&domain) || place == 0 {
-                    whole = false;
-                }
-            }
-            begin = end;
-        }
-        Self { domains, whole }
-    }
+    let tasks = (1..=record.stream.task_sizes.len() as u32).map(TaskId);
+    let mut domains: Vec<usize> = tasks.map(|task| record.stream.domain_of(task)).collect();
+    let tasks = domains.len();
+    // A domain that is cut further, or comes back, is counted once.
+    let mut seen = BTreeSet::new();
+    domains.retain(|&domain| seen.insert(domain));
+    let ids = domains.iter().map(|&index| {
+        let domain = &record.cell.stream.domains[index];
+        published.dataset(&domain.name, &domain.split_hash)
+    });
+    let same_order = ids.eq(entry.datasets.iter().map(|id| Some(id.as_str())));
+    (Finding::of(same_order), Finding::of(domains.len() == tasks))
 }
 
 fn class_order(entry: &Entry, cells: &[&CellRecord]) -> Finding {
@@ -226,9 +193,16 @@ fn class_order(entry: &Entry, cells: &[&CellRecord]) -> Finding {
     let Some(orders) = orders.and_then(|order| order.orders(classes, &entry.seeds)) else {
         return Finding::Unknown;
     };
+    // Named by their numbers, the classes are numbers in their order.
+    let numbers: Vec<String> = (0..classes).map(|number| number.to_string()).collect();
     let own = |record: &&CellRecord| -> Option<Vec<u32>> {
-        let stream = Stream::new(&record.cell.stream.spec, classes, record.cell.seed).ok()?;
-        Some(stream.order().iter().map(|label| label.0).collect())
+        let spec = &record.cell.stream.spec;
+        if spec.cuts.len() != 1 {
+            return None;
+        }
+        let stream = Stream::new(spec, &[&numbers], record.cell.seed).ok()?;
+        let names = stream.classes().iter();
+        names.map(|class| class.name.parse().ok()).collect()
     };
     let own: Option<BTreeSet<Vec<u32>>> = cells.iter().map(own).collect();
     known(own.as_ref(), |own| *own == orders)

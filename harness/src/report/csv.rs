@@ -142,10 +142,10 @@ mod tests {
         let mut lines = csv.lines();
         let header = lines.next().unwrap();
         let own = own_columns(&csv);
-        expect!["scenario,domain,split_hash,content_digest,class_order_digest,backbone,backbone_fingerprint,backbone_plugin_hash,strategy,method,plugin,plugin_version,plugin_hash,settings,"]
+        expect!["scenario,stream,domain,split_hash,content_digest,class_order_digest,backbone,backbone_fingerprint,backbone_plugin_hash,strategy,method,plugin,plugin_version,plugin_hash,settings,"]
             .assert_eq(header.strip_suffix(&own).unwrap());
-        expect!["quick,digits,digits-split,digits-images,order1,pixels,weights,pixels-file,head,head,heads,0.1.0,heads-file,9256cd0c3360"]
-            .assert_eq(&lines.next().unwrap().split(',').take(14).collect::<Vec<_>>().join(","));
+        expect!["quick,digits,digits,digits-split,digits-images,order1,pixels,weights,pixels-file,head,head,heads,0.1.0,heads-file,9256cd0c3360"]
+            .assert_eq(&lines.next().unwrap().split(',').take(15).collect::<Vec<_>>().join(","));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum ReportError {
     )]
     Ambiguous { id: String },
     #[error(
-        "cells `{first}` and `{second}` of scenario `{scenario}` have the same domain, split and seed {seed}, but different class \
+        "cells `{first}` and `{second}` of scenario `{scenario}` have the same stream, split and seed {seed}, but different class \
          orders\nthe scenario's class order was changed between two runs; delete the older records"
     )]
     ClassOrder {

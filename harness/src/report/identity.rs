@@ -8,14 +8,14 @@ use serde::Serialize;
 /// Split, images, class order, weights and plugin files of one cell, or of a row that summarises
 /// several.
 ///
-/// If the cells of a row differ in a hash, as class orders do when they follow the seed, the row
-/// has `combined:` and a hash of their hashes. If they differ in a name or version, it has all of
+/// If the cells of a row differ in a hash, as class orders do when they follow the seed, or a stream
+/// has several domains, the row has `combined:` and a hash of their hashes. If they differ in a name or version, it has all of
 /// them, joined by `+`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The scenario's name.
     pub scenario: String,
-    /// Hash of the domain's split.
+    /// Hash of the split of the stream's domain.
     pub split_hash: String,
     /// Hash of the images.
     pub content_digest: String,
@@ -53,13 +53,13 @@ impl Identity {
         };
         Self {
             scenario: names(cells, |record| record.cell.scenario.clone()),
-            split_hash: hashes(cells, |record| {
-                record.cell.stream.domain().split_hash.clone()
-            }),
-            content_digest: hashes(cells, |record| {
-                record.stream.domains[0].content_digest.clone()
-            }),
-            class_order_digest: hashes(cells, |record| record.stream.class_order_digest.clone()),
+            split_hash: combined(cells.iter().flat_map(|cell| split_hashes(cell))),
+            content_digest: combined(cells.iter().flat_map(|cell| content_digests(cell))),
+            class_order_digest: combined(
+                cells
+                    .iter()
+                    .map(|record| &*record.stream.class_order_digest),
+            ),
             backbone: names(cells, per_backbone(|b| &b.name)),
             backbone_fingerprint: hashes(cells, per_backbone(|b| &b.fingerprint)),
             backbone_plugin_hash: hashes(cells, per_backbone(|b| &b.plugin.hash)),
@@ -120,10 +120,28 @@ fn short_hash(bytes: &[u8]) -> String {
 
 fn hashes(cells: &[&CellRecord], field: impl Fn(&CellRecord) -> String) -> String {
     let values: Vec<String> = cells.iter().map(|cell| field(cell)).collect();
-    match values.split_first() {
+    combined(values.iter().map(String::as_str))
+}
+
+/// The split hash of each domain of a cell.
+pub(super) fn split_hashes(record: &CellRecord) -> impl Iterator<Item = &str> {
+    let domains = record.cell.stream.domains.iter();
+    domains.map(|domain| &*domain.split_hash)
+}
+
+/// The content digest of each domain of a cell.
+pub(super) fn content_digests(record: &CellRecord) -> impl Iterator<Item = &str> {
+    let domains = record.stream.domains.iter();
+    domains.map(|domain| &*domain.content_digest)
+}
+
+/// A hash, or a hash of several.
+pub(super) fn combined<'a>(hashes: impl Iterator<Item = &'a str>) -> String {
+    let hashes: Vec<&str> = hashes.collect();
+    match hashes.split_first() {
         None => String::new(),
-        Some((first, rest)) if rest.iter().all(|value| value == first) => first.clone(),
-        Some(_) => format!("combined:{}", short_hash(values.join("\n").as_bytes())),
+        Some((first, rest)) if rest.iter().all(|hash| hash == first) => (*first).to_owned(),
+        Some(_) => format!("combined:{}", short_hash(hashes.join("\n").as_bytes())),
     }
 }
 

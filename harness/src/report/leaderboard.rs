@@ -1,4 +1,4 @@
-//! The leaderboard: means over seeds and domains, and ranks.
+//! The leaderboard: means over seeds and streams, and ranks.
 
 use super::ReportError;
 use super::coverage::Coverage;
@@ -9,14 +9,14 @@ use super::standing::Section;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::CellRecord;
 
-/// A comparison of all strategies, per domain and over domains.
+/// A comparison of all strategies, per stream and over streams.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leaderboard {
     /// The metrics, in the order of [`Entry::scores`](super::Entry::scores).
     pub metrics: Vec<MetricInfo>,
     /// The indices of the metrics that tables show.
     pub columns: Vec<usize>,
-    /// The domains in the order of the records, followed by the means over domains.
+    /// The streams in the order of the records, followed by the means over streams.
     pub sections: Vec<Section>,
 }
 
@@ -58,8 +58,8 @@ impl Leaderboard {
             .iter()
             .map(|place| source.rows(place))
             .collect::<Result<_, _>>()?;
-        let domains = rows.iter().map(|rows| source.domain(rows, &units));
-        let sections = domains.chain(source.overall(&rows, &units));
+        let streams = rows.iter().map(|rows| source.stream(rows, &units));
+        let sections = streams.chain(source.overall(&rows, &units));
         Ok(Self {
             metrics: metrics.to_vec(),
             columns,
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn overall_averages_each_seed_over_domains_first() {
+    fn overall_averages_each_seed_over_streams_first() {
         let board = build(&[
             record("near", "a", 1, [80, 80]),
             record("near", "a", 2, [90, 90]),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strategy_that_lacks_a_seed_or_a_domain_has_no_overall_mean_and_no_rank() {
+    fn a_strategy_that_lacks_a_seed_or_a_stream_has_no_overall_mean_and_no_rank() {
         let records = [
             record("near", "a", 1, [80, 80]),
             record("near", "a", 2, [80, 80]),
@@ -212,13 +212,13 @@ mod tests {
             standings(&board.sections[2]),
             [
                 ("a", Standing::Ranked(1), Some(55.0)),
-                ("b", lacks("lacks domain far"), None),
+                ("b", lacks("lacks stream far"), None),
                 ("c", lacks("lacks seed 1 of near"), None),
             ]
         );
         // A planned domain or seed that failed everywhere counts as lacking too.
         let coverage = Coverage {
-            domains: ["near", "far", "lost"].map(String::from).to_vec(),
+            streams: ["near", "far", "lost"].map(String::from).to_vec(),
             seeds: vec![Seed(1), Seed(2), Seed(3)],
         };
         let board =
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(standings(&board.sections[0])[0].1, lacks("lacks seed 3"));
         assert_eq!(
             standings(&board.sections[2])[0].1,
-            lacks("lacks domain lost")
+            lacks("lacks stream lost")
         );
     }
 
@@ -258,7 +258,7 @@ mod tests {
             standings(&board.sections[1]),
             [("b", Standing::Ranked(1), Some(99.0))]
         );
-        let incomplete = "domain digits was run in two versions".to_owned();
+        let incomplete = "stream digits was run in two versions".to_owned();
         for (_, standing, _) in standings(&board.sections[2]) {
             assert_eq!(standing, Standing::Incomplete(incomplete.clone()));
         }
@@ -306,7 +306,7 @@ mod tests {
         let listed = record("digits", "a", 1, [80, 80]);
         let drawn = |seed: u64, digest: &str| {
             let mut record = record("digits", "a", seed, [90, 90]);
-            record.cell.stream.spec.class_order = ClassOrder::Python {
+            record.cell.stream.spec.cuts[0].class_order = ClassOrder::Python {
                 seed: SeedRef::CellSeed,
                 convention: Convention::NewToOld,
             };
@@ -318,7 +318,7 @@ mod tests {
             assert_eq!(names(&board), ["digits", "digits", "overall"]);
             assert_eq!(
                 standings(&board.sections[2])[0].1,
-                Standing::Incomplete("domain digits was run in two versions".into())
+                Standing::Incomplete("stream digits was run in two versions".into())
             );
         }
         // Another spelling of the same order.
@@ -345,7 +345,7 @@ mod tests {
         reversed.stream.class_order_digest = "reversed".into();
         assert_eq!(
             message(&reversed),
-            "cells `digits-a-s1-0123456789ab` and `digits-b-s1-0123456789ab` of scenario `quick` have the same domain, split and seed 1, \
+            "cells `digits-a-s1-0123456789ab` and `digits-b-s1-0123456789ab` of scenario `quick` have the same stream, split and seed 1, \
              but different class orders\nthe scenario's class order was changed between two runs; delete the older records"
         );
     }

@@ -1,11 +1,11 @@
 //! The rows of a leaderboard: cells of one strategy that differ only in their seeds, and their
-//! means over seeds and domains.
+//! means over seeds and streams.
 
 use super::ReportError;
 use super::coverage::Coverage;
-use super::identity::{self, Identity};
+use super::identity::{self, Identity, combined, content_digests, split_hashes};
 use super::section::{Place, Unit};
-use super::standing::{Absence, Entry, Scope, Score, Section, Standing};
+use super::standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
 use super::statistics::Summary;
 use crate::id::Seed;
 use crate::metric::MetricInfo;
@@ -64,7 +64,7 @@ impl<'a> Source<'a> {
     }
 
     /// The section of a place with these rows.
-    pub(super) fn domain(&self, rows: &[Row<'a>], units: &[Unit<'_>]) -> Section {
+    pub(super) fn stream(&self, rows: &[Row<'a>], units: &[Unit<'_>]) -> Section {
         let entry = |row: &Row<'a>| {
             let lacking = lacking_seeds(row, &units[row.unit].coverage);
             let scores = (0..self.metrics.len()).map(|metric| {
@@ -73,13 +73,18 @@ impl<'a> Source<'a> {
             });
             self.entry(label(row, rows, units), &[row], lacking, scores.collect())
         };
-        let CellRecord { cell, stream, .. } = self.first(&rows[0]);
+        let first = self.first(&rows[0]);
+        let CellRecord { cell, stream, .. } = first;
         Section {
-            scope: Scope::Domain {
+            scope: Scope::Stream {
                 name: cell.stream.name.clone(),
-                split_hash: cell.stream.domain().split_hash.clone(),
-                content_digest: stream.domains[0].content_digest.clone(),
+                domains: (cell.stream.domains.iter())
+                    .map(|domain| domain.name.clone())
+                    .collect(),
+                split_hash: combined(split_hashes(first)),
+                content_digest: combined(content_digests(first)),
                 tasks: stream.task_sizes.len(),
+                returning: Returning::of(stream),
             },
             limit: cell.stream.limit,
             validation: cell.stream.validation,
@@ -88,7 +93,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A section for each set of places that some unit covers.
+    /// A section for each set of places that some unit covers, unless a mean over them would mean
+    /// nothing.
     pub(super) fn overall(&self, places: &[Vec<Row<'a>>], units: &[Unit<'_>]) -> Vec<Section> {
         let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
         for unit in 0..units.len() {
@@ -101,7 +107,11 @@ impl<'a> Source<'a> {
         }
         let section = |(covered, members): (Vec<usize>, Vec<usize>)| {
             let first = |place: usize| &self.first(&places[place][0]).cell.stream;
-            let domains: Vec<String> = covered.iter().map(|&p| first(p).name.clone()).collect();
+            let records = covered.iter().map(|&place| self.first(&places[place][0]));
+            if !have_a_mean(&records.collect::<Vec<_>>()) {
+                return None;
+            }
+            let streams: Vec<String> = covered.iter().map(|&p| first(p).name.clone()).collect();
             // The first row of each strategy represents all of its rows in these places.
             let mut heads: Vec<&Row<'a>> = Vec::new();
             for row in covered.iter().flat_map(|&place| &places[place]) {
@@ -118,43 +128,43 @@ impl<'a> Source<'a> {
                 };
                 let found: Vec<Vec<&Row<'a>>> = covered.iter().map(of_head).collect();
                 let label = label(head, heads.iter().copied(), units);
-                self.overall_entry(label, &found, &domains, &units[head.unit].coverage)
+                self.overall_entry(label, &found, &streams, &units[head.unit].coverage)
             });
-            Section {
+            Some(Section {
                 limit: first(covered[0]).limit,
                 validation: first(covered[0]).validation,
                 entries: entries.collect(),
-                scope: Scope::Overall { domains },
+                scope: Scope::Overall { streams },
                 published: Vec::new(),
-            }
+            })
         };
-        groups.into_iter().map(section).collect()
+        groups.into_iter().filter_map(section).collect()
     }
 
-    /// `found` has the strategy's rows on each domain, which should be one.
+    /// `found` has the strategy's rows on each stream, which should be one.
     fn overall_entry(
         &self,
         label: String,
         found: &[Vec<&Row<'a>>],
-        domains: &[String],
+        streams: &[String],
         coverage: &Coverage,
     ) -> Entry {
         let obstacle = || -> Option<String> {
-            if let Some(missing) = coverage.domains.iter().find(|name| !domains.contains(name)) {
-                return Some(format!("lacks domain {missing}"));
+            if let Some(missing) = coverage.streams.iter().find(|name| !streams.contains(name)) {
+                return Some(format!("lacks stream {missing}"));
             }
-            for (rows, domain) in found.iter().zip(domains) {
-                if domains.iter().filter(|other| *other == domain).count() > 1 {
-                    return Some(format!("domain {domain} was run in two versions"));
+            for (rows, stream) in found.iter().zip(streams) {
+                if streams.iter().filter(|other| *other == stream).count() > 1 {
+                    return Some(format!("stream {stream} was run in two versions"));
                 }
                 match rows[..] {
-                    [] => return Some(format!("lacks domain {domain}")),
+                    [] => return Some(format!("lacks stream {stream}")),
                     [row] => {
                         if let Some(lacking) = lacking_seeds(row, coverage) {
-                            return Some(format!("{lacking} of {domain}"));
+                            return Some(format!("{lacking} of {stream}"));
                         }
                     }
-                    _ => return Some(format!("{domain} was run with different settings")),
+                    _ => return Some(format!("{stream} was run with different settings")),
                 }
             }
             None
@@ -261,6 +271,24 @@ impl<'a> Source<'a> {
             .expect("a row is made with its first cell");
         &self.records[*index]
     }
+}
+
+/// Whether a mean over these streams means something. Two streams over the same images are two
+/// views of one thing, and transfer to known classes is another quantity than transfer to new ones.
+fn have_a_mean(streams: &[&CellRecord]) -> bool {
+    let domains = |record: &CellRecord| -> Vec<String> {
+        let domains = record.cell.stream.domains.iter();
+        domains.map(|domain| domain.name.clone()).collect()
+    };
+    let overlap = |one: &CellRecord, other: &CellRecord| {
+        let (ours, theirs) = (domains(one), domains(other));
+        one.cell.stream.name != other.cell.stream.name
+            && ours.iter().any(|domain| theirs.contains(domain))
+    };
+    let returns = |record: &CellRecord| Returning::of(&record.stream).is_some();
+    let mut pairs = (0..streams.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
+    !pairs
+        .any(|(i, j)| overlap(streams[i], streams[j]) || returns(streams[i]) != returns(streams[j]))
 }
 
 /// Whether two rows are the same line of the scenario, ignoring settings.

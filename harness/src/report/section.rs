@@ -1,6 +1,6 @@
 //! The sections of a leaderboard, which contain comparable cells.
 //!
-//! Cells share a section if they learned the same tasks of the same images of the same split in the
+//! Cells share a section if they learned the same tasks of the same images of the same splits in the
 //! same class order. A class order may follow the seed, so it is compared seed by seed. Cells of
 //! one scenario that were planned with different class orders or templates, because the scenario
 //! was changed between two runs, share a section only if they have a seed in common that shows that
@@ -8,15 +8,16 @@
 
 use super::ReportError;
 use super::coverage::Coverage;
+use super::identity::{content_digests, split_hashes};
 use crate::id::Seed;
-use crate::results::CellRecord;
-use crate::stream::ClassOrder;
+use crate::results::{CellRecord, CellStream};
+use crate::stream::{ClassIdentity, ClassOrder};
 use std::collections::BTreeMap;
 
 /// The cells of one run: one scenario with the same `--limit` and `--validation`.
 pub(super) struct Unit<'a> {
     pub(super) scenario: &'a str,
-    /// The domains and seeds that a strategy needs to be ranked.
+    /// The streams and seeds that a strategy needs to be ranked.
     pub(super) coverage: Coverage,
     members: Vec<usize>,
 }
@@ -53,8 +54,8 @@ pub(super) fn sort<'a>(
         let unit = &mut units[unit];
         unit.members.push(index);
         if coverage.is_none() {
-            if !unit.coverage.domains.contains(&cell.stream.name) {
-                unit.coverage.domains.push(cell.stream.name.clone());
+            if !unit.coverage.streams.contains(&cell.stream.name) {
+                unit.coverage.streams.push(cell.stream.name.clone());
             }
             if !unit.coverage.seeds.contains(&cell.seed) {
                 unit.coverage.seeds.push(cell.seed);
@@ -95,11 +96,51 @@ pub(super) fn sort<'a>(
     Ok((units, places))
 }
 
-/// Domain, split hash, content digest, task sizes.
-type Base<'a> = (&'a str, &'a str, &'a str, &'a [u32]);
+/// What cells of a section have in common, except for the class order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Base<'a> {
+    stream: &'a str,
+    /// Name, split hash and content digest of each domain.
+    domains: Vec<(&'a str, &'a str, &'a str)>,
+    task_sizes: &'a [u32],
+    task_domains: &'a [u32],
+}
 
-/// What a scenario says about the class order and the texts of the classes.
-type Planned<'a> = (&'a ClassOrder, &'a [String]);
+impl<'a> Base<'a> {
+    fn of(record: &'a CellRecord) -> Self {
+        let CellRecord { cell, stream, .. } = record;
+        let names = cell.stream.domains.iter().map(|domain| &*domain.name);
+        let hashes = split_hashes(record).zip(content_digests(record));
+        let domains = names.zip(hashes);
+        Base {
+            stream: &cell.stream.name,
+            domains: domains
+                .map(|(name, (split, content))| (name, split, content))
+                .collect(),
+            task_sizes: &stream.task_sizes,
+            task_domains: &stream.task_domains,
+        }
+    }
+}
+
+/// What a scenario says about the classes: their order, what makes them one, and their texts.
+#[derive(Debug, Clone, PartialEq)]
+struct Planned<'a> {
+    orders: Vec<&'a ClassOrder>,
+    identity: ClassIdentity,
+    templates: Vec<&'a [String]>,
+}
+
+impl<'a> Planned<'a> {
+    fn of(stream: &'a CellStream) -> Self {
+        let cuts = stream.spec.cuts.iter();
+        Planned {
+            orders: cuts.map(|cut| &cut.class_order).collect(),
+            identity: stream.spec.classes,
+            templates: stream.templates(),
+        }
+    }
+}
 
 /// The members by base and by what was planned, in order of first occurrence.
 fn by_base<'a>(
@@ -108,15 +149,8 @@ fn by_base<'a>(
 ) -> Vec<((Base<'a>, Planned<'a>), Vec<usize>)> {
     let mut groups: Vec<((Base<'a>, Planned<'a>), Vec<usize>)> = Vec::new();
     for &member in members {
-        let CellRecord { cell, stream, .. } = &records[member];
-        let domain = cell.stream.domain();
-        let base: Base<'a> = (
-            &domain.name,
-            &domain.split_hash,
-            &stream.domains[0].content_digest,
-            &stream.task_sizes,
-        );
-        let key = (base, (&cell.stream.spec.class_order, &domain.templates[..]));
+        let record = &records[member];
+        let key = (Base::of(record), Planned::of(&record.cell.stream));
         match groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, group)) => group.push(member),
             None => groups.push((key, vec![member])),

@@ -4,6 +4,7 @@ use super::beside::Beside;
 use super::identity::Identity;
 use super::statistics::Summary;
 use crate::id::Seed;
+use crate::results::LearnedStream;
 use crate::scenario::{Provenance, Regime};
 use crate::stream::Augmentation;
 use harness_abi::Keeps;
@@ -28,30 +29,67 @@ pub struct Section {
 /// What the numbers of a section are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// One domain.
-    Domain {
+    /// One stream.
+    Stream {
         /// Its name.
         name: String,
-        /// Hash of its split.
+        /// The names of its domains.
+        domains: Vec<String>,
+        /// Hash of its split, or of the splits of its domains.
         split_hash: String,
         /// Hash of its images.
         content_digest: String,
         /// Number of tasks.
         tasks: usize,
+        /// Which classes come back, if any do.
+        returning: Option<Returning>,
     },
-    /// The mean over domains, taken for each seed first.
+    /// The mean over streams, taken for each seed first.
     Overall {
         /// Their names.
-        domains: Vec<String>,
+        streams: Vec<String>,
     },
 }
 
+/// Classes that come back with a later task. If there are any, transfer to tasks to come is in part
+/// transfer to a new domain of known classes, which is not zero-shot ability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Returning {
+    /// How many classes the tasks after the first have, counted in each task.
+    pub later: usize,
+    /// How many of these are known from an earlier task.
+    pub known: usize,
+}
+
+impl Returning {
+    /// Those of a stream, if any class comes back.
+    pub(super) fn of(stream: &LearnedStream) -> Option<Returning> {
+        let (later, known) = stream.returning();
+        (known > 0).then_some(Returning { later, known })
+    }
+}
+
+impl fmt::Display for Returning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Returning { later, known } = self;
+        write!(f, "{known} of {later} classes of tasks to come are known")
+    }
+}
+
 impl Scope {
-    /// The domain's name, or `overall`.
+    /// The stream's name, or `overall`.
     pub fn name(&self) -> &str {
         match self {
-            Self::Domain { name, .. } => name,
+            Self::Stream { name, .. } => name,
             Self::Overall { .. } => "overall",
+        }
+    }
+
+    /// The names of the stream's domains joined by `+`, or `overall`.
+    pub fn domain_names(&self) -> String {
+        match self {
+            Self::Stream { domains, .. } => domains.join("+"),
+            Self::Overall { .. } => "overall".to_owned(),
         }
     }
 }
@@ -98,7 +136,7 @@ pub enum Standing {
     Ranked(u32),
     /// A joint run: a reference, not a competitor.
     Reference,
-    /// It lacks a domain or a seed.
+    /// It lacks a stream or a seed.
     Incomplete(String),
     /// The metric that ranks has no value.
     Unranked,
@@ -127,7 +165,7 @@ pub enum Absence {
     CannotScoreUnseen,
     /// The accuracy matrix lacks an entry that the metric needs.
     Undefined,
-    /// No mean over domains is possible.
+    /// No mean over streams is possible.
     Incomplete(String),
 }
 

@@ -12,9 +12,9 @@ use crate::id::Seed;
 use crate::metric::MetricInfo;
 use crate::stream::Augmentation;
 
-/// Whether a section repeats another: the mean over one domain equals that domain.
+/// Whether a section repeats another: the mean over one stream equals that stream.
 fn repeats(section: &Section) -> bool {
-    matches!(&section.scope, Scope::Overall { domains } if domains.len() == 1)
+    matches!(&section.scope, Scope::Overall { streams } if streams.len() == 1)
 }
 
 /// The content of a table, independent of the format.
@@ -160,14 +160,14 @@ impl Notes {
     }
 }
 
-/// The domain's name; with its split if another section has a domain of the same name, with its
+/// The stream's name; with its split if another section has a stream of the same name, with its
 /// images if that has the same split too, and with the class order if that has the same images.
 fn title(leaderboard: &Leaderboard, section: &Section) -> String {
     match &section.scope {
-        Scope::Overall { domains } => {
-            format!("overall: mean over {}", domains.join(", "))
+        Scope::Overall { streams } => {
+            format!("overall: mean over {}", streams.join(", "))
         }
-        Scope::Domain {
+        Scope::Stream {
             name,
             split_hash,
             content_digest,
@@ -176,7 +176,7 @@ fn title(leaderboard: &Leaderboard, section: &Section) -> String {
             let same = |split: &str, content: &str| {
                 let sections = leaderboard.sections.iter();
                 let others = sections.filter(|other| match &other.scope {
-                    Scope::Domain {
+                    Scope::Stream {
                         name: other,
                         split_hash,
                         content_digest,
@@ -204,7 +204,6 @@ fn title(leaderboard: &Leaderboard, section: &Section) -> String {
             if of_content > 1 {
                 let first = section.entries.first();
                 let order = first.map_or("", |entry| &entry.identity.class_order_digest);
-                let order = order.strip_prefix("combined:").unwrap_or(order);
                 parts += &format!(", class order {}", short(order));
             }
             format!("{name} ({parts})")
@@ -226,20 +225,35 @@ fn footer(section: &Section) -> Vec<String> {
     };
     let seeds = format!("seed{plural} {}{spread}", joined(&seeds, ", "));
     let mut lines = vec![match &section.scope {
-        Scope::Domain {
+        Scope::Stream {
+            domains,
             split_hash,
             content_digest,
             tasks,
             ..
         } => format!(
-            "{tasks} task{}; {seeds}; split {}, images {}",
+            "{tasks} task{}{}; {seeds}; split{} {}, images {}",
             if *tasks == 1 { "" } else { "s" },
+            match &domains[..] {
+                [_] => String::new(),
+                several => format!(" over {}", several.join(", ")),
+            },
+            if domains.len() == 1 { "" } else { "s" },
             short(split_hash),
             short(content_digest)
         ),
         Scope::Overall { .. } if spread.is_empty() => seeds,
-        Scope::Overall { .. } => format!("{seeds} of each seed's mean over domains"),
+        Scope::Overall { .. } => format!("{seeds} of each seed's mean over streams"),
     }];
+    if let Scope::Stream {
+        returning: Some(returning),
+        ..
+    } = &section.scope
+    {
+        lines.push(format!(
+            "domain transfer: {returning}, so transfer to tasks to come is not zero-shot ability"
+        ));
+    }
     if let Some(augmentations @ [_, ..]) = augmentations(section) {
         lines.push(format!(
             "training images: {}; cached features: plain images",
@@ -269,5 +283,6 @@ fn augmentations(section: &Section) -> Option<&[Augmentation]> {
 
 /// The first digits of a hash, enough to distinguish two.
 fn short(hash: &str) -> &str {
+    let hash = hash.strip_prefix("combined:").unwrap_or(hash);
     hash.get(..12).unwrap_or(hash)
 }

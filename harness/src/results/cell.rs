@@ -42,11 +42,11 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellStream {
-    /// Its name in the scenario, which is that of its domain.
+    /// Its name in the scenario, which is that of its domain if it has no other.
     pub name: String,
-    /// Its domains. Scenarios can only name one; the format allows more.
+    /// Its domains, in the order in which they arrive; at least one.
     pub domains: Vec<CellDomain>,
-    /// How it is divided into tasks.
+    /// How each of them is divided into tasks.
     pub spec: StreamSpec,
     /// Samples per class, if `--limit` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,13 +115,16 @@ pub struct CellStrategy {
 }
 
 impl CellStream {
-    /// The stream's domain.
-    ///
-    /// # Panics
-    ///
-    /// If it has none, which cannot be in a plan or a record that was read.
-    pub fn domain(&self) -> &CellDomain {
-        &self.domains[0]
+    /// The templates of each domain.
+    pub fn templates(&self) -> Vec<&[String]> {
+        let domains = self.domains.iter();
+        domains.map(|domain| &domain.templates[..]).collect()
+    }
+
+    /// The names of its domains, joined by `+`.
+    pub fn domain_names(&self) -> String {
+        let names: Vec<&str> = self.domains.iter().map(|domain| &*domain.name).collect();
+        names.join("+")
     }
 }
 
@@ -141,12 +144,8 @@ impl Cell {
                 })
             })
             .collect();
-        let domain = self.stream.domain();
-        let content = json!({
+        let mut content = json!({
             "format": ID_FORMAT,
-            "domain": domain.name,
-            "split_hash": domain.split_hash,
-            "templates": domain.templates,
             "stream": self.stream.spec,
             "limit": self.stream.limit,
             "validation": self.stream.validation,
@@ -159,6 +158,18 @@ impl Cell {
             "threads": self.threads,
             "device": self.device,
         });
+        match &self.stream.domains[..] {
+            // As it was before streams could have several domains.
+            [domain] => {
+                content["domain"] = json!(domain.name);
+                content["split_hash"] = json!(domain.split_hash);
+                content["templates"] = json!(domain.templates);
+            }
+            domains => {
+                content["name"] = json!(self.stream.name);
+                content["domains"] = json!(domains);
+            }
+        }
         let hash = blake3::hash(canonical(&content).as_bytes()).to_hex();
         format!(
             "{}-{}-s{}-{}",
@@ -237,7 +248,11 @@ mod tests {
         }
         for other in [
             changed(|cell| cell.stream.domains[0].split_hash = "abd".into()),
-            changed(|cell| cell.stream.spec.tasks = Tasks::Count(1)),
+            changed(|cell| cell.stream.spec.cuts[0].tasks = Tasks::Count(1)),
+            changed(|cell| {
+                let again = cell.stream.domains[0].clone();
+                cell.stream.domains.push(again);
+            }),
             changed(|cell| {
                 cell.stream.spec.augmentation = Augmentation::RandomResizedCropAndFlip;
             }),

@@ -5,7 +5,7 @@ use crate::domain::content::Trust;
 use crate::id::Seed;
 use crate::plugin::PluginId;
 use crate::scenario::Regime;
-use crate::stream::{Augmentation, ClassOrder, StreamSpec, Tasks};
+use crate::stream::{Augmentation, ClassOrder, Cut, StreamSpec, Tasks};
 use harness_abi::{Declaration, Keeps};
 use std::collections::BTreeMap;
 
@@ -34,11 +34,13 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
                     split_hash: format!("{domain}-split"),
                     templates: vec!["a {}".into()],
                 }],
-                spec: StreamSpec {
-                    tasks: Tasks::Count(2),
-                    class_order: ClassOrder::Listed,
-                    augmentation: Augmentation::None,
-                },
+                spec: StreamSpec::of_domain(
+                    Cut {
+                        tasks: Tasks::Count(2),
+                        class_order: ClassOrder::Listed,
+                    },
+                    Augmentation::None,
+                ),
                 limit: None,
                 validation: None,
             },
@@ -75,6 +77,8 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
             classes: ["zero", "one", "two", "three"].map(String::from).to_vec(),
             class_domains: Vec::new(),
             task_sizes: vec![2, 2],
+            task_domains: Vec::new(),
+            task_classes: Vec::new(),
         },
         declaration: Declaration {
             scores_unseen: true,
@@ -136,7 +140,7 @@ pub(crate) fn plan(
     RunPlan {
         selection,
         description: None,
-        domains: domains.iter().map(|&domain| domain.into()).collect(),
+        streams: domains.iter().map(|&domain| domain.into()).collect(),
         seeds: seeds.iter().map(|&seed| Seed(seed)).collect(),
         metrics: Vec::new(),
         rank_by: None,
@@ -154,7 +158,7 @@ pub(crate) fn blind(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> CellR
     record.matrices = matrices(serde_json::json!({
         "n": [100, 100],
         "seen": [[null, null], [95, null], [a, b]],
-        "all": [[null, null], [null, null], [null, null]],
+        "all": [[null, null], [null, null], [a, b]],
         "task": [[null, null], [99, null], [99, 99]],
     }));
     record

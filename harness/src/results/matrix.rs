@@ -175,6 +175,16 @@ impl AccuracyMatrices {
         matrix.correct[after.index()][on.index()] = correct;
     }
 
+    /// After the last task all classes have been seen, so `all` is what `seen` is. Records of
+    /// earlier versions left it out for strategies that cannot score unseen classes.
+    pub(super) fn complete_last_row(&mut self) {
+        if let (Some(all), Some(seen)) = (self.all.correct.last_mut(), self.seen.correct.last())
+            && all.iter().all(Option::is_none)
+        {
+            all.clone_from(seen);
+        }
+    }
+
     fn matrix(&self, candidates: Matrix) -> &AccuracyMatrix {
         match candidates {
             Matrix::Seen => &self.seen,

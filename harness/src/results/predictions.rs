@@ -6,7 +6,7 @@
 use super::checkpoint::SavedRow;
 use super::{AfterTask, ResultsError, RunFolder};
 use crate::atomic::PendingFile;
-use crate::id::ClassId;
+use crate::id::{ClassId, TaskId};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::iter;
@@ -21,14 +21,27 @@ pub struct Predictions {
     rows: Vec<SavedRow>,
 }
 
-/// Writes the predictions of one row: CSV lines of the row, the sample, its class, and the logits
-/// of the classes in stream order.
+/// Writes the predictions of one row: CSV lines of the row, the sample with its domain and task, its
+/// class, and the logits of the classes in stream order.
 #[derive(Debug)]
 pub struct RowWriter<'a> {
     predictions: &'a mut Predictions,
     after: AfterTask,
     csv: csv::Writer<Hashed>,
     path: PathBuf,
+}
+
+/// A test sample that was predicted.
+#[derive(Debug, Clone, Copy)]
+pub struct Predicted<'a> {
+    /// The name of its domain.
+    pub domain: &'a str,
+    /// Its task.
+    pub task: TaskId,
+    /// Its name in the domain.
+    pub name: &'a str,
+    /// Its class.
+    pub class: ClassId,
 }
 
 /// A file, and the hash of what was written to it.
@@ -116,7 +129,7 @@ impl Predictions {
     }
 
     fn join_into(&self, file: io::Result<PendingFile>) -> io::Result<()> {
-        let header = ["after_task", "sample", "class"].map(str::to_owned);
+        let header = ["after_task", "domain", "task", "sample", "class"].map(str::to_owned);
         let logits = (0..self.classes).map(|class| format!("logit_{class}"));
         let mut csv = csv::Writer::from_writer(file?);
         csv.write_record(header.into_iter().chain(logits))?;
@@ -144,14 +157,15 @@ impl RowWriter<'_> {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn write(
-        &mut self,
-        sample: &str,
-        class: ClassId,
-        logits: &[f32],
-    ) -> Result<(), ResultsError> {
+    pub fn write(&mut self, sample: &Predicted<'_>, logits: &[f32]) -> Result<(), ResultsError> {
         let missing = self.predictions.classes - logits.len();
-        let fields = [self.after.to_string(), sample.to_owned(), class.to_string()];
+        let fields = [
+            self.after.to_string(),
+            sample.domain.to_owned(),
+            sample.task.to_string(),
+            sample.name.to_owned(),
+            sample.class.to_string(),
+        ];
         let fields = (fields.into_iter())
             .chain(logits.iter().map(f32::to_string))
             .chain(iter::repeat_n(String::new(), missing));

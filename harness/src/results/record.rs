@@ -13,12 +13,11 @@
 //! signature, since anyone can compute it. `clbench results verify --rerun` shows more: that the
 //! numbers come out again.
 
-use super::{AccuracyMatrices, AfterTask, Cell, ResultsError};
+use super::{AccuracyMatrices, AfterTask, Cell, LearnedStream, ResultsError};
 use crate::atomic;
-use crate::domain::content::Trust;
-use crate::id::TaskId;
+use crate::id::{ClassId, TaskId};
 use crate::regular_file::{self, LARGEST_LIST};
-use crate::stream::OrderDigest;
+use crate::stream::{DigestTask, OrderDigest};
 use harness_abi::{Declaration, Matrix};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,39 +55,6 @@ pub struct CellRecord {
     pub scalars: Vec<Scalar>,
     /// Its costs; the only part in which two equal runs differ.
     pub costs: Costs,
-}
-
-/// A cell's stream, as found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LearnedStream {
-    /// The stream's domains, in order.
-    pub domains: Vec<LearnedDomain>,
-    /// Hash of the class order.
-    pub class_order_digest: String,
-    /// Class names in the order in which they are learned.
-    pub classes: Vec<String>,
-    /// The domain of each class, as an index; omitted if the stream has only one domain. Not
-    /// written yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub class_domains: Vec<u32>,
-    /// Number of classes of each task, in order.
-    pub task_sizes: Vec<u32>,
-}
-
-/// A domain, as found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LearnedDomain {
-    /// Hash of the images that were learned and predicted, in the order of the split.
-    pub content_digest: String,
-    /// When a file of the images counted as unchanged, unless by inode.
-    #[serde(default, skip_serializing_if = "Trust::is_inode")]
-    pub trust: Trust,
-    /// Number of training samples.
-    pub n_train: u64,
-    /// Number of test samples.
-    pub n_test: u64,
 }
 
 /// Correct predictions per class: rows t = 0..=T, one column per class in stream order; absent
@@ -181,7 +147,7 @@ impl CellRecord {
             path: path.to_owned(),
             reason,
         };
-        let record: Self = serde_json::from_slice(&text).map_err(|error| {
+        let mut record: Self = serde_json::from_slice(&text).map_err(|error| {
             // Another format has other fields; report the format rather than the first unknown
             // field.
             match stated_format(&text).filter(|&found| found != u64::from(RECORD_FORMAT)) {
@@ -213,6 +179,7 @@ impl CellRecord {
             )));
         }
         record.check().map_err(damaged)?;
+        record.matrices.complete_last_row();
         Ok(record)
     }
 
@@ -231,7 +198,8 @@ impl CellRecord {
             ));
         }
         let (planned, found) = (cell.stream.domains.len(), stream.domains.len());
-        if planned == 0 || planned != found {
+        let cuts = cell.stream.spec.cuts.len();
+        if planned == 0 || planned != found || planned != cuts {
             return Err(format!(
                 "number of domains: {planned} planned, {found} found"
             ));
@@ -242,13 +210,7 @@ impl CellRecord {
                 "the stream has {tasks} tasks, but the accuracy matrices have {columns}"
             ));
         }
-        let sizes = stream.task_sizes.iter().map(|&size| u64::from(size));
-        let (of_tasks, classes) = (sizes.sum::<u64>(), stream.classes.len());
-        if of_tasks != classes as u64 {
-            return Err(format!(
-                "its tasks have {of_tasks} classes, but it lists {classes}"
-            ));
-        }
+        stream.check()?;
         let samples = matrices.tasks().filter_map(|task| matrices.n(task));
         let (of_tasks, of_domains) = (
             samples.map(u128::from).sum::<u128>(),
@@ -271,12 +233,25 @@ impl CellRecord {
 
     /// The class order digest that matches the record's classes, tasks and templates.
     pub fn proper_order_digest(&self) -> OrderDigest {
-        let LearnedStream {
-            classes,
-            task_sizes,
-            ..
-        } = &self.stream;
-        OrderDigest::of(classes, task_sizes, &self.cell.stream.domain().templates)
+        self.order_digest_with(&self.cell.stream.templates())
+    }
+
+    /// The class order digest that the same classes and tasks would have with other templates, one
+    /// list for each domain.
+    pub fn order_digest_with(&self, templates: &[&[String]]) -> OrderDigest {
+        let stream = &self.stream;
+        let tasks = stream.classes_of_tasks();
+        let tasks = (1..).map(TaskId).zip(&tasks).map(|(task, classes)| {
+            let named = |&class: &ClassId| {
+                let name = stream.classes.get(class.index());
+                (class, name.map_or("", String::as_str))
+            };
+            DigestTask {
+                domain: stream.domain_of(task),
+                classes: classes.iter().map(named).collect(),
+            }
+        });
+        OrderDigest::of(&tasks.collect::<Vec<_>>(), templates)
     }
 
     /// The bytes of its file: a line of JSON with its checksum.
@@ -413,7 +388,6 @@ mod tests {
                 .contains("null,\"name\"")
         );
         record.cell.strategy.label = Some("NCM (ours)".into());
-        record.stream.class_domains = vec![0, 0, 0, 0];
         record.versions.insert("python".into(), "3.13.1".into());
         record.classes = Some(ClassCounts {
             n: vec![50; 4],

@@ -2,7 +2,7 @@
 //!
 //! A folder belongs to one scenario. Each run of it joins with the plan of its selection, such as
 //! `--seed 1`, and replaces older plans of the same or a smaller selection. Tables show the cells
-//! of all plans together; if two plans have a cell for the same domain, row and seed, that of the
+//! of all plans together; if two plans have a cell for the same stream, row and seed, that of the
 //! newer one.
 
 use crate::id::Seed;
@@ -35,8 +35,9 @@ pub struct RunPlan {
     pub selection: PlanSelection,
     /// What the scenario is for.
     pub description: Option<String>,
-    /// Names of the domains, in the scenario's order.
-    pub domains: Vec<String>,
+    /// Names of the streams, in the scenario's order.
+    #[serde(alias = "domains")]
+    pub streams: Vec<String>,
     /// The seeds.
     pub seeds: Vec<Seed>,
     /// The metrics to compute, by name, and the plugin of each.
@@ -62,6 +63,9 @@ pub struct PlanSelection {
     /// `--domain`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub domains: BTreeSet<String>,
+    /// `--stream`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub streams: BTreeSet<String>,
     /// `--seed`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seeds: BTreeSet<Seed>,
@@ -133,7 +137,7 @@ impl RunFile {
         self.plans.last()
     }
 
-    /// The cells that tables show, by domain, then strategy, then seed; each in the order of the
+    /// The cells that tables show, by stream, then strategy, then seed; each in the order of the
     /// latest plan, followed by what only older plans have.
     pub fn current(&self) -> Vec<&PlannedCell> {
         let mut taken = HashSet::new();
@@ -161,6 +165,7 @@ impl PlanSelection {
         }
         all(&self.only, &other.only)
             && all(&self.domains, &other.domains)
+            && all(&self.streams, &other.streams)
             && all(&self.seeds, &other.seeds)
             && (self.limit, self.validation) == (other.limit, other.validation)
     }
@@ -223,7 +228,7 @@ impl RunFileOfFormat2 {
         run.add(RunPlan {
             selection: PlanSelection::default(),
             description: self.description,
-            domains: self.domains,
+            streams: self.domains,
             seeds: self.seeds,
             metrics: self.metrics,
             rank_by: self.rank_by,

@@ -10,8 +10,7 @@ use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry};
 use crate::scenario::{Device, Regime, Scenario};
-use crate::stream::Stream;
-use crate::stream::open::{OpenedDomain, largest_task, stream_error};
+use crate::stream::open::{CutStream, largest_task};
 use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
 use std::path::{Path, PathBuf};
@@ -22,8 +21,8 @@ pub struct Check<'a> {
     scenario: &'a Scenario,
     /// The question.
     pub(super) request: Request,
-    /// For each domain and each row, the index of its check among the request's strategies. A row
-    /// that has the same number of tasks and classes on two domains is checked once.
+    /// For each stream and each row, the index of its check among the request's strategies. A row
+    /// that has the same number of tasks and classes on two streams is checked once.
     pub(super) rows: Vec<Vec<usize>>,
 }
 
@@ -39,16 +38,16 @@ pub struct Checked {
 }
 
 impl Check<'_> {
-    /// Finds the plugins of a scenario and checks its parameters against their schemas. `domains`
+    /// Finds the plugins of a scenario and checks its parameters against their schemas. `streams`
     /// are the scenario's.
     ///
     /// # Errors
     ///
-    /// If a plugin is missing, a parameter is invalid, or a stream cannot be cut.
+    /// If a plugin is missing, or a parameter is invalid.
     pub fn of<'a>(
         scenario: &'a Scenario,
         registry: &Registry,
-        domains: &[OpenedDomain],
+        streams: &[CutStream<'_>],
         metrics: &[(String, PluginRef)],
     ) -> Result<Check<'a>, Error> {
         let used = |name: &str| {
@@ -67,21 +66,21 @@ impl Check<'_> {
             });
         }
         let mut strategies: Vec<StrategyCheck> = Vec::new();
-        let mut rows = vec![Vec::new(); domains.len()];
+        let mut rows = vec![Vec::new(); streams.len()];
         for row in &scenario.strategies {
             let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
             check_strategy(scenario, row, &file)?;
-            for ((domain, opened), rows) in scenario.domains.iter().zip(domains).zip(&mut rows) {
+            for (CutStream { domains, of_seed }, rows) in streams.iter().zip(&mut rows) {
                 let seed = scenario.seeds[0];
-                let classes = opened.summary.classes.len();
-                let streams = (scenario.seeds.iter())
-                    .map(|&seed| Stream::new(&domain.stream.spec, classes, seed))
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(|error| stream_error(scenario, domain, &error))?;
-                let stream = &streams[0];
-                let samples = opened.summary.n_train as u64;
-                let largest =
-                    (streams.iter()).map(|stream| largest_task(&opened.train_of_class, stream));
+                let stream = &of_seed[0];
+                let domains = domains.iter();
+                let samples = domains
+                    .clone()
+                    .map(|opened| opened.summary.n_train as u64)
+                    .sum();
+                let of_class: Vec<&[u64]> =
+                    domains.map(|opened| &opened.train_of_class[..]).collect();
+                let largest = of_seed.iter().map(|stream| largest_task(&of_class, stream));
                 let check = StrategyCheck {
                     row: row.name.clone(),
                     use_: row.use_.clone(),
@@ -96,7 +95,7 @@ impl Check<'_> {
                         })
                         .collect(),
                     tasks: learned_tasks(row.regime, stream),
-                    classes: classes as u32,
+                    classes: stream.n_classes() as u32,
                     samples,
                     task_samples: match row.regime {
                         Regime::Sequential => largest.max().unwrap_or_default(),
@@ -137,12 +136,12 @@ impl Check<'_> {
             return Vec::new();
         }
         let mut needs = Vec::new();
-        for (domain, rows) in self.scenario.domains.iter().zip(&self.rows) {
+        for (stream, rows) in self.scenario.streams.iter().zip(&self.rows) {
             for (row, &number) in self.scenario.strategies.iter().zip(rows) {
                 if let Some(bytes) = checked.memory[number] {
                     needs.push(MemoryNeed {
                         row: row.name.clone(),
-                        domain: domain.name.clone(),
+                        stream: stream.name.clone(),
                         bytes,
                     });
                 }

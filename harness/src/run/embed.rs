@@ -18,15 +18,32 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 
-/// A backbone with its features of one domain: one row per sample, train before test.
+/// A backbone with its features of a stream's domains.
 #[derive(Debug)]
 pub struct Embedded {
     /// The backbone.
     pub handle: BackboneHandle,
+    /// Its features of each domain.
+    pub domains: Vec<DomainFeatures>,
+}
+
+/// A backbone's features of one domain: one row per sample, train before test.
+#[derive(Debug)]
+pub struct DomainFeatures {
     /// Its embeddings.
-    pub features: Features,
+    pub embeddings: Features,
     /// Its other outputs that strategies read, by name.
     pub outputs: BTreeMap<String, Features>,
+}
+
+impl DomainFeatures {
+    /// The features of an output.
+    pub(super) fn of_output(&self, output: &str) -> Option<&Features> {
+        match output {
+            EMBEDDING => Some(&self.embeddings),
+            _ => self.outputs.get(output),
+        }
+    }
 }
 
 /// The inputs of embedding that are the same for every backbone.
@@ -58,9 +75,9 @@ impl Embedder<'_> {
         &self,
         backbone: &CellBackbone,
         plugin: &Loaded,
-        handle: BackboneHandle,
+        handle: &BackboneHandle,
         outputs: &[String],
-    ) -> Result<Embedded, Error> {
+    ) -> Result<DomainFeatures, Error> {
         let samples: Vec<(Split, usize)> = [Split::Train, Split::Test]
             .into_iter()
             .flat_map(|split| {
@@ -93,16 +110,15 @@ impl Embedder<'_> {
             embedder: self,
             plugin,
             use_: &backbone.use_,
-            handle: &handle,
+            handle,
             samples: &samples,
             survey: RefCell::new(None),
         };
         let found = self.store.open_or_compute(&keys, &making)?;
         let mut found = found.into_iter().map(|(features, _)| features);
-        Ok(Embedded {
-            features: found.next().expect("the embedding is the first key"),
+        Ok(DomainFeatures {
+            embeddings: found.next().expect("the embedding is the first key"),
             outputs: outputs.iter().cloned().zip(found).collect(),
-            handle,
         })
     }
 }
@@ -290,17 +306,18 @@ fn named(output: &str) -> String {
 }
 
 /// Some images as input for a backbone: u8 `[batch, 3, height, width]`, decoded on all cores.
-pub(super) fn images(
-    domain: &Domain,
-    domain_name: &str,
+/// `sample` tells the domain, its name, and the sample of each.
+pub(super) fn images<'a>(
     spec: &ImageInfo,
-    samples: &[(Split, usize)],
+    batch: usize,
+    sample: impl Fn(usize) -> (&'a Domain, &'a str, (Split, usize)) + Sync,
 ) -> Result<Tensor, Error> {
     let pixels = |at: usize| {
-        let pixels = pixels(domain, domain_name, spec, samples[at]);
+        let (domain, name, sample) = sample(at);
+        let pixels = pixels(domain, name, spec, sample);
         pixels.map(|(pixels, _)| pixels)
     };
-    image_batch(spec, prefetch::all(samples.len(), pixels)?)
+    image_batch(spec, prefetch::all(batch, pixels)?)
 }
 
 /// One image as input for a backbone, u8 `[3, height, width]`, and the digest of its bytes.

@@ -1,12 +1,13 @@
 //! One row of the accuracy matrices: every test image, predicted once.
 
+use super::pool::{Pool, PooledSample};
 use super::samples::LentSamples;
 use super::score::Scorer;
 use super::{Embedded, Interrupt};
-use crate::domain::{Domain, Split};
+use crate::domain::Split;
 use crate::error::Error;
 use crate::plugin::{Kind, Loaded};
-use crate::results::{AccuracyMatrices, AfterTask, Predictions};
+use crate::results::{AccuracyMatrices, AfterTask, Predicted, Predictions};
 use crate::stream::Augmentation;
 use crate::stream::Stream;
 use harness_abi::Class;
@@ -20,8 +21,7 @@ const BATCH: usize = 256;
 
 /// The inputs of evaluation that are the same for every row.
 pub(super) struct Evaluation<'a> {
-    pub domain: &'a Domain,
-    pub domain_name: &'a str,
+    pub pool: &'a Pool,
     pub stream: &'a Stream,
     pub classes: &'a [Class],
     pub embedded: &'a [Embedded],
@@ -40,8 +40,7 @@ impl Evaluation<'_> {
         matrices: &mut AccuracyMatrices,
         predictions: Option<&mut Predictions>,
     ) -> Result<(), Error> {
-        let samples = self.domain.samples(Split::Test);
-        let order = shuffled(samples.len(), ORDER_SEED);
+        let order = shuffled(self.pool.len(Split::Test), ORDER_SEED);
         let candidates = &self.classes[..self.scorer.width(after) as usize];
         let mut tally = self.scorer.row(after);
         let failed = self.plugin.failed(Kind::Strategy, self.strategy_name);
@@ -52,8 +51,7 @@ impl Evaluation<'_> {
         for indices in order.chunks(BATCH) {
             self.interrupt.check()?;
             let lent = LentSamples {
-                domain: self.domain,
-                domain_name: self.domain_name,
+                pool: self.pool,
                 embedded: self.embedded,
                 split: Split::Test,
                 indices,
@@ -65,10 +63,16 @@ impl Evaluation<'_> {
                 .map_err(&failed)?;
             let logits = logits.view().as_slice::<f32>().map_err(&failed)?;
             for (&index, logits) in indices.iter().zip(logits.chunks_exact(candidates.len())) {
-                let truth = self.stream.class_of(samples[index].label);
-                tally.add(&samples[index].name, logits, truth)?;
+                let PooledSample { domain, sample, .. } = self.pool.sample(Split::Test, index);
+                let predicted = Predicted {
+                    domain: &self.pool.domains()[domain].name,
+                    task: self.stream.task_of(domain, sample.label),
+                    name: &sample.name,
+                    class: self.stream.class_of(domain, sample.label),
+                };
+                tally.add(&predicted, logits)?;
                 if let Some(writer) = &mut writer {
-                    writer.write(&samples[index].name, truth, logits)?;
+                    writer.write(&predicted, logits)?;
                 }
             }
         }

@@ -10,10 +10,13 @@ use super::{
     run_supervised, silent,
 };
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
+use crate::domain::ContentDigest;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::full_disk::FullDisk;
-use crate::results::{Cell, CellBackbone, CellRecord, Failure, ResultsError, RunFolder};
+use crate::results::{
+    Cell, CellBackbone, CellDomain, CellRecord, Failure, ResultsError, RunFolder,
+};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
@@ -147,7 +150,7 @@ fn failure(
     let Some(failure) = folder.failure(&job.cell.id) else {
         return Ok(None);
     };
-    let counts = failure.counts(&job.cell, contents.of(job)?.as_str(), job.limits)
+    let counts = failure.counts(&job.cell, &contents.joined(job)?, job.limits)
         && !folder.record(&job.cell.id).exists();
     Ok(counts.then_some(failure))
 }
@@ -165,8 +168,10 @@ enum Found {
 fn found(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) -> Result<Found, Error> {
     match recorded(folder, job) {
         Recorded::Whole(record) => {
-            let of_record = &record.stream.domains[0].content_digest;
-            match *of_record == *contents.of(job)?.as_str() {
+            let now = contents.of(job)?;
+            let then = record.stream.domains.iter();
+            let then = then.map(|domain| &*domain.content_digest);
+            match then.eq(now.iter().map(ContentDigest::as_str)) {
                 true => Ok(Found::Done),
                 false => Ok(Found::Stale("its record was made from other images")),
             }
@@ -246,18 +251,23 @@ fn compute_features_with(
 ) -> Result<(), Error> {
     let wanted = Wanted::by(missing);
     let mut known = HashSet::new();
-    for &Planned { job, .. } in missing {
+    let each = missing.iter().flat_map(|&planned| {
+        let domains = planned.job.cell.stream.domains.iter().enumerate();
+        domains.map(move |(index, domain)| (&planned.job, index, domain))
+    });
+    for (job, index, domain) in each {
         let cell = &job.cell;
         let mut new = false;
         for backbone in &cell.backbones {
-            new |= known.insert(Wanted::key(cell, backbone));
+            new |= known.insert(Wanted::key(domain, backbone));
         }
         if !new {
             continue;
         }
         let request = FeatureRequest {
             job: job.clone(),
-            outputs: wanted.of(cell),
+            domain: index,
+            outputs: wanted.of(cell, domain),
         };
         let title = feature_title(&request);
         let mut line = show.begin(title.clone());
@@ -295,8 +305,12 @@ impl<'a> Wanted<'a> {
         let mut wanted: HashMap<_, Vec<String>> = HashMap::new();
         for Planned { job, outputs } in cells {
             let cell = &job.cell;
-            for (backbone, outputs) in cell.backbones.iter().zip(outputs) {
-                let all = wanted.entry(Self::key(cell, backbone)).or_default();
+            let of_backbones = || cell.backbones.iter().zip(outputs);
+            let domains = cell.stream.domains.iter();
+            for (domain, (backbone, outputs)) in
+                domains.flat_map(|domain| of_backbones().map(move |pair| (domain, pair)))
+            {
+                let all = wanted.entry(Self::key(domain, backbone)).or_default();
                 for output in outputs {
                     if !all.contains(output) {
                         all.push(output.clone());
@@ -307,19 +321,19 @@ impl<'a> Wanted<'a> {
         Wanted(wanted)
     }
 
-    fn key(cell: &'a Cell, backbone: &'a CellBackbone) -> FeatureSet<'a> {
+    fn key(domain: &'a CellDomain, backbone: &'a CellBackbone) -> FeatureSet<'a> {
         [
-            &cell.stream.domain().split_hash,
+            &domain.split_hash,
             &backbone.plugin.hash,
             &backbone.fingerprint,
         ]
     }
 
-    /// The outputs of a cell's backbones that any cell reads.
-    fn of(&self, cell: &'a Cell) -> Vec<Vec<String>> {
+    /// The outputs of a cell's backbones that any cell reads on this domain.
+    fn of(&self, cell: &'a Cell, domain: &'a CellDomain) -> Vec<Vec<String>> {
         let backbones = cell.backbones.iter();
         backbones
-            .map(|backbone| self.0[&Self::key(cell, backbone)].clone())
+            .map(|backbone| self.0[&Self::key(domain, backbone)].clone())
             .collect()
     }
 }
@@ -334,7 +348,8 @@ fn feature_title(request: &FeatureRequest) -> String {
             _ => format!("{} (also {})", backbone.name, outputs.join(", ")),
         })
         .collect();
-    format!("{} · features of {}", cell.stream.name, names.join(", "))
+    let domain = &cell.stream.domains[request.domain].name;
+    format!("{domain} · features of {}", names.join(", "))
 }
 
 /// Cells that are run, several at a time.
@@ -482,11 +497,11 @@ impl<'a> Cells<'a> {
 /// remembered, it will be repeated.
 pub fn keep_failure(job: &Job, folder: &RunFolder, contents: &PlannedContents<'_>, error: &Error) {
     if let Some(cause) = error.lasting()
-        && let Ok(digest) = contents.of(job)
+        && let Ok(digest) = contents.joined(job)
     {
         let (message, log) = error.apart_from_log();
         let lines = log.map_or(&[][..], |log| &log.lines);
-        let failure = Failure::new(&job.cell, digest.as_str(), cause, message, lines);
+        let failure = Failure::new(&job.cell, &digest, cause, message, lines);
         let _ = folder.keep_failure(&failure);
     }
 }

@@ -73,11 +73,16 @@ impl Job {
         let Job { cell, paths, .. } = &job;
         let [domains, sources] = [cell.stream.domains.len(), paths.sources.len()];
         let [backbones, files] = [cell.backbones.len(), paths.backbones.len()];
-        if domains == 0 || domains != sources || backbones != files || paths.trust.len() != sources
+        let cuts = cell.stream.spec.cuts.len();
+        if domains == 0
+            || domains != cuts
+            || domains != sources
+            || backbones != files
+            || paths.trust.len() != sources
         {
             return Err(unusable(format!(
-                "it must have as many domains as sources and values of `trust`, but has {domains}, {sources} and {}, and as \
-                 many backbones as their plugin files, but has {backbones} and {files}",
+                "it must have as many domains as cuts, sources and values of `trust`, but has {domains}, {cuts}, {sources} and \
+                 {}, and as many backbones as their plugin files, but has {backbones} and {files}",
                 paths.trust.len()
             )));
         }
@@ -96,20 +101,20 @@ impl Job {
         serde_json::to_string(self).expect("plain data")
     }
 
-    /// Opens the domain, restricted by `--limit` and `--validation`. It must not have changed since
-    /// the plan was made.
+    /// Opens the stream's domain with this index, restricted by `--limit` and `--validation`. It must
+    /// not have changed since the plan was made.
     ///
     /// # Errors
     ///
     /// If it cannot be opened, or has changed.
-    pub fn open_domain(&self) -> Result<Domain, Error> {
+    pub fn open_domain(&self, index: usize) -> Result<Domain, Error> {
         let stream = &self.cell.stream;
-        let planned = stream.domain();
+        let planned = &stream.domains[index];
         let restriction = Restriction {
             limit: stream.limit,
             validation: stream.validation,
         };
-        let domain = restriction.open(&planned.name, &self.paths.sources[0])?;
+        let domain = restriction.open(&planned.name, &self.paths.sources[index])?;
         let found = domain.split_hash().as_str();
         if found != planned.split_hash {
             return Err(Error::DomainChanged {
@@ -180,8 +185,8 @@ mod tests {
         );
         assert_eq!(
             refused("[\"/p/libpixels.so\"]", "[]"),
-            "not a line of `clbench plan --json`: it must have as many domains as sources and values of \
-             `trust`, but has 1, 1 and 1, and as many backbones as their plugin files, but has 1 and 0"
+            "not a line of `clbench plan --json`: it must have as many domains as cuts, sources and \
+             values of `trust`, but has 1, 1, 1 and 1, and as many backbones as their plugin files, but has 1 and 0"
         );
     }
 }

@@ -5,13 +5,13 @@ use crate::byte_size::ByteSize;
 use std::fs;
 use std::path::Path;
 
-/// What the cells of a strategy on a domain expect to need.
+/// What the cells of a strategy on a stream expect to need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryNeed {
     /// The strategy's row.
     pub row: String,
-    /// The domain.
-    pub domain: String,
+    /// The stream.
+    pub stream: String,
     /// The memory, in bytes.
     pub bytes: u64,
 }
@@ -32,9 +32,9 @@ pub fn memory_warnings(
             1 => " (and 1 other row)".to_owned(),
             others => format!(" (and {others} other rows)"),
         };
-        let MemoryNeed { row, domain, bytes } = largest;
+        let MemoryNeed { row, stream, bytes } = largest;
         Some(format!(
-            "strategy `{row}` on domain `{domain}`{others} expects to need {} of memory, but {what} {}{then}",
+            "strategy `{row}` on `{stream}`{others} expects to need {} of memory, but {what} {}{then}",
             ByteSize(*bytes).rounded(),
             ByteSize(bound).rounded()
         ))
@@ -109,7 +109,7 @@ mod tests {
     fn a_warning_names_the_largest_need_and_both_figures() {
         let need = |row: &str, gib: u64| MemoryNeed {
             row: row.into(),
-            domain: "cub".into(),
+            stream: "cub".into(),
             bytes: gib << 30,
         };
         let needs = [need("small", 1), need("ranpac", 20), need("cgil", 12)];
@@ -125,8 +125,8 @@ mod tests {
                 .collect::<String>()
         };
         expect![[r#"
-            strategy `ranpac` on domain `cub` (and 1 other row) expects to need 20.0 GiB of memory, but the limit is 8.0 GiB (`limits.memory`, `--memory-limit`); its cells will be ended unless you raise it
-            strategy `ranpac` on domain `cub` expects to need 20.0 GiB of memory, but this machine has only 16.0 GiB to spare; its cells may be killed
+            strategy `ranpac` on `cub` (and 1 other row) expects to need 20.0 GiB of memory, but the limit is 8.0 GiB (`limits.memory`, `--memory-limit`); its cells will be ended unless you raise it
+            strategy `ranpac` on `cub` expects to need 20.0 GiB of memory, but this machine has only 16.0 GiB to spare; its cells may be killed
         "#]].assert_eq(&warned(Some(8), Some(16)));
         assert_eq!(warned(None, None), "");
         assert_eq!(warned(Some(20), Some(20)), "");

@@ -1,11 +1,11 @@
-//! Opens a cell's domain, plugins and backbones in the cell's process. None may have changed since
+//! Opens a cell's domains, plugins and backbones in the cell's process. None may have changed since
 //! the run was planned. Then, once the strategy has said which outputs of the backbones it reads,
 //! opens their features.
 
 use super::content::{content, sent};
 use super::host::host;
+use super::pool::{Pool, PooledDomain};
 use super::{Caches, Embedded, Embedder, Events, Interrupt, Job};
-use crate::domain::Domain;
 use crate::error::Error;
 use crate::plugin::{Loaded, PluginFile, PluginRef};
 use harness_abi::backbone::BackboneSetting;
@@ -15,19 +15,21 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A request for the features of a cell's backbones on its domain.
+/// A request for the features of a cell's backbones on one of its domains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureRequest {
     /// The cell.
     pub job: Job,
+    /// The index of the domain in the cell's stream.
+    pub domain: usize,
     /// For each of its backbones, the outputs to compute in addition to the embedding: those that
     /// this cell reads, and those that others with the same domain and backbone read.
     pub outputs: Vec<Vec<String>>,
 }
 
-/// A cell's domain, plugins and backbones.
+/// A cell's domains, plugins and backbones.
 pub struct Opened {
-    pub(super) domain: Domain,
+    pub(super) pool: Pool,
     pub(super) plugins: Plugins,
     /// In the strategy's order, each with its plugin.
     pub(super) backbones: Vec<(BackboneHandle, Arc<Loaded>)>,
@@ -37,14 +39,28 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the domain and creates the backbones.
+    /// Opens the domains, or only the one with this index, and creates the backbones.
     ///
     /// # Errors
     ///
     /// If any of them cannot be opened, or has changed since the run was planned.
-    pub fn open(job: &Job, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
-        let domain = job.open_domain()?;
+    pub fn open(
+        job: &Job,
+        only: Option<usize>,
+        events: &Arc<Events>,
+        interrupt: &Interrupt,
+    ) -> Result<Opened, Error> {
         let cell = &job.cell;
+        let domains = cell.stream.domains.iter().enumerate();
+        let domains = domains.filter(|(number, _)| only.is_none_or(|only| only == *number));
+        let domains = domains.map(|(number, planned)| {
+            Ok(PooledDomain {
+                number,
+                name: planned.name.clone(),
+                domain: job.open_domain(number)?,
+            })
+        });
+        let pool = Pool::new(domains.collect::<Result<_, Error>>()?);
         let host = host(events.clone(), interrupt.clone());
         let setting = BackboneSetting {
             device: cell.device.clone(),
@@ -80,7 +96,7 @@ impl Opened {
             backbones.push((handle, plugin));
         }
         Ok(Opened {
-            domain,
+            pool,
             plugins,
             backbones,
             folder: job.paths.folder.clone(),
@@ -89,7 +105,7 @@ impl Opened {
     }
 
     /// Opens or computes the features of each backbone: its embeddings, and the given other
-    /// outputs. From then on, the domain's content is known.
+    /// outputs. From then on, the contents of the domains are known.
     ///
     /// # Errors
     ///
@@ -102,30 +118,41 @@ impl Opened {
         events: &Events,
         interrupt: &Interrupt,
     ) -> Result<Vec<Embedded>, Error> {
-        let memory = caches.content.trusting(job.paths.trust[0]);
-        let embedder = Embedder {
-            domain: &self.domain,
-            domain_name: &job.cell.stream.domain().name,
-            store: &caches.features,
-            memory: &memory,
-            events,
-            interrupt,
-        };
-        let backbones = job.cell.backbones.iter().zip(&job.paths.backbones);
-        let backbones = backbones.zip(&self.backbones).zip(outputs);
-        let embedded = backbones
-            .map(|(((backbone, file), (handle, plugin)), outputs)| {
-                events.stage(format!(
-                    "features of `{}` of plugin {}",
-                    backbone.name,
-                    file.display()
-                ));
-                embedder.embed(backbone, plugin, handle.clone(), outputs)
+        let handles = self.backbones.iter().map(|(handle, _)| handle.clone());
+        let mut embedded: Vec<Embedded> = handles
+            .map(|handle| Embedded {
+                handle,
+                domains: Vec::new(),
             })
-            .collect::<Result<_, Error>>()?;
-        // Without a backbone, nothing has read the images.
-        let name = embedder.domain_name;
-        content(&self.domain, name, &memory, interrupt, &sent(events))?;
+            .collect();
+        for pooled in self.pool.domains() {
+            let memory = caches.content.trusting(job.paths.trust[pooled.number]);
+            let embedder = Embedder {
+                domain: &pooled.domain,
+                domain_name: &pooled.name,
+                store: &caches.features,
+                memory: &memory,
+                events,
+                interrupt,
+            };
+            let backbones = job.cell.backbones.iter().zip(&job.paths.backbones);
+            let backbones = backbones.zip(&self.backbones).zip(outputs);
+            for (embedded, (((backbone, file), (handle, plugin)), outputs)) in
+                embedded.iter_mut().zip(backbones)
+            {
+                events.stage(format!(
+                    "features of `{}` of plugin {} on `{}`",
+                    backbone.name,
+                    file.display(),
+                    pooled.name
+                ));
+                let features = embedder.embed(backbone, plugin, handle, outputs)?;
+                embedded.domains.push(features);
+            }
+            // Without a backbone, nothing has read the images.
+            let (domain, name) = (&pooled.domain, &pooled.name);
+            content(domain, name, &memory, interrupt, &sent(events))?;
+        }
         Ok(embedded)
     }
 }

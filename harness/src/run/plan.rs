@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::plugin::{PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
 use crate::scenario::Scenario;
-use crate::stream::open::{Restriction, open};
+use crate::stream::open::{CutStream, Restriction, cut, open};
 use crate::stream::warnings::warnings;
 use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
@@ -16,7 +16,7 @@ use harness_abi::backbone::BackboneInfo;
 /// All cells of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// By domain, then strategy, then seed, in the scenario's order.
+    /// By stream, then strategy, then seed, in the scenario's order.
     pub cells: Vec<Planned>,
 }
 
@@ -44,7 +44,7 @@ pub struct Planned {
 }
 
 impl Plan {
-    /// Plans a scenario: opens its domains, finds its plugins, and lets the plugins check their
+    /// Plans a scenario: opens its domains, cuts its streams, finds its plugins, and lets the plugins check their
     /// parameters.
     ///
     /// # Errors
@@ -66,7 +66,12 @@ impl Plan {
             .iter()
             .map(|domain| open(scenario, domain, restriction))
             .collect::<Result<Vec<_>, _>>()?;
-        let check = Check::of(scenario, registry, &domains, options.metrics)?;
+        let streams = scenario
+            .streams
+            .iter()
+            .map(|stream| cut(scenario, stream, &domains, restriction))
+            .collect::<Result<Vec<_>, _>>()?;
+        let check = Check::of(scenario, registry, &streams, options.metrics)?;
         let checked = check.run(options.device, interrupt);
         let checked = checked.map_err(Refusal::with_log)?;
         let (needs, limit) = (check.memory_needs(&checked), scenario.limits.memory);
@@ -92,24 +97,32 @@ impl Plan {
 
         let folder = request.folder.clone();
         let mut cells = Vec::new();
-        for ((domain, opened), rows) in scenario.domains.iter().zip(&domains).zip(rows) {
+        for ((stream, CutStream { domains, .. }), rows) in
+            scenario.streams.iter().zip(&streams).zip(rows)
+        {
+            let templates = scenario.templates_of(stream);
+            let of_cell = domains
+                .iter()
+                .zip(&templates)
+                .map(|(opened, templates)| CellDomain {
+                    name: opened.name.clone(),
+                    split_hash: opened.summary.split_hash.as_str().to_owned(),
+                    templates: templates.to_vec(),
+                });
+            let cell_stream = CellStream {
+                name: stream.name.clone(),
+                domains: of_cell.collect(),
+                spec: stream.spec(),
+                limit: restriction.limit,
+                validation: restriction.validation,
+            };
             for (row, number) in scenario.strategies.iter().zip(rows) {
                 let check = &request.strategies[number];
                 for &seed in &scenario.seeds {
                     let mut cell = Cell {
                         id: String::new(),
                         scenario: scenario.name.clone(),
-                        stream: CellStream {
-                            name: domain.name.clone(),
-                            domains: vec![CellDomain {
-                                name: domain.name.clone(),
-                                split_hash: opened.summary.split_hash.as_str().to_owned(),
-                                templates: domain.templates.clone(),
-                            }],
-                            spec: domain.stream.spec.clone(),
-                            limit: restriction.limit,
-                            validation: restriction.validation,
-                        },
+                        stream: cell_stream.clone(),
                         backbones: check
                             .backbones
                             .iter()
@@ -138,8 +151,10 @@ impl Plan {
                         cell,
                         paths: Paths {
                             folder: folder.clone(),
-                            sources: vec![opened.source.clone()],
-                            trust: vec![domain.trust],
+                            sources: domains.iter().map(|opened| opened.source.clone()).collect(),
+                            trust: (domains.iter())
+                                .map(|opened| scenario.domain(&opened.name).trust)
+                                .collect(),
                             backbones: files
                                 .map(|&index| request.backbones[index].plugin.file.clone())
                                 .collect(),

@@ -28,15 +28,33 @@ impl<'a> PlannedContents<'a> {
         }
     }
 
-    /// The content of a cell's domain, as it is on disk. Shows progress if images have to be read.
+    /// The contents of a cell's domains, as they are on disk. Shows progress if images have to be
+    /// read.
     ///
     /// # Errors
     ///
-    /// If the domain cannot be opened, or an image cannot be read.
-    pub fn of(&self, job: &Job) -> Result<ContentDigest, Error> {
-        let (stream, trust) = (&job.cell.stream, job.paths.trust[0]);
+    /// If a domain cannot be opened, or an image cannot be read.
+    pub fn of(&self, job: &Job) -> Result<Vec<ContentDigest>, Error> {
+        let domains = 0..job.cell.stream.domains.len();
+        domains.map(|index| self.of_domain(job, index)).collect()
+    }
+
+    /// The contents of a cell's domains in one text.
+    ///
+    /// # Errors
+    ///
+    /// As for [`of`](Self::of).
+    pub fn joined(&self, job: &Job) -> Result<String, Error> {
+        let digests = self.of(job)?;
+        let digests: Vec<&str> = digests.iter().map(ContentDigest::as_str).collect();
+        Ok(digests.join("+"))
+    }
+
+    /// The content of the domain with this index.
+    fn of_domain(&self, job: &Job, index: usize) -> Result<ContentDigest, Error> {
+        let (stream, trust) = (&job.cell.stream, job.paths.trust[index]);
         let parts = (
-            &job.paths.sources[0],
+            &job.paths.sources[index],
             stream.limit,
             stream.validation,
             trust,
@@ -47,9 +65,9 @@ impl<'a> PlannedContents<'a> {
         if let Some(digest) = known.get(&key) {
             return Ok(digest.clone());
         }
-        let domain = job.open_domain()?;
+        let domain = job.open_domain(index)?;
         let memory = self.memory.trusting(trust);
-        let name = &stream.domain().name;
+        let name = &stream.domains[index].name;
         let bar = ImageBar::new(&format!("{name}: checking the images"));
         let found = content(&domain, name, &memory, self.interrupt, &|done, total| {
             bar.show(done, total);
@@ -77,18 +95,21 @@ pub fn check_expected(
         .filter(|domain| domain.expect.content.is_some())
     {
         let mut jobs = plan.cells.iter().map(|planned| &planned.job);
-        let whole = |job: &&Job| {
+        let place = |job: &'_ Job| {
             let stream = &job.cell.stream;
             let whole = (stream.limit, stream.validation) == (None, None);
-            stream.domain().name == domain.name && whole
+            let mut domains = stream.domains.iter();
+            let index = domains.position(|found| found.name == domain.name);
+            index.filter(|_| whole)
         };
-        let Some(job) = jobs.find(whole) else {
+        let Some((job, index)) = jobs.find_map(|job| Some((job, place(job)?))) else {
             continue;
         };
-        let check = ExpectationCheck::content(&domain.expect, &contents.of(job)?);
+        let digest = contents.of_domain(job, index)?;
+        let check = ExpectationCheck::content(&domain.expect, &digest);
         if !check.good {
             return Err(Error::Unexpected {
-                domain: domain.name.clone(),
+                of: format!("domain `{}`", domain.name),
                 scenario: scenario.file.clone(),
                 check: Box::new(check),
             });

@@ -3,9 +3,10 @@
 use super::checkpoints::Checkpoints;
 use super::opened::Opened;
 use super::outputs::outputs_read;
+use super::pool::Pool;
 use super::protocol::{Progress, Protocol, declared};
 use super::{Caches, Event, Events, Interrupt, Job};
-use crate::domain::{Domain, Split};
+use crate::domain::Split;
 use crate::error::Error;
 use crate::results::{
     AccuracyMatrices, CellRecord, Costs, LearnedDomain, LearnedStream, Predictions, RECORD_FORMAT,
@@ -31,7 +32,7 @@ pub fn run_cell(
 ) -> Result<(), Error> {
     let start = Instant::now();
     let cell = &job.cell;
-    let mut opened = Opened::open(job, events, interrupt)?;
+    let mut opened = Opened::open(job, None, events, interrupt)?;
     let plugin = job.strategy_plugin();
     events.stage(format!(
         "checking strategy `{}` of plugin {}",
@@ -39,8 +40,8 @@ pub fn run_cell(
         plugin.file.display()
     ));
     let plugin = opened.plugins.load(&plugin)?;
-    let classes = opened.domain.classes().len();
-    let stream = Stream::new(&cell.stream.spec, classes, cell.seed)?;
+    let stream = Stream::new(&cell.stream.spec, &opened.pool.classes(), cell.seed);
+    let stream = stream.map_err(|(_, error)| error)?;
     let declaration = declared(cell, &opened, &stream, &plugin)?;
     let names = cell.backbones.iter().map(|b| b.name.as_str());
     let infos = opened.backbones.iter().map(|(handle, _)| handle.info());
@@ -58,8 +59,9 @@ pub fn run_cell(
         interrupt,
     );
     let mut progress = Progress {
-        record: fresh(job, &opened.domain, &stream, &protocol, features_seconds),
-        predictions: (job.save_predictions).then(|| Predictions::new(folder, &cell.id, classes)),
+        record: fresh(job, &opened.pool, &stream, &protocol, features_seconds),
+        predictions: (job.save_predictions)
+            .then(|| Predictions::new(folder, &cell.id, stream.n_classes())),
         checkpoints: Checkpoints::new(job, folder, events, start),
     };
     // If the strategy crashes the process now, this tells which plugin it is.
@@ -94,34 +96,28 @@ pub fn run_cell(
 /// The record of a cell before its first task.
 fn fresh(
     job: &Job,
-    domain: &Domain,
+    pool: &Pool,
     stream: &Stream,
     protocol: &Protocol<'_>,
     features_seconds: f64,
 ) -> CellRecord {
     let cell = &job.cell;
-    let content = domain
-        .content()
-        .expect("known since the features were opened");
+    let domains = pool.domains().iter().map(|pooled| {
+        let domain = &pooled.domain;
+        let content = domain.content();
+        let content = content.expect("known since the features were opened");
+        LearnedDomain {
+            content_digest: content.digest().as_str().to_owned(),
+            trust: job.paths.trust[pooled.number],
+            n_train: domain.samples(Split::Train).len() as u64,
+            n_test: domain.samples(Split::Test).len() as u64,
+        }
+    });
     CellRecord {
         format: RECORD_FORMAT,
         checksum: String::new(),
         cell: cell.clone(),
-        stream: LearnedStream {
-            domains: vec![LearnedDomain {
-                content_digest: content.digest().as_str().to_owned(),
-                trust: job.paths.trust[0],
-                n_train: domain.samples(Split::Train).len() as u64,
-                n_test: domain.samples(Split::Test).len() as u64,
-            }],
-            class_order_digest: stream
-                .order_digest(domain.classes(), &cell.stream.domain().templates)
-                .as_str()
-                .to_owned(),
-            classes: protocol.classes.iter().map(|c| c.name.clone()).collect(),
-            class_domains: Vec::new(),
-            task_sizes: protocol.task_sizes.clone(),
-        },
+        stream: LearnedStream::of(stream, domains.collect(), &cell.stream.templates()),
         declaration: protocol.declaration.clone(),
         versions: BTreeMap::new(),
         matrices: AccuracyMatrices::new(protocol.test_counts()),

@@ -4,11 +4,13 @@
 use super::checkpoints::Checkpoints;
 use super::evaluate::Evaluation;
 use super::opened::Opened;
+use super::pool::{Pool, PooledSample};
 use super::samples::LentSamples;
 use super::score::Scorer;
 use super::{Embedded, Event, Events, Interrupt};
-use crate::domain::{Domain, Split};
+use crate::domain::Split;
 use crate::error::Error;
+use crate::id::TaskId;
 use crate::plugin::{Kind, Loaded};
 use crate::results::{AfterTask, Cell, CellRecord, Predictions};
 use crate::scenario::Regime;
@@ -17,14 +19,13 @@ use crate::stream::open::{largest_task, train_of_class};
 use harness_abi::foreign::ForeignStrategy;
 use harness_abi::tensor::AlignedBytes;
 use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
-use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
 /// A cell's protocol, ready to run.
 pub(super) struct Protocol<'a> {
     cell: &'a Cell,
-    domain: &'a Domain,
+    pool: &'a Pool,
     stream: &'a Stream,
     embedded: &'a [Embedded],
     plugin: &'a Loaded,
@@ -33,10 +34,8 @@ pub(super) struct Protocol<'a> {
     interrupt: &'a Interrupt,
     /// What the strategy declares about itself.
     pub declaration: Declaration,
-    /// The classes, in the order in which they are learned.
+    /// The classes, in the order in which they first arrive.
     pub classes: Vec<Class>,
-    /// How many of them each task has.
-    pub task_sizes: Vec<u32>,
 }
 
 /// What a cell has achieved so far.
@@ -57,23 +56,15 @@ impl<'a> Protocol<'a> {
         declaration: Declaration,
         interrupt: &'a Interrupt,
     ) -> Protocol<'a> {
-        let domain = &opened.domain;
-        let classes = stream
-            .all_classes()
-            .iter()
-            .map(|id| Class {
-                id: id.0,
-                name: domain.classes()[stream.label_of(id).index()].clone(),
-                templates: cell.stream.domain().templates.clone(),
-            })
-            .collect();
-        let task_sizes: Vec<u32> = stream
-            .tasks()
-            .map(|task| stream.classes_of(task).len() as u32)
-            .collect();
+        let classes = (0..).zip(stream.classes());
+        let classes = classes.map(|(id, class)| Class {
+            id,
+            name: class.name.clone(),
+            templates: cell.stream.domains[class.domain].templates.clone(),
+        });
         Protocol {
             cell,
-            domain,
+            pool: &opened.pool,
             stream,
             embedded,
             plugin,
@@ -81,8 +72,7 @@ impl<'a> Protocol<'a> {
             host: opened.host.clone(),
             interrupt,
             declaration,
-            classes,
-            task_sizes,
+            classes: classes.collect(),
         }
     }
 
@@ -94,10 +84,9 @@ impl<'a> Protocol<'a> {
         events: &Events,
         progress: &mut Progress<'_>,
     ) -> Result<ForeignStrategy, Error> {
-        let scorer = Scorer::new(&self.task_sizes, self.declaration.scores_unseen);
+        let scorer = Scorer::new(self.stream, self.declaration.scores_unseen);
         let evaluation = Evaluation {
-            domain: self.domain,
-            domain_name: &self.cell.stream.domain().name,
+            pool: self.pool,
             stream: self.stream,
             classes: &self.classes,
             embedded: self.embedded,
@@ -150,14 +139,14 @@ impl<'a> Protocol<'a> {
                 0
             }
         };
-        for (id, (classes, after)) in (1..).zip(&steps).skip(learned as usize) {
+        for (id, (lesson, after)) in (1..).zip(&steps).skip(learned as usize) {
             self.interrupt.check()?;
             events.send(&Event::Task {
                 task: id,
                 of: steps.len() as u32,
             });
             let clock = Instant::now();
-            record.costs.optimiser_steps += self.learn(&mut strategy, id, classes.clone())?;
+            record.costs.optimiser_steps += self.learn(&mut strategy, id, *lesson)?;
             let Taken { size, bytes, hash } = self.state_of(&strategy)?;
             record.costs.state_bytes = size;
             record.costs.wall_seconds.learn += clock.elapsed().as_secs_f64();
@@ -191,38 +180,42 @@ impl<'a> Protocol<'a> {
         Ok(strategy)
     }
 
-    /// The classes of every `learn`, and the row that is evaluated after it. A joint run has one
+    /// What every `learn` is about, and the row that is evaluated after it. A joint run has one
     /// `learn` on everything, evaluated like the last task of the stream.
-    fn steps(&self) -> Vec<(Range<usize>, AfterTask)> {
+    fn steps(&self) -> Vec<(Lesson, AfterTask)> {
         match self.cell.strategy.regime {
             Regime::Sequential => self
                 .stream
                 .tasks()
-                .map(|task| (self.stream.classes_of(task).indices(), task.into()))
+                .map(|task| (Lesson::Task(task), task.into()))
                 .collect(),
-            Regime::Joint => vec![(
-                self.stream.all_classes().indices(),
-                AfterTask(self.stream.n_tasks() as u32),
-            )],
+            Regime::Joint => vec![(Lesson::Everything, AfterTask(self.stream.n_tasks() as u32))],
         }
     }
 
-    fn learn(
-        &self,
-        strategy: &mut ForeignStrategy,
-        id: u32,
-        classes: Range<usize>,
-    ) -> Result<u64, Error> {
-        let samples = self.domain.samples(Split::Train);
-        let class_of = |index: usize| self.stream.class_of(samples[index].label);
-        let indices: Vec<usize> = (0..samples.len())
-            .filter(|&index| classes.contains(&class_of(index).index()))
-            .collect();
-        let labels: Vec<i64> = indices.iter().map(|&i| class_of(i).0.into()).collect();
+    fn learn(&self, strategy: &mut ForeignStrategy, id: u32, lesson: Lesson) -> Result<u64, Error> {
+        let (mut indices, mut labels) = (Vec::new(), Vec::new());
+        for (number, pooled) in self.pool.samples(Split::Train).enumerate() {
+            let PooledSample { domain, sample, .. } = pooled;
+            let task = self.stream.task_of(domain, sample.label);
+            if lesson == Lesson::Everything || lesson == Lesson::Task(task) {
+                let class = self.stream.class_of(domain, sample.label);
+                indices.push(number);
+                labels.push(i64::from(class.0));
+            }
+        }
+        let classes: Vec<Class> = match lesson {
+            Lesson::Everything => self.classes.clone(),
+            Lesson::Task(task) => {
+                let classes = self.stream.task(task).classes.iter();
+                classes
+                    .map(|class| self.classes[class.index()].clone())
+                    .collect()
+            }
+        };
         let index: Vec<u64> = indices.iter().map(|&index| index as u64).collect();
         let lent = LentSamples {
-            domain: self.domain,
-            domain_name: &self.cell.stream.domain().name,
+            pool: self.pool,
             embedded: self.embedded,
             split: Split::Train,
             indices: &indices,
@@ -230,7 +223,7 @@ impl<'a> Protocol<'a> {
             seed: self.cell.seed.0,
         };
         let learned = strategy
-            .learn(id, &self.classes[classes], &labels, &index, &lent)
+            .learn(id, &classes, &labels, &index, &lent)
             .map_err(self.failed())?;
         Ok(learned.optimiser_steps)
     }
@@ -266,11 +259,8 @@ impl<'a> Protocol<'a> {
     /// The number of test samples of each task.
     pub(super) fn test_counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.stream.n_tasks()];
-        for sample in self.domain.samples(Split::Test) {
-            counts[self
-                .stream
-                .task_of(self.stream.class_of(sample.label))
-                .index()] += 1;
+        for PooledSample { domain, sample, .. } in self.pool.samples(Split::Test) {
+            counts[self.stream.task_of(domain, sample.label).index()] += 1;
         }
         counts
     }
@@ -286,6 +276,15 @@ impl<'a> Protocol<'a> {
             what,
         }
     }
+}
+
+/// What a strategy learns at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lesson {
+    /// A task.
+    Task(TaskId),
+    /// All tasks: a joint run.
+    Everything,
 }
 
 /// A state that was taken from a strategy.
@@ -305,13 +304,18 @@ pub(super) fn declared(
     plugin: &Loaded,
 ) -> Result<Declaration, Error> {
     let backbones = opened.backbones.iter();
-    let samples = opened.domain.samples(Split::Train).len() as u64;
+    let samples = opened.pool.len(Split::Train) as u64;
+    let domains = opened.pool.domains().iter();
+    let of_class: Vec<Vec<u64>> = domains
+        .map(|pooled| train_of_class(&pooled.domain))
+        .collect();
+    let of_class: Vec<&[u64]> = of_class.iter().map(Vec::as_slice).collect();
     let outline = Outline {
         tasks: learned_tasks(cell.strategy.regime, stream),
         classes: stream.n_classes() as u32,
         samples,
         task_samples: match cell.strategy.regime {
-            Regime::Sequential => largest_task(&train_of_class(&opened.domain), stream),
+            Regime::Sequential => largest_task(&of_class, stream),
             Regime::Joint => samples,
         },
         device: cell.device.clone(),

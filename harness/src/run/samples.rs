@@ -3,21 +3,21 @@
 
 use super::Embedded;
 use super::embed;
+use super::pool::{Pool, PooledDomain, PooledSample};
 use crate::domain::image::augment::{AugmentKey, augment};
 use crate::domain::image::prefetch;
 use crate::domain::{Domain, DomainError, Split};
-use crate::features::{EMBEDDING, Features};
+use crate::features::EMBEDDING;
 use crate::stream::Augmentation;
 use harness_abi::foreign::SampleSource;
 use harness_abi::{Error, Result, Tensor};
 
 /// Some samples of a split.
 pub(super) struct LentSamples<'a> {
-    pub domain: &'a Domain,
-    pub domain_name: &'a str,
+    pub pool: &'a Pool,
     pub embedded: &'a [Embedded],
     pub split: Split,
-    /// Indices into the split.
+    /// The numbers of the samples in the split.
     pub indices: &'a [usize],
     /// How training images are augmented.
     pub augmentation: Augmentation,
@@ -48,34 +48,56 @@ impl LentSamples<'_> {
             .collect()
     }
 
-    fn rows_of(&self, features: &Features, rows: &[u32]) -> Result<Tensor> {
-        let rows: Vec<usize> = self
-            .indices_of(rows)?
-            .into_iter()
-            .map(|index| self.domain.row(self.split, index))
+    /// Rows of an output that every domain has.
+    fn rows_of(&self, embedded: &Embedded, output: &str, rows: &[u32]) -> Result<Tensor> {
+        let features = |domain: usize| {
+            let features = embedded.domains[domain].of_output(output);
+            features.expect("an output is stored for all domains or none")
+        };
+        let places: Vec<(usize, usize)> = (self.indices_of(rows)?.into_iter())
+            .map(|index| {
+                let PooledSample { domain, index, .. } = self.pool.sample(self.split, index);
+                let row = self.pool.domains()[domain].domain.row(self.split, index);
+                (domain, row)
+            })
             .collect();
-        Ok(features.tensor(&rows))
+        let first = places.first().map_or(0, |(domain, _)| *domain);
+        if places.iter().all(|(domain, _)| *domain == first) {
+            let rows: Vec<usize> = places.into_iter().map(|(_, row)| row).collect();
+            return Ok(features(first).tensor(&rows));
+        }
+        let width = features(first).width();
+        let mut values = Vec::with_capacity(places.len() * width);
+        for &(domain, row) in &places {
+            values.extend_from_slice(features(domain).row(row));
+        }
+        Tensor::from_vec(values, &[places.len() as i64, width as i64])
+    }
+
+    /// The domain of a sample, its name, and the sample's place in it.
+    fn place(&self, index: usize) -> (&Domain, &str, (Split, usize)) {
+        let PooledSample { domain, index, .. } = self.pool.sample(self.split, index);
+        let PooledDomain { domain, name, .. } = &self.pool.domains()[domain];
+        (domain, name, (self.split, index))
     }
 }
 
 impl SampleSource for LentSamples<'_> {
     fn features(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
-        self.rows_of(&self.backbone(backbone)?.features, rows)
+        self.rows_of(self.backbone(backbone)?, EMBEDDING, rows)
     }
 
     fn output(&self, backbone: usize, output: &str, rows: &[u32]) -> Result<Tensor> {
-        if output == EMBEDDING {
-            return self.features(backbone, rows);
-        }
         let embedded = self.backbone(backbone)?;
-        match embedded.outputs.get(output) {
-            Some(features) => self.rows_of(features, rows),
-            None if embedded.handle.info().outputs.iter().any(|o| o == output) => {
+        let mut domains = embedded.domains.iter();
+        match domains.all(|domain| domain.of_output(output).is_some()) {
+            true => self.rows_of(embedded, output, rows),
+            false if embedded.handle.info().outputs.iter().any(|o| o == output) => {
                 Err(Error::unsupported(format!(
                     "the output `{output}` was not declared; name it in `Declaration::reads`"
                 )))
             }
-            None => Err(Error::unsupported(format!(
+            false => Err(Error::unsupported(format!(
                 "backbone {backbone} has no output `{output}`"
             ))),
         }
@@ -83,12 +105,8 @@ impl SampleSource for LentSamples<'_> {
 
     fn images(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
         let spec = &self.backbone(backbone)?.handle.info().image;
-        let samples: Vec<_> = self
-            .indices_of(rows)?
-            .into_iter()
-            .map(|index| (self.split, index))
-            .collect();
-        embed::images(self.domain, self.domain_name, spec, &samples)
+        let indices = self.indices_of(rows)?;
+        embed::images(spec, indices.len(), |at| self.place(indices[at]))
             .map_err(|error| Error::data(error.to_string()))
     }
 
@@ -104,7 +122,8 @@ impl SampleSource for LentSamples<'_> {
         let spec = &self.backbone(backbone)?.handle.info().image;
         let indices = self.indices_of(rows)?;
         let pixels = prefetch::all(indices.len(), |at| {
-            let image = self.domain.image(self.split, indices[at])?;
+            let (domain, _, (split, index)) = self.place(indices[at]);
+            let image = domain.image(split, index)?;
             let key = AugmentKey {
                 seed: self.seed,
                 sample: indices[at] as u64,

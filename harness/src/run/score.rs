@@ -5,9 +5,9 @@
 //! [`Tally`] counts one row of the [`AccuracyMatrices`].
 
 use crate::id::{ClassId, TaskId};
-use crate::results::{AccuracyMatrices, AfterTask};
+use crate::results::{AccuracyMatrices, AfterTask, Predicted};
+use crate::stream::Stream;
 use harness_abi::Matrix;
-use std::fmt;
 use std::ops::Range;
 
 /// Why predictions could not be scored.
@@ -50,26 +50,41 @@ pub enum ScoreError {
     },
 }
 
-/// Which class belongs to which task, and which classes the strategy can score.
+/// Which classes are candidates for the images of each task, and which of them the strategy can
+/// score.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scorer {
-    /// The class ids of each task; they are consecutive, since classes are numbered in stream
-    /// order.
-    tasks: Vec<Range<usize>>,
+    tasks: Vec<Candidates>,
+    classes: usize,
+    /// Whether names of samples may occur in two domains.
+    several_domains: bool,
     scores_unseen: bool,
 }
 
+/// The candidates that a task adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Candidates {
+    /// The task's own classes, lowest first.
+    own: Vec<usize>,
+    /// How many classes have been seen after it.
+    seen: usize,
+}
+
 impl Scorer {
-    /// A scorer for a stream whose tasks have these numbers of classes.
-    pub fn new(task_sizes: &[u32], scores_unseen: bool) -> Self {
-        let mut start = 0;
-        let tasks = task_sizes.iter().map(|&size| {
-            let range = start..start + size as usize;
-            start = range.end;
-            range
+    /// A scorer for a stream.
+    pub fn new(stream: &Stream, scores_unseen: bool) -> Self {
+        let tasks = stream.tasks().map(|task| {
+            let task = stream.task(task);
+            Candidates {
+                own: task.classes.iter().map(|class| class.index()).collect(),
+                seen: task.seen,
+            }
         });
+        let domain = |task| stream.task(task).domain;
         Self {
             tasks: tasks.collect(),
+            classes: stream.n_classes(),
+            several_domains: stream.tasks().any(|task| domain(task) > 0),
             scores_unseen,
         }
     }
@@ -77,12 +92,11 @@ impl Scorer {
     /// How many logits a prediction has, in stream order: one per class, or one per seen class if
     /// the strategy cannot score unseen ones.
     pub fn width(&self, after: AfterTask) -> u32 {
-        let tasks = if self.scores_unseen {
-            self.tasks.len()
-        } else {
-            after.index()
+        let width = match self.scores_unseen {
+            true => self.classes,
+            false => self.seen(after),
         };
-        self.classes_until(tasks) as u32
+        width as u32
     }
 
     /// An empty row, to be filled with predictions.
@@ -94,10 +108,25 @@ impl Scorer {
         }
     }
 
-    fn classes_until(&self, tasks: usize) -> usize {
-        match tasks.min(self.tasks.len()) {
+    /// How many classes have been seen after these tasks.
+    fn seen(&self, after: AfterTask) -> usize {
+        match after.index() {
             0 => 0,
-            tasks => self.tasks[tasks - 1].end,
+            tasks => self.tasks[tasks - 1].seen,
+        }
+    }
+
+    /// Whether a row has an entry for the task. `all` and `task` need scores of all candidates,
+    /// which every strategy has once these have been seen.
+    fn has(&self, candidates: Matrix, after: AfterTask, on: TaskId) -> bool {
+        let seen = self.seen(after);
+        match candidates {
+            Matrix::Seen => after.has_seen(on),
+            Matrix::All => self.scores_unseen || seen == self.classes,
+            Matrix::Task => {
+                let own = self.tasks[on.index()].own.last();
+                self.scores_unseen || own.is_some_and(|&last| last < seen)
+            }
         }
     }
 }
@@ -119,26 +148,24 @@ struct Column {
 }
 
 impl Tally<'_> {
-    /// Counts one test image, given its logits for [`Scorer::width`] classes in stream order and
-    /// its true class.
+    /// Counts one test image, given its logits for [`Scorer::width`] classes in stream order.
     ///
     /// The highest logit wins; ties go to the lowest class. −∞ excludes a class.
     ///
     /// # Errors
     ///
-    /// If a logit is NaN, the number of logits is wrong, or `truth` is not a class of the stream.
-    /// Messages name `sample`.
-    pub fn add(
-        &mut self,
-        sample: impl fmt::Display,
-        logits: &[f32],
-        truth: ClassId,
-    ) -> Result<(), ScoreError> {
-        let after = self.after;
-        let expected = self.scorer.width(after);
+    /// If a logit is NaN, the number of logits is wrong, or the image's class is not a class of the
+    /// stream. Messages name the sample.
+    ///
+    /// # Panics
+    ///
+    /// If the image's task is not a task of the stream.
+    pub fn add(&mut self, image: &Predicted<'_>, logits: &[f32]) -> Result<(), ScoreError> {
+        let (scorer, after, truth) = (self.scorer, self.after, image.class);
+        let expected = scorer.width(after);
         if logits.len() != expected as usize {
             return Err(ScoreError::Width {
-                sample: sample.to_string(),
+                sample: scorer.name_of(image),
                 expected,
                 found: logits.len(),
                 after,
@@ -146,28 +173,27 @@ impl Tally<'_> {
         }
         if let Some(class) = logits.iter().position(|logit| logit.is_nan()) {
             return Err(ScoreError::NotANumber {
-                sample: sample.to_string(),
+                sample: scorer.name_of(image),
                 class: ClassId(class as u32),
                 after,
             });
         }
-        let tasks = &self.scorer.tasks;
-        let Some(index) = tasks.iter().position(|task| task.contains(&truth.index())) else {
+        if truth.index() >= scorer.classes {
             return Err(ScoreError::Class {
-                sample: sample.to_string(),
+                sample: scorer.name_of(image),
                 class: truth,
-                classes: self.scorer.classes_until(tasks.len()) as u32,
+                classes: scorer.classes as u32,
             });
-        };
-        let seen = 0..self.scorer.classes_until(after.index());
+        }
+        let task = image.task.index();
         let correct = |candidates: Range<usize>| -> u64 {
             u64::from(wins(logits, candidates, truth.index()))
         };
-        let column = &mut self.columns[index];
+        let column = &mut self.columns[task];
         column.n += 1;
-        column.seen += correct(seen);
+        column.seen += correct(0..scorer.seen(after));
         column.all += correct(0..logits.len());
-        column.task += correct(tasks[index].clone());
+        column.task += u64::from(wins_among(logits, &scorer.tasks[task].own, truth.index()));
         Ok(())
     }
 
@@ -202,26 +228,28 @@ impl Tally<'_> {
                     Matrix::All => column.all,
                     Matrix::Task => column.task,
                 };
-                let kept = self.has(candidates, task).then_some(correct);
+                let has = self.scorer.has(candidates, after, task);
+                let kept = has.then_some(correct);
                 matrices.set(candidates, after, task, kept);
             }
         }
         Ok(())
     }
 
-    /// Whether this row has an entry for the task.
-    fn has(&self, candidates: Matrix, on: TaskId) -> bool {
-        match candidates {
-            Matrix::Seen => self.after.has_seen(on),
-            Matrix::All => self.scorer.scores_unseen,
-            Matrix::Task => self.scorer.scores_unseen || self.after.has_seen(on),
-        }
-    }
-
     fn measures(&self, on: TaskId) -> bool {
         Matrix::EACH
             .into_iter()
-            .any(|candidates| self.has(candidates, on))
+            .any(|candidates| self.scorer.has(candidates, self.after, on))
+    }
+}
+
+impl Scorer {
+    /// The name of a sample in messages.
+    fn name_of(&self, image: &Predicted<'_>) -> String {
+        match self.several_domains {
+            true => format!("{} of domain `{}`", image.name, image.domain),
+            false => image.name.to_owned(),
+        }
     }
 }
 
@@ -235,18 +263,53 @@ fn wins(logits: &[f32], candidates: Range<usize>, truth: usize) -> bool {
         && from.iter().all(|&other| other <= logits[truth])
 }
 
+/// The same among a list of classes, lowest first.
+fn wins_among(logits: &[f32], candidates: &[usize], truth: usize) -> bool {
+    let Some(&score) = logits.get(truth) else {
+        return false;
+    };
+    let loses_to = |class: usize| match logits.get(class) {
+        // Not scored, so the entry does not exist.
+        None => true,
+        Some(&other) => other > score || (other == score && class < truth),
+    };
+    candidates.contains(&truth) && !candidates.iter().any(|&class| loses_to(class))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Seed;
+    use crate::stream::{Augmentation, ClassIdentity, ClassOrder, Cut, StreamSpec, Tasks};
 
     const INF: f32 = f32::INFINITY;
 
+    fn stream(task_sizes: &[u32]) -> Stream {
+        let cut = Cut {
+            tasks: Tasks::Sizes(task_sizes.to_vec()),
+            class_order: ClassOrder::Listed,
+        };
+        let classes = (0..task_sizes.iter().sum()).map(|class: u32| class.to_string());
+        let spec = StreamSpec::of_domain(cut, Augmentation::None);
+        Stream::new(&spec, &[&classes.collect::<Vec<_>>()], Seed(0)).unwrap()
+    }
+
+    /// An image of this class, which is in this task.
+    fn image(name: &str, class: u32, task: u32) -> Predicted<'_> {
+        Predicted {
+            domain: "digits",
+            task: TaskId(task),
+            name,
+            class: ClassId(class),
+        }
+    }
+
     /// The entry in the three matrices after one image of `truth`, with tasks {0, 1} and {2, 3}.
     fn judge(after: u32, logits: &[f32], truth: u32) -> [Option<u64>; 3] {
-        let scorer = Scorer::new(&[2, 2], true);
+        let scorer = Scorer::new(&stream(&[2, 2]), true);
         let mut tally = scorer.row(AfterTask(after));
-        tally.add("x", logits, ClassId(truth)).unwrap();
         let task = TaskId(truth / 2 + 1);
+        tally.add(&image("x", truth, task.0), logits).unwrap();
         let mut n = vec![0, 0];
         n[task.index()] = 1;
         let mut matrices = AccuracyMatrices::new(n);
@@ -285,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_strategy_that_cannot_score_unseen_classes_leaves_them_out() {
-        let scorer = Scorer::new(&[2, 1], false);
+        let scorer = Scorer::new(&stream(&[2, 1]), false);
         assert_eq!([0, 1, 2].map(|t| scorer.width(AfterTask(t))), [0, 2, 3]);
         let mut matrices = AccuracyMatrices::new(vec![2, 1]);
         scorer
@@ -293,8 +356,8 @@ mod tests {
             .write_to(&mut matrices)
             .unwrap();
         let mut tally = scorer.row(AfterTask(1));
-        tally.add(0, &[0.0, 1.0], ClassId(1)).unwrap();
-        tally.add(1, &[0.0, 1.0], ClassId(0)).unwrap();
+        tally.add(&image("0", 1, 1), &[0.0, 1.0]).unwrap();
+        tally.add(&image("1", 0, 1), &[0.0, 1.0]).unwrap();
         tally.write_to(&mut matrices).unwrap();
 
         let json = serde_json::to_string(&matrices).unwrap();
@@ -316,26 +379,32 @@ mod tests {
 
     #[test]
     fn messages_name_the_sample() {
-        let scorer = Scorer::new(&[2, 1], true);
+        let scorer = Scorer::new(&stream(&[2, 1]), true);
         let mut tally = scorer.row(AfterTask(1));
         assert_eq!(
             tally
-                .add("test/0007.png", &[0.0, 1.0, f32::NAN], ClassId(0))
+                .add(&image("test/0007.png", 0, 1), &[0.0, 1.0, f32::NAN])
                 .unwrap_err()
                 .to_string(),
             "the logit of class 2 for test sample test/0007.png is NaN after task 1: training diverged or the strategy divided by zero; \
              lower its learning rate, or look for constant features"
         );
         assert_eq!(
-            tally.add(3, &[0.0], ClassId(0)).unwrap_err().to_string(),
+            tally
+                .add(&image("3", 0, 1), &[0.0])
+                .unwrap_err()
+                .to_string(),
             "the prediction for test sample 3 after task 1 must have 3 logits, one per class, but has 1"
         );
         assert_eq!(
-            tally.add(3, &[0.0; 3], ClassId(3)).unwrap_err().to_string(),
+            tally
+                .add(&image("3", 3, 2), &[0.0; 3])
+                .unwrap_err()
+                .to_string(),
             "test sample 3 has class 3, but the stream has 3 classes (from 0)"
         );
         // A sample that was not scored must not count as a wrong prediction.
-        tally.add(3, &[0.0; 3], ClassId(0)).unwrap();
+        tally.add(&image("3", 0, 1), &[0.0; 3]).unwrap();
         assert_eq!(
             tally
                 .write_to(&mut AccuracyMatrices::new(vec![2, 0]))
@@ -343,5 +412,57 @@ mod tests {
                 .to_string(),
             "task 1 has 2 test samples, but 1 were scored after task 1"
         );
+    }
+
+    /// Tasks {0, 1}, {1, 2} and {0, 2}: classes come back.
+    fn returning(scores_unseen: bool) -> Scorer {
+        let names = |names: &str| -> Vec<String> { names.split(' ').map(str::to_owned).collect() };
+        let domains = [names("a b"), names("b c"), names("c a")];
+        let domains: Vec<&[String]> = domains.iter().map(Vec::as_slice).collect();
+        let spec = StreamSpec {
+            cuts: vec![Cut::whole(); 3],
+            classes: ClassIdentity::ByName,
+            augmentation: Augmentation::None,
+        };
+        Scorer::new(
+            &Stream::new(&spec, &domains, Seed(0)).unwrap(),
+            scores_unseen,
+        )
+    }
+
+    #[test]
+    fn an_image_counts_for_its_task_wherever_its_class_was_first() {
+        let scorer = returning(true);
+        let mut tally = scorer.row(AfterTask(1));
+        // Class 1, which is known, in the images of task 2: class 2 is a candidate of `all` and of
+        // `task`, and class 0 is one of `all` and of `seen`.
+        tally.add(&image("x", 1, 2), &[5.0, 3.0, 1.0]).unwrap();
+        tally.add(&image("x", 1, 2), &[1.0, 3.0, 5.0]).unwrap();
+        let mut matrices = AccuracyMatrices::new(vec![0, 2, 0]);
+        tally.write_to(&mut matrices).unwrap();
+        let found = Matrix::EACH.map(|c| matrices.correct(c, AfterTask(1), TaskId(2)));
+        assert_eq!(found, [None, Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn entries_exist_once_their_candidates_can_be_scored() {
+        let has = |candidates: Matrix, scores_unseen: bool| -> Vec<String> {
+            let scorer = returning(scores_unseen);
+            let row = |after: u32| -> String {
+                let has = |on| scorer.has(candidates, AfterTask(after), TaskId(on));
+                (1..=3).map(|on| if has(on) { 'x' } else { '.' }).collect()
+            };
+            (0..=3).map(row).collect()
+        };
+        assert_eq!(has(Matrix::Seen, false), ["...", "x..", "xx.", "xxx"]);
+        assert_eq!(has(Matrix::All, false), ["...", "...", "xxx", "xxx"]);
+        assert_eq!(has(Matrix::Task, false), ["...", "x..", "xxx", "xxx"]);
+        assert_eq!(has(Matrix::Seen, true), has(Matrix::Seen, false));
+        assert_eq!(has(Matrix::All, true), ["xxx"; 4]);
+        assert_eq!(has(Matrix::Task, true), ["xxx"; 4]);
+        // With disjoint tasks, `all` has the last row alone.
+        let scorer = Scorer::new(&stream(&[2, 1]), false);
+        let last = |after| scorer.has(Matrix::All, AfterTask(after), TaskId(1));
+        assert_eq!([0, 1, 2].map(last), [false, false, true]);
     }
 }

@@ -211,7 +211,7 @@ pub enum Problem {
     Empty { fix: &'static str },
     #[error("`{name}` is not a valid name; use {allowed}")]
     BadName { name: String, allowed: &'static str },
-    #[error("`overall` is reserved for the mean over domains; choose another name")]
+    #[error("`overall` is reserved for the mean over streams; choose another name")]
     ReservedName,
     #[error(
         "the file's name, `{name}`, is not a valid scenario name; add `name:` with lowercase letters, digits, `-` and `_`"
@@ -222,9 +222,26 @@ pub enum Problem {
     #[error("unknown device `{found}`; write `cpu`, `cuda` or `cuda:N`, with N from 0")]
     Device { found: String },
     #[error(
-        "no `stream` cuts this domain into tasks; add `stream: {{tasks: 5}}` to the domain or to the scenario"
+        "no stream has this domain; add `stream: {{tasks: 5}}` to the domain or to the scenario, or list the domain in one of `streams`"
     )]
     NoStream,
+    #[error(
+        "a domain called `{name}` has a stream of its own, which has this name; choose another name"
+    )]
+    StreamOfDomain { name: String },
+    #[error(
+        "domain `{name}` is listed twice, but a test image can belong to only one task; list it once"
+    )]
+    DomainTwice { name: String },
+    #[error(
+        "domain `{name}` has the same images as domain `{other}`, but a test image can belong to only one task of a stream; \
+         list one of them"
+    )]
+    SameImages { name: String, other: String },
+    #[error(
+        "class orders belong to a stream, and no `stream` cuts this domain on its own; move them to `streams.NAME.expect`"
+    )]
+    ClassOrdersOfNoStream,
     #[error("`tasks` and `task_sizes` are both given; remove one of them")]
     TasksTwice,
     #[error(
@@ -294,6 +311,8 @@ pub enum Problem {
         name: String,
         known: Vec<String>,
     },
+    #[error("no stream has only these domains; select a stream by its name with `--stream`")]
+    NoStreamOfDomains,
     #[error(
         "the scenario has no backbone `{name}`; add `backbones: {{{name}: {{}}}}` at the top level"
     )]

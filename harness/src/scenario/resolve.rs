@@ -3,12 +3,16 @@
 //! The checks run in the order in which the keys are documented and stop at the first mistake, so
 //! that a file always gives the same message.
 
+mod cut;
+mod streams;
+
+use self::streams::OwnStream;
 use super::error::{Problem, ScenarioError};
 use super::grid;
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 use super::spec;
 use super::yaml::{KeyPath, Tree};
-use super::{ClassOrder, Convention, Expectation, Limits, SeedRef, StreamSpec, Tasks};
+use super::{Expectation, Limits};
 use crate::domain::{KeyError, Source, check_entries};
 use crate::id::Seed;
 use crate::plugin::PluginFault;
@@ -51,10 +55,17 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
             },
         ));
     }
-    let domains = (spec.domains.into_iter())
-        .map(|(name, domain)| resolver.domain(name, domain, stream.as_ref(), &spec.seeds))
-        .collect::<Result<Vec<_>, _>>()?;
-    resolver.numpy_seeds(&spec.seeds, &domains)?;
+    let (mut domains, mut streams) = (Vec::new(), Vec::new());
+    let named = spec.streams.unwrap_or_default();
+    for (name, domain) in spec.domains {
+        let is_named = || named.values().any(|stream| stream.has(&name));
+        let (domain, stream) =
+            resolver.domain(&name, domain, stream.as_ref(), &spec.seeds, &is_named)?;
+        domains.push(domain);
+        streams.extend(stream);
+    }
+    resolver.named_streams(&mut streams, named, &domains, &spec.seeds)?;
+    resolver.numpy_seeds(&spec.seeds, &streams)?;
     if spec.strategies.is_empty() {
         let fix = "add at least one strategy";
         return Err(resolver.error(&KeyPath::top("strategies"), Problem::Empty { fix }));
@@ -83,6 +94,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         limits,
         backbones,
         domains,
+        streams,
         strategies,
         metrics: spec.metrics,
         rank_by: spec.rank_by,
@@ -201,91 +213,6 @@ impl Resolver<'_> {
         }
     }
 
-    fn stream(&self, key: &KeyPath, written: spec::Stream) -> Result<StreamUse, ScenarioError> {
-        let tasks = match (written.tasks, written.task_sizes) {
-            (Some(_), Some(_)) => return Err(self.error(key, Problem::TasksTwice)),
-            (None, None) => return Err(self.error(key, Problem::NoTasks)),
-            (Some(count), None) => {
-                Tasks::Count(self.at_least_one(&key.join("tasks"), count)?.get())
-            }
-            (None, Some(sizes)) => {
-                let key = key.join("task_sizes");
-                if sizes.is_empty() {
-                    let fix = "list the number of classes of each task, as in `[4, 3, 3]`";
-                    return Err(self.error(&key, Problem::Empty { fix }));
-                }
-                for (index, &size) in sizes.iter().enumerate() {
-                    self.at_least_one(&key.index(index), size)?;
-                }
-                Tasks::Sizes(sizes)
-            }
-        };
-        let class_order = match written.class_order {
-            None | Some(spec::ClassOrder::Listed) => ClassOrder::Listed,
-            Some(spec::ClassOrder::Generated(order)) => {
-                self.class_order(&key.join("class_order"), order)?
-            }
-        };
-        Ok(StreamUse {
-            spec: StreamSpec {
-                tasks,
-                class_order,
-                augmentation: written.augmentation.unwrap_or_default(),
-            },
-            key: key.clone(),
-        })
-    }
-
-    fn class_order(
-        &self,
-        key: &KeyPath,
-        written: spec::GeneratedOrder,
-    ) -> Result<ClassOrder, ScenarioError> {
-        let seed = |seed| match seed {
-            spec::OrderSeed::OfRun => SeedRef::CellSeed,
-            spec::OrderSeed::Fixed(seed) => SeedRef::Fixed(seed),
-        };
-        let convention = |default| match written.convention {
-            None => default,
-            Some(spec::Convention::OldToNew) => Convention::OldToNew,
-            Some(spec::Convention::NewToOld) => Convention::NewToOld,
-        };
-        match (written.numpy, written.python) {
-            (Some(spec::OrderSeed::Fixed(seed)), None) if !numpy_takes(seed) => {
-                Err(self.error(&key.join("numpy"), Problem::NumpySeed { seed }))
-            }
-            (Some(numpy), None) => Ok(ClassOrder::Numpy {
-                seed: seed(numpy),
-                convention: convention(Convention::OldToNew),
-            }),
-            (None, Some(python)) => Ok(ClassOrder::Python {
-                seed: seed(python),
-                convention: convention(Convention::NewToOld),
-            }),
-            _ => Err(self.error(key, Problem::ClassOrderGenerator)),
-        }
-    }
-
-    /// If numpy draws a class order from the run's seed, it must accept every seed.
-    fn numpy_seeds(&self, seeds: &[u64], domains: &[DomainUse]) -> Result<(), ScenarioError> {
-        let by_seed = |domain: &DomainUse| {
-            matches!(
-                domain.stream.spec.class_order,
-                ClassOrder::Numpy {
-                    seed: SeedRef::CellSeed,
-                    ..
-                }
-            )
-        };
-        match seeds.iter().position(|&seed| !numpy_takes(seed)) {
-            Some(index) if domains.iter().any(by_seed) => {
-                let problem = Problem::NumpySeed { seed: seeds[index] };
-                Err(self.error(&KeyPath::top("seeds").index(index), problem))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn backbone(
         &self,
         name: String,
@@ -301,15 +228,18 @@ impl Resolver<'_> {
         })
     }
 
+    /// A domain, and the stream over it alone if it has one. `is_named` tells whether a named
+    /// stream has it.
     fn domain(
         &self,
-        name: String,
+        name: &str,
         written: spec::Domain,
-        scenario_stream: Option<&StreamUse>,
+        scenario_stream: Option<&OwnStream>,
         seeds: &[u64],
-    ) -> Result<DomainUse, ScenarioError> {
-        let key = KeyPath::top("domains").join(&name);
-        self.entry_name(&key, &name)?;
+        is_named: &dyn Fn() -> bool,
+    ) -> Result<(DomainUse, Option<StreamUse>), ScenarioError> {
+        let key = KeyPath::top("domains").join(name);
+        self.entry_name(&key, name)?;
         if name == "overall" {
             return Err(self.error(&key, Problem::ReservedName));
         }
@@ -321,9 +251,42 @@ impl Resolver<'_> {
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
-        let templates_key = key.join("templates");
         let fix = "list templates, or remove the key for the default, `a photo of a {}`";
-        self.entries(&templates_key, &templates, fix)?;
+        self.templates(&key.join("templates"), &templates, fix)?;
+        let own = match written.stream {
+            Some(stream) => Some(self.stream(&key.join("stream"), stream)?),
+            None => scenario_stream.cloned(),
+        };
+        if own.is_none() && !is_named() {
+            return Err(self.error(&key, Problem::NoStream));
+        }
+        let expect_key = key.join("expect");
+        let mut written_expect = written.expect.unwrap_or_default();
+        let class_orders = written_expect.class_orders.take();
+        if class_orders.is_some() && own.is_none() {
+            let key = expect_key.join("class_orders");
+            return Err(self.error(&key, Problem::ClassOrdersOfNoStream));
+        }
+        let class_orders = self.class_orders(&expect_key, class_orders, seeds)?;
+        let expect = self.expectation(&expect_key, written_expect)?;
+        let stream = own.map(|own| self.stream_of_domain(name, &own, class_orders));
+        let domain = DomainUse {
+            name: name.to_owned(),
+            source,
+            templates,
+            expect,
+            trust: written.trust.unwrap_or_default(),
+        };
+        Ok((domain, stream))
+    }
+
+    fn templates(
+        &self,
+        key: &KeyPath,
+        templates: &[String],
+        fix: &'static str,
+    ) -> Result<(), ScenarioError> {
+        self.entries(key, templates, fix)?;
         for (index, template) in templates.iter().enumerate() {
             let times = template.matches("{}").count();
             if times != 1 {
@@ -331,24 +294,10 @@ impl Resolver<'_> {
                     template: template.clone(),
                     times,
                 };
-                return Err(self.error(&templates_key.index(index), problem));
+                return Err(self.error(&key.index(index), problem));
             }
         }
-        let stream = match written.stream {
-            Some(stream) => self.stream(&key.join("stream"), stream)?,
-            None => scenario_stream
-                .cloned()
-                .ok_or_else(|| self.error(&key, Problem::NoStream))?,
-        };
-        let expect = self.expectation(&key.join("expect"), written.expect, seeds)?;
-        Ok(DomainUse {
-            name,
-            source,
-            templates,
-            stream,
-            expect,
-            trust: written.trust.unwrap_or_default(),
-        })
+        Ok(())
     }
 
     /// The source of the domain at `key`: its values checked, its paths joined to the scenario's
@@ -368,43 +317,48 @@ impl Resolver<'_> {
     fn expectation(
         &self,
         key: &KeyPath,
-        written: Option<spec::Expect>,
-        seeds: &[u64],
+        written: spec::Expect,
     ) -> Result<Expectation, ScenarioError> {
-        let written = written.unwrap_or_default();
-        let hash = |key: KeyPath, hash: String| {
-            let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-            match digits && (12..=64).contains(&hash.len()) {
-                true => Ok(hash),
-                false => Err(self.error(&key, Problem::Hash { found: hash })),
-            }
-        };
-        let split = written.split.map(|split| hash(key.join("split"), split));
+        let split = written
+            .split
+            .map(|split| self.hash(key.join("split"), split));
         let content = written
             .content
-            .map(|content| hash(key.join("content"), content));
-        let class_orders = match written.class_orders {
-            None => Vec::new(),
-            Some(orders) if orders.len() != seeds.len() => {
-                let (found, seeds) = (orders.len(), seeds.len());
-                let key = key.join("class_orders");
-                return Err(self.error(&key, Problem::ClassOrders { found, seeds }));
-            }
-            Some(orders) => (seeds.iter().zip(orders).enumerate())
-                .map(|(index, (&seed, digest))| {
-                    let key = key.join("class_orders").index(index);
-                    Ok((Seed(seed), hash(key, digest)?))
-                })
-                .collect::<Result<_, ScenarioError>>()?,
-        };
+            .map(|content| self.hash(key.join("content"), content));
         Ok(Expectation {
             train: written.train,
             test: written.test,
             split: split.transpose()?,
             content: content.transpose()?,
-            class_orders,
             shared: written.shared.unwrap_or_default(),
         })
+    }
+
+    /// The expected class orders of a stream, by seed. `key` is that of its `expect`.
+    fn class_orders(
+        &self,
+        key: &KeyPath,
+        written: Option<Vec<String>>,
+        seeds: &[u64],
+    ) -> Result<Vec<(Seed, String)>, ScenarioError> {
+        let key = key.join("class_orders");
+        let orders = written.unwrap_or_default();
+        if !orders.is_empty() && orders.len() != seeds.len() {
+            let (found, seeds) = (orders.len(), seeds.len());
+            return Err(self.error(&key, Problem::ClassOrders { found, seeds }));
+        }
+        (seeds.iter().zip(orders).enumerate())
+            .map(|(index, (&seed, digest))| Ok((Seed(seed), self.hash(key.index(index), digest)?)))
+            .collect()
+    }
+
+    /// The first digits of a hash.
+    fn hash(&self, key: KeyPath, hash: String) -> Result<String, ScenarioError> {
+        let digits = hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match digits && (12..=64).contains(&hash.len()) {
+            true => Ok(hash),
+            false => Err(self.error(&key, Problem::Hash { found: hash })),
+        }
     }
 
     /// The rows of one strategy.
@@ -577,9 +531,4 @@ impl Resolver<'_> {
         let folder = self.tree.file().parent().unwrap_or(Path::new(""));
         Ok(folder.join(path))
     }
-}
-
-/// Whether `numpy.random.seed` takes it.
-fn numpy_takes(seed: u64) -> bool {
-    u32::try_from(seed).is_ok()
 }

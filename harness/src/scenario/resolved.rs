@@ -6,6 +6,7 @@ use super::{Checkpointing, Expectation, GridChoice, Limits, StreamSpec, Tasks};
 use crate::domain::Source;
 use crate::domain::content::Trust;
 use crate::id::Seed;
+use crate::stream::{Augmentation, ClassIdentity, Cut};
 use serde_json::Value;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -21,7 +22,7 @@ pub struct Scenario {
     pub file: PathBuf,
     /// A description of its purpose.
     pub description: Option<String>,
-    /// One run per domain, strategy and seed; at least one, all distinct.
+    /// One run per stream, strategy and seed; at least one, all distinct.
     pub seeds: Vec<Seed>,
     /// CPU threads per run.
     pub threads: NonZeroU32,
@@ -35,6 +36,8 @@ pub struct Scenario {
     pub backbones: Vec<BackboneUse>,
     /// At least one.
     pub domains: Vec<DomainUse>,
+    /// What the strategies learn; at least one, with distinct names.
+    pub streams: Vec<StreamUse>,
     /// The rows of the leaderboard: one per strategy, or per combination of its grid. At least one,
     /// with distinct names.
     pub strategies: Vec<StrategyRow>,
@@ -102,8 +105,6 @@ pub struct DomainUse {
     pub source: Source,
     /// Sentences that turn a class name into text: at least one, each with one `{}`.
     pub templates: Vec<String>,
-    /// How it is cut into tasks.
-    pub stream: StreamUse,
     /// What it must contain.
     pub expect: Expectation,
     /// When a file of its images counts as unchanged.
@@ -115,21 +116,70 @@ impl DomainUse {
     pub fn key(&self) -> KeyPath {
         KeyPath::top("domains").join(&self.name)
     }
+
+    /// Whether it certainly has images of the other domain, since both come from the same place.
+    pub(super) fn has_images_of(&self, other: &DomainUse) -> bool {
+        self.name == other.name || self.source == other.source
+    }
 }
 
-/// A stream, and where the scenario defines it.
+/// A stream that the scenario runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamUse {
-    /// How the domain is cut into tasks.
-    pub spec: StreamSpec,
-    /// The path of its mapping in the file: `stream`, or `domains.NAME.stream`.
+    /// Its name: that of its domain, if it is cut from that alone with `stream`.
+    pub name: String,
+    /// Its domains, in the order in which they arrive; at least one, all different.
+    pub domains: Vec<DomainCut>,
+    /// What makes classes of two domains one class.
+    pub classes: ClassIdentity,
+    /// The templates of all its classes; `None` for those of each domain.
+    pub templates: Option<Vec<String>>,
+    /// Augmentation of training images.
+    pub augmentation: Augmentation,
+    /// The first digits of the class order's digest, by seed; empty if nothing is expected.
+    pub class_orders: Vec<(Seed, String)>,
+    /// The path of its mapping in the file: `stream`, `domains.NAME.stream` or `streams.NAME`.
+    pub key: KeyPath,
+}
+
+/// A domain of a stream, and where the scenario says how it is cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainCut {
+    /// The domain's name.
+    pub domain: String,
+    /// How it is cut into tasks.
+    pub cut: Cut,
+    /// The path in the file of the mapping with `tasks`, or of the domain's name.
     pub key: KeyPath,
 }
 
 impl StreamUse {
+    /// The stream's spec.
+    pub fn spec(&self) -> StreamSpec {
+        StreamSpec {
+            cuts: (self.domains.iter())
+                .map(|domain| domain.cut.clone())
+                .collect(),
+            classes: self.classes,
+            augmentation: self.augmentation,
+        }
+    }
+
+    /// Whether it is a domain's own stream, rather than a named one.
+    pub fn is_of_one_domain(&self) -> bool {
+        self.key.segments().first() != KeyPath::top("streams").segments().first()
+    }
+
+    /// Whether it has this domain.
+    pub fn has(&self, domain: &str) -> bool {
+        self.domains.iter().any(|part| part.domain == domain)
+    }
+}
+
+impl DomainCut {
     /// The path of `tasks` or `task_sizes`, whichever is given.
     pub fn tasks_key(&self) -> KeyPath {
-        self.key.join(match self.spec.tasks {
+        self.key.join(match self.cut.tasks {
             Tasks::Count(_) => "tasks",
             Tasks::Sizes(_) => "task_sizes",
         })
@@ -195,6 +245,36 @@ impl StrategyRow {
 }
 
 impl Scenario {
+    /// The domain with this name.
+    ///
+    /// # Panics
+    ///
+    /// If there is none; the streams of a scenario only have domains of the scenario.
+    pub fn domain(&self, name: &str) -> &DomainUse {
+        let mut domains = self.domains.iter();
+        let found = domains.find(|domain| domain.name == name);
+        found.unwrap_or_else(|| panic!("the scenario has no domain `{name}`"))
+    }
+
+    /// The stream that cuts the domain with this name on its own, if there is one.
+    pub fn own_stream(&self, domain: &str) -> Option<&StreamUse> {
+        let mut own = self
+            .streams
+            .iter()
+            .filter(|stream| stream.is_of_one_domain());
+        own.find(|stream| stream.name == domain)
+    }
+
+    /// The templates of each domain of a stream.
+    pub fn templates_of<'s>(&'s self, stream: &'s StreamUse) -> Vec<&'s [String]> {
+        let domains = stream.domains.iter();
+        let templates = domains.map(|part| match &stream.templates {
+            Some(templates) => &templates[..],
+            None => &self.domain(&part.domain).templates[..],
+        });
+        templates.collect()
+    }
+
     /// The metrics that this scenario chooses to rank by or to show, each with its key.
     pub fn chosen_metrics(&self) -> impl Iterator<Item = (KeyPath, &str)> {
         let rank_by = self

@@ -17,10 +17,10 @@ const MOST_TEXT: u128 = 1 << 30;
 /// The largest scenario file, in bytes.
 pub(super) const LARGEST_FILE: u64 = 16 << 20;
 
-/// Checks the number of cells: every domain × strategy row × seed. A grid's rows are all
+/// Checks the number of cells: every stream × strategy row × seed. A grid's rows are all
 /// combinations of its values.
 pub(super) fn check(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioError> {
-    let (domains, seeds) = (spec.domains.len(), spec.seeds.len());
+    let (streams, seeds) = (streams_of(spec), spec.seeds.len());
     let (mut rows, mut widest) = (0_u128, None);
     for (name, strategy) in &spec.strategies {
         let own = strategy.as_ref().map_or(1, rows_of);
@@ -30,7 +30,7 @@ pub(super) fn check(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioEr
         }
     }
     let cells = rows
-        .saturating_mul(domains as u128)
+        .saturating_mul(streams as u128)
         .saturating_mul(seeds as u128);
     if cells <= MOST_CELLS {
         return check_text(spec, tree);
@@ -40,8 +40,8 @@ pub(super) fn check(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioEr
         Some((own, name)) if own > 1 && own >= seeds as u128 => {
             KeyPath::top("strategies").join(name).join("grid")
         }
-        _ if seeds >= domains.max(spec.strategies.len()) => KeyPath::top("seeds"),
-        _ if domains >= spec.strategies.len() => KeyPath::top("domains"),
+        _ if seeds >= streams.max(spec.strategies.len()) => KeyPath::top("seeds"),
+        _ if streams >= spec.strategies.len() => KeyPath::top("domains"),
         _ => KeyPath::top("strategies"),
     };
     let problem = Problem::TooManyCells {
@@ -49,12 +49,29 @@ pub(super) fn check(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioEr
         product: format!(
             "{} × {} × {}",
             counted(rows, "strategy row"),
-            counted(domains as u128, "domain"),
+            counted(streams as u128, "stream"),
             counted(seeds as u128, "seed")
         ),
         most: in_groups(MOST_CELLS),
     };
     Err(tree.error(&key, problem))
+}
+
+/// The number of streams: those of single domains, and the named ones.
+fn streams_of(spec: &spec::Scenario) -> usize {
+    let own = spec.domains.values();
+    let own = match spec.stream {
+        Some(_) => own.len(),
+        None => own.filter(|domain| domain.keys.stream.is_some()).count(),
+    };
+    own + spec.streams.as_ref().map_or(0, |streams| streams.len())
+}
+
+/// The number of streams that have this domain.
+fn streams_with(spec: &spec::Scenario, name: &str, domain: &spec::Domain) -> usize {
+    let own = spec.stream.is_some() || domain.keys.stream.is_some();
+    let named = spec.streams.iter().flat_map(|streams| streams.values());
+    usize::from(own) + named.filter(|stream| stream.has(name)).count()
 }
 
 /// The number of rows of a strategy.
@@ -82,7 +99,7 @@ fn check_text(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioError> {
         };
         let own = rows_of(strategy);
         rows += own;
-        text += own * spec.domains.len() as u128 * seeds * length(&strategy.parameters);
+        text += own * streams_of(spec) as u128 * seeds * length(&strategy.parameters);
         if text > MOST_TEXT {
             let key = KeyPath::top("strategies").join(name);
             return fail(key.join("parameters"));
@@ -90,7 +107,8 @@ fn check_text(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioError> {
     }
     for (name, domain) in &spec.domains {
         let templates = length(&domain.keys.templates);
-        text += rows * seeds * (templates + length(&domain.source));
+        let streams = streams_with(spec, name, domain) as u128;
+        text += rows * seeds * streams * (templates + length(&domain.source));
         if text > MOST_TEXT {
             return fail(KeyPath::top("domains").join(name));
         }
@@ -154,7 +172,7 @@ mod tests {
         assert_eq!(
             message(&written(3, &grid(6, 100))),
             "grid.yaml:7: strategies.head.grid: the scenario has 3,000,000,000,003 cells \
-             (1,000,000,000,001 strategy rows × 1 domain × 3 seeds), and at most 100,000 are \
+             (1,000,000,000,001 strategy rows × 1 stream × 3 seeds), and at most 100,000 are \
              allowed; list fewer values, or divide it into several scenarios"
         );
         // More than 128 bits can count.

@@ -8,6 +8,7 @@ use super::Limits;
 use super::checkpointing::Checkpointing;
 pub use super::domain::{Domain, DomainKeys, Expect};
 use super::error::Problem;
+use super::streams::NamedStream;
 use crate::stream::Augmentation;
 use crate::suggest::closest;
 use indexmap::IndexMap;
@@ -20,7 +21,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A comparison of continual-learning strategies: which strategies, on which domains, with which
-/// seeds. It may have at most 100,000 cells (domains × strategy rows × seeds).
+/// seeds. It may have at most 100,000 cells (streams × strategy rows × seeds).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -33,7 +34,7 @@ pub struct Scenario {
     pub name: Option<String>,
     /// What the scenario is for.
     pub description: Option<String>,
-    /// Every strategy runs once per domain and seed. The seed sets all random numbers of a run, and
+    /// Every strategy runs once per stream and seed. The seed sets all random numbers of a run, and
     /// the class order if that follows the seed.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub seeds: Vec<u64>,
@@ -50,8 +51,10 @@ pub struct Scenario {
     pub checkpoint: Option<Checkpointing>,
     /// How long each cell may run, and how much memory it may use. Default: no limits.
     pub limits: Option<Limits>,
-    /// How domains are cut into tasks. A domain can have its own `stream` instead.
+    /// How domains are cut into tasks, each on its own. A domain can have its own `stream` instead.
     pub stream: Option<Stream>,
+    /// Streams over several domains, under names of your choice.
+    pub streams: Option<IndexMap<String, NamedStream>>,
     /// The frozen pre-trained models that strategies build on, under names of your choice.
     pub backbones: Option<IndexMap<String, Option<Backbone>>>,
     /// The labelled image collections, under names of your choice.

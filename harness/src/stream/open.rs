@@ -1,11 +1,12 @@
-//! Opening a scenario's domain, which checks it against the scenario's expectations and makes sure
-//! that the stream of every seed can be cut from it.
+//! Opening a scenario's domains and cutting its streams, which checks both against the scenario's
+//! expectations.
 
-use super::{OrderDigest, Stream, StreamError};
+use super::{ClassIdentity, OrderDigest, Stream, StreamError};
 use crate::domain::{Domain, DomainSummary, Source, Split};
 use crate::error::Error;
 use crate::id::Seed;
-use crate::scenario::{DomainUse, Scenario};
+use crate::scenario::{DomainUse, ExpectationCheck, Scenario, StreamUse};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 /// The seed of the validation split, the same for all cells, so that all seeds are compared on the
@@ -43,6 +44,8 @@ impl Restriction {
 
 /// A domain of the scenario, opened.
 pub struct OpenedDomain {
+    /// Its name in the scenario.
+    pub name: String,
     /// Where its images come from.
     pub source: Source,
     /// Its classes, counts and hashes.
@@ -51,13 +54,20 @@ pub struct OpenedDomain {
     pub train_of_class: Vec<u64>,
 }
 
-/// Opens a scenario's domain and checks that every seed's stream can be cut from it, and that it
-/// meets the scenario's expectations. The latter is skipped under a restriction, since a part of a
-/// domain cannot meet them.
+/// A stream of the scenario, cut from its opened domains.
+pub struct CutStream<'a> {
+    /// Its domains.
+    pub domains: Vec<&'a OpenedDomain>,
+    /// The stream of each of the scenario's seeds.
+    pub of_seed: Vec<Stream>,
+}
+
+/// Opens a scenario's domain and checks that it meets the scenario's expectations. They are not
+/// checked under a restriction, since a part of a domain cannot meet them.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, has fewer classes than tasks, or does not meet the expectations.
+/// If it cannot be opened, or does not meet the expectations.
 pub fn open(
     scenario: &Scenario,
     domain: &DomainUse,
@@ -68,22 +78,133 @@ pub fn open(
         .resolved()
         .map_err(Error::domain(&domain.name))?;
     let opened = restriction.open(&domain.name, &source)?;
-    let (orders, summary) = (class_orders(scenario, domain, &opened)?, opened.summary());
-    let mut checks = domain.expect.compare(&summary, &orders).into_iter();
-    if restriction == Restriction::default()
-        && let Some(check) = checks.find(|check| !check.good)
-    {
-        return Err(Error::Unexpected {
-            domain: domain.name.clone(),
-            scenario: scenario.file.clone(),
-            check: Box::new(check),
-        });
+    let summary = opened.summary();
+    if restriction == Restriction::default() {
+        expected(
+            scenario,
+            format!("domain `{}`", domain.name),
+            domain.expect.compare(&summary),
+        )?;
     }
     Ok(OpenedDomain {
+        name: domain.name.clone(),
         source,
         summary,
         train_of_class: train_of_class(&opened),
     })
+}
+
+/// The stream of every seed, cut from the scenario's domains, with the expected class orders.
+///
+/// # Errors
+///
+/// If it cannot be cut, the templates of a shared class differ, or a class order is not the
+/// expected one.
+///
+/// # Panics
+///
+/// If one of the stream's domains is not among those that were opened.
+pub fn cut<'a>(
+    scenario: &Scenario,
+    stream: &StreamUse,
+    opened: &'a [OpenedDomain],
+    restriction: Restriction,
+) -> Result<CutStream<'a>, Error> {
+    let domains: Vec<&OpenedDomain> = (stream.domains.iter())
+        .map(|part| {
+            let mut opened = opened.iter();
+            let found = opened.find(|opened| opened.name == part.domain);
+            found.expect("every domain of the stream is opened")
+        })
+        .collect();
+    let classes: Vec<&[String]> = (domains.iter())
+        .map(|domain| &domain.summary.classes[..])
+        .collect();
+    let of_seed = streams(scenario, stream, &classes)?;
+    if restriction == Restriction::default() {
+        let orders = digests(scenario, stream, &of_seed);
+        let of = match stream.is_of_one_domain() {
+            true => format!("domain `{}`", stream.name),
+            false => format!("stream `{}`", stream.name),
+        };
+        expected(
+            scenario,
+            of,
+            ExpectationCheck::class_orders(&stream.class_orders, &orders),
+        )?;
+    }
+    Ok(CutStream { domains, of_seed })
+}
+
+/// The stream of every seed, over domains with these classes.
+///
+/// # Errors
+///
+/// If it cannot be cut, or the templates of a shared class differ.
+pub fn streams(
+    scenario: &Scenario,
+    stream: &StreamUse,
+    classes: &[&[String]],
+) -> Result<Vec<Stream>, Error> {
+    if stream.classes == ClassIdentity::ByName {
+        same_templates(scenario, stream, classes)?;
+    }
+    let spec = stream.spec();
+    let of_seed = |&seed: &Seed| {
+        Stream::new(&spec, classes, seed)
+            .map_err(|(domain, error)| stream_error(scenario, stream, domain, &error))
+    };
+    scenario.seeds.iter().map(of_seed).collect()
+}
+
+/// The digest of the class order of every seed.
+pub fn digests(
+    scenario: &Scenario,
+    stream: &StreamUse,
+    of_seed: &[Stream],
+) -> Vec<(Seed, OrderDigest)> {
+    let templates = scenario.templates_of(stream);
+    let digest = |cut: &Stream| cut.order_digest(&templates);
+    let digests = of_seed.iter().map(digest);
+    scenario.seeds.iter().copied().zip(digests).collect()
+}
+
+/// The first check that failed, as an error about this domain or stream.
+fn expected(scenario: &Scenario, of: String, checks: Vec<ExpectationCheck>) -> Result<(), Error> {
+    match checks.into_iter().find(|check| !check.good) {
+        None => Ok(()),
+        Some(check) => Err(Error::Unexpected {
+            of,
+            scenario: scenario.file.clone(),
+            check: Box::new(check),
+        }),
+    }
+}
+
+/// Checks that a class that several domains have is turned into the same texts by each.
+fn same_templates(
+    scenario: &Scenario,
+    stream: &StreamUse,
+    classes: &[&[String]],
+) -> Result<(), Error> {
+    let templates = scenario.templates_of(stream);
+    let mut first_of: HashMap<&str, usize> = HashMap::new();
+    for (domain, classes) in classes.iter().enumerate() {
+        for class in *classes {
+            let first = *first_of.entry(class).or_insert(domain);
+            if templates[first] != templates[domain] {
+                let name = |index: usize| &stream.domains[index].domain;
+                let message = format!(
+                    "class `{class}` is in domains `{}` and `{}`, whose templates differ, so it has no text of its own; \
+                     give both domains the same `templates`, or write `templates` here",
+                    name(first),
+                    name(domain)
+                );
+                return Err(scenario.key_error(&stream.key, message).into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many training samples each class of a domain has, by label.
@@ -95,13 +216,13 @@ pub(crate) fn train_of_class(domain: &Domain) -> Vec<u64> {
     counts
 }
 
-/// How many training samples the largest task of a stream has, given those of each class.
-pub(crate) fn largest_task(train_of_class: &[u64], stream: &Stream) -> u64 {
+/// How many training samples the largest task of a stream has, given those of each class of each
+/// domain.
+pub(crate) fn largest_task(train_of_class: &[&[u64]], stream: &Stream) -> u64 {
     let of_task = |task| {
-        let classes = stream.classes_of(task).iter();
-        classes
-            .map(|class| train_of_class[stream.label_of(class).index()])
-            .sum()
+        let of_class = train_of_class[stream.task(task).domain];
+        let labels = stream.labels_of(task);
+        labels.map(|label| of_class[label.index()]).sum()
     };
     stream.tasks().map(of_task).max().unwrap_or_default()
 }
@@ -119,33 +240,18 @@ pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
     Restriction::default().open(&domain.name, &source)
 }
 
-/// The class order of each of the scenario's seeds.
-///
-/// # Errors
-///
-/// If one cannot be drawn, or the domain has fewer classes than tasks.
-pub fn class_orders(
+/// An error about how a domain of a stream is cut, at the key of the scenario that caused it.
+fn stream_error(
     scenario: &Scenario,
-    domain: &DomainUse,
-    opened: &Domain,
-) -> Result<Vec<(Seed, OrderDigest)>, Error> {
-    let digest = |&seed: &Seed| {
-        let stream = Stream::new(&domain.stream.spec, opened.classes().len(), seed)
-            .map_err(|error| stream_error(scenario, domain, &error))?;
-        Ok((
-            seed,
-            stream.order_digest(opened.classes(), &domain.templates),
-        ))
-    };
-    scenario.seeds.iter().map(digest).collect()
-}
-
-/// An error about a domain's stream, at the key of the scenario that caused it.
-pub(crate) fn stream_error(scenario: &Scenario, domain: &DomainUse, error: &StreamError) -> Error {
+    stream: &StreamUse,
+    domain: usize,
+    error: &StreamError,
+) -> Error {
+    let part = &stream.domains[domain];
     let key = match error {
-        StreamError::SeedTooLargeForNumpy { .. } => domain.stream.class_order_key(),
-        _ => domain.stream.tasks_key(),
+        StreamError::SeedTooLargeForNumpy { .. } => part.class_order_key(),
+        _ => part.tasks_key(),
     };
-    let message = format!("domain `{}`: {error}", domain.name);
+    let message = format!("domain `{}`: {error}", part.domain);
     scenario.key_error(&key, message).into()
 }

@@ -1,5 +1,5 @@
-//! What limits what a scenario's figures say: uneven tasks, one class order for all seeds, and
-//! class names that are no words.
+//! What limits what a scenario's figures say: uneven tasks, one class order for all seeds, class
+//! names that are no words, and classes of different domains that have the same texts.
 //!
 //! None is an error, and published protocols have all of them. But a scenario can have them by
 //! accident, so there is a warning, once per run. Explicit `task_sizes`, and an explicit seed of
@@ -7,8 +7,10 @@
 
 use super::class_order::ClassOrder;
 use super::class_words;
+use super::repeated_names::repeated_names;
+use super::spec::{ClassIdentity, Cut};
 use super::tasks::Tasks;
-use crate::scenario::{DomainUse, KeyPath, Regime, Scenario, StrategyRow, Warning};
+use crate::scenario::{DomainCut, KeyPath, Regime, Scenario, StrategyRow, StreamUse, Warning};
 use crate::suggest::list;
 
 /// The warnings about a scenario's streams. `classes` has the class names of each domain, or `None`
@@ -23,24 +25,25 @@ pub fn warnings(
     warnings.extend(shared_class_order(scenario));
     if scenario.strategies.iter().any(may_read_text) {
         warnings.extend(class_words::warnings(scenario, classes));
+        warnings.extend(ties(scenario, classes));
     }
     warnings
 }
 
 /// A stream that cuts some domains, all with the same number of classes, into uneven tasks.
-struct Cut<'s> {
+struct UnevenTasks<'s> {
     key: KeyPath,
     classes: usize,
     sizes: Vec<u32>,
     domains: Vec<&'s str>,
 }
 
-/// One warning per cut.
+/// One warning per mapping that cuts domains.
 fn uneven_tasks(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> Vec<Warning> {
-    let mut cuts: Vec<Cut<'_>> = Vec::new();
-    for (domain, classes) in scenario.domains.iter().zip(classes) {
-        let tasks = &domain.stream.spec.tasks;
-        let (Some(classes), Tasks::Count(_)) = (classes, tasks) else {
+    let mut cuts: Vec<UnevenTasks<'_>> = Vec::new();
+    for part in scenario.streams.iter().flat_map(|stream| &stream.domains) {
+        let tasks = &part.cut.tasks;
+        let (Some(classes), Tasks::Count(_)) = (of_domain(scenario, classes, part), tasks) else {
             continue;
         };
         let classes = classes.len();
@@ -51,27 +54,38 @@ fn uneven_tasks(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> Vec<War
         if sizes.first() == sizes.last() {
             continue;
         }
-        let key = domain.stream.tasks_key();
+        let key = part.tasks_key();
         let mut known = cuts.iter_mut();
         match known.find(|cut| cut.key == key && cut.classes == classes) {
-            Some(cut) => cut.domains.push(&domain.name),
-            None => cuts.push(Cut {
+            Some(cut) => cut.domains.push(&part.domain),
+            None => cuts.push(UnevenTasks {
                 key,
                 classes,
                 sizes,
-                domains: vec![&domain.name],
+                domains: vec![&part.domain],
             }),
         }
     }
     cuts.iter().map(|cut| cut.warning(scenario)).collect()
 }
 
-impl Cut<'_> {
+/// The class names of a stream's domain, if it could be opened.
+fn of_domain<'c>(
+    scenario: &Scenario,
+    classes: &'c [Option<Vec<String>>],
+    part: &DomainCut,
+) -> Option<&'c [String]> {
+    let mut domains = scenario.domains.iter().zip(classes);
+    let (_, classes) = domains.find(|(domain, _)| domain.name == part.domain)?;
+    classes.as_deref()
+}
+
+impl UnevenTasks<'_> {
     fn warning(&self, scenario: &Scenario) -> Warning {
-        let Cut { key, classes, .. } = self;
-        let is_shared = scenario.domains.iter().any(|domain| {
-            domain.stream.tasks_key() == *key && !self.domains.contains(&&*domain.name)
-        });
+        let UnevenTasks { key, classes, .. } = self;
+        let mut parts = scenario.streams.iter().flat_map(|stream| &stream.domains);
+        let is_shared =
+            parts.any(|part| part.tasks_key() == *key && !self.domains.contains(&&*part.domain));
         let sizes: Vec<String> = self.sizes.iter().map(u32::to_string).collect();
         let message = format!(
             "{classes} classes do not divide evenly into {} tasks ({} {}): a task has {} or {} \
@@ -105,20 +119,21 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
     if seeds < 2 || !rows.any(|row| row.regime == Regime::Sequential) {
         return None;
     }
-    let is_shared = |domain: &&DomainUse| {
-        let spec = &domain.stream.spec;
-        let has_order = match &spec.tasks {
+    let is_shared = |part: &&DomainCut| {
+        let Cut { tasks, class_order } = &part.cut;
+        let has_order = match tasks {
             Tasks::Count(count) => *count > 1,
             Tasks::Sizes(sizes) => sizes.len() > 1,
         };
-        has_order && spec.class_order == ClassOrder::Listed
+        has_order && *class_order == ClassOrder::Listed
     };
-    let shared: Vec<&DomainUse> = scenario.domains.iter().filter(is_shared).collect();
+    let parts = || scenario.streams.iter().flat_map(|stream| &stream.domains);
+    let shared: Vec<&DomainCut> = parts().filter(is_shared).collect();
     let first = shared.first()?;
-    let of = match shared.len() == scenario.domains.len() {
+    let of = match shared.len() == parts().count() {
         true => String::new(),
         false => {
-            let names = shared.iter().map(|domain| domain.name.as_str());
+            let names = shared.iter().map(|part| part.domain.as_str());
             format!(" on {}", list(names))
         }
     };
@@ -127,7 +142,40 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
          seeds leaves out the effect of the order. For an order per seed, write \
          `class_order: {{numpy: seed}}`"
     );
-    Some(scenario.key_warning(&first.stream.class_order_key(), message))
+    Some(scenario.key_warning(&first.class_order_key(), message))
+}
+
+/// One warning for every stream in which classes of different domains have the same texts.
+fn ties(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> Vec<Warning> {
+    let by_domain = |stream: &&StreamUse| stream.classes == ClassIdentity::ByDomain;
+    let streams = scenario.streams.iter().filter(by_domain);
+    let tie = |stream: &StreamUse| {
+        let parts = stream.domains.iter();
+        let classes: Option<Vec<&[String]>> = parts
+            .map(|part| of_domain(scenario, classes, part))
+            .collect();
+        let repeated = repeated_names(&classes?, &scenario.templates_of(stream));
+        let tied: Vec<_> = repeated.iter().filter(|name| name.ties).collect();
+        let first = tied.first()?;
+        let more = match tied.len() - 1 {
+            0 => String::new(),
+            1 => " (and 1 other name)".to_owned(),
+            more => format!(" (and {more} other names)"),
+        };
+        let domains = first
+            .domains
+            .iter()
+            .map(|&index| &*stream.domains[index].domain);
+        let message = format!(
+            "class `{}`{more} is in {}, with the same templates, so the texts of both classes are the same: their \
+             scores tie, and the later class can never be predicted from text alone. If they are one class, write \
+             `classes: by-name`; otherwise give the domains different templates",
+            first.name,
+            list(domains)
+        );
+        Some(scenario.key_warning(&stream.key, message))
+    };
+    streams.filter_map(tie).collect()
 }
 
 #[cfg(test)]

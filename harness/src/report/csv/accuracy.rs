@@ -41,10 +41,14 @@ fn columns<'a>() -> [Column<Row<'a>>; 10] {
 pub(super) fn accuracy(records: &[CellRecord]) -> String {
     let mut file = File::new(columns());
     for record in records {
-        let origin = Origin::of(record);
+        let domains = record.cell.stream.domains.iter();
+        let origins: Vec<Origin> = domains
+            .map(|domain| Origin::on(record, &domain.name))
+            .collect();
         for after in record.matrices.rows() {
             for on in record.matrices.tasks() {
-                file.row(&origin, &Row { record, after, on });
+                let origin = &origins[record.stream.domain_of(on)];
+                file.row(origin, &Row { record, after, on });
             }
         }
     }
@@ -69,8 +73,8 @@ mod tests {
             1,0,2,100,,,,,,
             1,1,1,100,95,95.000000,,,99,99.000000
             1,1,2,100,,,,,,
-            1,2,1,100,80,80.000000,,,99,99.000000
-            1,2,2,100,70,70.000000,,,99,99.000000
+            1,2,1,100,80,80.000000,80,80.000000,99,99.000000
+            1,2,2,100,70,70.000000,70,70.000000,99,99.000000
         "#]]
         .assert_eq(&columns(&csv, &own.split(',').collect::<Vec<_>>()));
     }

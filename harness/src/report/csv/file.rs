@@ -8,47 +8,67 @@ use crate::results::CellRecord;
 /// A column: its name, and its value in a row.
 pub(super) type Column<R> = (&'static str, fn(&R) -> String);
 
-/// The columns that every file begins with: the identity of a row's numbers, and its domain.
-pub(super) fn origin<'a>() -> [Column<(&'a Identity, &'a str)>; 14] {
+/// What the columns that every file begins with are made from.
+pub(super) struct Source<'a> {
+    pub(super) identity: &'a Identity,
+    /// The stream's name, or `overall`.
+    pub(super) stream: &'a str,
+    /// The domain that the row is about, or those of its stream.
+    pub(super) domain: &'a str,
+}
+
+/// The columns that every file begins with: the identity of a row's numbers, its stream and its
+/// domain.
+pub(super) fn origin<'a>() -> [Column<Source<'a>>; 15] {
     [
-        ("scenario", |(identity, _)| identity.scenario.clone()),
-        ("domain", |(_, domain)| (*domain).to_owned()),
-        ("split_hash", |(identity, _)| identity.split_hash.clone()),
-        ("content_digest", |(identity, _)| {
-            identity.content_digest.clone()
+        ("scenario", |source| source.identity.scenario.clone()),
+        ("stream", |source| source.stream.to_owned()),
+        ("domain", |source| source.domain.to_owned()),
+        ("split_hash", |source| source.identity.split_hash.clone()),
+        ("content_digest", |source| {
+            source.identity.content_digest.clone()
         }),
-        ("class_order_digest", |(identity, _)| {
-            identity.class_order_digest.clone()
+        ("class_order_digest", |source| {
+            source.identity.class_order_digest.clone()
         }),
-        ("backbone", |(identity, _)| identity.backbone.clone()),
-        ("backbone_fingerprint", |(identity, _)| {
-            identity.backbone_fingerprint.clone()
+        ("backbone", |source| source.identity.backbone.clone()),
+        ("backbone_fingerprint", |source| {
+            source.identity.backbone_fingerprint.clone()
         }),
-        ("backbone_plugin_hash", |(identity, _)| {
-            identity.backbone_plugin_hash.clone()
+        ("backbone_plugin_hash", |source| {
+            source.identity.backbone_plugin_hash.clone()
         }),
-        ("strategy", |(identity, _)| identity.strategy.clone()),
-        ("method", |(identity, _)| identity.method.clone()),
-        ("plugin", |(identity, _)| identity.plugin.clone()),
-        ("plugin_version", |(identity, _)| {
-            identity.plugin_version.clone()
+        ("strategy", |source| source.identity.strategy.clone()),
+        ("method", |source| source.identity.method.clone()),
+        ("plugin", |source| source.identity.plugin.clone()),
+        ("plugin_version", |source| {
+            source.identity.plugin_version.clone()
         }),
-        ("plugin_hash", |(identity, _)| identity.plugin_hash.clone()),
-        ("settings", |(identity, _)| identity.settings.clone()),
+        ("plugin_hash", |source| source.identity.plugin_hash.clone()),
+        ("settings", |source| source.identity.settings.clone()),
     ]
 }
 
 /// The values of the columns that every file begins with; the same for many rows.
-pub(super) struct Origin([String; 14]);
+pub(super) struct Origin([String; 15]);
 
 impl Origin {
     /// The values for rows about one cell.
     pub(super) fn of(record: &CellRecord) -> Self {
-        Self::new(&Identity::of(&[record]), &record.cell.stream.name)
+        Self::on(record, &record.cell.stream.domain_names())
     }
 
-    pub(super) fn new(identity: &Identity, domain: &str) -> Self {
-        Self(origin().map(|(_, value)| value(&(identity, domain))))
+    /// The values for rows about one cell on one domain of its stream.
+    pub(super) fn on(record: &CellRecord, domain: &str) -> Self {
+        Self::new(&Source {
+            identity: &Identity::of(&[record]),
+            stream: &record.cell.stream.name,
+            domain,
+        })
+    }
+
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        Self(origin().map(|(_, value)| value(source)))
     }
 }
 

@@ -1,10 +1,10 @@
-//! `leaderboard.csv`: one row per domain (or `overall`), strategy and metric.
+//! `leaderboard.csv`: one row per stream (or `overall`), strategy and metric.
 
-use super::file::{Column, File, Origin, text, value};
+use super::file::{Column, File, Origin, Source, text, value};
 use crate::metric::MetricInfo;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::number::{joined, keeps};
-use crate::report::standing::{Entry, Scope, Score, Section, Standing};
+use crate::report::standing::{Entry, Returning, Scope, Score, Section, Standing};
 use crate::report::statistics::Summary;
 
 struct Row<'a> {
@@ -17,7 +17,14 @@ struct Row<'a> {
 impl Row<'_> {
     fn tasks(&self) -> Option<usize> {
         match self.section.scope {
-            Scope::Domain { tasks, .. } => Some(tasks),
+            Scope::Stream { tasks, .. } => Some(tasks),
+            Scope::Overall { .. } => None,
+        }
+    }
+
+    fn returning<T>(&self, part: impl Fn(&Returning) -> T) -> Option<T> {
+        match &self.section.scope {
+            Scope::Stream { returning, .. } => returning.as_ref().map(part),
             Scope::Overall { .. } => None,
         }
     }
@@ -47,11 +54,17 @@ impl Row<'_> {
     }
 }
 
-fn columns<'a>() -> [Column<Row<'a>>; 24] {
+fn columns<'a>() -> [Column<Row<'a>>; 26] {
     [
         ("limit", |row| text(row.section.limit)),
         ("validation", |row| text(row.section.validation)),
         ("tasks", |row| text(row.tasks())),
+        ("later_classes", |row| {
+            text(row.returning(|classes| classes.later))
+        }),
+        ("known_classes", |row| {
+            text(row.returning(|classes| classes.known))
+        }),
         ("regime", |row| row.entry.regime.to_string()),
         ("augmentation", |row| joined(&row.entry.augmentations, "+")),
         ("keeps", |row| keeps(&row.entry.keeps)),
@@ -94,7 +107,11 @@ pub(in crate::report) fn leaderboard(leaderboard: &Leaderboard) -> String {
     let mut file = File::new(columns());
     for section in &leaderboard.sections {
         for entry in &section.entries {
-            let origin = Origin::new(&entry.identity, section.scope.name());
+            let origin = Origin::new(&Source {
+                identity: &entry.identity,
+                stream: section.scope.name(),
+                domain: &section.scope.domain_names(),
+            });
             for (metric, score) in leaderboard.metrics.iter().zip(&entry.scores) {
                 let row = Row {
                     section,
@@ -118,7 +135,7 @@ mod tests {
     #[test]
     fn it_summarises_seeds_and_explains_empty_fields() {
         let csv = leaderboard(&board(&cells()));
-        expect!["limit,validation,tasks,regime,augmentation,keeps,adaptation,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
+        expect!["limit,validation,tasks,later_classes,known_classes,regime,augmentation,keeps,adaptation,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
             .assert_eq(&own_columns(&csv));
         let shown = [
             "domain",

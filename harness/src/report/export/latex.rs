@@ -195,7 +195,7 @@ mod tests {
             \textsuperscript{3}~an adaptation: on another encoder.
             \textsuperscript{4}~lacks seed 2 of digits.
             \textsuperscript{5}~not defined for a joint run.
-            seeds 1, 2; mean $\pm$ standard deviation over seeds of each seed's mean over domains.
+            seeds 1, 2; mean $\pm$ standard deviation over seeds of each seed's mean over streams.
             \end{table}
         "#]].assert_eq(&example(&Latex, &["faa", "ci-transfer"]));
     }

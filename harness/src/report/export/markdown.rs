@@ -141,7 +141,7 @@ mod tests {
             |  | joint | images | 91.50 ± 0.00 | – (5) |
 
             **Bold**: best; (1) cannot score unseen classes; (2) predictions depend on the batch; (3) an adaptation: on another encoder; (4) lacks seed 2 of digits; (5) not defined for a joint run.  
-            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over domains
+            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over streams
         "#]].assert_eq(&example(&Markdown, &["faa", "ci-transfer"]));
     }
 

@@ -183,7 +183,8 @@ fn fields(
 ) -> HashMap<&'static str, String> {
     let optional = |value: Option<String>| value.unwrap_or_default();
     HashMap::from([
-        ("domain", section.scope.name().to_owned()),
+        ("stream", section.scope.name().to_owned()),
+        ("domain", section.scope.domain_names()),
         ("strategy", figure.method.clone()),
         ("method", optional(figure.strategy.clone())),
         ("metric", figure.metric.clone()),

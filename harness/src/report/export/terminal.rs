@@ -207,7 +207,7 @@ mod tests {
             [3] an adaptation: on another encoder
             [4] lacks seed 2 of digits
             [5] not defined for a joint run
-            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over domains
+            seeds 1, 2; mean ± standard deviation over seeds of each seed's mean over streams
         "#]]
         .assert_eq(&example(&Terminal, &[]));
     }

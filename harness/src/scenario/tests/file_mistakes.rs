@@ -161,7 +161,7 @@ fn keys() {
         "stream:",
         "verbose: true\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
+            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `streams`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
                 2 | verbose: true
                   | ^^^^^^^
         "#]],

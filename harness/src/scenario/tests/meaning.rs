@@ -5,7 +5,7 @@ use crate::id::Seed;
 use crate::scenario::{
     ClassOrder, Convention, DomainUse, Provenance, Regime, Scenario, SeedRef, Selection, Tasks,
 };
-use crate::stream::Augmentation;
+use crate::stream::{Augmentation, ClassIdentity, Cut};
 use expect_test::expect;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -86,9 +86,10 @@ fn what_is_left_out_has_its_default() {
     let digits = &scenario.domains[0];
     assert_eq!(source(digits), json!({"digits": {}}));
     assert_eq!(digits.templates, ["a photo of a {}"]);
-    assert_eq!(digits.stream.key.to_string(), "stream");
-    assert_eq!(digits.stream.spec.class_order, ClassOrder::Listed);
-    assert_eq!(digits.stream.spec.augmentation, Augmentation::None);
+    let stream = &scenario.streams[0];
+    assert_eq!(stream.key.to_string(), "stream");
+    assert_eq!(stream.domains[0].cut.class_order, ClassOrder::Listed);
+    assert_eq!(stream.augmentation, Augmentation::None);
     let row = &scenario.strategies[1];
     assert_eq!(
         (row.name.as_str(), row.use_.as_str()),
@@ -128,15 +129,15 @@ fn every_key_arrives_in_the_order_of_the_file() {
         source(zoo),
         json!({"image-folder": {"path": home.join("zoo")}})
     );
-    assert_eq!(zoo.stream.key.to_string(), "domains.zoo.stream");
-    assert_eq!(zoo.stream.spec.tasks, Tasks::Sizes(vec![4, 3, 3]));
+    let [of_zoo, _, of_clothes] = &scenario.streams[..] else {
+        panic!("three streams")
+    };
+    assert_eq!(of_zoo.key.to_string(), "domains.zoo.stream");
+    assert_eq!(of_zoo.domains[0].cut.tasks, Tasks::Sizes(vec![4, 3, 3]));
     let (seed, convention) = (SeedRef::Fixed(7), Convention::NewToOld);
+    assert_eq!(of_zoo.augmentation, Augmentation::RandomResizedCropAndFlip);
     assert_eq!(
-        zoo.stream.spec.augmentation,
-        Augmentation::RandomResizedCropAndFlip
-    );
-    assert_eq!(
-        zoo.stream.spec.class_order,
+        of_zoo.domains[0].cut.class_order,
         ClassOrder::Python { seed, convention }
     );
     assert_eq!(
@@ -148,10 +149,10 @@ fn every_key_arrives_in_the_order_of_the_file() {
         json!({"idx": {"path": "/usr/share/clothes", "classes": ["T-shirt", "Trouser"]}})
     );
     assert_eq!(clothes.templates, ["a photo of a {}, a kind of clothing"]);
-    assert_eq!(clothes.stream.spec.tasks, Tasks::Count(5));
+    assert_eq!(of_clothes.domains[0].cut.tasks, Tasks::Count(5));
     let (seed, convention) = (SeedRef::CellSeed, Convention::OldToNew);
     assert_eq!(
-        clothes.stream.spec.class_order,
+        of_clothes.domains[0].cut.class_order,
         ClassOrder::Numpy { seed, convention }
     );
 
@@ -217,13 +218,13 @@ fn the_other_convention_can_be_asked_for() {
     let scenario = parse(&super::changed("{tasks: 5}", order)).unwrap();
     let (seed, convention) = (SeedRef::Fixed(1993), Convention::NewToOld);
     let expected = ClassOrder::Numpy { seed, convention };
-    assert_eq!(scenario.domains[0].stream.spec.class_order, expected);
+    assert_eq!(scenario.streams[0].domains[0].cut.class_order, expected);
 }
 
 #[test]
 fn a_later_stage_reports_a_key_with_its_line() {
     let scenario = parse(FULL).unwrap();
-    let key = scenario.domains[2].stream.key.join("tasks");
+    let key = scenario.streams[2].domains[0].tasks_key();
     let error = scenario.key_error(&key, "5 tasks need 5 classes, and `clothes` has 2");
     expect![[r#"
         scenarios/test.yaml:9: stream.tasks: 5 tasks need 5 classes, and `clothes` has 2
@@ -269,7 +270,7 @@ fn an_override_reaches_parameters_entries_and_the_top() {
     assert_eq!(scenario.strategies[0].regime, Regime::Joint);
     assert_eq!(scenario.strategies[1].parameters, json!({"use": "it"}));
     assert_eq!(scenario.backbones[0].parameters, json!({"size": 4}));
-    assert_eq!(scenario.domains[0].stream.spec.tasks, Tasks::Count(2));
+    assert_eq!(scenario.streams[0].domains[0].cut.tasks, Tasks::Count(2));
     assert_eq!(scenario.threads.get(), 4, "the last one wins");
     assert_eq!(scenario.metrics, Some(vec!["faa".to_owned()]));
 }
@@ -395,5 +396,74 @@ fn sources_in_short_and_in_long_form() {
     assert_eq!(
         source("{source: image-folder, path: r, split: s.json}"),
         json!({"image-folder": {"path": "scenarios/r", "split": {"file": "scenarios/s.json"}}})
+    );
+}
+
+const STREAMS: &str = "\
+seeds: [1, 2]
+domains:
+  digits: {source: digits, templates: ['the number {}']}
+  plain: {source: pictures, style: plain}
+  sketch: {source: pictures, style: sketch}
+streams:
+  near-to-far: {domains: [plain, sketch, digits], classes: by-name}
+  mixed:
+    domains:
+      - digits
+      - {domain: plain, tasks: 4, class_order: {numpy: seed}}
+      - {domain: sketch, task_sizes: [30, 10]}
+    templates: ['a {}']
+strategies: {zero-shot: {backbones: []}}
+";
+
+#[test]
+fn a_stream_has_whole_domains_and_domains_that_are_cut_further() {
+    let scenario = parse(STREAMS).unwrap();
+    let [near, mixed] = &scenario.streams[..] else {
+        panic!("two streams")
+    };
+    assert_eq!(near.classes, ClassIdentity::ByName);
+    assert_eq!(near.spec().cuts, vec![Cut::whole(); 3]);
+    assert_eq!(scenario.templates_of(near)[2], ["the number {}"]);
+    assert_eq!(mixed.classes, ClassIdentity::ByDomain);
+    assert_eq!(scenario.templates_of(mixed)[0], ["a {}"]);
+    let cuts: Vec<&Tasks> = mixed.domains.iter().map(|part| &part.cut.tasks).collect();
+    let sizes = Tasks::Sizes(vec![30, 10]);
+    assert_eq!(cuts, [&Tasks::Count(1), &Tasks::Count(4), &sizes]);
+    let key = mixed.domains[2].tasks_key();
+    assert_eq!(key.to_string(), "streams.mixed.domains[2].task_sizes");
+    assert!(scenario.own_stream("digits").is_none());
+
+    // Beside the streams of single domains.
+    let both = STREAMS.replace(
+        "domains:\n  digits",
+        "stream: {tasks: 5}\ndomains:\n  digits",
+    );
+    let scenario = parse(&both).unwrap();
+    let names: Vec<&str> = scenario
+        .streams
+        .iter()
+        .map(|stream| &*stream.name)
+        .collect();
+    assert_eq!(names, ["digits", "plain", "sketch", "near-to-far", "mixed"]);
+    let selected = |selection: Selection| -> Vec<String> {
+        let selected = scenario.select(&selection).unwrap();
+        let domains = selected.domains.iter().map(|domain| domain.name.clone());
+        let streams = selected.streams.iter().map(|stream| stream.name.clone());
+        streams.chain(domains).collect()
+    };
+    assert_eq!(
+        selected(Selection {
+            domains: ["plain", "sketch"].map(String::from).to_vec(),
+            ..Selection::default()
+        }),
+        ["plain", "sketch", "plain", "sketch"]
+    );
+    assert_eq!(
+        selected(Selection {
+            streams: vec!["mixed".into()],
+            ..Selection::default()
+        }),
+        ["mixed", "digits", "plain", "sketch"]
     );
 }

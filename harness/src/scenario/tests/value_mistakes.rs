@@ -1,7 +1,7 @@
 //! The messages about invalid values: seeds, devices, streams, domains.
 
-use super::{change, changed, says};
-use expect_test::expect;
+use super::{change, changed, parse, says};
+use expect_test::{Expect, expect};
 
 #[test]
 fn the_scenario_itself() {
@@ -147,7 +147,7 @@ fn streams() {
         "stream: {tasks: 5}\n",
         "",
         expect![[r#"
-            scenarios/test.yaml:5: domains.digits: no `stream` cuts this domain into tasks; add `stream: {tasks: 5}` to the domain or to the scenario
+            scenarios/test.yaml:5: domains.digits: no stream has this domain; add `stream: {tasks: 5}` to the domain or to the scenario, or list the domain in one of `streams`
                 5 |   digits: {source: digits}
                   |   ^^^^^^
         "#]],
@@ -313,7 +313,7 @@ fn domains() {
         "digits: {",
         "overall: {",
         expect![[r#"
-            scenarios/test.yaml:6: domains.overall: `overall` is reserved for the mean over domains; choose another name
+            scenarios/test.yaml:6: domains.overall: `overall` is reserved for the mean over streams; choose another name
                 6 |   overall: {source: digits}
                   |   ^^^^^^^
         "#]],
@@ -684,6 +684,98 @@ fn augmentation() {
             scenarios/test.yaml:2: stream.augmentation: unknown value `random-resized-crop`; the choices are `none`, `random-resized-crop-and-flip`
                 2 | stream: {tasks: 5, augmentation: random-resized-crop}
                   |                    ^^^^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn named_streams() {
+    let streams = |streams: &str| {
+        super::changed(
+            "strategies:\n",
+            &format!("streams: {{{streams}}}\nstrategies:\n"),
+        )
+    };
+    let refused = |written: &str, expected: Expect| {
+        let error = parse(&streams(written)).unwrap_err();
+        expected.assert_eq(&format!("{}\n", error.to_string().lines().next().unwrap()));
+    };
+    refused(
+        "a: {domains: []}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains: must not be empty; list the domains in the order in which they arrive
+    "#]],
+    );
+    refused(
+        "a: {domains: [digts]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0]: unknown domain `digts`; did you mean `digits`?
+    "#]],
+    );
+    refused(
+        "a: {domains: [{domain: digts, tasks: 2}]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0]: unknown domain `digts`; did you mean `digits`?
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits, digits]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[1]: domain `digits` is listed twice, but a test image can belong to only one task; list it once
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits, {domain: digits, tasks: 2}]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[1]: domain `digits` is listed twice, but a test image can belong to only one task; list it once
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], classes: by-names}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.classes: unknown value `by-names`; did you mean `by-name`?
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], templates: ['a {} {}']}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.templates[0]: the template `a {} {}` contains `{}` 2 times; write it exactly once, where the class name goes
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], tasks: 5}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.tasks: unknown key `tasks`; the choices are `domains`, `classes`, `templates`, `augmentation`, `expect`
+    "#]],
+    );
+    refused(
+        "a: {domains: [{domain: digits, tasks: 0}]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0].tasks: must be at least 1, got 0
+    "#]],
+    );
+    refused(
+        "a: {domains: [3]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.a.domains[0]: expected a domain's name, or `{domain: NAME, tasks: 5}`, found the whole number 3
+    "#]],
+    );
+    refused(
+        "digits: {domains: [digits]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.digits: a domain called `digits` has a stream of its own, which has this name; choose another name
+    "#]],
+    );
+    refused(
+        "overall: {domains: [digits]}",
+        expect![[r#"
+        scenarios/test.yaml:7: streams.overall: `overall` is reserved for the mean over streams; choose another name
+    "#]],
+    );
+    refused(
+        "a: {domains: [digits], expect: {class_orders: [abc]}}",
+        expect![[r#"
+            scenarios/test.yaml:7: streams.a.expect.class_orders: expected 2 class orders, found 1; give one per seed, in the order of `seeds`
         "#]],
     );
 }
