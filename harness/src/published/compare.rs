@@ -1,5 +1,8 @@
 //! Whether own cells follow the protocol of a published figure.
 
+#[cfg(test)]
+mod tests;
+
 use super::aspect::{Aspect, Finding, Mark};
 use super::file::{Candidates, Entry, Mean, Preprocessing, Shots, Tasks, Templates, Weights};
 use super::read::Published;
@@ -235,7 +238,7 @@ fn weights(published: &Published, entry: &Entry, record: &CellRecord) -> Finding
                     .any(|digits| backbone.fingerprint.starts_with(digits))
         };
         let other_use = expected.use_.as_ref().is_some_and(|u| *u != backbone.use_);
-        if is(expected) {
+        if is(expected) && !other_use {
             Finding::Same
         } else if other_use || published.weights.values().any(is) {
             Finding::Differs

@@ -1,0 +1,256 @@
+//! Cells that follow a figure's protocol, and cells that do not.
+
+use super::*;
+use crate::id::Seed;
+use crate::published::Figure;
+use crate::results::LearnedStream;
+use crate::results::fixture::record;
+use crate::scenario::{Scenario, StrategyRow};
+use crate::stream::{Augmentation, ClassOrder, Cut, SeedRef, StreamSpec};
+use expect_test::expect;
+use serde_json::json;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+const FIGURES: &str = r#"
+format: 1
+datasets:
+  digits:
+    name: Digits
+    splits:
+      official: { train: 400, test: 200, by_counts: true }
+      other: { hashes: [0123456789ab] }
+      drawn: { train: 400, test: 200 }
+      lost: { train: 400, test: 200, lost: true }
+  letters: { name: Letters }
+weights:
+  small: { name: small, use: clip, models: [a/small] }
+  large: { name: large, use: clip, models: [a/large] }
+entries:
+  - source: { in: its log }
+    datasets: [digits]
+    split: official
+    tasks: 2
+    class_order: listed
+    templates: ["a {}"]
+    augmentation: none
+    weights: small
+    preprocessing: { normalisation: imagenet, resize: 8 }
+    output: class-token
+    class_order_digests: [DIGEST]
+    figures: [{ method: A, values: { faa: "85.0" } }]
+"#;
+
+/// A cell that follows the protocol.
+fn cell() -> CellRecord {
+    let mut record = record("digits", "a", 1, [80, 80]);
+    let backbone = &mut record.cell.backbones[0];
+    backbone.use_ = "clip".into();
+    backbone.parameters = json!({
+        "model": "a/small", "preprocessing": { "normalisation": "imagenet", "resize": 8 }
+    });
+    record.cell.strategy.parameters = json!({ "output": "class-token" });
+    record
+}
+
+fn published() -> Published {
+    let digest = cell().proper_order_digest();
+    let text = FIGURES.replace("DIGEST", &digest.as_str()[..12]);
+    Published::parse(Path::new("figures.yaml"), &text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn mark(entry: impl Fn(&mut Entry), cell_change: impl Fn(&mut CellRecord)) -> String {
+    let mut published = published();
+    entry(&mut published.entries[0]);
+    let mut record = cell();
+    cell_change(&mut record);
+    let metric = Some(("faa", Matrix::Seen));
+    compare(&published, &published.entries[0], &[&record], metric).to_string()
+}
+
+#[test]
+fn a_cell_differs_in_what_is_different() {
+    let of_cell = |change: fn(&mut CellRecord)| mark(|_| {}, change);
+    let marks = [
+        of_cell(|_| {}),
+        of_cell(|cell| cell.cell.stream.limit = NonZeroUsize::new(5)),
+        of_cell(|cell| cell.stream.domains[0].n_train = 399),
+        of_cell(|cell| cell.cell.stream.domains[0].split_hash = "0123456789abcdef".into()),
+        of_cell(|cell| {
+            cell.stream.classes.swap(0, 3);
+            let seed = SeedRef::Fixed(1993);
+            let class_order = ClassOrder::numpy(seed);
+            let tasks = crate::stream::Tasks::Count(2);
+            let cut = Cut { tasks, class_order };
+            cell.cell.stream.spec = StreamSpec::of_domain(cut, Augmentation::None);
+        }),
+        of_cell(|cell| cell.stream.task_sizes = vec![1, 3]),
+        of_cell(|cell| cell.stream.classes[0] = "nought".into()),
+        of_cell(|cell| cell.cell.backbones[0].parameters["model"] = "a/large".into()),
+        of_cell(|cell| cell.cell.backbones[0].parameters["model"] = "b/small".into()),
+        of_cell(|cell| cell.cell.backbones[0].use_ = "pixels".into()),
+        of_cell(|cell| cell.cell.backbones.clear()),
+        of_cell(|cell| {
+            cell.cell.backbones[0].parameters["preprocessing"]["resize"] = 9.into();
+        }),
+        of_cell(|cell| {
+            let backbone = cell.cell.backbones[0].parameters.as_object_mut().unwrap();
+            backbone.remove("preprocessing");
+            cell.cell.strategy.parameters = json!({});
+        }),
+        of_cell(|cell| cell.cell.stream.domains[0].templates = vec!["the {}".into()]),
+        of_cell(|cell| {
+            cell.cell.stream.spec.augmentation = Augmentation::RandomResizedCropAndFlip;
+            cell.declaration.batch_dependent = true;
+        }),
+    ];
+    expect![[r#"
+        same protocol
+        differs in split
+        differs in split
+        differs in split
+        differs in class order
+        differs in tasks
+        differs in class names
+        differs in weights
+        unknown: weights
+        differs in weights
+        differs in weights, preprocessing
+        differs in preprocessing
+        differs in preprocessing, output
+        differs in templates
+        differs in augmentation, batches
+    "#]]
+    .assert_eq(&marks.map(|mark| mark + "\n").concat());
+}
+
+#[test]
+fn what_an_entry_does_not_say_is_unknown() {
+    let of_entry = |change: fn(&mut Entry)| mark(change, |_| {});
+    let marks = [
+        of_entry(|entry| entry.split = None),
+        of_entry(|entry| entry.split = Some("drawn".into())),
+        of_entry(|entry| entry.split = Some("lost".into())),
+        // The digest covers both.
+        of_entry(|entry| (entry.class_order, entry.tasks) = (None, None)),
+        of_entry(|entry| {
+            entry.class_order_digests.clear();
+            entry.class_order = None;
+        }),
+        of_entry(|entry| {
+            entry.class_order_digests.clear();
+            entry.templates = Some(Templates::None);
+        }),
+        of_entry(|entry| {
+            entry.class_order_digests.clear();
+            (entry.weights, entry.preprocessing) = (None, None);
+            (entry.output, entry.templates, entry.augmentation) = (None, None, None);
+        }),
+        of_entry(|entry| entry.shots = Shots::Most(16)),
+        of_entry(|entry| entry.candidates = Some(Candidates::All)),
+        of_entry(|entry| entry.candidates = Some(Candidates::Mixed)),
+        // Tasks have equally many images.
+        of_entry(|entry| entry.mean = Some(Mean::Images)),
+    ];
+    expect![[r#"
+        unknown: split
+        unknown: split
+        differs in split
+        same protocol
+        unknown: class order, class names
+        same protocol
+        unknown: class names, weights, preprocessing, output, templates, augmentation
+        differs in shots
+        same protocol
+        differs in candidates
+        same protocol
+    "#]]
+    .assert_eq(&marks.map(|mark| mark + "\n").concat());
+}
+
+/// The scenarios that repeat published figures follow their protocol, as far as it is known.
+#[test]
+fn the_scenarios_of_published_figures_follow_the_protocol() {
+    let published = Published::built_in().unwrap();
+    let mut lines = String::new();
+    for name in ["ranpac-cifar-100", "ranpac-cars-196"] {
+        let file = format!(
+            "{}/../scenarios/published/{name}.yaml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let scenario = Scenario::load(Path::new(&file), &[]).unwrap();
+        for row in &scenario.strategies {
+            let record = planned(&scenario, row);
+            let is = |figure: &&Figure| {
+                let set =
+                    |(name, value): (&String, &Value)| row.parameters.get(name) == Some(value);
+                figure.strategy.as_ref() == Some(&row.use_) && figure.parameters.iter().all(set)
+            };
+            let domain = &record.cell.stream.domains[0];
+            let dataset = published.dataset(&domain.name, &domain.split_hash).unwrap();
+            for entry in published
+                .entries
+                .iter()
+                .filter(|entry| entry.datasets == [dataset])
+            {
+                for figure in entry.figures.iter().filter(is) {
+                    let mark = compare(&published, entry, &[&record], Some(("faa", Matrix::Seen)));
+                    let value = &figure.values["faa"].text;
+                    lines += &format!("{} {}: {value}, {mark}\n", scenario.name, row.name);
+                }
+            }
+        }
+    }
+    expect![[r#"
+        ranpac-cifar-100 nearest-class-mean: 77.1, same protocol
+        ranpac-cifar-100 nearest-class-mean: 83.4, differs in weights
+        ranpac-cifar-100 no-projection: 80.9, same protocol
+        ranpac-cifar-100 no-projection: 87.0, differs in weights
+        ranpac-cifar-100 ranpac: 85.0, same protocol
+        ranpac-cifar-100 ranpac: 89.0, differs in weights
+        ranpac-cars-196 nearest-class-mean: 85.6, unknown: class order
+        ranpac-cars-196 nearest-class-mean: 37.7, differs in weights
+        ranpac-cars-196 no-projection: 85.8, unknown: class order
+        ranpac-cars-196 no-projection: 62.2, differs in weights
+        ranpac-cars-196 ranpac: 90.4, unknown: class order
+        ranpac-cars-196 ranpac: 66.0, differs in weights
+    "#]].assert_eq(&lines);
+}
+
+/// The record of a row's first cell, as far as the scenario says what it would be.
+fn planned(scenario: &Scenario, row: &StrategyRow) -> CellRecord {
+    let domain = &scenario.domains[0];
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/paper/classes");
+    let classes = fs::read_to_string(format!("{folder}/{}.yaml", domain.name)).unwrap();
+    let classes: Vec<Value> = serde_yaml::from_str(&classes).unwrap();
+    let names: Vec<String> = classes
+        .iter()
+        .map(|class| {
+            class
+                .get("name")
+                .unwrap_or(class)
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let mut record = record(&domain.name, &row.name, 1, [80, 80]);
+    let spec = &scenario.streams[0].spec();
+    let stream = Stream::new(spec, &[&names], Seed(1)).unwrap();
+    let mut found = record.stream.domains.remove(0);
+    found.n_train = domain.expect.train.unwrap();
+    found.n_test = domain.expect.test.unwrap();
+    record.stream = LearnedStream::of(&stream, vec![found], &[&domain.templates]);
+    let cell = &mut record.cell;
+    cell.stream.spec = spec.clone();
+    cell.stream.domains[0].templates = domain.templates.clone();
+    if let Some(split) = &domain.expect.split {
+        cell.stream.domains[0].split_hash = split.clone();
+    }
+    cell.strategy.use_ = row.use_.clone();
+    cell.strategy.parameters = row.parameters.clone();
+    cell.backbones[0].use_ = scenario.backbones[0].use_.clone();
+    cell.backbones[0].parameters = scenario.backbones[0].parameters.clone();
+    record
+}
