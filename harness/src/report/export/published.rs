@@ -324,7 +324,8 @@ entries:
         let figures: Vec<&str> = figures.lines().skip(2).take(2).collect();
         expect![[r#"
             head [1]  ci-transfer         30     –  head           same protocol
-            [1] arXiv 1234.56789; Table 1; Pixels; 1 run"#]].assert_eq(&figures.join("\n"));
+            [1] arXiv 1234.56789; Table 1; Pixels; 1 run"#]]
+        .assert_eq(&figures.join("\n"));
         assert!(!text.contains("Top-5"), "{text}");
     }
 
@@ -347,7 +348,8 @@ entries:
             (1) arXiv 1234.56789; Table 1; Pixels; 1 run  
             (2) arXiv 1234.56789; Table 2; Eyes; 3 runs
 
-        "#]].assert_eq(text.split_once("images digits-image").unwrap().1);
+        "#]]
+        .assert_eq(text.split_once("images digits-image").unwrap().1);
     }
 
     #[test]
