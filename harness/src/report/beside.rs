@@ -65,8 +65,12 @@ impl Leaderboard {
                 section,
             }
             .figures(&wanted);
-            // The closest first; else in the order of the file.
-            figures.sort_by_key(|figure| !figure.mark.is_same());
+            // Else in the order of the file.
+            figures.sort_by_key(|figure| match figure.mark.distance() {
+                (0, 0) => 0,
+                (0, _) => 1,
+                _ => 2,
+            });
             section.published = figures;
         }
         self

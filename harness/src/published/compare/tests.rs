@@ -169,6 +169,39 @@ fn what_an_entry_does_not_say_is_unknown() {
     .assert_eq(&marks.map(|mark| mark + "\n").concat());
 }
 
+#[test]
+fn a_stream_over_data_sets_has_their_order_and_each_is_a_task() {
+    let published = published();
+    let mut entry = published.entries[0].clone();
+    entry.datasets = vec!["digits".into(), "letters".into()];
+    (entry.split, entry.tasks, entry.class_order) = (None, None, None);
+    entry.class_order_digests.clear();
+    let stream = |domains: [&str; 2], task_domains: &[u32]| {
+        let mut record = cell();
+        let (stream, found) = (&mut record.cell.stream, &mut record.stream);
+        stream.domains.push(stream.domains[0].clone());
+        found.domains.push(found.domains[0].clone());
+        for (domain, name) in stream.domains.iter_mut().zip(domains) {
+            domain.name = name.into();
+        }
+        found.task_domains = task_domains.to_vec();
+        found.task_sizes = vec![4 / task_domains.len() as u32; task_domains.len()];
+        compare(&published, &entry, &[&record], Some(("faa", Matrix::Seen))).to_string()
+    };
+    assert_eq!(
+        stream(["digits", "letters"], &[0, 1]),
+        "unknown: split, class names"
+    );
+    assert_eq!(
+        stream(["letters", "digits"], &[0, 1]),
+        "differs in class order"
+    );
+    assert_eq!(
+        stream(["digits", "letters"], &[0, 0, 1, 1]),
+        "differs in tasks"
+    );
+}
+
 /// The scenarios that repeat published figures follow their protocol, as far as it is known.
 #[test]
 fn the_scenarios_of_published_figures_follow_the_protocol() {

@@ -318,6 +318,13 @@ entries:
     }
 
     #[test]
+    fn the_manual_shows_this_table() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/book/src/published-figures.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains(section("table", "pictures\n").trim_end()));
+    }
+
+    #[test]
     fn only_shown_metrics_if_some_were_chosen() {
         let text = written("table", &["ci-transfer"], true);
         let figures = text.split("(never ranked)\n").nth(1).unwrap();
