@@ -39,7 +39,7 @@ pub fn compare(
     mark.note(Aspect::ClassNames, names);
     mark.note(Aspect::Weights, weights(published, entry, first));
     mark.note(Aspect::Preprocessing, preprocessing(entry, first));
-    mark.note(Aspect::Output, output(entry, first));
+    mark.note(Aspect::Output, output(published, entry, first));
     mark.note(Aspect::Templates, templates);
     let augmentation = first.cell.stream.spec.augmentation.to_string();
     mark.note(
@@ -281,7 +281,11 @@ fn preprocessing(entry: &Entry, record: &CellRecord) -> Finding {
 }
 
 /// Strategies read the embedding unless they are told otherwise.
-fn output(entry: &Entry, record: &CellRecord) -> Finding {
+fn output(published: &Published, entry: &Entry, record: &CellRecord) -> Finding {
+    let weights = entry.weights.as_ref().map(|id| &published.weights[id]);
+    if weights.is_some_and(|weights| weights.one_output) {
+        return Finding::Same;
+    }
     let output = record.cell.strategy.parameters.get("output");
     let output = output.and_then(Value::as_str).unwrap_or("embedding");
     known(entry.output.as_ref(), |expected| expected == output)
