@@ -55,7 +55,7 @@ pub enum Command {
     /// Print the leaderboard of one or more run folders
     #[command(after_help = LEADERBOARD_EXAMPLES)]
     Leaderboard {
-        /// Folders written by `run`, such as results/runs/quickstart
+        /// Folders written by `run`, such as results/runs/quickstart, or files of packed results
         #[arg(required = true, value_name = "DIR")]
         dirs: Vec<PathBuf>,
         /// Output format
@@ -100,7 +100,7 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
-    /// Check results
+    /// Check results, or pack them into one file
     Results {
         /// What to do.
         #[command(subcommand)]
@@ -159,6 +159,9 @@ pub enum Command {
 pub struct ValidateArgs {
     /// Scenario file
     pub scenario: PathBuf,
+    /// Add what this file has to the scenario, such as your own strategies (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Override a key of the scenario, such as strategies.NAME.KEY=VALUE (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<SetOverride>,
@@ -229,6 +232,9 @@ pub struct ScenarioArgs {
     /// Test on this fraction of the training data instead of the test split, such as 0.2
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     pub validation: Option<f64>,
+    /// Add what this file has to the scenario, such as your own strategies (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Override a key of the scenario, such as strategies.NAME.KEY=VALUE (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<SetOverride>,
@@ -278,6 +284,9 @@ pub enum DataCommand {
         /// Select only this domain (repeatable)
         #[arg(long, value_name = "DOMAIN")]
         domain: Vec<String>,
+        /// Add what this file has to the scenario (repeatable)
+        #[arg(long, value_name = "FILE")]
+        with: Vec<PathBuf>,
         /// Override a key of the scenario, such as domains.NAME.path=DIR (repeatable)
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<SetOverride>,
@@ -291,12 +300,22 @@ pub enum ResultsCommand {
     /// same numbers again
     #[command(after_help = VERIFY_RESULTS_EXAMPLES)]
     Verify(VerifyResultsArgs),
+    /// Put the records of a run folder into one small file, to be committed or sent
+    #[command(after_help = PACK_EXAMPLES)]
+    Pack {
+        /// Folder written by `run`, such as results/runs/quickstart
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// File to write; only a file of packed results is overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 /// Options of `results verify`.
 #[derive(Debug, Args)]
 pub struct VerifyResultsArgs {
-    /// Folder written by `run`, such as results/runs/quickstart
+    /// Folder written by `run`, such as results/runs/quickstart, or a file of packed results
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// Run N cells again, chosen at random, and compare their results bit for bit
@@ -306,6 +325,9 @@ pub struct VerifyResultsArgs {
     /// machine]
     #[arg(long, value_name = "FILE", requires = "rerun")]
     pub scenario: Option<PathBuf>,
+    /// Add what this file has to the scenario (repeatable)
+    #[arg(long, value_name = "FILE", requires = "scenario")]
+    pub with: Vec<PathBuf>,
     /// Override a key of the scenario, such as domains.NAME.path=DIR (repeatable)
     #[arg(long, value_name = "KEY=VALUE", requires = "scenario")]
     pub set: Vec<SetOverride>,
@@ -434,6 +456,7 @@ run by one of them.
 Examples:
   clbench run scenario.yaml -j 4
   clbench run scenario.yaml --only cgil --seed 1992 --limit 20
+  clbench run scenarios/quickstart.yaml --with my-strategies.yaml
   clbench run scenario.yaml --validation 0.2 --set strategies.linear-head.lr=0.03";
 
 const VALIDATE_EXAMPLES: &str = "\
@@ -460,6 +483,7 @@ of the scenario, it has the new results only.
 Examples:
   clbench leaderboard results/runs/quickstart
   clbench leaderboard results/runs/a results/runs/b --format markdown
+  clbench leaderboard results/quickstart.records results/runs/mine
   clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer
   clbench leaderboard results/runs/ranpac-cifar-100 --published
   clbench leaderboard results/runs/mine --published=figures.yaml";
@@ -487,6 +511,14 @@ Examples:
   clbench results verify results/runs/quickstart
   clbench results verify results/runs/quickstart --rerun 3
   clbench results verify downloaded --rerun 3 --scenario scenarios/quickstart.yaml";
+
+const PACK_EXAMPLES: &str = "\
+`leaderboard` and `results verify` read the file like the folder. It has the records that the
+folder's tables show, byte for byte, and the plan. It has neither logs nor predictions.
+
+Examples:
+  clbench results pack results/runs/quickstart --out results/quickstart.records
+  clbench leaderboard results/quickstart.records results/runs/mine";
 
 const FETCH_EXAMPLES: &str = "\
 Example:

@@ -60,12 +60,16 @@ fn command(cli: Cli) -> Result<(), Error> {
                 DataCommand::Verify {
                     scenario,
                     domain,
+                    with,
                     set,
                 },
-        } => verify::verify(&scenario, &domain, &set),
+        } => verify::verify(&scenario, &domain, &with, &set),
         Command::Results {
             command: ResultsCommand::Verify(args),
         } => results::verify(&args),
+        Command::Results {
+            command: ResultsCommand::Pack { dir, out },
+        } => results::pack(&dir, &out),
         Command::Fetch {
             command: FetchCommand::Model { model, revision },
         } => fetch::model(&model, revision.as_deref()),

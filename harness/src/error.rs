@@ -274,7 +274,10 @@ impl Error {
                 | ResultsError::RunFile { .. }
                 | ResultsError::OtherScenario { .. }
                 | ResultsError::Format { .. } => ExitCode::Usage,
-                ResultsError::Damaged { .. } => ExitCode::Data,
+                ResultsError::NoResults { .. }
+                | ResultsError::NotPacked { .. }
+                | ResultsError::Occupied { .. } => ExitCode::Usage,
+                ResultsError::Damaged { .. } | ResultsError::PackedLine { .. } => ExitCode::Data,
                 ResultsError::Io { .. } => ExitCode::Internal,
             },
             Error::Metric(error) | Error::Report(ReportError::Metric(error)) => match error {

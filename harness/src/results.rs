@@ -4,7 +4,8 @@
 //! A [`RunFolder`] knows every path. [`RunFile`] (`run.json`) lists the plans of the folder's runs
 //! and their cells in order; a [`CellRecord`] holds the results of one [`Cell`]; [`load`] joins the
 //! two. Records hold counts, never percentages ([`AccuracyMatrices`]), and none of the paths in a
-//! plan, so records from other machines can be used like local ones.
+//! plan, so records from other machines can be used like local ones. [`RunFolder::pack`] puts the
+//! records of a folder into one small file, which is read like the folder.
 
 mod canonical;
 mod cell;
@@ -18,6 +19,7 @@ mod join;
 mod learned_stream;
 mod load;
 mod matrix;
+mod packed;
 mod predictions;
 mod record;
 mod run_file;
@@ -31,6 +33,7 @@ pub use join::Presence;
 pub use learned_stream::{LearnedDomain, LearnedStream};
 pub use load::{Loaded, Shown, load};
 pub use matrix::{AccuracyMatrices, AfterTask, MatrixError};
+pub use packed::PACKED_FORMAT;
 pub use predictions::{Predicted, Predictions, RowWriter};
 pub use record::{
     CellRecord, CheckpointCosts, ClassCounts, Costs, RECORD_FORMAT, Scalar, WallSeconds,

@@ -6,9 +6,10 @@
 //! into one row per combination. A `Scenario` is valid as far as that can be known without opening
 //! a domain or loading a plugin.
 //!
-//! The text is parsed once, into a tree whose nodes know their lines. Overrides from the command
-//! line ([`SetOverride`]) change this tree before it is typed, so they are checked exactly like the
-//! file. The scenario keeps the tree, so a later stage that rejects a key (more tasks than classes,
+//! The text is parsed once, into a tree whose nodes know their files and lines. A scenario may
+//! extend another (`extends`), and the command line may add a file (`--with`): their trees are
+//! merged. Overrides from the command line ([`SetOverride`]) change this tree too before it is
+//! typed, so all of this is checked exactly like a single file. The scenario keeps the tree, so a later stage that rejects a key (more tasks than classes,
 //! a parameter that the plugin refuses) can point at its line, with [`Scenario::key_error`].
 //!
 //! Every mistake ends in a [`ScenarioError`]: one message with the file, the line, the key, and how
@@ -19,17 +20,22 @@ mod domain;
 mod duration;
 mod error;
 mod expectation;
+mod extends;
+mod file;
 mod grid;
 mod guide;
 mod limits;
 mod load;
+mod merge;
 mod overrides;
+mod parameter_folder;
 mod resolve;
 mod resolved;
 mod schema;
 mod selection;
 mod size;
 pub mod spec;
+mod stream;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -43,7 +49,7 @@ pub use grid::GridChoice;
 pub use limits::{LimitExceeded, Limits};
 pub use overrides::{OverrideError, SetOverride};
 pub use resolved::{BackboneUse, Device, DomainCut, DomainUse, Scenario, StrategyRow, StreamUse};
-pub use schema::{OfferedParameters, schema};
+pub use schema::{OfferedParameters, keys, schema};
 pub use selection::Selection;
 pub use size::MOST_CELLS;
 pub use spec::{Provenance, Regime};

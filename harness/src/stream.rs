@@ -28,7 +28,9 @@ mod spec;
 mod tasks;
 pub mod warnings;
 
-pub use class_order::{ClassOrder, Convention, SeedRef};
+pub use class_order::{
+    ClassOrder, Convention, PublishedOrder, SeedRef, WrittenOrder, WrittenOrderError,
+};
 pub use digest::{DigestTask, OrderDigest};
 pub use error::StreamError;
 pub use numbered::{Stream, StreamClass, StreamTask};

@@ -42,7 +42,7 @@ fn written(dir: &Path, out: Option<&Path>) -> Result<String, Error> {
 
 /// Opens what was written as `validate` does.
 fn check(file: &Path) -> Result<(), Error> {
-    let scenario = Scenario::load(file, &[])?;
+    let scenario = Scenario::load(file, &[], &[])?;
     let whole = Restriction::default();
     let domains = scenario.domains.iter();
     let domains = domains.map(|domain| open(&scenario, domain, whole));

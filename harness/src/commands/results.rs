@@ -1,5 +1,5 @@
 //! `clbench results verify`: whether the numbers in a run folder are those of its records, and
-//! whether they come out again.
+//! whether they come out again. `clbench results pack`: its records in one file.
 
 use super::print::print;
 use super::tables;
@@ -20,6 +20,7 @@ use std::fmt::Write;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 pub(super) fn verify(args: &VerifyResultsArgs) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
@@ -49,7 +50,7 @@ pub(super) fn verify(args: &VerifyResultsArgs) -> Result<(), Error> {
     if let Some(wanted) = args.rerun {
         let jobs = match &args.scenario {
             Some(file) => {
-                let scenario = Scenario::load(file, &args.set)?;
+                let scenario = Scenario::load(file, &args.with, &args.set)?;
                 planned_again(&scenario, &records, &registry, &interrupt)?
             }
             None => planned_then(&folder)?,
@@ -71,6 +72,17 @@ pub(super) fn verify(args: &VerifyResultsArgs) -> Result<(), Error> {
             problems,
         }),
     }
+}
+
+pub(super) fn pack(dir: &Path, out: &Path) -> Result<(), Error> {
+    let records = RunFolder::new(dir).pack(out)?;
+    let plural = if records == 1 { "" } else { "s" };
+    let size = fs::metadata(out).map_err(Error::file(out))?.len();
+    print(&format!(
+        "{}: {records} record{plural} in {} kB\n",
+        out.display(),
+        size.div_ceil(1000)
+    ))
 }
 
 /// The lines that are printed, and how many of them are bad.
@@ -122,6 +134,10 @@ fn check_tables(
     }
     for name in table_names() {
         let what = format!("{name}.csv");
+        // Packed results need no tables beside them.
+        if folder.is_packed() && !folder.table(name).exists() {
+            continue;
+        }
         let made = again.table(name);
         let made = fs::read_to_string(&made).map_err(Error::file(&made))?;
         match fs::read_to_string(folder.table(name)) {
@@ -185,6 +201,9 @@ fn planned_again(
 
 /// The cells of the folder's latest run, as they were planned.
 fn planned_then(folder: &RunFolder) -> Result<HashMap<String, Planned>, Error> {
+    if folder.is_packed() {
+        return Ok(HashMap::new());
+    }
     let path = folder.plan_lines();
     let lines = match fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

@@ -118,14 +118,7 @@ fn run_plan(
         metrics,
         rank_by: scenario.rank_by,
         columns: scenario.columns,
-        cells: cells
-            .map(|cell| PlannedCell {
-                id: cell.id.clone(),
-                stream: cell.stream.name.clone(),
-                row: cell.strategy.row.clone(),
-                seed: cell.seed,
-            })
-            .collect(),
+        cells: cells.map(PlannedCell::of).collect(),
     }
 }
 

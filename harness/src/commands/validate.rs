@@ -25,7 +25,7 @@ use std::mem;
 
 pub(super) fn validate(args: &ValidateArgs) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
-    let scenario = Scenario::load(&args.scenario, &args.set)?;
+    let scenario = Scenario::load(&args.scenario, &args.with, &args.set)?;
     let registry = Registry::discover(&args.plugins.search_path())?;
     let mut part = Part {
         scenario: scenario.clone(),

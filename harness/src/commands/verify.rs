@@ -13,14 +13,19 @@ use crate::stream::OrderDigest;
 use crate::stream::open::{digests, open_whole, streams};
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of bad images to name.
 const NAMED: usize = 10;
 
-pub(super) fn verify(path: &Path, only: &[String], set: &[SetOverride]) -> Result<(), Error> {
-    let scenario = Scenario::load(path, set)?;
+pub(super) fn verify(
+    path: &Path,
+    only: &[String],
+    with: &[PathBuf],
+    set: &[SetOverride],
+) -> Result<(), Error> {
+    let scenario = Scenario::load(path, with, set)?;
     let domains = scenario.domains_named(only)?;
     let interrupt = Interrupt::on_ctrl_c()?;
     let mut classes: HashMap<&str, Vec<String>> = HashMap::new();

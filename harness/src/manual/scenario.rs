@@ -12,9 +12,7 @@ const FIRST: [&str; 4] = ["Domain", "Stream", "Backbone", "Strategy"];
 
 /// Every key of a scenario: a section for the file, then one for each part of it.
 pub fn scenario() -> String {
-    let schema: Value =
-        serde_json::from_str(&scenario::schema(&scenario::OfferedParameters::default()))
-            .expect("the schema is one that we write");
+    let schema = scenario::keys();
     let mut text = String::from("## The file\n");
     body(&schema, &mut text);
     let definitions = schema["definitions"].as_object();

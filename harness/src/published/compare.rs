@@ -162,7 +162,7 @@ fn same_digests(entry: &Entry, cells: &[&CellRecord]) -> bool {
             Some(Templates::Listed(templates)) => templates.clone(),
             _ => vec![DEFAULT_TEMPLATE.to_owned()],
         };
-        record.order_digest_with(&[&templates]).as_str().to_owned()
+        record.order_digest(&[&templates]).as_str().to_owned()
     };
     let found: BTreeSet<String> = cells.iter().map(digest).collect();
     !expected.is_empty()

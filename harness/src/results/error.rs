@@ -28,6 +28,32 @@ pub enum ResultsError {
         supported: u32,
     },
     #[error(
+        "line {line} of `{}` cannot be read: {reason}\nget the file again, pack its run folder again, or read it with the clbench that \
+         wrote it",
+        path.display()
+    )]
+    PackedLine {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
+    #[error(
+        "`{}` is neither a run folder nor packed results; name a folder that `clbench run` wrote, such as \
+         `results/runs/<scenario>`, or a file that `clbench results pack` wrote",
+        path.display()
+    )]
+    NoResults { path: PathBuf },
+    #[error(
+        "the records in `{}` cannot be packed: one is not a line of JSON as clbench writes it, or has a key `$`",
+        dir.display()
+    )]
+    NotPacked { dir: PathBuf },
+    #[error(
+        "`{}` exists and is not a file of packed results; choose another with `--out`",
+        path.display()
+    )]
+    Occupied { path: PathBuf },
+    #[error(
         "`{}` cannot be read: {reason}\ndelete it and run the scenario again; records are kept",
         path.display()
     )]

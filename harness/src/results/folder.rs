@@ -15,6 +15,8 @@
 //! accuracy.csv, metrics.csv, …    the tables
 //! ```
 //!
+//! [Packed results](super::packed) are one file that is read like such a folder.
+//!
 //! While runs are active, there are [claims](crate::claim) too: `run-….claim` for each run,
 //! `cells/<id>.claim` for each cell that is being computed, and, for moments, `run.json.claim`.
 
@@ -25,7 +27,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A run folder, which need not exist yet.
+/// A run folder, which need not exist yet; or a file with the packed results of one, which can be
+/// read like the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder(PathBuf);
 
@@ -105,9 +108,12 @@ impl RunFolder {
         self.0.join("report.log")
     }
 
-    /// A table.
+    /// A table. Those of packed results `x.records` are beside them, `x.accuracy.csv`.
     pub fn table(&self, name: &str) -> PathBuf {
-        self.0.join(name).with_extension("csv")
+        match self.is_packed() {
+            true => self.0.with_extension(format!("{name}.csv")),
+            false => self.0.join(name).with_extension("csv"),
+        }
     }
 
     /// The claims of runs, and of the files that they share.
@@ -126,6 +132,9 @@ impl RunFolder {
     ///
     /// If it exists and cannot be read.
     pub fn run_file(&self) -> Result<Option<RunFile>, ResultsError> {
+        if let Some(packed) = self.packed()? {
+            return Ok(packed.into_run_file());
+        }
         let path = self.run_json();
         match regular_file::read(&path, LARGEST_LIST) {
             Ok(bytes) => match RunFile::parse(&bytes) {

@@ -66,7 +66,7 @@ impl RunFolder {
         &self,
         ids: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<CellRecord>, ResultsError> {
-        read_each(&self.existing(ids)).into_iter().collect()
+        self.each_of(ids)?.into_iter().collect()
     }
 
     /// The records of these cells that can be read, in this order, and how many cannot.
@@ -74,11 +74,26 @@ impl RunFolder {
         &self,
         ids: impl Iterator<Item = &'a str>,
     ) -> (Vec<CellRecord>, usize) {
-        let read = read_each(&self.existing(ids));
+        let read = self.each_of(ids).unwrap_or_default();
         let total = read.len();
         let records: Vec<CellRecord> = read.into_iter().flatten().collect();
         let unreadable = total - records.len();
         (records, unreadable)
+    }
+
+    /// The existing records of these cells, in this order.
+    fn each_of<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<Result<CellRecord, ResultsError>>, ResultsError> {
+        let Some(packed) = self.packed()? else {
+            return Ok(read_each(&self.existing(ids)));
+        };
+        let records = packed.into_records().into_iter().flatten();
+        let mut records: HashMap<String, CellRecord> = records
+            .map(|record| (record.cell.id.clone(), record))
+            .collect();
+        Ok(ids.filter_map(|id| records.remove(id).map(Ok)).collect())
     }
 
     /// Every record of the folder, in the order of their ids, or why it cannot be read.
@@ -87,6 +102,9 @@ impl RunFolder {
     ///
     /// If the folder has no records, or cannot be read.
     pub fn every_record(&self) -> Result<Vec<Result<CellRecord, ResultsError>>, ResultsError> {
+        if let Some(packed) = self.packed()? {
+            return Ok(packed.into_records());
+        }
         let paths = self.record_paths()?;
         if paths.is_empty() {
             let dir = self.path().to_owned();
@@ -96,7 +114,11 @@ impl RunFolder {
     }
 
     /// The records to show, and the number of the others; see [`load`].
-    fn records(&self, shown: Shown) -> Result<(Vec<CellRecord>, usize), ResultsError> {
+    pub(super) fn records(&self, shown: Shown) -> Result<(Vec<CellRecord>, usize), ResultsError> {
+        if let Some(packed) = self.packed()? {
+            let records: Result<_, _> = packed.into_records().into_iter().collect();
+            return Ok((records?, 0));
+        }
         let all = self.record_paths()?;
         let dir = || self.path().to_owned();
         if all.is_empty() {

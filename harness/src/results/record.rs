@@ -131,6 +131,14 @@ pub struct WallSeconds {
     pub total: f64,
 }
 
+/// Why the bytes of a record are not believed.
+pub(super) enum Unfit {
+    /// They are of another format.
+    Format(u64),
+    /// Something is wrong with them.
+    Damaged(String),
+}
+
 impl CellRecord {
     /// Reads and checks a record.
     ///
@@ -143,42 +151,44 @@ impl CellRecord {
             path: path.to_owned(),
             source,
         })?;
-        let damaged = |reason: String| ResultsError::Damaged {
-            path: path.to_owned(),
-            reason,
+        let unfit = |unfit| match unfit {
+            Unfit::Format(found) => ResultsError::Format {
+                path: path.to_owned(),
+                found,
+                supported: RECORD_FORMAT,
+            },
+            Unfit::Damaged(reason) => ResultsError::Damaged {
+                path: path.to_owned(),
+                reason,
+            },
         };
-        let mut record: Self = serde_json::from_slice(&text).map_err(|error| {
+        let record = Self::parse(&text).map_err(unfit)?;
+        if path.file_stem() != Some(record.cell.id.as_ref()) {
+            let reason = format!("it is the record of cell `{}`", record.cell.id);
+            return Err(unfit(Unfit::Damaged(reason)));
+        }
+        Ok(record)
+    }
+
+    /// Reads and checks the bytes of a record's file.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Unfit> {
+        let mut record: Self = serde_json::from_slice(text).map_err(|error| {
             // Another format has other fields; report the format rather than the first unknown
             // field.
-            match stated_format(&text).filter(|&found| found != u64::from(RECORD_FORMAT)) {
-                Some(found) => ResultsError::Format {
-                    path: path.to_owned(),
-                    found,
-                    supported: RECORD_FORMAT,
-                },
-                None => damaged(error.to_string()),
+            match stated_format(text).filter(|&found| found != u64::from(RECORD_FORMAT)) {
+                Some(found) => Unfit::Format(found),
+                None => Unfit::Damaged(error.to_string()),
             }
         })?;
         if record.format != RECORD_FORMAT {
-            return Err(ResultsError::Format {
-                path: path.to_owned(),
-                found: record.format.into(),
-                supported: RECORD_FORMAT,
-            });
+            return Err(Unfit::Format(record.format.into()));
         }
-        if checksum_of(&text, &record.checksum).as_deref() != Some(&record.checksum) {
-            return Err(damaged(
-                "its checksum does not match its content, so it was changed after it was written"
-                    .to_owned(),
-            ));
+        if checksum_of(text, &record.checksum).as_deref() != Some(&record.checksum) {
+            let reason =
+                "its checksum does not match its content, so it was changed after it was written";
+            return Err(Unfit::Damaged(reason.to_owned()));
         }
-        if path.file_stem() != Some(record.cell.id.as_ref()) {
-            return Err(damaged(format!(
-                "it is the record of cell `{}`",
-                record.cell.id
-            )));
-        }
-        record.check().map_err(damaged)?;
+        record.check().map_err(Unfit::Damaged)?;
         record.matrices.complete_last_row();
         Ok(record)
     }
@@ -233,12 +243,11 @@ impl CellRecord {
 
     /// The class order digest that matches the record's classes, tasks and templates.
     pub fn proper_order_digest(&self) -> OrderDigest {
-        self.order_digest_with(&self.cell.stream.templates())
+        self.order_digest(&self.cell.stream.templates())
     }
 
-    /// The class order digest that the same classes and tasks would have with other templates, one
-    /// list for each domain.
-    pub fn order_digest_with(&self, templates: &[&[String]]) -> OrderDigest {
+    /// The digest that its class order would have with these templates of each domain.
+    pub fn order_digest(&self, templates: &[&[String]]) -> OrderDigest {
         let stream = &self.stream;
         let tasks = stream.classes_of_tasks();
         let tasks = (1..).map(TaskId).zip(&tasks).map(|(task, classes)| {

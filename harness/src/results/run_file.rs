@@ -5,6 +5,7 @@
 //! of all plans together; if two plans have a cell for the same stream, row and seed, that of the
 //! newer one.
 
+use super::Cell;
 use crate::id::Seed;
 use crate::plugin::PluginRef;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,18 @@ pub struct PlannedCell {
     pub row: String,
     /// Its seed.
     pub seed: Seed,
+}
+
+impl PlannedCell {
+    /// The place of a cell.
+    pub fn of(cell: &Cell) -> PlannedCell {
+        PlannedCell {
+            id: cell.id.clone(),
+            stream: cell.stream.name.clone(),
+            row: cell.strategy.row.clone(),
+            seed: cell.seed,
+        }
+    }
 }
 
 impl RunFile {

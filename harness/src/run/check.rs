@@ -270,8 +270,8 @@ fn by_plugin(what: &str) -> Error {
 /// The scenario's folder as an absolute path: a cell may run in another working directory. It is
 /// passed on as JSON, which is UTF-8.
 fn folder(scenario: &Scenario) -> Result<PathBuf, Error> {
-    let folder = match scenario.file.parent() {
-        Some(folder) if folder != Path::new("") => folder,
+    let folder = match &*scenario.parameter_folder {
+        folder if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());

@@ -141,10 +141,9 @@ impl Opened {
                 embedded.iter_mut().zip(backbones)
             {
                 events.stage(format!(
-                    "features of `{}` of plugin {} on `{}`",
+                    "features of `{}` of plugin {}",
                     backbone.name,
-                    file.display(),
-                    pooled.name
+                    file.display()
                 ));
                 let features = embedder.embed(backbone, plugin, handle, outputs)?;
                 embedded.domains.push(features);

@@ -39,7 +39,7 @@ impl ScenarioError {
 
     /// Shows the line of the source that the error points at.
     pub(super) fn with_source(mut self, text: &str) -> Self {
-        if let Some(Origin::File(place)) = &self.0.origin {
+        if let Some(Origin::File { place, .. }) = &self.0.origin {
             self.0.line_text = text
                 .lines()
                 .nth(place.line as usize - 1)
@@ -102,7 +102,7 @@ impl fmt::Display for Report {
             line_text,
         } = self;
         match origin {
-            Some(Origin::File(place)) => write!(f, "{}:{}: ", file.display(), place.line)?,
+            Some(Origin::File { place, .. }) => write!(f, "{}:{}: ", file.display(), place.line)?,
             Some(Origin::Argument(argument)) => write!(f, "{argument}: ")?,
             None => write!(f, "{}: ", file.display())?,
         }
@@ -110,7 +110,7 @@ impl fmt::Display for Report {
             write!(f, "{key}: ")?;
         }
         write!(f, "{problem}")?;
-        if let (Some(Origin::File(place)), Some(line)) = (origin, line_text) {
+        if let (Some(Origin::File { place, .. }), Some(line)) = (origin, line_text) {
             write_snippet(f, *place, line)?;
         }
         Ok(())
@@ -170,6 +170,32 @@ pub enum Problem {
     SecondDocument,
     #[error("expected format 1, found {found}; update clbench, or write `format: 1`")]
     UnknownFormat { found: String },
+
+    // Files that build on others.
+    #[error("these files extend each other in a circle: {circle}; remove one `extends`")]
+    Circle { circle: String },
+    #[error("more than {most} files extend each other; put some of them together")]
+    TooManyBases { most: usize },
+    #[error(
+        "a file after `--with` changes the scenario on the command line, so it cannot extend another; remove the key, or run this file itself"
+    )]
+    AdditionExtends,
+    #[error(
+        "`without` lists keys to leave out of the scenario that this file extends, but it extends none; add `extends: base.yaml`, or remove the key"
+    )]
+    NothingToLeaveOut,
+    #[error("the scenario has no `{key}` to leave out; remove this entry")]
+    NotThere { key: String },
+    #[error("`{key}` can only be written in a file; see `--with` for another way to add one")]
+    SetTooLate { key: &'static str },
+    #[error(
+        "`{path}` is relative to this file, but `{other}` to `{file}`, and plugins look for all paths in one folder; write one of them as an absolute path, or put the files into one folder"
+    )]
+    TwoFolders {
+        path: String,
+        other: String,
+        file: String,
+    },
 
     // Keys and types.
     #[error("duplicate key `{key}`, first on line {first_line}; remove one of them")]
@@ -360,10 +386,8 @@ pub enum Problem {
         "expected a list of seeds, found {found}; list each seed, as in `seeds: [1992, 1996, 1997]` for three, or write `seeds: [{seed}]` for one"
     )]
     SeedsCounted { found: String, seed: String },
-    #[error(
-        "expected `listed` or a generator such as `{{numpy: seed}}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: {classes}`"
-    )]
-    ClassOrderListed { classes: String },
+    #[error("a class order lists classes by number; write `{instead}`")]
+    ClassOrderNames { instead: String },
     #[error(
         "the path contains {found}, since `\\` begins an escape in double quotes; use single quotes"
     )]
@@ -410,6 +434,7 @@ impl de::Error for Problem {
             "seeds" => "a list, as in `seeds: [1992, 1996, 1997]`",
             "domains" => "at least one, as in `domains: {digits: {source: digits}}`",
             "strategies" => "at least one, as in `strategies: {nearest-class-mean: {}}`",
+            "increment" => "the classes of each later task, as in `{base: 50, increment: 10}`",
             key => crate::domain::source::example(key).unwrap_or("it"),
         };
         Self::MissingKey { key, example }

@@ -11,7 +11,6 @@ use super::spec;
 use super::yaml::{KeyPath, Node, Segment, Tree, Value, shortened, text_in_flow};
 use crate::domain::Source;
 use crate::suggest::closest;
-use std::iter;
 
 /// The problem with this key, with what to write instead if that is known.
 pub(super) fn guide(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
@@ -57,6 +56,9 @@ fn names(key: &KeyPath) -> Option<Vec<&str>> {
 fn of_an_entry(tree: &Tree, key: &KeyPath, problem: Problem) -> Problem {
     match (problem, tree.node(key)) {
         (Problem::WrongType { expected, found }, Some(node)) => {
+            if let Some(instead) = order_of_names(tree, key) {
+                return Problem::ClassOrderNames { instead };
+            }
             let digits = digits(&expected, &node.value);
             let problem = Problem::WrongType { expected, found };
             not_digits(problem, digits)
@@ -160,6 +162,14 @@ fn of_a_known_slip(
         ([.., "stream" | "class_order", _], "seed") => {
             Some(renamed(key, format!("class_order: {{numpy: {shown}}}")))
         }
+        ([.., "stream", _], "increment") => {
+            Some(renamed(key, format!("tasks: {{increment: {shown}}}")))
+        }
+        ([.., "stream", _], "base" | "init_cls") => Some(renamed(
+            key,
+            format!("tasks: {{base: {shown}, increment: …}}"),
+        )),
+        ([.., "tasks", _], "init_cls") => Some(renamed(key, format!("base: {shown}"))),
         (["strategies" | "backbones" | "domains", ..], "seed") => Some(Problem::Misplaced {
             key: key.to_owned(),
             place: "at the top level of the scenario",
@@ -297,12 +307,6 @@ fn of_a_wrong_type(
             let count = number.to_string();
             return Problem::SizesCounted { found, count };
         }
-        (_, Value::List(items)) if in_stream && last == "class_order" => {
-            return match classes(tree, names, items) {
-                Some(classes) => Problem::ClassOrderListed { classes },
-                None => instead_of(expected, found, "class_order: {numpy: seed}".to_owned()),
-            };
-        }
         (_, Value::Number(_)) if in_stream && last == "class_order" => {
             Some(format!("class_order: {{numpy: {shown}}}"))
         }
@@ -362,54 +366,58 @@ fn digits(expected: &str, value: &Value) -> Option<String> {
         return None;
     };
     let bare: String = text.chars().filter(|c| !"_, ".contains(*c)).collect();
-    let is_number = expected == "a whole number" && bare.parse::<u64>().is_ok();
+    let is_number = expected.starts_with("a whole number") && bare.parse::<u64>().is_ok();
     is_number.then_some(bare)
 }
 
-/// The classes of a domain in the order of this list, as `classes:` would have them; nothing if no
-/// domain that the stream is for takes a list of classes.
-fn classes(tree: &Tree, names: &[&str], order: &[Node]) -> Option<String> {
-    const SHOWN: usize = 3;
+/// What to write instead of a class order that lists names: the numbers of the classes, if some
+/// domain that the stream is for lists them, or else the list of a domain that has none.
+fn order_of_names(tree: &Tree, key: &KeyPath) -> Option<String> {
+    let [around @ .., Segment::Key(last), Segment::Index(_)] = key.segments() else {
+        return None;
+    };
+    let names = around.iter().map(|segment| match segment {
+        Segment::Key(name) => Some(name.as_str()),
+        Segment::Index(_) => None,
+    });
+    let names: Vec<&str> = names.collect::<Option<_>>()?;
+    let key = names
+        .iter()
+        .fold(KeyPath::root(), |key, name| key.join(name));
+    let order = match &tree.node(&key.join("class_order"))?.value {
+        Value::List(order) if last == "class_order" => order,
+        _ => return None,
+    };
+    let is_text = |node: &Node| matches!(node.value, Value::Text(_));
+    if !order.iter().all(is_text) {
+        return None;
+    }
     let domains = tree.node(&KeyPath::top("domains")).and_then(Node::mapping);
-    let domains: Vec<&Node> = match names {
-        ["domains", name, ..] => domains.and_then(|all| all.get(*name)).into_iter().collect(),
+    let domains: Vec<&Node> = match names[..] {
+        ["domains", name, ..] => domains.and_then(|all| all.get(name)).into_iter().collect(),
         _ => domains.into_iter().flat_map(|all| all.values()).collect(),
     };
-    let takes_classes = |domain: &&&Node| {
+    let numbers = domains.iter().find_map(|domain| {
+        let Value::List(listed) = &domain.get("classes")?.value else {
+            return None;
+        };
+        let number = |name: &Node| {
+            let class = |class: &Node| class.get("name").unwrap_or(class).value == name.value;
+            listed.iter().position(class).map(|at| at.to_string())
+        };
+        order.iter().map(number).collect::<Option<Vec<_>>>()
+    });
+    if let Some(numbers) = numbers {
+        let numbers = shortened(numbers.into_iter());
+        return Some(format!("class_order: [{numbers}]"));
+    }
+    let folders = Value::Text("image-folder".into());
+    let by_folder = domains.iter().find(|domain| {
         let source = domain.get("source").map(|source| &source.value);
-        let Some(Value::Text(source)) = source else {
-            return true;
-        };
-        let mut sources = Source::all().iter();
-        let info = sources.find(|info| info.name == &**source);
-        info.is_none_or(|info| info.keys.contains(&"classes"))
-    };
-    let domain = domains.iter().find(takes_classes)?;
-    let listed = match domain.get("classes").map(|classes| &classes.value) {
-        Some(Value::List(items)) => items.as_slice(),
-        _ => &[],
-    };
-    let by_folder = domain.get("source").map(|source| &source.value)
-        == Some(&Value::Text("image-folder".into()));
-    let entry = |class: &Node| {
-        let number = match &class.value {
-            Value::Number(number) => number.as_u64()?,
-            _ => return Some(class.in_flow()),
-        };
-        let known = usize::try_from(number).ok().and_then(|at| listed.get(at));
-        Some(match known.map(|class| (class, &class.value)) {
-            Some((class, Value::Mapping(_))) => class.in_flow(),
-            Some((_, Value::Text(name))) if by_folder => text_in_flow(name),
-            Some((_, Value::Text(name))) => {
-                format!("{{name: {}, key: {number}}}", text_in_flow(name))
-            }
-            _ if by_folder => "NAME".to_owned(),
-            _ => format!("{{name: NAME, key: {number}}}"),
-        })
-    };
-    let more = (order.len() > SHOWN).then(|| "…".to_owned());
-    let entries = order.iter().take(SHOWN).map(entry);
-    let entries = entries.chain(iter::once(more).filter(Option::is_some));
-    let entries: Vec<String> = entries.collect::<Option<_>>()?;
-    (!entries.is_empty()).then(|| format!("[{}]", entries.join(", ")))
+        source == Some(&folders) && domain.get("classes").is_none()
+    });
+    by_folder.map(|_| {
+        let names = shortened(order.iter().map(Node::in_flow));
+        format!("class_order: listed` and the domain's `classes: [{names}]")
+    })
 }

@@ -13,7 +13,7 @@ use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, Str
 use super::spec;
 use super::yaml::{KeyPath, Tree};
 use super::{Expectation, Limits};
-use crate::domain::{KeyError, Source, check_entries};
+use crate::domain::{Draw, KeyError, Shots, Source, check_entries};
 use crate::id::Seed;
 use crate::plugin::PluginFault;
 use serde_json::Value;
@@ -86,6 +86,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     let scenario = Scenario {
         name,
         file: tree.file().to_owned(),
+        parameter_folder: super::parameter_folder::find(&tree)?,
         description: spec.description,
         seeds: spec.seeds.into_iter().map(Seed).collect(),
         threads,
@@ -112,8 +113,8 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     Ok(scenario)
 }
 
-struct Resolver<'a> {
-    tree: &'a Tree,
+pub(super) struct Resolver<'a> {
+    pub(super) tree: &'a Tree,
 }
 
 impl Resolver<'_> {
@@ -129,7 +130,7 @@ impl Resolver<'_> {
         Ok(limits)
     }
 
-    /// The name given, or that of the file.
+    /// The name given, or that of the file, of which other files only change parts.
     fn scenario_name(&self, given: Option<String>) -> Result<String, ScenarioError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         let good = |name: &str| !name.is_empty() && name.chars().all(allowed);
@@ -140,12 +141,14 @@ impl Resolver<'_> {
                 Err(self.error(&KeyPath::top("name"), Problem::BadName { name, allowed }))
             }
             None => {
-                let stem = self.tree.file().file_stem().unwrap_or_default();
+                let stem = self.tree.base().file_stem().unwrap_or_default();
                 let name = stem.to_string_lossy().into_owned();
                 if good(&name) {
                     Ok(name)
                 } else {
-                    Err(self.error(&KeyPath::root(), Problem::BadFileName { name }))
+                    let problem = Problem::BadFileName { name };
+                    let base = self.tree.base();
+                    Err(ScenarioError::new(base, None, KeyPath::root(), problem))
                 }
             }
         }
@@ -248,6 +251,7 @@ impl Resolver<'_> {
             keys: written,
         } = written;
         let source = self.source(&key, source)?;
+        let shots = self.shots(&key, written.shots, written.draw)?;
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
@@ -273,6 +277,7 @@ impl Resolver<'_> {
         let domain = DomainUse {
             name: name.to_owned(),
             source,
+            shots,
             templates,
             expect,
             trust: written.trust.unwrap_or_default(),
@@ -298,6 +303,27 @@ impl Resolver<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The shots of the domain at `key`.
+    fn shots(
+        &self,
+        key: &KeyPath,
+        per_class: Option<u32>,
+        draw: Option<Draw>,
+    ) -> Result<Option<Shots>, ScenarioError> {
+        let Some(per_class) = per_class else {
+            let problem = "there is nothing to draw without `shots`; add `shots: 16`, say, or \
+                           remove `draw`";
+            return match draw {
+                None => Ok(None),
+                Some(_) => Err(self.error(&key.join("draw"), Problem::Later(problem.to_owned()))),
+            };
+        };
+        Ok(Some(Shots {
+            per_class: self.at_least_one(&key.join("shots"), per_class)?,
+            draw: draw.unwrap_or_default(),
+        }))
     }
 
     /// The source of the domain at `key`: its values checked, its paths joined to the scenario's
@@ -496,9 +522,13 @@ impl Resolver<'_> {
         }
     }
 
-    /// A path as the scenario writes it: below the home folder, absolute, or relative to the
-    /// scenario's file.
-    fn written_path(&self, key: &KeyPath, path: String) -> Result<PathBuf, ScenarioError> {
+    /// A path as the scenario writes it: below the home folder, absolute, or relative to the file in
+    /// which it is written.
+    pub(super) fn written_path(
+        &self,
+        key: &KeyPath,
+        path: String,
+    ) -> Result<PathBuf, ScenarioError> {
         if path.is_empty() {
             return Err(self.error(
                 key,
@@ -528,7 +558,7 @@ impl Resolver<'_> {
             })?;
             return Ok(home.join(below_home));
         }
-        let folder = self.tree.file().parent().unwrap_or(Path::new(""));
+        let folder = self.tree.file_of(key).parent().unwrap_or(Path::new(""));
         Ok(folder.join(path))
     }
 }

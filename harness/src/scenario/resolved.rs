@@ -3,8 +3,8 @@
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
 use super::{Checkpointing, Expectation, GridChoice, Limits, StreamSpec, Tasks};
-use crate::domain::Source;
 use crate::domain::content::Trust;
+use crate::domain::{Shots, Source};
 use crate::id::Seed;
 use crate::stream::{Augmentation, ClassIdentity, Cut};
 use serde_json::Value;
@@ -20,6 +20,9 @@ pub struct Scenario {
     pub name: String,
     /// The file that it was read from, as given on the command line.
     pub file: PathBuf,
+    /// The folder at which relative paths among the parameters of plugins start: that of the file,
+    /// unless they are written in a file of another folder.
+    pub parameter_folder: PathBuf,
     /// A description of its purpose.
     pub description: Option<String>,
     /// One run per stream, strategy and seed; at least one, all distinct.
@@ -103,6 +106,8 @@ pub struct DomainUse {
     pub name: String,
     /// Where its images come from. Whether they exist is checked when the domain is opened.
     pub source: Source,
+    /// How many training samples of each class are used, and how they are drawn; `None` for all.
+    pub shots: Option<Shots>,
     /// Sentences that turn a class name into text: at least one, each with one `{}`.
     pub templates: Vec<String>,
     /// What it must contain.
@@ -180,7 +185,7 @@ impl DomainCut {
     /// The path of `tasks` or `task_sizes`, whichever is given.
     pub fn tasks_key(&self) -> KeyPath {
         self.key.join(match self.cut.tasks {
-            Tasks::Count(_) => "tasks",
+            Tasks::Count(_) | Tasks::Increments { .. } => "tasks",
             Tasks::Sizes(_) => "task_sizes",
         })
     }

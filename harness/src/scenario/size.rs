@@ -10,8 +10,8 @@ use serde::Serialize;
 /// seconds.
 pub const MOST_CELLS: u128 = 100_000;
 
-/// The most text that all cells together may repeat, in bytes: each has its own parameters, source
-/// and templates.
+/// The most text that all cells together may repeat, in bytes: each has its own parameters, source,
+/// stream and templates.
 const MOST_TEXT: u128 = 1 << 30;
 
 /// The largest scenario file, in bytes.
@@ -108,7 +108,9 @@ fn check_text(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioError> {
     for (name, domain) in &spec.domains {
         let templates = length(&domain.keys.templates);
         let streams = streams_with(spec, name, domain) as u128;
-        text += rows * seeds * streams * (templates + length(&domain.source));
+        let stream = domain.keys.stream.as_ref().or(spec.stream.as_ref());
+        let stream = stream.map_or(0, spec::Stream::length);
+        text += rows * seeds * streams * (templates + length(&domain.source) + stream);
         if text > MOST_TEXT {
             return fail(KeyPath::top("domains").join(name));
         }

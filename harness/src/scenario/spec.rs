@@ -7,17 +7,14 @@
 use super::Limits;
 use super::checkpointing::Checkpointing;
 pub use super::domain::{Domain, DomainKeys, Expect};
-use super::error::Problem;
+pub use super::stream::{
+    ClassOrder, Convention, GeneratedOrder, Increments, OrderSeed, Stream, Tasks,
+};
 use super::streams::NamedStream;
-use crate::stream::Augmentation;
-use crate::suggest::closest;
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Unexpected, Visitor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::fmt;
 
 /// A comparison of continual-learning strategies: which strategies, on which domains, with which
@@ -28,8 +25,14 @@ pub struct Scenario {
     /// The version of the file format. The default, 1, is the only one.
     #[schemars(extend("const" = 1))]
     pub format: Option<u32>,
-    /// The scenario's name, also used for its results folder. Default: the file's name without
-    /// `.yaml`.
+    /// Another scenario, relative to this file, that this one changes. Mappings are merged key by
+    /// key, and lists and single values replaced; `null` goes back to the default.
+    pub extends: Option<String>,
+    /// Keys to leave out of the scenario that this one extends, such as `strategies.coop` or
+    /// `domains.digits`.
+    pub without: Option<Vec<String>>,
+    /// The scenario's name, also used for its results folder. Default: the name of the scenario that
+    /// this one extends, or else the file's name without `.yaml`.
     #[schemars(regex(pattern = r"^[a-z0-9_-]+$"))]
     pub name: Option<String>,
     /// What the scenario is for.
@@ -74,66 +77,6 @@ pub struct Scenario {
     /// that are among the metrics.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub columns: Option<Vec<String>>,
-}
-
-/// How a domain is cut into tasks. Give either `tasks` or `task_sizes`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["tasks"]}, {"required": ["task_sizes"]}]))]
-pub struct Stream {
-    /// The number of tasks. Classes are divided evenly; if classes are left over, the first tasks
-    /// get one more each.
-    #[schemars(range(min = 1))]
-    pub tasks: Option<u32>,
-    /// The number of classes of each task.
-    #[schemars(length(min = 1), inner(range(min = 1)))]
-    pub task_sizes: Option<Vec<u32>>,
-    /// The order in which classes arrive; default `listed`.
-    pub class_order: Option<ClassOrder>,
-    /// Augmentation of training images; default `none`. Only strategies that encode images while
-    /// they train use it; cached features are always those of the plain image.
-    pub augmentation: Option<Augmentation>,
-}
-
-/// The order in which a domain's classes arrive.
-#[derive(Debug, Clone)]
-pub enum ClassOrder {
-    /// As the domain lists them.
-    Listed,
-    /// A permutation from a random generator.
-    Generated(GeneratedOrder),
-}
-
-/// A class order from a random generator. Give either `numpy` or `python`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["numpy"]}, {"required": ["python"]}]))]
-pub struct GeneratedOrder {
-    /// The order of `numpy.random.seed(SEED); numpy.random.permutation(N)`.
-    pub numpy: Option<OrderSeed>,
-    /// The order of Python's `random.seed(SEED); random.shuffle(order)`.
-    pub python: Option<OrderSeed>,
-    /// How to read the permutation. Default: `old-to-new` for numpy, `new-to-old` for python.
-    pub convention: Option<Convention>,
-}
-
-/// The seed of a class order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderSeed {
-    /// `seed`: the seed of each run.
-    OfRun,
-    /// The same for every run.
-    Fixed(u64),
-}
-
-/// How to read a permutation of the classes.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Convention {
-    /// Class `c` moves to position `permutation[c]`.
-    OldToNew,
-    /// Position `p` holds class `permutation[p]`.
-    NewToOld,
 }
 
 /// A frozen pre-trained model that a plugin offers.
@@ -215,98 +158,6 @@ impl fmt::Display for Provenance {
         f.pad(match self {
             Self::Published => "published",
             Self::Tuned => "tuned",
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for ClassOrder {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OrderVisitor;
-
-        impl<'de> Visitor<'de> for OrderVisitor {
-            type Value = ClassOrder;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`listed` or a generator such as `{numpy: seed}`")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ClassOrder, E> {
-                match text {
-                    "listed" => Ok(ClassOrder::Listed),
-                    // The right word, but without a seed.
-                    "numpy" | "python" => Err(E::custom(Problem::ClassOrderGenerator)),
-                    _ if closest(text, ["listed"]).is_some() => {
-                        Err(E::unknown_variant(text, &["listed"]))
-                    }
-                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassOrder, A::Error> {
-                GeneratedOrder::deserialize(MapAccessDeserializer::new(map))
-                    .map(ClassOrder::Generated)
-            }
-        }
-
-        deserializer.deserialize_any(OrderVisitor)
-    }
-}
-
-impl JsonSchema for ClassOrder {
-    fn schema_name() -> Cow<'static, str> {
-        "ClassOrder".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The order in which a domain's classes arrive.",
-            "oneOf": [
-                {"const": "listed", "description": "As the domain lists them."},
-                generator.subschema_for::<GeneratedOrder>(),
-            ],
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for OrderSeed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SeedVisitor;
-
-        impl Visitor<'_> for SeedVisitor {
-            type Value = OrderSeed;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`seed` (the seed of each run) or a whole number")
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, seed: u64) -> Result<OrderSeed, E> {
-                Ok(OrderSeed::Fixed(seed))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OrderSeed, E> {
-                match text {
-                    "seed" => Ok(OrderSeed::OfRun),
-                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(SeedVisitor)
-    }
-}
-
-impl JsonSchema for OrderSeed {
-    fn schema_name() -> Cow<'static, str> {
-        "OrderSeed".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "The seed of a class order.",
-            "oneOf": [
-                {"const": "seed", "description": "The seed of each run: an order per seed."},
-                {"type": "integer", "minimum": 0, "description": "A fixed seed: the same order for every run."},
-            ],
         })
     }
 }

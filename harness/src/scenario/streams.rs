@@ -1,6 +1,6 @@
 //! The key `streams`, as a scenario writes it: named streams over one domain or several.
 
-use super::spec::ClassOrder;
+use super::spec::{ClassOrder, Tasks};
 use crate::stream::{Augmentation, ClassIdentity};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -57,10 +57,8 @@ pub enum StreamPart {
 pub struct CutDomain {
     /// The domain's name in this scenario.
     pub domain: String,
-    /// The number of tasks. Classes are divided evenly; if classes are left over, the first tasks
-    /// get one more each.
-    #[schemars(range(min = 1))]
-    pub tasks: Option<u32>,
+    /// The number of tasks, or the sizes of the first task and of the others.
+    pub tasks: Option<Tasks>,
     /// The number of classes of each task.
     #[schemars(length(min = 1), inner(range(min = 1)))]
     pub task_sizes: Option<Vec<u32>>,

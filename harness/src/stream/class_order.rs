@@ -1,12 +1,19 @@
 //! The order in which a domain's classes arrive.
 
+mod published;
+mod rapf;
+mod written;
+
+pub use published::PublishedOrder;
+pub use written::{WrittenOrder, WrittenOrderError};
+
 use super::error::StreamError;
 use crate::id::{Label, Seed};
 use harness_random::{numpy_permutation, shuffled};
 use serde::{Deserialize, Serialize};
 
 /// How a stream's class order is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ClassOrder {
     /// As the domain lists its classes.
@@ -26,6 +33,9 @@ pub enum ClassOrder {
         /// that shuffles a list, such as CODA-Prompt's, uses the list itself as the order.
         convention: Convention,
     },
+    /// A list of classes, one order for all seeds.
+    #[serde(untagged)]
+    Written(WrittenOrder),
 }
 
 /// Where the seed of a class order comes from.
@@ -78,6 +88,15 @@ impl ClassOrder {
     pub(super) fn draw(&self, classes: u32, cell: Seed) -> Result<Vec<Label>, StreamError> {
         let n = classes as usize;
         let (permutation, convention) = match *self {
+            Self::Written(ref order) => {
+                let listed = order.classes();
+                if listed.len() != n {
+                    let listed = listed.len();
+                    return Err(StreamError::OrderOfOtherLength { listed, classes });
+                }
+                let permutation = listed.iter().map(|&class| class as usize).collect();
+                (permutation, Convention::NewToOld)
+            }
             Self::Listed => ((0..n).collect(), Convention::NewToOld),
             Self::Numpy { seed, convention } => {
                 let seed = seed.resolve(cell);
@@ -120,12 +139,21 @@ mod tests {
     #[test]
     fn orders_of_the_reference_code() {
         let order = ClassOrder::numpy(SeedRef::CellSeed);
-        assert_eq!(drawn(order, 10, 1992), [2, 7, 3, 6, 0, 5, 1, 9, 8, 4]);
-        assert_eq!(drawn(order, 10, 1996), [0, 9, 8, 6, 3, 7, 4, 1, 2, 5]);
-        assert_eq!(drawn(order, 10, 1997), [8, 4, 5, 2, 1, 0, 6, 3, 7, 9]);
-        assert_eq!(drawn(order, 6, 1992), [4, 5, 1, 2, 0, 3]);
-        assert_eq!(drawn(order, 6, 1996), [0, 4, 5, 1, 2, 3]);
-        assert_eq!(drawn(order, 6, 1997), [3, 4, 0, 2, 1, 5]);
+        assert_eq!(
+            drawn(order.clone(), 10, 1992),
+            [2, 7, 3, 6, 0, 5, 1, 9, 8, 4]
+        );
+        assert_eq!(
+            drawn(order.clone(), 10, 1996),
+            [0, 9, 8, 6, 3, 7, 4, 1, 2, 5]
+        );
+        assert_eq!(
+            drawn(order.clone(), 10, 1997),
+            [8, 4, 5, 2, 1, 0, 6, 3, 7, 9]
+        );
+        assert_eq!(drawn(order.clone(), 6, 1992), [4, 5, 1, 2, 0, 3]);
+        assert_eq!(drawn(order.clone(), 6, 1996), [0, 4, 5, 1, 2, 3]);
+        assert_eq!(drawn(order.clone(), 6, 1997), [3, 4, 0, 2, 1, 5]);
     }
 
     /// PyCIL and PILOT use the permutation of seed 1993 as the order, whatever the cell's seed.
@@ -168,12 +196,29 @@ mod tests {
 
     #[test]
     fn travels_as_json() {
-        let order = ClassOrder::numpy(SeedRef::Fixed(1993));
-        let json = serde_json::to_string(&order).unwrap();
-        assert_eq!(
-            json,
-            r#"{"numpy":{"seed":{"fixed":1993},"convention":"old-to-new"}}"#
-        );
-        assert_eq!(serde_json::from_str::<ClassOrder>(&json).unwrap(), order);
+        let written = WrittenOrder::new(vec![3, 0, 2, 1]).unwrap();
+        for (order, expected) in [
+            (ClassOrder::Listed, r#""listed""#),
+            (
+                ClassOrder::numpy(SeedRef::Fixed(1993)),
+                r#"{"numpy":{"seed":{"fixed":1993},"convention":"old-to-new"}}"#,
+            ),
+            (
+                ClassOrder::python(SeedRef::CellSeed),
+                r#"{"python":{"seed":"cell-seed","convention":"new-to-old"}}"#,
+            ),
+            (ClassOrder::Written(written), "[3,0,2,1]"),
+        ] {
+            let json = serde_json::to_string(&order).unwrap();
+            assert_eq!(json, expected);
+            assert_eq!(serde_json::from_str::<ClassOrder>(&json).unwrap(), order);
+        }
+        assert!(serde_json::from_str::<ClassOrder>("[0,2]").is_err());
+    }
+
+    #[test]
+    fn a_written_order_is_the_order() {
+        let written = WrittenOrder::new(vec![3, 0, 2, 1]).unwrap();
+        assert_eq!(drawn(ClassOrder::Written(written), 4, 7), [3, 0, 2, 1]);
     }
 }

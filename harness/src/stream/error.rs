@@ -40,4 +40,25 @@ pub enum StreamError {
         /// The seed.
         seed: u64,
     },
+    /// The first task would have more classes than there are.
+    #[error(
+        "the first task has {base} classes, but the domain has only {classes}; use a `base` of at most {classes}"
+    )]
+    BaseTooLarge {
+        /// Classes of the first task.
+        base: u32,
+        /// Classes that the domain has.
+        classes: u32,
+    },
+    /// A written-out class order has fewer or more classes than the domain.
+    #[error(
+        "the class order lists {listed} classes, but the domain has {classes}; it must list each of 0 to {} once",
+        classes.saturating_sub(1)
+    )]
+    OrderOfOtherLength {
+        /// Classes that the order lists.
+        listed: usize,
+        /// Classes that the domain has.
+        classes: u32,
+    },
 }

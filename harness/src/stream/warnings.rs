@@ -124,6 +124,8 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
         let has_order = match tasks {
             Tasks::Count(count) => *count > 1,
             Tasks::Sizes(sizes) => sizes.len() > 1,
+            // There is only one if the domain has no more classes than `base`.
+            Tasks::Increments { .. } => true,
         };
         has_order && *class_order == ClassOrder::Listed
     };

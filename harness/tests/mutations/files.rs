@@ -44,7 +44,7 @@ fn scenario() {
         read: Box::new(|bytes| {
             fs::write(&file, bytes).unwrap();
             // An error is written with the line that it is about.
-            match Scenario::load(&file, &[]) {
+            match Scenario::load(&file, &[], &[]) {
                 Ok(_) => true,
                 Err(error) => error.to_string().is_empty(),
             }

@@ -296,7 +296,7 @@ fn any_name_of_a_class_works() {
     ];
     let home = five_each(&names, &[]);
     written(&home.path().join("flowers"), None).unwrap();
-    let scenario = Scenario::load(&home.path().join("flowers/scenario.yaml"), &[]).unwrap();
+    let scenario = Scenario::load(&home.path().join("flowers/scenario.yaml"), &[], &[]).unwrap();
     let domain = open(&scenario, &scenario.domains[0], Restriction::default()).unwrap();
     let mut classes = domain.summary.classes;
     classes.sort();

@@ -217,7 +217,7 @@ fn the_scenarios_of_published_figures_follow_the_protocol() {
             "{}/../scenarios/published/{name}.yaml",
             env!("CARGO_MANIFEST_DIR")
         );
-        let scenario = Scenario::load(Path::new(&file), &[]).unwrap();
+        let scenario = Scenario::load(Path::new(&file), &[], &[]).unwrap();
         for row in &scenario.strategies {
             let record = planned(&scenario, row);
             let is = |figure: &&Figure| {

@@ -7,7 +7,7 @@ use crate::scenario::resolved::StreamUse;
 use crate::scenario::spec;
 use crate::scenario::yaml::KeyPath;
 use crate::scenario::{ClassOrder, Convention, SeedRef, Tasks};
-use crate::stream::Cut;
+use crate::stream::{Cut, WrittenOrder};
 
 impl Resolver<'_> {
     /// How the domain, or every domain, is cut into tasks.
@@ -16,11 +16,34 @@ impl Resolver<'_> {
         key: &KeyPath,
         written: spec::Stream,
     ) -> Result<OwnStream, ScenarioError> {
-        let tasks = match (written.tasks, written.task_sizes) {
-            (Some(_), Some(_)) => return Err(self.error(key, Problem::TasksTwice)),
-            (None, None) => return Err(self.error(key, Problem::NoTasks)),
-            (Some(count), None) => {
-                Tasks::Count(self.at_least_one(&key.join("tasks"), count)?.get())
+        let tasks = self.tasks(key, written.tasks, written.task_sizes)?;
+        let class_order = self.class_order(&key.join("class_order"), written.class_order)?;
+        Ok(OwnStream {
+            cut: Cut { tasks, class_order },
+            augmentation: written.augmentation.unwrap_or_default(),
+            key: key.clone(),
+        })
+    }
+
+    /// The tasks of the stream at `key`.
+    pub(super) fn tasks(
+        &self,
+        key: &KeyPath,
+        tasks: Option<spec::Tasks>,
+        sizes: Option<Vec<u32>>,
+    ) -> Result<Tasks, ScenarioError> {
+        match (tasks, sizes) {
+            (Some(_), Some(_)) => Err(self.error(key, Problem::TasksTwice)),
+            (None, None) => Err(self.error(key, Problem::NoTasks)),
+            (Some(spec::Tasks::Count(count)), None) => {
+                let count = self.at_least_one(&key.join("tasks"), count)?;
+                Ok(Tasks::Count(count.get()))
+            }
+            (Some(spec::Tasks::Increments(spec::Increments { base, increment })), None) => {
+                let key = key.join("tasks").join("increment");
+                let increment = self.at_least_one(&key, increment)?.get();
+                let base = base.filter(|&base| base > 0).unwrap_or(increment);
+                Ok(Tasks::Increments { base, increment })
             }
             (None, Some(sizes)) => {
                 let key = key.join("task_sizes");
@@ -31,23 +54,32 @@ impl Resolver<'_> {
                 for (index, &size) in sizes.iter().enumerate() {
                     self.at_least_one(&key.index(index), size)?;
                 }
-                Tasks::Sizes(sizes)
+                Ok(Tasks::Sizes(sizes))
             }
-        };
-        let class_order = match written.class_order {
-            None | Some(spec::ClassOrder::Listed) => ClassOrder::Listed,
-            Some(spec::ClassOrder::Generated(order)) => {
-                self.class_order(&key.join("class_order"), order)?
-            }
-        };
-        Ok(OwnStream {
-            cut: Cut { tasks, class_order },
-            augmentation: written.augmentation.unwrap_or_default(),
-            key: key.clone(),
-        })
+        }
     }
 
-    fn class_order(
+    /// The class order at `key`; the default is `listed`.
+    pub(super) fn class_order(
+        &self,
+        key: &KeyPath,
+        written: Option<spec::ClassOrder>,
+    ) -> Result<ClassOrder, ScenarioError> {
+        match written {
+            None | Some(spec::ClassOrder::Listed) => Ok(ClassOrder::Listed),
+            Some(spec::ClassOrder::Published(order)) => Ok(order.order()),
+            Some(spec::ClassOrder::Generated(order)) => self.generated_order(key, order),
+            Some(spec::ClassOrder::Written(classes)) => {
+                let order = WrittenOrder::new(classes).map_err(|error| {
+                    let key = error.place().map_or(key.clone(), |place| key.index(place));
+                    self.error(&key, Problem::Later(error.to_string()))
+                })?;
+                Ok(ClassOrder::Written(order))
+            }
+        }
+    }
+
+    fn generated_order(
         &self,
         key: &KeyPath,
         written: spec::GeneratedOrder,

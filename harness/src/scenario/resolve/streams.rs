@@ -137,7 +137,7 @@ impl Resolver<'_> {
         };
         let written = spec::Stream {
             // A whole domain, unless it is cut.
-            tasks: tasks.or_else(|| task_sizes.is_none().then_some(1)),
+            tasks: tasks.or_else(|| task_sizes.is_none().then_some(spec::Tasks::Count(1))),
             task_sizes,
             class_order,
             augmentation: None,

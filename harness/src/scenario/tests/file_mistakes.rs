@@ -10,7 +10,7 @@ fn the_file() {
     let file = folder.path().join("quickstart.yaml");
     std::fs::write(&file, b"seeds: [1]\nname: \xff\n").unwrap();
     let load = |name: &str| {
-        let error = Scenario::load(&folder.path().join(name), &[]).unwrap_err();
+        let error = Scenario::load(&folder.path().join(name), &[], &[]).unwrap_err();
         shown(error).replace(&folder.path().display().to_string(), "DIR")
     };
     expect![[r#"
@@ -161,7 +161,7 @@ fn keys() {
         "stream:",
         "verbose: true\nstream:",
         expect![[r#"
-            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `streams`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
+            scenarios/test.yaml:2: verbose: unknown key `verbose`; the choices are `format`, `extends`, `without`, `name`, `description`, `seeds`, `threads`, `device`, `checkpoint`, `limits`, `stream`, `streams`, `backbones`, `domains`, `strategies`, `metrics`, `rank_by`, `columns`
                 2 | verbose: true
                   | ^^^^^^^
         "#]],
@@ -170,7 +170,7 @@ fn keys() {
         "source: digits",
         "source: digits, flavour: test",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `stream`, `expect`, `trust`
+            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `shots`, `draw`, `stream`, `expect`, `trust`
                 6 |   digits: {source: digits, flavour: test}
                   |                            ^^^^^^^
         "#]],
@@ -350,9 +350,9 @@ fn types() {
         "{tasks: 5}",
         "{tasks: {count: 5}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: expected a whole number, found a mapping
+            scenarios/test.yaml:2: stream.tasks.count: unknown key `count`; the choices are `base`, `increment`
                 2 | stream: {tasks: {count: 5}}
-                  |          ^^^^^
+                  |                  ^^^^^
         "#]],
     );
     change(

@@ -467,3 +467,41 @@ fn a_stream_has_whole_domains_and_domains_that_are_cut_further() {
         ["mixed", "digits", "plain", "sketch"]
     );
 }
+
+/// A name changes no cell's id: the class order is the one that is spelled out.
+#[test]
+fn a_published_class_order_is_the_one_spelled_out() {
+    let order = |written: &str| {
+        let stream = format!("stream={{tasks: 5, class_order: {written}}}");
+        let scenario = parse_with(GOOD, &[&stream]).unwrap();
+        scenario.streams[0].domains[0].cut.class_order.clone()
+    };
+    assert_eq!(order("mammoth"), order("{numpy: seed}"));
+    assert_eq!(order("coda-prompt"), order("{python: seed}"));
+    let of_1993 = order("{numpy: 1993, convention: new-to-old}");
+    assert_eq!(order("pycil"), of_1993);
+    assert_eq!(order("pilot"), of_1993);
+    let json = serde_json::to_value(order("[3, 0, 2, 1]")).unwrap();
+    assert_eq!(json, json!([3, 0, 2, 1]));
+    let json = serde_json::to_value(order("rapf-cub")).unwrap();
+    assert_eq!(json.as_array().unwrap()[..4], [110, 54, 8, 122]);
+}
+
+#[test]
+fn without_a_base_the_first_task_is_like_the_others() {
+    let tasks = |written: &str| {
+        let stream = format!("stream={{tasks: {written}}}");
+        let scenario = parse_with(GOOD, &[&stream]).unwrap();
+        scenario.streams[0].domains[0].cut.tasks.clone()
+    };
+    let even = Tasks::Increments {
+        base: 10,
+        increment: 10,
+    };
+    assert_eq!(tasks("{increment: 10}"), even);
+    assert_eq!(tasks("{base: 0, increment: 10}"), even);
+    assert_eq!(tasks("{base: 10, increment: 10}"), even);
+    let (base, increment) = (50, 10);
+    let b50 = Tasks::Increments { base, increment };
+    assert_eq!(tasks("{base: 50, increment: 10}"), b50);
+}

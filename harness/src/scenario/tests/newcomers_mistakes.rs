@@ -199,10 +199,10 @@ fn values_in_another_form() {
         "{tasks: 5}",
         "{tasks: 5.0}",
         expect![[r#"
-        scenarios/test.yaml:2: stream.tasks: expected a whole number, found the number 5.0
-            2 | stream: {tasks: 5.0}
-              |          ^^^^^
-    "#]],
+            scenarios/test.yaml:2: stream.tasks: expected a whole number or sizes such as `{base: 50, increment: 10}`, found the number 5.0
+                2 | stream: {tasks: 5.0}
+                  |          ^^^^^
+        "#]],
     );
     change(
         "{tasks: 5}",
@@ -284,7 +284,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: '5'}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.tasks: expected a whole number, found the text `5`; write `5`, without quotes or separators
+            scenarios/test.yaml:2: stream.tasks: expected a whole number or sizes such as `{base: 50, increment: 10}`, found the text `5`; write `5`, without quotes or separators
                 2 | stream: {tasks: '5'}
                   |          ^^^^^
         "#]],
@@ -328,59 +328,81 @@ fn streams() {
 }
 
 #[test]
-fn class_orders() {
+fn class_orders_that_list_names() {
     change(
-        "{tasks: 5}\nbackbones:",
-        "{tasks: 5, class_order: [8, 0, 1, 2]}\nbackbones:",
+        "{source: digits}",
+        "{source: idx, path: x, classes: [T-shirt, Trouser, Bag], stream: {tasks: 3, class_order: [Bag, T-shirt, Trouser]}}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found a list; write `class_order: {numpy: seed}`
-                2 | stream: {tasks: 5, class_order: [8, 0, 1, 2]}
-                  |                    ^^^^^^^^^^^
+            scenarios/test.yaml:6: domains.digits.stream.class_order[0]: a class order lists classes by number; write `class_order: [2, 0, 1]`
+                6 |   digits: {source: idx, path: x, classes: [T-shirt, Trouser, Bag], stream: {tasks: 3, class_order: [Bag, T-shirt, Trouser]}}
+                  |                                                                                                     ^^^
         "#]],
     );
     change(
         "{source: digits}",
-        "{source: idx, path: x, classes: [T-shirt, Trouser, Bag], stream: {tasks: 3, class_order: [2, 0, 1]}}",
+        "{source: parquet, path: x, classes: [T-shirt, {name: Bag, key: bag}], stream: {tasks: 3, class_order: [Bag, T-shirt]}}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: [{name: Bag, key: 2}, {name: T-shirt, key: 0}, {name: Trouser, key: 1}]`
-                6 |   digits: {source: idx, path: x, classes: [T-shirt, Trouser, Bag], stream: {tasks: 3, class_order: [2, 0, 1]}}
-                  |                                                                                       ^^^^^^^^^^^
-        "#]],
-    );
-    change(
-        "{source: digits}",
-        "{source: parquet, path: x, classes: [T-shirt, {name: Bag, key: bag}], stream: {tasks: 3, class_order: [1, 0, 5, 6]}}",
-        expect![[r#"
-            scenarios/test.yaml:6: domains.digits.stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: [{name: Bag, key: bag}, {name: T-shirt, key: 0}, {name: NAME, key: 5}, …]`
-                6 |   digits: {source: parquet, path: x, classes: [T-shirt, {name: Bag, key: bag}], stream: {tasks: 3, class_order: [1, 0, 5, 6]}}
-                  |                                                                                                    ^^^^^^^^^^^
-        "#]],
-    );
-    change(
-        "{source: digits}",
-        "{source: image-folder, path: x, classes: [cat, dog, 'no'], stream: {tasks: 3, class_order: [2, 0, 1]}}",
-        expect![[r#"
-            scenarios/test.yaml:6: domains.digits.stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: [no, cat, dog]`
-                6 |   digits: {source: image-folder, path: x, classes: [cat, dog, 'no'], stream: {tasks: 3, class_order: [2, 0, 1]}}
-                  |                                                                                         ^^^^^^^^^^^
+            scenarios/test.yaml:6: domains.digits.stream.class_order[0]: a class order lists classes by number; write `class_order: [1, 0]`
+                6 |   digits: {source: parquet, path: x, classes: [T-shirt, {name: Bag, key: bag}], stream: {tasks: 3, class_order: [Bag, T-shirt]}}
+                  |                                                                                                                  ^^^
         "#]],
     );
     change(
         "{source: digits}",
         "{source: image-folder, path: x, stream: {tasks: 3, class_order: [dog, cat]}}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: [dog, cat]`
+            scenarios/test.yaml:6: domains.digits.stream.class_order[0]: a class order lists classes by number; write `class_order: listed` and the domain's `classes: [dog, cat]`
                 6 |   digits: {source: image-folder, path: x, stream: {tasks: 3, class_order: [dog, cat]}}
-                  |                                                              ^^^^^^^^^^^
+                  |                                                                            ^^^
         "#]],
     );
     change(
         "{source: digits}",
-        "{source: image-folder, path: x, stream: {tasks: 3, class_order: [2, 0]}}",
+        "{source: digits, stream: {tasks: 3, class_order: [three, one]}}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found a list; for an order of your own, write `class_order: listed` and list the domain's classes in that order, as in `classes: [NAME, NAME]`
-                6 |   digits: {source: image-folder, path: x, stream: {tasks: 3, class_order: [2, 0]}}
-                  |                                                              ^^^^^^^^^^^
+            scenarios/test.yaml:6: domains.digits.stream.class_order[0]: expected a whole number, found the text `three`
+                6 |   digits: {source: digits, stream: {tasks: 3, class_order: [three, one]}}
+                  |                                                             ^^^^^
+        "#]],
+    );
+    change(
+        "{source: digits}",
+        "{source: digits, stream: {tasks: 3, class_order: ['3', '1']}}",
+        expect![[r#"
+            scenarios/test.yaml:6: domains.digits.stream.class_order[0]: expected a whole number, found the text `3`; write `3`, without quotes or separators
+                6 |   digits: {source: digits, stream: {tasks: 3, class_order: ['3', '1']}}
+                  |                                                             ^^^
+        "#]],
+    );
+}
+
+#[test]
+fn keys_of_pycil() {
+    change(
+        "{tasks: 5}",
+        "{base: 50, increment: 10}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.base: unknown key `base`; write `tasks: {base: 50, increment: …}`
+            2 | stream: {base: 50, increment: 10}
+              |          ^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, increment: 10}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.increment: unknown key `increment`; write `tasks: {increment: 10}`
+            2 | stream: {tasks: 5, increment: 10}
+              |                    ^^^^^^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: {init_cls: 50, increment: 10}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks.init_cls: unknown key `init_cls`; write `base: 50`
+                2 | stream: {tasks: {init_cls: 50, increment: 10}}
+                  |                  ^^^^^^^^
         "#]],
     );
 }
@@ -905,7 +927,7 @@ fn a_crate_in_the_place_of_its_plugin() {
     let load = |plugin: &str| {
         let entry = format!("nearest-class-mean: {{plugin: {plugin}}}");
         fs::write(&file, changed("nearest-class-mean: {}", &entry)).unwrap();
-        let error = Scenario::load(&file, &[]).unwrap_err();
+        let error = Scenario::load(&file, &[], &[]).unwrap_err();
         shown(error).replace(&folder.path().display().to_string(), "DIR")
     };
     expect![[r#"

@@ -219,16 +219,97 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: lited}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: unknown value `lited`; did you mean `listed`?
+            scenarios/test.yaml:2: stream.class_order: unknown class order `lited`; did you mean `listed`?
                 2 | stream: {tasks: 5, class_order: lited}
                   |                    ^^^^^^^^^^^
         "#]],
     );
     change(
         "{tasks: 5}",
+        "{tasks: 5, class_order: pilott}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.class_order: unknown class order `pilott`; did you mean `pilot`?
+            2 | stream: {tasks: 5, class_order: pilott}
+              |                    ^^^^^^^^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: []}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: must not be empty; list every class of the domain by its number, as in `[3, 0, 2, 1]`
+                2 | stream: {tasks: 5, class_order: []}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: [3, 0, 2, 0]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order[3]: class 0 is listed twice, first at index 1; list each class once
+                2 | stream: {tasks: 5, class_order: [3, 0, 2, 0]}
+                  |                                           ^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: [8, 0, 1, 2]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order[0]: there is no class 8, since the list has 4 classes, 0 to 3; list every class of the domain once
+                2 | stream: {tasks: 5, class_order: [8, 0, 1, 2]}
+                  |                                  ^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: 5, class_order: [0, -1]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order[1]: must be at least 0, got -1
+                2 | stream: {tasks: 5, class_order: [0, -1]}
+                  |                                     ^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: {base: 50}}",
+        expect![[r#"
+        scenarios/test.yaml:2: stream.tasks: missing key `increment`; add the classes of each later task, as in `{base: 50, increment: 10}`
+            2 | stream: {tasks: {base: 50}}
+              |          ^^^^^
+    "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: {base: 50, increment: 0}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks.increment: must be at least 1, got 0
+                2 | stream: {tasks: {base: 50, increment: 0}}
+                  |                            ^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: {base: 50, increments: 10}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks.increments: unknown key `increments`; did you mean `increment`?
+                2 | stream: {tasks: {base: 50, increments: 10}}
+                  |                            ^^^^^^^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
+        "{tasks: {base: x, increment: 10}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks.base: expected a whole number, found the text `x`
+                2 | stream: {tasks: {base: x, increment: 10}}
+                  |                  ^^^^
+        "#]],
+    );
+    change(
+        "{tasks: 5}",
         "{tasks: 5, class_order: alphabetical}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found the text `alphabetical`
+            scenarios/test.yaml:2: stream.class_order: unknown class order `alphabetical`; write one of `listed`, `mammoth`, `coda-prompt`, `pycil`, `pilot`, `rapf-cifar-100`, `rapf-imagenet-r`, `rapf-cub`, a generator such as `{numpy: seed}`, or a list of class numbers
                 2 | stream: {tasks: 5, class_order: alphabetical}
                   |                    ^^^^^^^^^^^
         "#]],
@@ -246,7 +327,7 @@ fn streams() {
         "{tasks: 5}",
         "{tasks: 5, class_order: 1993}",
         expect![[r#"
-            scenarios/test.yaml:2: stream.class_order: expected `listed` or a generator such as `{numpy: seed}`, found the whole number 1993; write `class_order: {numpy: 1993}`
+            scenarios/test.yaml:2: stream.class_order: expected a name such as `listed` or `pilot`, a generator such as `{numpy: seed}`, or a list of class numbers, found the whole number 1993; write `class_order: {numpy: 1993}`
                 2 | stream: {tasks: 5, class_order: 1993}
                   |                    ^^^^^^^^^^^
         "#]],
@@ -430,7 +511,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, split: {train: a.yaml}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: a split list is one file, `{file: split.json, val: unused}`, or one file per split, `{train: train.yaml, test: test.yaml}`
+            scenarios/test.yaml:6: domains.digits.split: a split is one file, `{file: split.json, val: unused}`, one file per split, `{train: train.yaml, test: test.yaml}`, or a random draw, `{random: 0.8, torch: 42}`
                 6 |   digits: {source: cub, path: x, split: {train: a.yaml}}
                   |                                  ^^^^^
         "#]],

@@ -4,7 +4,7 @@ use super::path::{KeyPath, Segment};
 use super::place::{Origin, Place};
 use super::scalar;
 use super::syntax::{self, Bracket, Explanation};
-use super::tree::{Mapping, Node, Tree, Value};
+use super::tree::{Mapping, Node, SourceFile, Tree, Value};
 use crate::scenario::error::{Problem, ScenarioError};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::borrow::Cow;
@@ -29,21 +29,28 @@ const NODE_SIZE: usize = 16;
 const MERGE: &str = "<<";
 
 impl Tree {
-    /// Reads the text of a file. A file without a document gives an empty tree.
-    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
-        let mut builder = Builder::new(text);
+    /// Reads the text of a file. A file without a document gives an empty tree. Each of several
+    /// files that are merged has a number of its own.
+    pub(crate) fn parse(number: u32, file: &Path, text: &str) -> Result<Self, ScenarioError> {
+        let mut builder = Builder::new(number, text);
         for event in Parser::new_from_str(text) {
             event
                 .map_err(|error| builder.syntax_fault(&error))
                 .and_then(|(event, span)| builder.step(event, Place::of(span)))
                 .map_err(|fault| {
-                    let origin = fault.place.map(Origin::File);
+                    let source = number;
+                    let origin = fault.place.map(|place| Origin::File { source, place });
                     ScenarioError::new(file, origin, fault.key, fault.problem).with_source(text)
                 })?;
         }
         Ok(Self {
             file: file.to_owned(),
-            text: text.into(),
+            base: file.to_owned(),
+            sources: vec![SourceFile {
+                number,
+                path: file.to_owned(),
+                text: text.into(),
+            }],
             root: builder.root,
         })
     }
@@ -74,6 +81,7 @@ struct Fault {
 
 /// The tree so far.
 struct Builder<'text> {
+    source: u32,
     text: &'text str,
     root: Node,
     open: Vec<Open>,
@@ -114,8 +122,9 @@ struct Measured {
 }
 
 impl<'text> Builder<'text> {
-    fn new(text: &'text str) -> Self {
+    fn new(source: u32, text: &'text str) -> Self {
         Self {
+            source,
             text,
             root: Node::NULL,
             open: Vec::new(),
@@ -276,8 +285,9 @@ impl<'text> Builder<'text> {
         };
         open.size = open.size.saturating_add(size);
         open.height = open.height.max(height);
+        let source = self.source;
         let node = |place, value| Node {
-            origin: Some(Origin::File(place)),
+            origin: Some(Origin::File { source, place }),
             value,
         };
         match &mut open.inside {
@@ -330,7 +340,7 @@ impl<'text> Builder<'text> {
         };
         let first = first.and_then(|first| first.origin.clone());
         *key = Some((text.clone(), place));
-        let Some(Origin::File(first)) = first else {
+        let Some(Origin::File { place: first, .. }) = first else {
             return Ok(());
         };
         let problem = Problem::DuplicateKey {
@@ -413,7 +423,7 @@ impl<'text> Builder<'text> {
     /// A fault of the value of `<<` in the mapping that has just ended.
     fn fault_of_merge(&self, merge: &Node, problem: Problem) -> Fault {
         let place = match &merge.origin {
-            Some(Origin::File(place)) => Some(*place),
+            Some(Origin::File { place, .. }) => Some(*place),
             _ => None,
         };
         let around = match self.open.last().map(|open| &open.inside) {

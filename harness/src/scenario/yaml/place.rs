@@ -1,6 +1,6 @@
 //! Where something was written.
 
-/// A place in the file: where a key, or an entry of a list, begins.
+/// A place in a file: where a key, or an entry of a list, begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// From 1.
@@ -14,8 +14,13 @@ pub struct Place {
 /// Where a key got its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// In the file.
-    File(Place),
+    /// In a file.
+    File {
+        /// Which of the tree's files: 0 is the one on the command line.
+        source: u32,
+        /// Where in it.
+        place: Place,
+    },
     /// On the command line, with the argument as typed: `--set threads=2`.
     Argument(String),
 }

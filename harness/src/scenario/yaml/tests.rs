@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 fn tree(text: &str) -> Result<Tree, Problem> {
-    Tree::parse(Path::new("test.yaml"), text).map_err(|error| error.problem().clone())
+    Tree::parse(0, Path::new("test.yaml"), text).map_err(|error| error.problem().clone())
 }
 
 /// The value without its places.
@@ -237,7 +237,7 @@ fn entries_keep_the_order_of_the_file_and_merged_ones_follow() {
 
 fn place(tree: &Tree, key: &KeyPath) -> Option<(u32, u32, u32)> {
     match tree.origin(key)? {
-        Origin::File(place) => Some((place.line, place.column, place.width)),
+        Origin::File { place, .. } => Some((place.line, place.column, place.width)),
         Origin::Argument(_) => None,
     }
 }

@@ -8,12 +8,22 @@ use serde_yaml::Number;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A YAML file: its values, and its text.
+/// The values of a YAML file, or of several that build on each other.
 #[derive(Debug, Clone)]
 pub struct Tree {
     pub(super) file: PathBuf,
-    pub(super) text: Arc<str>,
+    pub(super) base: PathBuf,
+    pub(super) sources: Vec<SourceFile>,
     pub(super) root: Node,
+}
+
+/// A file whose values are in a tree.
+#[derive(Debug, Clone)]
+pub(super) struct SourceFile {
+    /// As the origins of its values have it.
+    pub(super) number: u32,
+    pub(super) path: PathBuf,
+    pub(super) text: Arc<str>,
 }
 
 /// A value and its origin.
@@ -55,12 +65,30 @@ impl Node {
         value: Value::Null,
     };
 
+    /// Whether it is `null`, `~` or nothing at all.
+    pub fn is_null(&self) -> bool {
+        self.value == Value::Null
+    }
+
     /// The entries, if this is a mapping.
     pub fn mapping(&self) -> Option<&Mapping> {
         match &self.value {
             Value::Mapping(mapping) => Some(mapping),
             _ => None,
         }
+    }
+
+    /// The entries, to be changed, if this is a mapping.
+    pub fn mapping_mut(&mut self) -> Option<&mut Mapping> {
+        match &mut self.value {
+            Value::Mapping(mapping) => Some(Arc::make_mut(mapping)),
+            _ => None,
+        }
+    }
+
+    /// The value of a key, to be changed, if this is a mapping with that key.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.mapping_mut()?.get_mut(key)
     }
 
     /// The value of a key, if this is a mapping with that key.
@@ -106,6 +134,33 @@ impl Tree {
         &self.file
     }
 
+    /// The file that all others build on; the file itself if it builds on none.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Every file that values may come from.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.sources.iter().map(|source| &*source.path)
+    }
+
+    /// The file in which this key was written, or else the closest key around it. For a key from
+    /// the command line, the file there.
+    pub fn file_of(&self, key: &KeyPath) -> &Path {
+        let source = self.origin(key).and_then(|origin| self.source(origin));
+        source.map_or(&self.file, |source| &source.path)
+    }
+
+    fn source(&self, origin: &Origin) -> Option<&SourceFile> {
+        match origin {
+            Origin::File { source: number, .. } => {
+                let mut sources = self.sources.iter();
+                sources.find(|source| source.number == *number)
+            }
+            Origin::Argument(_) => None,
+        }
+    }
+
     /// The value of the whole file.
     pub fn root(&self) -> &Node {
         &self.root
@@ -134,8 +189,46 @@ impl Tree {
 
     /// An error about this key.
     pub fn error(&self, key: &KeyPath, problem: Problem) -> ScenarioError {
-        let origin = self.origin(key).cloned();
-        ScenarioError::new(&self.file, origin, key.clone(), problem).with_source(&self.text)
+        let origin = self.origin(key);
+        let source = origin.and_then(|origin| self.source(origin));
+        let file = source.map_or(&self.file, |source| &source.path);
+        let error = ScenarioError::new(file, origin.cloned(), key.clone(), problem);
+        match source {
+            Some(source) => error.with_source(&source.text),
+            None => error,
+        }
+    }
+
+    /// Changes the values by those of another file, whose origins have a number of their own.
+    pub(in crate::scenario) fn change(
+        &mut self,
+        other: Tree,
+        change: impl FnOnce(&mut Node, Node),
+    ) {
+        self.sources.extend(other.sources);
+        change(&mut self.root, other.root);
+    }
+
+    /// The same values, of which this is the file on the command line.
+    pub(in crate::scenario) fn given_as(self, file: &Path) -> Self {
+        let file = file.to_owned();
+        Self { file, ..self }
+    }
+
+    /// Removes the value at the end of this path of keys. `false` if there is none.
+    pub(in crate::scenario) fn remove(&mut self, keys: &[String]) -> bool {
+        let Some((last, above)) = keys.split_last() else {
+            return false;
+        };
+        let mut node = &mut self.root;
+        for key in above {
+            match node.get_mut(key) {
+                Some(child) => node = child,
+                None => return false,
+            }
+        }
+        let keys = node.mapping_mut();
+        keys.is_some_and(|keys| keys.shift_remove(last.as_str()).is_some())
     }
 
     /// Sets the value at the end of this path of keys, and adds the mappings on the way that are
