@@ -7,7 +7,7 @@ use super::aspect::{Aspect, Finding, Mark};
 use super::file::{Candidates, Entry, Mean, Preprocessing, Shots, Tasks, Templates, Weights};
 use super::read::Published;
 use crate::id::TaskId;
-use crate::results::{CellBackbone, CellRecord};
+use crate::results::{CellBackbone, CellDomain, CellRecord};
 use crate::stream::Stream;
 use harness_abi::Matrix;
 use serde_json::{Map, Value};
@@ -84,12 +84,13 @@ fn split(published: &Published, entry: &Entry, record: &CellRecord) -> Finding {
             return Finding::Differs;
         }
         // With few shots, the split's training images are only drawn from.
-        let train = split.train.filter(|_| entry.shots == Shots::All);
+        let few = entry.shots != Shots::All || domain.shots.is_some();
+        let train = split.train.filter(|_| !few);
         let differs = |count: Option<u64>, found| count.is_some_and(|count| count != found);
         if differs(train, found.n_train) || differs(split.test, found.n_test) {
             return Finding::Differs;
         }
-        let counted = train.is_some() && split.test.is_some();
+        let counted = (train.is_some() || few) && split.test.is_some();
         match split.by_counts && counted {
             true => Finding::Same,
             false => Finding::Unknown,
@@ -98,18 +99,14 @@ fn split(published: &Published, entry: &Entry, record: &CellRecord) -> Finding {
     findings.max().unwrap_or(Finding::Unknown)
 }
 
-/// A split says what all training images are, so this is only about fewer.
+/// How many images of each class are drawn. As many, drawn in another way, count as the same.
 fn shots(entry: &Entry, record: &CellRecord) -> Finding {
-    let Shots::Most(shots) = entry.shots else {
-        return Finding::Same;
+    let shots = |domain: &CellDomain| match &domain.shots {
+        Some(shots) => Shots::Most(shots.per_class.get().into()),
+        None => Shots::All,
     };
-    let train: u64 = record.stream.domains.iter().map(|d| d.n_train).sum();
-    let most = shots * record.stream.classes.len() as u64;
-    match train > most {
-        true => Finding::Differs,
-        // As many, but perhaps others: the draw is part of the split.
-        false => Finding::Same,
-    }
+    let mut domains = record.cell.stream.domains.iter();
+    Finding::of(domains.all(|domain| shots(domain) == entry.shots))
 }
 
 /// Class order, tasks, class names, templates.
