@@ -1,6 +1,7 @@
 //! Packed results: the records of a run folder in one file.
 
 use crate::commands::ran;
+use clbench_tests::nearest_class_mean;
 use expect_test::expect;
 use std::fs;
 
@@ -56,6 +57,42 @@ fn a_file_stands_for_its_folder() {
         "{}",
         edited.stdout
     );
+}
+
+#[test]
+fn the_results_of_others_stand_beside_yours() {
+    let (dir, _) = ran();
+    let pack = [
+        "results",
+        "pack",
+        "results/runs/tiny",
+        "--out",
+        "tiny.records",
+    ];
+    dir.clbench(pack).succeeds();
+    // A scenario of another name with a row in common.
+    let plugin = nearest_class_mean().display();
+    let mine = format!(
+        "extends: tiny.yaml\nname: mine\nstrategies:\n  \
+         mine: {{use: nearest-class-mean, plugin: {plugin}, parameters: {{shrinkage: 1000}}}}\n"
+    );
+    dir.write("mine.yaml", mine);
+    dir.clbench(["run", "mine.yaml"]).succeeds();
+    let args = ["leaderboard", "tiny.records", "results/runs/mine"];
+    let both = dir
+        .clbench(args.iter().chain(&["--metric", "faa"]))
+        .succeeds();
+    expect![[r#"
+        digits
+        #  strategy            keeps                  faa
+                                                      % ↑
+        ──────────────────────────────────────────────────
+        1  nearest-class-mean  statistics  * 88.82 ± 0.01
+        2  mine                statistics    87.79 ± 0.00
+        * best
+        5 tasks; seeds 1992, 1996; mean ± standard deviation over seeds; split 6b349533569d, images 2e51b4db60a0
+    "#]]
+    .assert_eq(&both.stdout);
 }
 
 #[test]

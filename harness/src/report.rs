@@ -7,7 +7,8 @@
 //! Two rules hold everywhere. A missing value is empty, with the reason next to it, never 0. And
 //! only comparable cells share a table: cells with a different split (including those made with
 //! `--limit` or `--validation`), different tasks or a different class order get a separate section,
-//! and cells with different settings get a separate row.
+//! and cells with different settings get a separate row. Rows of two scenarios that say the same are
+//! shown once.
 
 mod beside;
 mod coverage;
@@ -23,6 +24,7 @@ mod section;
 mod standing;
 mod statistics;
 mod table;
+mod twin;
 
 pub use beside::Beside;
 pub use coverage::Coverage;

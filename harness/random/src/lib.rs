@@ -6,7 +6,7 @@
 //!
 //! | generator | seeded by | used for |
 //! |---|---|---|
-//! | [`MersenneTwister`] | a word (NumPy, torch) or words (Python) | orders, splits, shots, augmentation |
+//! | [`MersenneTwister`] | a word (NumPy, torch) or words (Python) | orders, splits, shots |
 //! | [`SplitMix64`] | its state; a key of numbers | pictures, inputs of the plugin testkit |
 //! | [`Xoshiro256`] | a number; a seed, a purpose and a task | plugins' training |
 //!

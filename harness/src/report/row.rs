@@ -7,6 +7,7 @@ use super::identity::{self, Identity, combined, content_digests, split_hashes};
 use super::section::{Place, Unit};
 use super::standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
 use super::statistics::Summary;
+use super::twin::are_twins;
 use crate::id::Seed;
 use crate::metric::MetricInfo;
 use crate::results::CellRecord;
@@ -60,18 +61,42 @@ impl<'a> Source<'a> {
                 return Err(ReportError::Ambiguous { id });
             }
         }
-        Ok(rows)
+        let mut distinct: Vec<Row<'a>> = Vec::new();
+        for row in rows {
+            let is_twin = |other: &Row<'a>| other.unit == row.unit && self.are_twins(other, &row);
+            if !distinct.iter().any(is_twin) {
+                distinct.push(row);
+            }
+        }
+        Ok(distinct)
+    }
+
+    /// Whether the cells of two rows are the same for the same seeds.
+    fn are_twins(&self, one: &Row<'a>, other: &Row<'a>) -> bool {
+        let mut cells = one.cells.values().zip(other.cells.values());
+        one.cells.len() == other.cells.len()
+            && cells.all(|(&cell, &other)| are_twins(&self.records[cell], &self.records[other]))
     }
 
     /// The section of a place with these rows.
     pub(super) fn stream(&self, rows: &[Row<'a>], units: &[Unit<'_>]) -> Section {
-        let entry = |row: &Row<'a>| {
-            let lacking = lacking_seeds(row, &units[row.unit].coverage);
+        let lacking = |row: &Row<'a>| lacking_seeds(row, &units[row.unit].coverage);
+        // Of rows that say the same, one is shown: a complete one, if there is one.
+        let mut shown: Vec<&Row<'a>> = Vec::new();
+        for row in rows {
+            match shown.iter_mut().find(|twin| self.are_twins(twin, row)) {
+                None => shown.push(row),
+                Some(twin) if lacking(twin).is_some() && lacking(row).is_none() => *twin = row,
+                Some(_) => {}
+            }
+        }
+        let entry = |row: &&Row<'a>| {
             let scores = (0..self.metrics.len()).map(|metric| {
                 let values = row.cells.values().map(|&cell| self.values[cell][metric]);
                 self.score(metric, row, values.collect())
             });
-            self.entry(label(row, rows, units), &[row], lacking, scores.collect())
+            let label = label(row, shown.iter().copied(), units);
+            self.entry(label, &[row], lacking(row), scores.collect())
         };
         let first = self.first(&rows[0]);
         let CellRecord { cell, stream, .. } = first;
@@ -88,7 +113,7 @@ impl<'a> Source<'a> {
             },
             limit: cell.stream.limit,
             validation: cell.stream.validation,
-            entries: rows.iter().map(entry).collect(),
+            entries: shown.iter().map(entry).collect(),
             published: Vec::new(),
         }
     }
@@ -119,16 +144,37 @@ impl<'a> Source<'a> {
                     heads.push(row);
                 }
             }
-            let entries = heads.iter().map(|&head| {
-                let of_head = |&place: &usize| -> Vec<&Row<'a>> {
-                    places[place]
-                        .iter()
-                        .filter(|row| same_row(row, head))
-                        .collect()
+            let of_head = |head: &Row<'a>| -> Vec<Vec<&Row<'a>>> {
+                let of_place = |&place: &usize| -> Vec<&Row<'a>> {
+                    let rows = places[place].iter();
+                    rows.filter(|row| same_row(row, head)).collect()
                 };
-                let found: Vec<Vec<&Row<'a>>> = covered.iter().map(of_head).collect();
-                let label = label(head, heads.iter().copied(), units);
-                self.overall_entry(label, &found, &streams, &units[head.unit].coverage)
+                covered.iter().map(of_place).collect()
+            };
+            let lacking = |strategy: &Strategy<'_, 'a>| {
+                lacking_streams(
+                    &strategy.found,
+                    &streams,
+                    &units[strategy.head.unit].coverage,
+                )
+            };
+            // Of strategies that say the same everywhere, one is shown.
+            let mut shown: Vec<Strategy<'_, 'a>> = Vec::new();
+            for head in heads {
+                let found = of_head(head);
+                let strategy = Strategy { head, found };
+                match shown.iter_mut().find(|twin| self.agree(twin, &strategy)) {
+                    None => shown.push(strategy),
+                    Some(twin) if lacking(twin).is_some() && lacking(&strategy).is_none() => {
+                        *twin = strategy;
+                    }
+                    Some(_) => {}
+                }
+            }
+            let entries = shown.iter().map(|strategy| {
+                let heads = shown.iter().map(|strategy| strategy.head);
+                let label = label(strategy.head, heads, units);
+                self.overall_entry(label, &strategy.found, lacking(strategy))
             });
             Some(Section {
                 limit: first(covered[0]).limit,
@@ -141,35 +187,23 @@ impl<'a> Source<'a> {
         groups.into_iter().filter_map(section).collect()
     }
 
-    /// `found` has the strategy's rows on each stream, which should be one.
+    /// Whether two strategies say the same in every place.
+    fn agree(&self, one: &Strategy<'_, 'a>, other: &Strategy<'_, 'a>) -> bool {
+        let mut places = one.found.iter().zip(&other.found);
+        places.all(|(ours, theirs)| {
+            let mut rows = ours.iter().zip(theirs);
+            ours.len() == theirs.len() && rows.all(|(one, other)| self.are_twins(one, other))
+        })
+    }
+
+    /// `found` has the strategy's rows on each stream, and `obstacle` why there is no mean over
+    /// them.
     fn overall_entry(
         &self,
         label: String,
         found: &[Vec<&Row<'a>>],
-        streams: &[String],
-        coverage: &Coverage,
+        obstacle: Option<String>,
     ) -> Entry {
-        let obstacle = || -> Option<String> {
-            if let Some(missing) = coverage.streams.iter().find(|name| !streams.contains(name)) {
-                return Some(format!("lacks stream {missing}"));
-            }
-            for (rows, stream) in found.iter().zip(streams) {
-                if streams.iter().filter(|other| *other == stream).count() > 1 {
-                    return Some(format!("stream {stream} was run in two versions"));
-                }
-                match rows[..] {
-                    [] => return Some(format!("lacks stream {stream}")),
-                    [row] => {
-                        if let Some(lacking) = lacking_seeds(row, coverage) {
-                            return Some(format!("{lacking} of {stream}"));
-                        }
-                    }
-                    _ => return Some(format!("{stream} was run with different settings")),
-                }
-            }
-            None
-        };
-        let obstacle = obstacle();
         let rows: Vec<&Row<'a>> = found.iter().flatten().copied().collect();
         let scores = (0..self.metrics.len()).map(|metric| match &obstacle {
             Some(reason) => Score::Absent(Absence::Incomplete(reason.clone())),
@@ -289,6 +323,38 @@ fn have_a_mean(streams: &[&CellRecord]) -> bool {
     let mut pairs = (0..streams.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
     !pairs
         .any(|(i, j)| overlap(streams[i], streams[j]) || returns(streams[i]) != returns(streams[j]))
+}
+
+/// A line of a scenario in several places, where it should have one row each.
+struct Strategy<'r, 'a> {
+    head: &'r Row<'a>,
+    found: Vec<Vec<&'r Row<'a>>>,
+}
+
+/// Why a strategy with these rows on each stream has no mean over them.
+fn lacking_streams(
+    found: &[Vec<&Row<'_>>],
+    streams: &[String],
+    coverage: &Coverage,
+) -> Option<String> {
+    if let Some(missing) = coverage.streams.iter().find(|name| !streams.contains(name)) {
+        return Some(format!("lacks stream {missing}"));
+    }
+    for (rows, stream) in found.iter().zip(streams) {
+        if streams.iter().filter(|other| *other == stream).count() > 1 {
+            return Some(format!("stream {stream} was run in two versions"));
+        }
+        match rows[..] {
+            [] => return Some(format!("lacks stream {stream}")),
+            [row] => {
+                if let Some(lacking) = lacking_seeds(row, coverage) {
+                    return Some(format!("{lacking} of {stream}"));
+                }
+            }
+            _ => return Some(format!("{stream} was run with different settings")),
+        }
+    }
+    None
 }
 
 /// Whether two rows are the same line of the scenario, ignoring settings.

@@ -38,7 +38,7 @@ pub struct DomainKeys {
     /// How many training images of each class are used. Default: all. The test split stays whole.
     #[schemars(range(min = 1))]
     pub shots: Option<u32>,
-    /// How they are drawn.
+    /// How the `shots` are drawn.
     pub draw: Option<Draw>,
     /// How this domain is cut into tasks, instead of the scenario's `stream`.
     pub stream: Option<Stream>,

@@ -47,7 +47,7 @@ pub(super) fn read(
 
 /// Reads the text of a file, which may not be empty.
 pub(super) fn parse(number: u32, file: &Path, text: &str) -> Result<Tree, ScenarioError> {
-    let tree = Tree::parse(number, file, text)?;
+    let tree = Tree::parse_as(number, file, text)?;
     if tree.root().value == Value::Null {
         return Err(tree.error(&KeyPath::root(), Problem::EmptyFile));
     }

@@ -87,14 +87,15 @@ pub(super) fn apply(tree: &mut Tree, sets: &[SetOverride]) -> Result<(), Scenari
     Ok(())
 }
 
-/// The keys on the path that an override sets, or that `without` names. Names of strategies, backbones and domains are
-/// looked up, since they may contain dots.
+/// The keys on the path that an override sets, or that `without` names. Names of strategies, backbones, domains and
+/// streams are looked up, since they may contain dots.
 pub(super) fn segments(root: &Node, key: &str) -> Result<Vec<String>, Problem> {
     let plain = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
     let (what, own_keys) = match key.split('.').next() {
         Some("strategies") => ("strategy", Some(keys_of::<spec::Strategy>())),
         Some("backbones") => ("backbone", Some(keys_of::<spec::Backbone>())),
         Some("domains") => ("domain", None),
+        Some("streams") => ("stream", None),
         _ => return Ok(plain(key)),
     };
     let Some((table, rest)) = key.split_once('.') else {

@@ -82,13 +82,15 @@ fn allow_parts(schema: &mut Value) {
         let required: Map<_, _> = words.filter_map(|word| part.remove_entry(word)).collect();
         Value::Object(required)
     };
-    let [mut whole, mut domain, stream] = ["", "Domain", "Stream"].map(&mut required_of);
+    let parts = ["", "Domain", "Stream", "NamedStream"];
+    let [mut whole, mut domain, stream, named_stream] = parts.map(&mut required_of);
     // `stream:` with nothing after it is a key that is not set.
     let stream = json!({ "if": { "type": "object" }, "then": stream });
     domain["properties"] = json!({ "stream": stream });
     whole["properties"] = json!({
         "stream": stream,
         "domains": { "additionalProperties": domain },
+        "streams": { "additionalProperties": named_stream },
     });
     schema["if"] = json!({ "not": { "required": ["extends"] } });
     schema["then"] = whole;

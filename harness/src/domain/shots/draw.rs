@@ -166,14 +166,22 @@ impl JsonSchema for Draw {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let seeded = |name: &str, most: u64| {
+        let seeded = |name: &str, seed: serde_json::Value| {
             serde_json::json!({
                 "type": "object",
-                "properties": {name: {"type": "integer", "minimum": 0, "maximum": most}},
+                "properties": {name: seed},
                 "required": [name],
                 "additionalProperties": false,
             })
         };
+        let (python, numpy) = (
+            "The seed of Python's `random`.",
+            "The seed of NumPy's legacy generator.",
+        );
+        let python = serde_json::json!({"description": python, "type": "integer", "minimum": 0});
+        let numpy = serde_json::json!({
+            "description": numpy, "type": "integer", "minimum": 0, "maximum": u32::MAX,
+        });
         json_schema!({
             "description": "How the shots are drawn. `coop`, the default, is CoOp's draw: classes in \
                 the order in which they first occur in the train split, `random.sample` of each, and \
@@ -182,8 +190,8 @@ impl JsonSchema for Draw {
                 are fewer. Both have the seed 1; `{coop: 2}` has another.",
             "oneOf": [
                 {"enum": ["coop", "numpy"]},
-                seeded("coop", u64::MAX),
-                seeded("numpy", u32::MAX.into()),
+                seeded("coop", python),
+                seeded("numpy", numpy),
             ],
         })
     }

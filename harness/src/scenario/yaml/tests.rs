@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 fn tree(text: &str) -> Result<Tree, Problem> {
-    Tree::parse(0, Path::new("test.yaml"), text).map_err(|error| error.problem().clone())
+    Tree::parse(Path::new("test.yaml"), text).map_err(|error| error.problem().clone())
 }
 
 /// The value without its places.

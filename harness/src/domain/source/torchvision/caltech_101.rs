@@ -12,7 +12,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "Caltech101",
     summary: "101 classes of objects, without the background; no splits, so add `split`",
     folder: "caltech101/101_ObjectCategories",
-    marker: "",
+    markers: &["ant"],
     has_validation: false,
     class_name: spaced,
     images,

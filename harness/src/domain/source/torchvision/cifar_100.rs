@@ -23,7 +23,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "CIFAR100",
     summary: "100 classes of things, 32×32; train and test parts",
     folder: "cifar-100-python",
-    marker: "meta",
+    markers: &["meta"],
     has_validation: false,
     class_name: spaced,
     images,
@@ -56,7 +56,7 @@ fn images(root: &Path, _: TrainPart) -> Result<SourceImages, DomainError> {
     let of_split = |split: Split, labels: Vec<usize>| {
         let image = |(index, label): (usize, usize)| SourceImage {
             name: format!("{split}/{index}"),
-            tag: Some(Tag::text(&names[label])),
+            tag: Some(Tag::numbered(label as u64, &names[label])),
             split: Some(split),
         };
         labels
@@ -70,7 +70,12 @@ fn images(root: &Path, _: TrainPart) -> Result<SourceImages, DomainError> {
     Ok(SourceImages {
         path: root.to_owned(),
         images,
-        declared: Some(names.into_iter().map(Tag::text).collect()),
+        declared: Some(
+            (0..)
+                .zip(names)
+                .map(|(n, name)| Tag::numbered(n, name))
+                .collect(),
+        ),
         store: Box::new(Images([train, test])),
     })
 }

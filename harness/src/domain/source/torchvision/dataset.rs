@@ -15,8 +15,9 @@ pub(super) struct Dataset {
     pub(super) summary: &'static str,
     /// The folder of its files below torchvision's `root`.
     pub(super) folder: &'static str,
-    /// A file or folder that must be in that folder; empty if any folder will do.
-    pub(super) marker: &'static str,
+    /// Files or folders in that folder, of which one must be there: other data sets beside it are
+    /// folders of images too.
+    pub(super) markers: &'static [&'static str],
     /// Whether it has a validation part.
     pub(super) has_validation: bool,
     /// The name that a class has by default, given torchvision's.
@@ -40,7 +41,7 @@ impl Dataset {
                 place: path.display().to_string(),
                 problem: format!(
                     "torchvision's {} is not here: there is no {}/{}",
-                    self.title, self.folder, self.marker
+                    self.title, self.folder, self.markers[0]
                 ),
                 fix: "set `path` to the folder that torchvision calls `root`".to_owned(),
             }),
@@ -54,7 +55,8 @@ impl Dataset {
             let below: PathBuf = parts[skipped..].iter().collect();
             path.join(below)
         });
-        candidates.find(|folder| folder.is_dir() && folder.join(self.marker).exists())
+        let is_it = |folder: &PathBuf| self.markers.iter().any(|file| folder.join(file).exists());
+        candidates.find(is_it)
     }
 }
 

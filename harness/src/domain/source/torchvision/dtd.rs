@@ -15,7 +15,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "DTD",
     summary: "47 textures, the first of ten partitions; train, validation and test parts",
     folder: "dtd/dtd",
-    marker: "labels",
+    markers: &["labels"],
     has_validation: true,
     class_name: spaced,
     images,

@@ -8,7 +8,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "EuroSAT",
     summary: "10 kinds of land use from above; no splits, so add `split`",
     folder: "eurosat/2750",
-    marker: "",
+    markers: &["AnnualCrop"],
     has_validation: false,
     class_name: spaced,
     images: |root, _| class_folders(root, |_| true),

@@ -14,7 +14,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "FGVCAircraft",
     summary: "100 variants of aircraft; train, validation and test parts",
     folder: "fgvc-aircraft-2013b/data",
-    marker: "variants.txt",
+    markers: &["variants.txt"],
     has_validation: true,
     class_name: str::to_owned,
     images,

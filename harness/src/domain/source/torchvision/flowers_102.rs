@@ -17,7 +17,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "Flowers102",
     summary: "102 flowers; train, validation and test parts",
     folder: "flowers-102",
-    marker: "setid.mat",
+    markers: &["setid.mat"],
     has_validation: true,
     class_name: str::to_owned,
     images,

@@ -17,7 +17,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "Food101",
     summary: "101 dishes; train and test parts",
     folder: "food-101",
-    marker: "meta",
+    markers: &["meta"],
     has_validation: false,
     class_name: spaced,
     images,

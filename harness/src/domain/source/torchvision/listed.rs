@@ -6,6 +6,7 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
 use crate::domain::file::read_text;
 use crate::domain::sample::Split;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Images in files below one folder.
@@ -35,16 +36,26 @@ impl ListedImages {
         });
     }
 
-    /// All of them. `classes` are in the order of their labels.
+    /// All of them. `classes` are in the order of their labels; a class is known by its name and by
+    /// its label, from 0.
     pub(super) fn finish(
-        self,
+        mut self,
         root: &Path,
         classes: impl IntoIterator<Item = impl Into<String>>,
     ) -> SourceImages {
+        let tag = |(label, class): (u64, _)| Tag::numbered(label, class);
+        let declared: Vec<Tag> = (0..).zip(classes).map(tag).collect();
+        let by_name: HashMap<&Option<String>, &Tag> =
+            declared.iter().map(|tag| (&tag.text, tag)).collect();
+        for tag in self.images.iter_mut().flat_map(|image| &mut image.tag) {
+            if let Some(&known) = by_name.get(&tag.text) {
+                tag.clone_from(known);
+            }
+        }
         SourceImages {
             path: root.to_owned(),
             images: self.images,
-            declared: Some(classes.into_iter().map(Tag::text).collect()),
+            declared: Some(declared),
             store: Box::new(ImageFiles { paths: self.paths }),
         }
     }

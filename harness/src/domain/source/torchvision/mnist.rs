@@ -8,7 +8,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "MNIST",
     summary: "10 digits; train and test parts",
     folder: "MNIST/raw",
-    marker: "",
+    markers: &["train-labels-idx1-ubyte", "train-labels-idx1-ubyte.gz"],
     has_validation: false,
     class_name: str::to_owned,
     images: |root, _| idx::images(root),

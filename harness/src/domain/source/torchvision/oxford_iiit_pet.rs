@@ -15,7 +15,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "OxfordIIITPet",
     summary: "37 breeds of cats and dogs; train (`trainval`) and test parts",
     folder: "oxford-iiit-pet",
-    marker: "annotations",
+    markers: &["annotations"],
     has_validation: false,
     class_name: str::to_owned,
     images,

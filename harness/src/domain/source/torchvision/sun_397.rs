@@ -17,7 +17,7 @@ pub(super) const DATASET: Dataset = Dataset {
     title: "SUN397",
     summary: "397 scenes; no splits, so add `split`",
     folder: "SUN397",
-    marker: "ClassName.txt",
+    markers: &["ClassName.txt"],
     has_validation: false,
     class_name: |class| class.replace(['/', '_'], " "),
     images,

@@ -102,6 +102,12 @@ fn fgvc_aircraft() {
     let train = ["2.jpg 707-320", "1.jpg 707-320", "0034309.jpg F/A-18"];
     assert_eq!(both(&whole), [&train[..], &test]);
 
+    // Classes by torchvision's name and by its label.
+    let classes = json!([{"name": "airliner", "key": "707-320"}, {"name": "fighter", "key": 0}]);
+    let named = root.open(json!({"dataset": "fgvc-aircraft", "classes": classes}));
+    let train = ["1.jpg airliner", "0034309.jpg fighter"];
+    assert_eq!(samples(&named, Split::Train), train);
+
     // The same lists with another source.
     let data = root.path("fgvc-aircraft-2013b/data");
     let list = |part| data.join(format!("images_variant_{part}.txt"));
