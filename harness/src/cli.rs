@@ -54,30 +54,7 @@ pub enum Command {
     },
     /// Print the leaderboard of one or more run folders
     #[command(after_help = LEADERBOARD_EXAMPLES)]
-    Leaderboard {
-        /// Folders written by `run`, such as results/runs/quickstart, or files of packed results
-        #[arg(required = true, value_name = "DIR")]
-        dirs: Vec<PathBuf>,
-        /// Output format
-        #[arg(long, value_parser = export_parser(), default_value = EXPORTS[0].name())]
-        format: &'static dyn Export,
-        /// Show this metric (repeatable) [default: the scenario's `columns`]
-        #[arg(long = "metric", value_name = "METRIC")]
-        metrics: Vec<String>,
-        /// Rank by this metric [default: the scenario's `rank_by`]
-        #[arg(long, value_name = "METRIC")]
-        rank_by: Option<String>,
-        /// Show all records, also those of earlier versions of the scenario
-        #[arg(long)]
-        all: bool,
-        /// Add published figures on the same data sets, each with a note on whether its protocol is
-        /// the same [default FILE: the figures that come with clbench]
-        #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
-        published: Option<Option<PathBuf>>,
-        /// Where to look for plugins.
-        #[command(flatten)]
-        plugins: PluginArgs,
-    },
+    Leaderboard(LeaderboardArgs),
     /// Write a scenario for a folder of images
     #[command(after_help = INIT_EXAMPLES)]
     Init {
@@ -207,6 +184,36 @@ impl RunArgs {
             memory: self.memory_limit,
         }
     }
+}
+
+/// Options of `leaderboard`.
+#[derive(Debug, Args)]
+pub struct LeaderboardArgs {
+    /// Folders written by `run`, such as results/runs/quickstart, or files of packed results
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_parser = export_parser(), default_value = EXPORTS[0].name())]
+    pub format: &'static dyn Export,
+    /// Show this metric (repeatable) [default: the scenario's `columns`]
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub metrics: Vec<String>,
+    /// Rank by this metric [default: the scenario's `rank_by`]
+    #[arg(long, value_name = "METRIC")]
+    pub rank_by: Option<String>,
+    /// Show all records, also those of earlier versions of the scenario
+    #[arg(long)]
+    pub all: bool,
+    /// Show Transfer, Avg and Last on each domain, among these candidates, instead of metrics
+    #[arg(long, value_name = "MATRIX", value_parser = ["task", "all"])]
+    pub per_domain: Option<String>,
+    /// Add published figures on the same data sets, each with a note on whether its protocol is
+    /// the same [default FILE: the figures that come with clbench]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub published: Option<Option<PathBuf>>,
+    /// Where to look for plugins.
+    #[command(flatten)]
+    pub plugins: PluginArgs,
 }
 
 /// A scenario, and which part of it to use.

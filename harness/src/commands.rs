@@ -46,15 +46,7 @@ fn command(cli: Cli) -> Result<(), Error> {
             name,
             plugins,
         } => ls::ls(what, name.as_deref(), &plugins),
-        Command::Leaderboard {
-            dirs,
-            format,
-            metrics,
-            rank_by,
-            all,
-            published,
-            plugins,
-        } => leaderboard::leaderboard(&dirs, format, metrics, rank_by, all, published, &plugins),
+        Command::Leaderboard(args) => leaderboard::leaderboard(&args),
         Command::Data {
             command:
                 DataCommand::Verify {

@@ -13,6 +13,7 @@
 mod beside;
 mod coverage;
 mod csv;
+mod domain_scores;
 mod error;
 pub mod export;
 mod identity;
@@ -29,6 +30,7 @@ mod twin;
 pub use beside::Beside;
 pub use coverage::Coverage;
 pub use csv::{table_names, write_tables};
+pub use domain_scores::{DomainScore, Measure};
 pub use error::ReportError;
 pub use export::Export;
 pub use identity::Identity;

@@ -1,44 +1,41 @@
 //! `clbench leaderboard`: prints tables of existing results.
 
 use super::print::{print, print_data};
-use crate::cli::PluginArgs;
+use crate::cli::LeaderboardArgs;
 use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
 use crate::published::Published;
+use crate::report::Leaderboard;
 use crate::report::export::TERMINAL;
-use crate::report::{Export, Leaderboard};
 use crate::results::{RunFolder, Shown, load};
 use crate::terminal;
-use std::path::PathBuf;
+use harness_abi::Matrix;
 
-pub(super) fn leaderboard(
-    dirs: &[PathBuf],
-    format: &dyn Export,
-    columns: Vec<String>,
-    rank_by: Option<String>,
-    all: bool,
-    published: Option<Option<PathBuf>>,
-    plugins: &PluginArgs,
-) -> Result<(), Error> {
-    let published = match published {
-        Some(Some(file)) => Some(Published::read(&file)?),
+pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
+    let published = match &args.published {
+        Some(Some(file)) => Some(Published::read(file)?),
         Some(None) => Some(Published::built_in()?),
         None => None,
     };
-    let shown_only = !columns.is_empty();
-    let registry = Registry::discover(&plugins.search_path())?;
+    let registry = Registry::discover(&args.plugins.search_path())?;
     let metrics = PluginMetrics::load(&PluginMetrics::find(&registry, None)?)?;
-    let folders: Vec<RunFolder> = dirs.iter().map(RunFolder::new).collect();
-    let choice = choice(&folders, columns, rank_by)?;
-    let shown = if all { Shown::All } else { Shown::Current };
+    let folders: Vec<RunFolder> = args.dirs.iter().map(RunFolder::new).collect();
+    let choice = choice(&folders, args.metrics.clone(), args.rank_by.clone())?;
+    let shown = if args.all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
     let mut leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
     if let Some(published) = published {
+        let shown_only = !args.metrics.is_empty();
         leaderboard = leaderboard.beside(&published, &loaded.records, shown_only);
     }
-    let text = format.write(&leaderboard);
-    match format.name() == TERMINAL.name() {
+    leaderboard.per_domain = match args.per_domain.as_deref() {
+        Some("all") => Some(Matrix::All),
+        Some(_) => Some(Matrix::Task),
+        None => None,
+    };
+    let text = args.format.write(&leaderboard);
+    match args.format.name() == TERMINAL.name() {
         true => print(&text)?,
         false => print_data(&text)?,
     }

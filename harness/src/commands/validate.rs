@@ -326,7 +326,7 @@ fn described(scenario: &Scenario, stream: &StreamUse, cut: &CutStream<'_>) -> St
     let names: Vec<&[String]> = (domains.iter())
         .map(|domain| &domain.summary.classes[..])
         .collect();
-    let repeated = repeated_names(&names, &scenario.templates_of(stream));
+    let repeated = repeated_names(&names, &scenario.templates_of(stream), stream.classes);
     if !repeated.is_empty() {
         let of_name = |name: &RepeatedName| {
             let domains = name.domains.iter();

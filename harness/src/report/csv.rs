@@ -7,6 +7,7 @@
 
 mod accuracy;
 mod costs;
+mod domains;
 mod file;
 mod leaderboard;
 mod metrics;
@@ -18,6 +19,7 @@ use crate::atomic;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::{CellRecord, RunFolder};
 
+pub(super) use domains::domains;
 pub(super) use leaderboard::leaderboard;
 
 /// A file: its name and its content.
@@ -31,6 +33,7 @@ const TABLES: &[Table] = &[
     }),
     ("costs", |content| costs::costs(content.records)),
     ("leaderboard", |content| leaderboard(content.leaderboard)),
+    ("domains", |content| domains(content.leaderboard)),
 ];
 
 /// The names of the CSV files of a run, without `.csv`.
@@ -47,7 +50,7 @@ pub struct Content<'a> {
     leaderboard: &'a Leaderboard,
 }
 
-/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv` and `leaderboard.csv` to a run folder, each
+/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv`, `leaderboard.csv` and `domains.csv`, each
 /// atomically, and returns the leaderboard.
 ///
 /// # Errors

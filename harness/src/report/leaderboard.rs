@@ -8,6 +8,7 @@ use super::section;
 use super::standing::Section;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::CellRecord;
+use harness_abi::Matrix;
 
 /// A comparison of all strategies, per stream and over streams.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,9 @@ pub struct Leaderboard {
     pub columns: Vec<usize>,
     /// The streams in the order of the records, followed by the means over streams.
     pub sections: Vec<Section>,
+    /// Whether tables show Transfer, Avg and Last on each domain instead of metrics, and among
+    /// which candidates.
+    pub per_domain: Option<Matrix>,
 }
 
 impl Leaderboard {
@@ -63,6 +67,7 @@ impl Leaderboard {
         Ok(Self {
             metrics: metrics.to_vec(),
             columns,
+            per_domain: None,
             sections: sections
                 .map(|section| judged(section, metrics, rank_by))
                 .collect(),

@@ -3,6 +3,7 @@
 
 use super::ReportError;
 use super::coverage::Coverage;
+use super::domain_scores::domain_scores;
 use super::identity::{self, Identity, combined, content_digests, split_hashes};
 use super::section::{Place, Unit};
 use super::standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
@@ -294,6 +295,10 @@ impl<'a> Source<'a> {
                 None => Standing::Unranked,
             },
             scores,
+            domain_scores: match rows {
+                [_] => domain_scores(&cells),
+                _ => Vec::new(),
+            },
         }
     }
 

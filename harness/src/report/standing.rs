@@ -1,6 +1,7 @@
 //! The content of a leaderboard: sections of comparable entries, each with a standing and scores.
 
 use super::beside::Beside;
+use super::domain_scores::DomainScore;
 use super::identity::Identity;
 use super::statistics::Summary;
 use crate::id::Seed;
@@ -127,6 +128,8 @@ pub struct Entry {
     pub standing: Standing,
     /// One per metric.
     pub scores: Vec<Score>,
+    /// Transfer, Avg and Last on each domain of the stream; empty for a mean over streams.
+    pub domain_scores: Vec<DomainScore>,
 }
 
 /// An entry's rank, or why it has none.

@@ -5,12 +5,14 @@
 //! why.
 
 use super::beside::Beside;
+use super::domain_scores::{DomainScore, Measure};
 use super::leaderboard::Leaderboard;
 use super::number::{decimals, joined, keeps};
 use super::standing::{Entry, Scope, Score, Section, Standing};
 use crate::id::Seed;
-use crate::metric::MetricInfo;
+use crate::scenario::Regime;
 use crate::stream::Augmentation;
+use harness_abi::Matrix;
 
 /// Whether a section repeats another: the mean over one stream equals that stream.
 fn repeats(section: &Section) -> bool {
@@ -58,14 +60,101 @@ impl Table {
     /// The tables of a leaderboard, with its columns.
     pub(super) fn all(leaderboard: &Leaderboard) -> Vec<Self> {
         let sections = leaderboard.sections.iter();
-        sections
-            .filter(|section| !repeats(section))
-            .map(|section| Self::of(leaderboard, section))
-            .collect()
+        let sections = sections.filter(|section| !repeats(section));
+        match leaderboard.per_domain {
+            None => sections
+                .map(|section| Self::of(leaderboard, section))
+                .collect(),
+            Some(candidates) => sections
+                .flat_map(|section| {
+                    let of_measure =
+                        move |measure| Self::per_domain(leaderboard, section, candidates, measure);
+                    Measure::EACH.into_iter().filter_map(of_measure)
+                })
+                .collect(),
+        }
     }
 
+    /// A measure of a stream's strategies on each of its domains, as papers on MTIL print it; `None`
+    /// for a mean over streams.
+    fn per_domain(
+        leaderboard: &Leaderboard,
+        section: &Section,
+        candidates: Matrix,
+        measure: Measure,
+    ) -> Option<Self> {
+        let Scope::Stream { domains, .. } = &section.scope else {
+            return None;
+        };
+        let fields = |entry: &Entry, notes: &mut Notes| -> Vec<Field> {
+            let scores = entry.domain_scores.iter();
+            let scores = scores.filter(|s| (s.candidates, s.measure) == (candidates, measure));
+            let field = |score: &DomainScore| match &score.summary {
+                Some(summary) => Field::Value {
+                    mean: decimals(summary.mean, 2),
+                    std: summary.std.map(|std| decimals(std, 2)),
+                    best: false,
+                },
+                None => Field::Absent(notes.number(match measure {
+                    Measure::Transfer if score.domain == 0 => "nothing comes before it",
+                    _ if entry.regime == Regime::Joint => "not defined for a joint run",
+                    _ => "cannot score unseen classes",
+                })),
+            };
+            scores.map(field).collect()
+        };
+        let column = |domain: &String| Column {
+            metric: domain.clone(),
+            unit: "%".to_owned(),
+            higher_is_better: true,
+        };
+        let columns = domains.iter().map(column).collect();
+        let among = match candidates {
+            Matrix::Task => "the classes of each task",
+            Matrix::All => "all classes",
+            Matrix::Seen => "the classes seen so far",
+        };
+        let table = Self::with(leaderboard, section, columns, fields);
+        Some(Self {
+            title: format!("{}: {measure} on each domain, among {among}", table.title),
+            published: Vec::new(),
+            ..table
+        })
+    }
+
+    /// The metrics of a section.
     fn of(leaderboard: &Leaderboard, section: &Section) -> Self {
-        let columns = &leaderboard.columns;
+        let shown = &leaderboard.columns;
+        let column = |&index: &usize| {
+            let metric = &leaderboard.metrics[index];
+            Column {
+                metric: metric.name.clone(),
+                unit: metric.unit.clone(),
+                higher_is_better: metric.higher_is_better,
+            }
+        };
+        let fields = |entry: &Entry, notes: &mut Notes| -> Vec<Field> {
+            let field = |&index: &usize| match &entry.scores[index] {
+                Score::Measured { summary, best } => Field::Value {
+                    mean: decimals(summary.mean, 2),
+                    std: summary.std.map(|std| decimals(std, 2)),
+                    best: *best,
+                },
+                Score::Absent(absence) => Field::Absent(notes.number(&absence.to_string())),
+            };
+            shown.iter().map(field).collect()
+        };
+        let columns = shown.iter().map(column).collect();
+        Self::with(leaderboard, section, columns, fields)
+    }
+
+    /// A table of a section with these columns, whose fields `fields` makes for each entry.
+    fn with(
+        leaderboard: &Leaderboard,
+        section: &Section,
+        columns: Vec<Column>,
+        fields: impl Fn(&Entry, &mut Notes) -> Vec<Field>,
+    ) -> Self {
         let mut notes = Notes::default();
         let mut entries: Vec<&Entry> = section.entries.iter().collect();
         // Stable: equal entries stay in the order of the scenario.
@@ -78,7 +167,7 @@ impl Table {
         let alike = augmentations(section);
         let (mut competitors, mut references) = (Vec::new(), Vec::new());
         for entry in entries {
-            let mut line = Line::of(entry, columns, &mut notes);
+            let mut line = Line::of(entry, &fields, &mut notes);
             if alike.is_none() && !entry.augmentations.is_empty() {
                 let trained_on = joined(&entry.augmentations, ", ");
                 line.notes
@@ -89,17 +178,9 @@ impl Table {
                 _ => competitors.push(line),
             }
         }
-        let column = |metric: &MetricInfo| Column {
-            metric: metric.name.clone(),
-            unit: metric.unit.clone(),
-            higher_is_better: metric.higher_is_better,
-        };
         Self {
             title: title(leaderboard, section),
-            columns: columns
-                .iter()
-                .map(|&index| column(&leaderboard.metrics[index]))
-                .collect(),
+            columns,
             competitors,
             references,
             notes: notes.0,
@@ -110,7 +191,11 @@ impl Table {
 }
 
 impl Line {
-    fn of(entry: &Entry, columns: &[usize], notes: &mut Notes) -> Self {
+    fn of(
+        entry: &Entry,
+        fields: impl Fn(&Entry, &mut Notes) -> Vec<Field>,
+        notes: &mut Notes,
+    ) -> Self {
         let mut own = Vec::new();
         let mut rank = None;
         match &entry.standing {
@@ -124,18 +209,10 @@ impl Line {
         if let Some(adaptation) = &entry.adaptation {
             own.push(notes.number(&format!("an adaptation: {adaptation}")));
         }
-        let mut cell = |&index: &usize| match &entry.scores[index] {
-            Score::Measured { summary, best } => Field::Value {
-                mean: decimals(summary.mean, 2),
-                std: summary.std.map(|std| decimals(std, 2)),
-                best: *best,
-            },
-            Score::Absent(absence) => Field::Absent(notes.number(&absence.to_string())),
-        };
         Self {
             rank,
             strategy: entry.label.clone(),
-            cells: columns.iter().map(&mut cell).collect(),
+            cells: fields(entry, notes),
             notes: own,
             keeps: keeps(&entry.keeps),
         }

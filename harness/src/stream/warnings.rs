@@ -149,14 +149,12 @@ fn shared_class_order(scenario: &Scenario) -> Option<Warning> {
 
 /// One warning for every stream in which classes of different domains have the same texts.
 fn ties(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> Vec<Warning> {
-    let by_domain = |stream: &&StreamUse| stream.classes == ClassIdentity::ByDomain;
-    let streams = scenario.streams.iter().filter(by_domain);
     let tie = |stream: &StreamUse| {
         let parts = stream.domains.iter();
         let classes: Option<Vec<&[String]>> = parts
             .map(|part| of_domain(scenario, classes, part))
             .collect();
-        let repeated = repeated_names(&classes?, &scenario.templates_of(stream));
+        let repeated = repeated_names(&classes?, &scenario.templates_of(stream), stream.classes);
         let tied: Vec<_> = repeated.iter().filter(|name| name.ties).collect();
         let first = tied.first()?;
         let more = match tied.len() - 1 {
@@ -170,14 +168,18 @@ fn ties(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> Vec<Warning> {
             .map(|&index| &*stream.domains[index].domain);
         let message = format!(
             "class `{}`{more} is in {}, with the same templates, so the texts of both classes are the same: their \
-             scores tie, and the later class can never be predicted from text alone. If they are one class, write \
-             `classes: by-name`; otherwise give the domains different templates",
+             scores tie, and the later class can never be predicted from text alone. If they are one class, {}; \
+             otherwise give the domains different templates",
             first.name,
-            list(domains)
+            list(domains),
+            match stream.classes {
+                ClassIdentity::ByDomain => "write `classes: by-name`",
+                ClassIdentity::ByName => "write its name the same way in both",
+            }
         );
         Some(scenario.key_warning(&stream.key, message))
     };
-    streams.filter_map(tie).collect()
+    scenario.streams.iter().filter_map(tie).collect()
 }
 
 #[cfg(test)]
@@ -303,5 +305,36 @@ strategies: {zero-shot: {}}
         none(&["stream={tasks: 5}", "seeds=[1]"]);
         none(&["stream={tasks: 1}"]);
         none(&["stream={tasks: 5}", "strategies.zero-shot.regime=joint"]);
+    }
+
+    #[test]
+    fn classes_with_the_same_texts_give_one_warning_per_stream() {
+        let warned = |stream: &str, text: bool, expected: Expect| {
+            let sets = [&*format!("streams={{s: {{domains: [a, b, c]{stream}}}}}")];
+            let sets: Vec<SetOverride> = sets.iter().map(|set| set.parse().unwrap()).collect();
+            let scenario = SCENARIO
+                .replace("b: {source: digits}", "b: {source: pictures, style: plain}")
+                .replace(
+                    "c: {source: digits}",
+                    "c: {source: pictures, style: sketch}",
+                );
+            let scenario = Scenario::parse(&scenario, Path::new("s.yaml"), &sets).unwrap();
+            let names = |names: [&str; 2]| Some(names.map(String::from).to_vec());
+            let classes = [
+                names(["rose", "River"]),
+                names(["rose", "oak"]),
+                names(["river", "oak"]),
+            ];
+            let warnings = warnings(&scenario, &classes, |_| text);
+            let lines: String = warnings.iter().map(|line| format!("{line}\n")).collect();
+            expected.assert_eq(&lines);
+        };
+        warned("", true, expect![[r#"
+            --set streams={s: {domains: [a, b, c]}}: streams.s: class `rose` (and 2 other names) is in `a`, `b`, with the same templates, so the texts of both classes are the same: their scores tie, and the later class can never be predicted from text alone. If they are one class, write `classes: by-name`; otherwise give the domains different templates
+        "#]]);
+        warned(", classes: by-name", true, expect![[r#"
+            --set streams={s: {domains: [a, b, c], classes: by-name}}: streams.s: class `River` is in `a`, `c`, with the same templates, so the texts of both classes are the same: their scores tie, and the later class can never be predicted from text alone. If they are one class, write its name the same way in both; otherwise give the domains different templates
+        "#]]);
+        warned("", false, expect![""]);
     }
 }

@@ -1,4 +1,4 @@
-//! CSV with all metrics, one row per domain, strategy and metric.
+//! CSV with all metrics, one row per stream, strategy and metric.
 
 use super::form::Export;
 use super::published;
@@ -14,10 +14,13 @@ impl Export for Csv {
     }
 
     fn summary(&self) -> &'static str {
-        "CSV with all metrics, one row per domain, strategy and metric, as in `leaderboard.csv`"
+        "CSV with all metrics, one row per stream, strategy and metric, as in `leaderboard.csv`"
     }
 
     fn write(&self, leaderboard: &Leaderboard) -> String {
-        published::csv(leaderboard, csv::leaderboard(leaderboard))
+        match leaderboard.per_domain {
+            Some(_) => csv::domains(leaderboard),
+            None => published::csv(leaderboard, csv::leaderboard(leaderboard)),
+        }
     }
 }
