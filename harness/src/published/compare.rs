@@ -235,12 +235,12 @@ fn weights(published: &Published, entry: &Entry, record: &CellRecord) -> Finding
                     .any(|digits| backbone.fingerprint.starts_with(digits))
         };
         let other_use = expected.use_.as_ref().is_some_and(|u| *u != backbone.use_);
-        if is(expected) && !other_use {
-            Finding::Same
-        } else if other_use || published.weights.values().any(is) {
-            Finding::Differs
-        } else {
-            Finding::Unknown
+        let mut others = published.weights.values();
+        match is(expected) {
+            _ if other_use => Finding::Differs,
+            true => Finding::Same,
+            false if !expected.vague && others.any(is) => Finding::Differs,
+            false => Finding::Unknown,
         }
     };
     // A strategy without a backbone has other features than any model's.

@@ -73,6 +73,10 @@ pub struct Weights {
     /// Fingerprints in clbench's records.
     #[serde(default)]
     pub fingerprints: Vec<String>,
+    /// Whether the source does not say which of several weights they are, so that rows on other
+    /// known weights of this backbone may be on the same.
+    #[serde(default)]
+    pub vague: bool,
     /// Whether the embedding is the class token, since the model has no projection.
     #[serde(default)]
     pub one_output: bool,
