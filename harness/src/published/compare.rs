@@ -37,6 +37,11 @@ pub fn compare(
     mark.note(Aspect::ClassOrder, order);
     mark.note(Aspect::Tasks, tasks);
     mark.note(Aspect::ClassNames, names);
+    let classes = entry.classes == first.cell.stream.spec.classes;
+    mark.note(
+        Aspect::ClassIdentity,
+        Finding::of(classes || entry.datasets.len() == 1),
+    );
     mark.note(Aspect::Weights, weights(published, entry, first));
     mark.note(Aspect::Preprocessing, preprocessing(entry, first));
     mark.note(Aspect::Output, output(published, entry, first));

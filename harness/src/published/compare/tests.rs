@@ -6,7 +6,7 @@ use crate::published::Figure;
 use crate::results::fixture::record;
 use crate::results::{CellDomain, LearnedDomain, LearnedStream};
 use crate::scenario::{DomainUse, Scenario, StrategyRow};
-use crate::stream::{Augmentation, ClassOrder, Cut, SeedRef, StreamSpec};
+use crate::stream::{Augmentation, ClassIdentity, ClassOrder, Cut, SeedRef, StreamSpec};
 use expect_test::expect;
 use serde_json::json;
 use std::fs;
@@ -200,6 +200,10 @@ fn a_stream_over_data_sets_has_their_order_and_each_is_a_task() {
         stream(["digits", "letters"], &[0, 0, 1, 1]),
         "differs in tasks"
     );
+    let mut by_name = cell();
+    by_name.cell.stream.spec.classes = ClassIdentity::ByName;
+    let mark = compare(&published, &entry, &[&by_name], None);
+    assert!(mark.differs.contains(&Aspect::ClassIdentity));
 }
 
 /// The scenarios that repeat published figures follow their protocol, as far as it is known.
