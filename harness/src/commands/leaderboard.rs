@@ -34,13 +34,22 @@ pub(super) fn leaderboard(
     let shown = if all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
     let mut leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
+    let mut found = true;
     if let Some(published) = published {
         leaderboard = leaderboard.beside(&published, &loaded.records, shown_only);
+        let mut sections = leaderboard.sections.iter();
+        found = sections.any(|section| !section.published.is_empty());
     }
     let text = format.write(&leaderboard);
     match format.name() == TERMINAL.name() {
         true => print(&text)?,
         false => print_data(&text)?,
+    }
+    if !found {
+        terminal::say(format_args!(
+            "note: there are no published figures on these data sets{}; a domain is recognised by its name or split hash",
+            if shown_only { " in these metrics" } else { "" }
+        ));
     }
     for (folder, hidden) in loaded.left_out {
         let (plural, are) = if hidden == 1 {
