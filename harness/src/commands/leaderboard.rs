@@ -25,9 +25,12 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
     let shown = if args.all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
     let mut leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
+    let mut found = true;
     if let Some(published) = published {
         let shown_only = !args.metrics.is_empty();
         leaderboard = leaderboard.beside(&published, &loaded.records, shown_only);
+        let mut sections = leaderboard.sections.iter();
+        found = sections.any(|section| !section.published.is_empty());
     }
     leaderboard.per_domain = match args.per_domain.as_deref() {
         Some("all") => Some(Matrix::All),
@@ -38,6 +41,12 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
     match args.format.name() == TERMINAL.name() {
         true => print(&text)?,
         false => print_data(&text)?,
+    }
+    if !found {
+        terminal::say(format_args!(
+            "note: there are no published figures on these data sets{}; a domain is recognised by its name or split hash",
+            if shown_only { " in these metrics" } else { "" }
+        ));
     }
     for (folder, hidden) in loaded.left_out {
         let (plural, are) = if hidden == 1 {

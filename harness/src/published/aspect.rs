@@ -15,6 +15,8 @@ pub enum Aspect {
     Tasks,
     /// What the classes are called.
     ClassNames,
+    /// Whether classes of several data sets are one if they have the same name.
+    ClassIdentity,
     /// The weights of the frozen model.
     Weights,
     /// How its images are prepared.
@@ -43,6 +45,7 @@ impl fmt::Display for Aspect {
             Self::ClassOrder => "class order",
             Self::Tasks => "tasks",
             Self::ClassNames => "class names",
+            Self::ClassIdentity => "class identity",
             Self::Weights => "weights",
             Self::Preprocessing => "preprocessing",
             Self::Output => "output",

@@ -37,6 +37,11 @@ pub fn compare(
     mark.note(Aspect::ClassOrder, order);
     mark.note(Aspect::Tasks, tasks);
     mark.note(Aspect::ClassNames, names);
+    let classes = entry.classes == first.cell.stream.spec.classes;
+    mark.note(
+        Aspect::ClassIdentity,
+        Finding::of(classes || entry.datasets.len() == 1),
+    );
     mark.note(Aspect::Weights, weights(published, entry, first));
     mark.note(Aspect::Preprocessing, preprocessing(entry, first));
     mark.note(Aspect::Output, output(published, entry, first));
@@ -235,12 +240,12 @@ fn weights(published: &Published, entry: &Entry, record: &CellRecord) -> Finding
                     .any(|digits| backbone.fingerprint.starts_with(digits))
         };
         let other_use = expected.use_.as_ref().is_some_and(|u| *u != backbone.use_);
-        if is(expected) && !other_use {
-            Finding::Same
-        } else if other_use || published.weights.values().any(is) {
-            Finding::Differs
-        } else {
-            Finding::Unknown
+        let mut others = published.weights.values();
+        match is(expected) {
+            _ if other_use => Finding::Differs,
+            true => Finding::Same,
+            false if !expected.vague && others.any(is) => Finding::Differs,
+            false => Finding::Unknown,
         }
     };
     // A strategy without a backbone has other features than any model's.

@@ -2,6 +2,7 @@
 
 use super::order::ClassOrder;
 use crate::scenario::Regime;
+use crate::stream::ClassIdentity;
 use harness_abi::Matrix;
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -73,13 +74,17 @@ pub struct Weights {
     /// Fingerprints in clbench's records.
     #[serde(default)]
     pub fingerprints: Vec<String>,
+    /// Whether the source does not say which of several weights they are, so that rows on other
+    /// known weights of this backbone may be on the same.
+    #[serde(default)]
+    pub vague: bool,
     /// Whether the embedding is the class token, since the model has no projection.
     #[serde(default)]
     pub one_output: bool,
 }
 
-/// What one table or log reports under one protocol. What is absent is unknown, but for `shots`,
-/// `candidates` and `mean`.
+/// What one table or log reports under one protocol. What is absent is unknown, but for what has a
+/// default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -97,6 +102,9 @@ pub struct Entry {
     /// templates, with the default `a photo of a {}`.
     #[serde(default)]
     pub class_order_digests: Vec<String>,
+    /// With several data sets, what makes classes of two of them one class; default nothing.
+    #[serde(default)]
+    pub classes: ClassIdentity,
     /// Training images per class; default all.
     #[serde(default)]
     pub shots: Shots,

@@ -367,7 +367,7 @@ mod tests {
             figures.yaml:11: entries[0].class_order_digests[0]: `34B93F8843F1` is not a hash, which has 12 to 64 digits 0-9 and a-f
                11 |     class_order_digests: [34B93F8843F1]
                   |                           ^^^^^^^^^^^^
-            figures.yaml:11: entries[0].epochs: unknown key `epochs`; the choices are `source`, `datasets`, `split`, `tasks`, `class_order`, `class_order_digests`, `shots`, `templates`, `augmentation`, `batch_dependent`, `weights`, `preprocessing`, `output`, `candidates`, `mean`, `seeds`, `runs`, `note`, `figures`
+            figures.yaml:11: entries[0].epochs: unknown key `epochs`; the choices are `source`, `datasets`, `split`, `tasks`, `class_order`, `class_order_digests`, `classes`, `shots`, `templates`, `augmentation`, `batch_dependent`, `weights`, `preprocessing`, `output`, `candidates`, `mean`, `seeds`, `runs`, `note`, `figures`
                11 |     epochs: 5
                   |     ^^^^^^
             figures.yaml:10: entries[0].datasets[0]: unknown data set `digit`; did you mean `digits`?; ids stand under `datasets:`
