@@ -1074,7 +1074,7 @@ fn broken_isic() {
     refused(
         |dir| fs::remove_file(dir.path("isic/ISIC2018_Task3_Test_GroundTruth.csv")).unwrap(),
         expect![[r#"
-            error: domain `sky`: DIR/isic: this source does not say which images are train and which are test; add a split list with `split:`
+            error: domain `sky`: DIR/isic: this source does not say which images are train and which are test; add `split:` with a split list or a random draw
         "#]],
     );
     refused(

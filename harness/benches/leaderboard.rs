@@ -98,6 +98,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
                     split_hash: hash(&domain),
                     name: domain.clone(),
                     templates: vec!["a photo of a {}".into()],
+                    shots: None,
                 }],
                 spec: spec(),
                 limit: None,

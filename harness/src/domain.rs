@@ -16,6 +16,8 @@
 //! how they are numbered ([`classes`]). Matching combines the three: one published split gives the
 //! same samples, names, labels and split hash for a folder, a parquet file and a tar archive.
 //!
+//! A benchmark may then learn from a few samples of each class instead of all ([`Shots`]).
+//!
 //! Every source yields [`Sample`]s and an image store; [`image`] resizes images to the size that a
 //! backbone reads.
 
@@ -30,6 +32,7 @@ pub mod image;
 mod match_error;
 pub(crate) mod natural_order;
 mod sample;
+mod shots;
 pub mod source;
 pub mod split_list;
 pub(crate) mod stratified;
@@ -44,7 +47,8 @@ pub use error::DomainError;
 pub use hash::{ContentDigest, SampleDigest, SplitHash};
 pub use match_error::MatchError;
 pub use sample::{Sample, Split};
+pub use shots::{Draw, Shots};
 pub use source::Source;
-pub use split_list::{SplitFile, SplitList, ValidationPart};
+pub use split_list::{RandomSplit, SplitFile, SplitList, ValidationPart};
 pub(crate) use written::check_entries;
 pub use written::{FilePerSplit, Folder, KeyError, KeyValue};

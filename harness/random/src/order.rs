@@ -18,6 +18,26 @@ pub fn numpy_permutation(n: usize, seed: u32) -> Vec<usize> {
     order(n, |n| generator.numpy_interval(n - 1))
 }
 
+/// The result of `torch.randperm(n, generator=torch.Generator().manual_seed(seed))` on a CPU, of
+/// which torch's `random_split` takes the first part for its first subset and the rest for the
+/// second.
+///
+/// # Panics
+///
+/// If `n` is ⌊2³² / 20⌋ or more: torch draws longer permutations from words of 64 bits.
+pub fn torch_permutation(n: usize, seed: u64) -> Vec<usize> {
+    const TOO_MANY: usize = (u32::MAX / 20) as usize;
+    assert!(n < TOO_MANY, "torch permutes {n} items in another way");
+    // Only the low bits of a seed count.
+    let mut generator = MersenneTwister::from_word(seed as u32);
+    let mut order: Vec<usize> = (0..n).collect();
+    for first in 0..n.saturating_sub(1) {
+        let among = (n - first) as u32;
+        order.swap(first, first + (generator.next_u32() % among) as usize);
+    }
+    order
+}
+
 fn order(n: usize, mut below: impl FnMut(u32) -> u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     fisher_yates(&mut order, |n| {

@@ -5,6 +5,7 @@ use super::contents::{Contents, ImageStore};
 use super::error::DomainError;
 use super::hash::{SampleDigest, SplitHash};
 use super::sample::{Sample, Split};
+use super::shots::Shots;
 use super::source::Source;
 use super::stratified;
 use crate::id::Label;
@@ -20,11 +21,20 @@ pub struct Domain {
     classes: Vec<String>,
     train: Vec<Sample>,
     test: Vec<Sample>,
+    held_out: HeldOut,
     images: Box<dyn ImageStore>,
     split_hash: SplitHash,
     /// The folder or file of the source, if it has one.
     root: Option<PathBuf>,
     content: OnceLock<Content>,
+}
+
+/// Samples that are in neither split.
+enum HeldOut {
+    /// The validation part of the split list, or why it cannot be used.
+    OfList(Result<Vec<Sample>, Box<DomainError>>),
+    /// What was drawn for validation, along with this many shots per class.
+    Drawn { samples: Vec<Sample>, shots: u32 },
 }
 
 /// The summary that commands print and records hold.
@@ -54,6 +64,7 @@ impl Domain {
             classes,
             train,
             test,
+            val,
             images,
         } = source.open()?;
         let split_hash = SplitHash::of(&classes, &train, &test);
@@ -61,6 +72,7 @@ impl Domain {
             classes,
             train,
             test,
+            held_out: HeldOut::OfList(val),
             images,
             split_hash,
             root: source.root().map(Path::to_owned),
@@ -161,6 +173,30 @@ impl Domain {
         self.root.as_deref()
     }
 
+    /// The same domain with only a few training samples of each class. The test split stays as it
+    /// is. The samples that a [`validation`](Self::validation) split takes are drawn too; see
+    /// [`Shots`].
+    ///
+    /// # Errors
+    ///
+    /// If the split list has a validation part that cannot be used: an image is missing, say.
+    pub fn with_shots(self, shots: &Shots) -> Result<Self, DomainError> {
+        let val = match self.held_out {
+            HeldOut::OfList(val) => val.map_err(|error| *error)?,
+            HeldOut::Drawn { .. } => Vec::new(),
+        };
+        let (train, samples) = shots.draw(self.train, val);
+        let split_hash = SplitHash::of(&self.classes, &train, &self.test);
+        let shots = shots.per_class.get();
+        Ok(Self {
+            train,
+            held_out: HeldOut::Drawn { samples, shots },
+            split_hash,
+            content: OnceLock::new(),
+            ..self
+        })
+    }
+
     /// The first `per_class` samples of each class in both splits, or all of a class that has
     /// fewer.
     pub fn limited(self, per_class: NonZeroUsize) -> Self {
@@ -189,26 +225,41 @@ impl Domain {
     /// to the test split, and the real test images are out of reach.
     ///
     /// The part is `fraction` of the class's samples, to the nearest number, with at least one
-    /// sample on each side. To combine both, call this before [`limited`](Self::limited), which
-    /// then limits each side.
+    /// sample on each side. After [`with_shots`](Self::with_shots), all shots stay in the train
+    /// split, and the samples that were drawn for validation take the place of the test split,
+    /// whatever the `fraction` and the `seed`. To combine both, call this before
+    /// [`limited`](Self::limited), which then limits each side.
     ///
     /// # Errors
     ///
-    /// If `fraction` is not between 0 and 1, or a class has only one training sample.
+    /// If `fraction` is not between 0 and 1, or a class has only one training sample, or none for
+    /// validation.
     pub fn validation(self, fraction: f64, seed: u64) -> Result<Self, DomainError> {
         stratified::check_fraction(fraction)?;
-        let labels: Vec<Label> = self.train.iter().map(|sample| sample.label).collect();
-        let drawn =
-            stratified::draw(&labels, self.classes.len(), fraction, seed).map_err(|class| {
-                DomainError::TooFewForValidation {
-                    class: self.classes[class.index()].clone(),
+        let (train, test) = match self.held_out {
+            HeldOut::Drawn { ref samples, shots } => {
+                let mut without = vec![true; self.classes.len()];
+                for sample in samples {
+                    without[sample.label.index()] = false;
                 }
-            })?;
-        let mut drawn = drawn.into_iter();
-        let (test, train): (Vec<_>, Vec<_>) = self
-            .train
-            .into_iter()
-            .partition(|_| drawn.next().expect("one answer per sample"));
+                if let Some(class) = without.iter().position(|&without| without) {
+                    let class = self.classes[class].clone();
+                    return Err(DomainError::NoneForValidation { class, shots });
+                }
+                (self.train, samples.clone())
+            }
+            HeldOut::OfList(_) => {
+                let labels: Vec<Label> = self.train.iter().map(|sample| sample.label).collect();
+                let drawn = stratified::draw(&labels, self.classes.len(), fraction, seed);
+                let drawn = drawn.map_err(|class| DomainError::TooFewForValidation {
+                    class: self.classes[class.index()].clone(),
+                })?;
+                let mut drawn = drawn.into_iter();
+                let (test, train) = (self.train.into_iter())
+                    .partition(|_| drawn.next().expect("one answer per sample"));
+                (train, test)
+            }
+        };
         let split_hash = SplitHash::of(&self.classes, &train, &test);
         Ok(Self {
             train,

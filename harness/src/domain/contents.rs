@@ -37,6 +37,9 @@ pub struct Contents {
     pub train: Vec<Sample>,
     /// The test split, in its fixed order.
     pub test: Vec<Sample>,
+    /// The validation part of the split list, in the order of the list: empty if there is none, and
+    /// an error if there is one that cannot be used. Only a [draw of shots](super::Shots) needs it.
+    pub val: Result<Vec<Sample>, Box<DomainError>>,
     /// The images of both.
     pub images: Box<dyn ImageStore>,
 }

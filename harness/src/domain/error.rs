@@ -188,6 +188,17 @@ pub enum DomainError {
         /// The class.
         class: String,
     },
+    /// A class of which a draw of shots leaves nothing to validate on.
+    #[error(
+        "class `{class}` has no validation sample: after {shots} shots, nothing is left of it; lower `shots`, use a split \
+         list with a validation part for it, or run without a validation split"
+    )]
+    NoneForValidation {
+        /// The class.
+        class: String,
+        /// Training samples per class.
+        shots: u32,
+    },
 }
 
 impl From<MatchError> for DomainError {

@@ -135,7 +135,8 @@ pub enum MatchError {
     },
     /// A source that does not say which images are train and which are test.
     #[error(
-        "{}: this source does not say which images are train and which are test; add a split list with `split:`",
+        "{}: this source does not say which images are train and which are test; add `split:` with a split list or a \
+         random draw",
         path.display()
     )]
     NoSplit {

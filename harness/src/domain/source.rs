@@ -18,8 +18,10 @@ mod file_list;
 mod idx;
 mod image_folder;
 mod isic;
+mod mat;
 mod parquet;
 mod pictures;
+mod torchvision;
 mod webdataset;
 
 use super::contents::Contents;
@@ -132,6 +134,7 @@ sources! {
     cub::Cub,
     cars::Cars,
     isic::Isic,
+    torchvision::Torchvision,
 }
 
 impl SourceInfo {

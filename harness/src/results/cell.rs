@@ -5,6 +5,7 @@
 //! adds the paths.
 
 use super::canonical::canonical;
+use crate::domain::Shots;
 use crate::id::Seed;
 use crate::plugin::PluginId;
 use crate::scenario::{Provenance, Regime};
@@ -67,6 +68,9 @@ pub struct CellDomain {
     pub split_hash: String,
     /// The prompt templates that turn its class names into text.
     pub templates: Vec<String>,
+    /// How many training samples of each class are used, and how they are drawn; absent for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shots: Option<Shots>,
 }
 
 /// A cell's backbone.

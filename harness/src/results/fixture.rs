@@ -33,6 +33,7 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
                     name: domain.into(),
                     split_hash: format!("{domain}-split"),
                     templates: vec!["a {}".into()],
+                    shots: None,
                 }],
                 spec: StreamSpec::of_domain(
                     Cut {

@@ -114,7 +114,11 @@ impl Job {
             limit: stream.limit,
             validation: stream.validation,
         };
-        let domain = restriction.open(&planned.name, &self.paths.sources[index])?;
+        let domain = restriction.open(
+            &planned.name,
+            &self.paths.sources[index],
+            planned.shots.as_ref(),
+        )?;
         let found = domain.split_hash().as_str();
         if found != planned.split_hash {
             return Err(Error::DomainChanged {

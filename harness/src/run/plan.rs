@@ -108,6 +108,7 @@ impl Plan {
                     name: opened.name.clone(),
                     split_hash: opened.summary.split_hash.as_str().to_owned(),
                     templates: templates.to_vec(),
+                    shots: scenario.domain(&opened.name).shots,
                 });
             let cell_stream = CellStream {
                 name: stream.name.clone(),

@@ -55,6 +55,7 @@ impl<'a> PlannedContents<'a> {
         let (stream, trust) = (&job.cell.stream, job.paths.trust[index]);
         let parts = (
             &job.paths.sources[index],
+            stream.domains[index].shots,
             stream.limit,
             stream.validation,
             trust,

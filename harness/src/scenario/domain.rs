@@ -6,9 +6,9 @@
 
 use super::error::Problem;
 use super::spec::Stream;
-use crate::domain::Source;
 use crate::domain::content::Trust;
 use crate::domain::source::SourceInfo;
+use crate::domain::{Draw, Source};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
@@ -35,6 +35,11 @@ pub struct DomainKeys {
     /// {}`.
     #[schemars(length(min = 1), inner(regex(pattern = r"\{\}")))]
     pub templates: Option<Vec<String>>,
+    /// How many training images of each class are used. Default: all. The test split stays whole.
+    #[schemars(range(min = 1))]
+    pub shots: Option<u32>,
+    /// How the `shots` are drawn.
+    pub draw: Option<Draw>,
     /// How this domain is cut into tasks, instead of the scenario's `stream`.
     pub stream: Option<Stream>,
     /// What the domain must contain. A run on other data is refused. `clbench data verify` checks
@@ -78,12 +83,14 @@ pub struct Expect {
 const SOURCE: &str = "source";
 
 impl DomainKeys {
-    const NAMES: [&str; 4] = ["templates", "stream", "expect", "trust"];
+    const NAMES: [&str; 6] = ["templates", "shots", "draw", "stream", "expect", "trust"];
 
     /// Reads the value of one of [`NAMES`](Self::NAMES).
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "templates" => self.templates = map.next_value()?,
+            "shots" => self.shots = map.next_value()?,
+            "draw" => self.draw = map.next_value()?,
             "stream" => self.stream = map.next_value()?,
             "expect" => self.expect = map.next_value()?,
             "trust" => self.trust = map.next_value()?,

@@ -13,7 +13,7 @@ use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, Str
 use super::spec;
 use super::yaml::{KeyPath, Tree};
 use super::{Expectation, Limits};
-use crate::domain::{KeyError, Source, check_entries};
+use crate::domain::{Draw, KeyError, Shots, Source, check_entries};
 use crate::id::Seed;
 use crate::plugin::PluginFault;
 use serde_json::Value;
@@ -251,6 +251,7 @@ impl Resolver<'_> {
             keys: written,
         } = written;
         let source = self.source(&key, source)?;
+        let shots = self.shots(&key, written.shots, written.draw)?;
         let templates = written
             .templates
             .unwrap_or_else(|| vec![TEMPLATE.to_owned()]);
@@ -276,6 +277,7 @@ impl Resolver<'_> {
         let domain = DomainUse {
             name: name.to_owned(),
             source,
+            shots,
             templates,
             expect,
             trust: written.trust.unwrap_or_default(),
@@ -301,6 +303,27 @@ impl Resolver<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The shots of the domain at `key`.
+    fn shots(
+        &self,
+        key: &KeyPath,
+        per_class: Option<u32>,
+        draw: Option<Draw>,
+    ) -> Result<Option<Shots>, ScenarioError> {
+        let Some(per_class) = per_class else {
+            let problem = "there is nothing to draw without `shots`; add `shots: 16`, say, or \
+                           remove `draw`";
+            return match draw {
+                None => Ok(None),
+                Some(_) => Err(self.error(&key.join("draw"), Problem::Later(problem.to_owned()))),
+            };
+        };
+        Ok(Some(Shots {
+            per_class: self.at_least_one(&key.join("shots"), per_class)?,
+            draw: draw.unwrap_or_default(),
+        }))
     }
 
     /// The source of the domain at `key`: its values checked, its paths joined to the scenario's

@@ -3,8 +3,8 @@
 use super::spec::{Provenance, Regime};
 use super::yaml::{KeyPath, Tree};
 use super::{Checkpointing, Expectation, GridChoice, Limits, StreamSpec, Tasks};
-use crate::domain::Source;
 use crate::domain::content::Trust;
+use crate::domain::{Shots, Source};
 use crate::id::Seed;
 use crate::stream::{Augmentation, ClassIdentity, Cut};
 use serde_json::Value;
@@ -106,6 +106,8 @@ pub struct DomainUse {
     pub name: String,
     /// Where its images come from. Whether they exist is checked when the domain is opened.
     pub source: Source,
+    /// How many training samples of each class are used, and how they are drawn; `None` for all.
+    pub shots: Option<Shots>,
     /// Sentences that turn a class name into text: at least one, each with one `{}`.
     pub templates: Vec<String>,
     /// What it must contain.

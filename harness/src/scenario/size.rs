@@ -108,11 +108,17 @@ fn check_text(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioError> {
     for (name, domain) in &spec.domains {
         let templates = length(&domain.keys.templates);
         let streams = streams_with(spec, name, domain) as u128;
-        let stream = domain.keys.stream.as_ref().or(spec.stream.as_ref());
-        let stream = stream.map_or(0, spec::Stream::length);
-        text += rows * seeds * streams * (templates + length(&domain.source) + stream);
+        let own = domain.keys.stream.as_ref().or(spec.stream.as_ref());
+        let own = own.map_or(0, spec::Stream::length);
+        text += rows * seeds * (streams * (templates + length(&domain.source)) + own);
         if text > MOST_TEXT {
             return fail(KeyPath::top("domains").join(name));
+        }
+    }
+    for (name, stream) in spec.streams.iter().flatten() {
+        text += rows * seeds * stream.length();
+        if text > MOST_TEXT {
+            return fail(KeyPath::top("streams").join(name));
         }
     }
     Ok(())

@@ -32,13 +32,18 @@ pub struct Stream {
 impl Stream {
     /// The length of its lists as JSON, about.
     pub(super) fn length(&self) -> u128 {
-        let order = match &self.class_order {
-            Some(ClassOrder::Written(classes)) => classes.len(),
-            _ => 0,
-        };
-        let sizes = self.task_sizes.as_ref().map_or(0, Vec::len);
-        4 * (order + sizes) as u128
+        length(&self.class_order, &self.task_sizes)
     }
+}
+
+/// The length of the lists that cut a domain, as JSON, about.
+pub(super) fn length(order: &Option<ClassOrder>, sizes: &Option<Vec<u32>>) -> u128 {
+    let order = match order {
+        Some(ClassOrder::Written(classes)) => classes.len(),
+        _ => 0,
+    };
+    let sizes = sizes.as_ref().map_or(0, Vec::len);
+    4 * (order + sizes) as u128
 }
 
 /// How many tasks there are, or how many classes the tasks have.

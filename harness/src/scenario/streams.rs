@@ -1,6 +1,7 @@
 //! The key `streams`, as a scenario writes it: named streams over one domain or several.
 
 use super::spec::{ClassOrder, Tasks};
+use super::stream::length;
 use crate::stream::{Augmentation, ClassIdentity};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -73,6 +74,15 @@ impl NamedStream {
             StreamPart::Whole(name) => name == domain,
             StreamPart::Cut(cut) => cut.domain == domain,
         })
+    }
+
+    /// The length of its lists as JSON, about.
+    pub(super) fn length(&self) -> u128 {
+        let of = |part: &StreamPart| match part {
+            StreamPart::Whole(_) => 0,
+            StreamPart::Cut(cut) => length(&cut.class_order, &cut.task_sizes),
+        };
+        self.domains.iter().map(of).sum()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the scenario as a whole: what a file means, and the messages about mistakes.
 
 mod argument_mistakes;
+mod draws;
 mod extends;
 mod file_mistakes;
 mod limits;

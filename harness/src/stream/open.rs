@@ -2,7 +2,7 @@
 //! expectations.
 
 use super::{ClassIdentity, OrderDigest, Stream, StreamError};
-use crate::domain::{Domain, DomainSummary, Source, Split};
+use crate::domain::{Domain, DomainSummary, Shots, Source, Split};
 use crate::error::Error;
 use crate::id::Seed;
 use crate::scenario::{DomainUse, ExpectationCheck, Scenario, StreamUse};
@@ -23,13 +23,17 @@ pub struct Restriction {
 }
 
 impl Restriction {
-    /// Opens a domain of this source, reduced by `--limit` and `--validation`.
+    /// Opens a domain of this source, reduced to its shots if there are any, and then by
+    /// `--limit` and `--validation`.
     ///
     /// # Errors
     ///
     /// If it cannot be opened or cut.
-    pub fn open(self, name: &str, source: &Source) -> Result<Domain, Error> {
+    pub fn open(self, name: &str, source: &Source, shots: Option<&Shots>) -> Result<Domain, Error> {
         let mut domain = Domain::open(source).map_err(Error::domain(name))?;
+        if let Some(shots) = shots {
+            domain = domain.with_shots(shots).map_err(Error::domain(name))?;
+        }
         if let Some(fraction) = self.validation {
             domain = domain
                 .validation(fraction, VALIDATION_SEED)
@@ -77,7 +81,7 @@ pub fn open(
         .source
         .resolved()
         .map_err(Error::domain(&domain.name))?;
-    let opened = restriction.open(&domain.name, &source)?;
+    let opened = restriction.open(&domain.name, &source, domain.shots.as_ref())?;
     let summary = opened.summary();
     if restriction == Restriction::default() {
         expected(
@@ -237,7 +241,7 @@ pub fn open_whole(domain: &DomainUse) -> Result<Domain, Error> {
         .source
         .resolved()
         .map_err(Error::domain(&domain.name))?;
-    Restriction::default().open(&domain.name, &source)
+    Restriction::default().open(&domain.name, &source, domain.shots.as_ref())
 }
 
 /// An error about how a domain of a stream is cut, at the key of the scenario that caused it.

@@ -133,6 +133,24 @@ fn split_yaml() {
 }
 
 #[test]
+fn split_txt() {
+    let domain = "source: image-folder, path: folder, split: {train: train.txt, test: test.txt}";
+    let place = Place::new(&["folder"], domain, "train.txt");
+    let names = |number| {
+        let classes = [
+            ("n04", "noon"),
+            ("n01", "night"),
+            ("n03", "dawn"),
+            ("n02", "dusk"),
+        ];
+        classes.map(|(folder, class)| format!("{folder}/{class}_{number} {class} sky\n"))
+    };
+    fs::write(&place.file, names(0).concat()).unwrap();
+    fs::write(place.file.with_file_name("test.txt"), names(1).concat()).unwrap();
+    place.target("split_txt", TEXT);
+}
+
+#[test]
 fn isic_csv() {
     let domain = "source: isic, path: isic";
     let file = "isic/ISIC2018_Task3_Training_GroundTruth.csv";
@@ -249,6 +267,55 @@ fn mat_annotations() {
 #[test]
 fn mat_classes() {
     mat("mat_classes", "cars/devkit/cars_meta.mat");
+}
+
+/// The fixtures of the source `torchvision`.
+fn torchvision() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/source/torchvision/fixtures")
+}
+
+#[test]
+fn mat_sets() {
+    // Every class but three is without images.
+    let names = include_str!("../../src/domain/source/torchvision/flowers_102/names.txt");
+    let names: Vec<&str> = names.lines().collect();
+    let domain = format!(
+        "source: torchvision, dataset: flowers-102, path: ., leave_out: {:?}",
+        &names[2..101]
+    );
+    let place = Place::new(&[], &domain, "flowers-102/setid.mat");
+    let folder = place.file.parent().unwrap();
+    copy(&torchvision().join("flowers-102"), folder);
+    for image in 1..8 {
+        let file = folder.join(format!("jpg/image_{image:05}.jpg"));
+        copy(&layouts().join("folder/n04/noon_0.jpg"), &file);
+    }
+    let packed = place.seed();
+    Target {
+        name: "mat_sets",
+        seeds: vec![unpacked(&packed), packed],
+        most: (16 << 20, 3000),
+        repair: None,
+        read: Box::new(|bytes| place.read(bytes)),
+    }
+    .run();
+}
+
+/// Most of `train` is pixels, so most of the damage is in `meta`.
+#[test]
+fn cifar_pickle() {
+    for file in ["meta", "train"] {
+        let domain = "source: torchvision, dataset: cifar-100, path: .";
+        let place = Place::new(&[], domain, &format!("cifar-100-python/{file}"));
+        let folder = place.file.parent().unwrap();
+        fs::create_dir(folder).unwrap();
+        let meta = b"\x80\x02}U\x10fine_label_names](U\x05appleU\x04rosees.";
+        fs::write(folder.join("meta"), meta).unwrap();
+        for part in ["train", "test"] {
+            fs::copy(torchvision().join("cifar-protocol-4"), folder.join(part)).unwrap();
+        }
+        place.target("cifar_pickle", TEXT);
+    }
 }
 
 #[test]

@@ -5,11 +5,10 @@
 //! `cars_test_annos_withlabels.mat` (in `devkit` or next to it, as it was published separately)
 //! give every file its class, counted from 1.
 
-mod mat;
-
 use super::image_files::ImageFiles;
 use super::images::{SourceImage, SourceImages};
 use super::kind::{SourceKind, values};
+use super::mat::{Mat, Value};
 use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::Contents;
@@ -19,7 +18,6 @@ use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
 use crate::domain::written::{Folder, KeyValue};
-use mat::{Mat, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -62,7 +60,8 @@ impl SourceKind for Cars {
     }
 }
 
-fn images(root: &Path) -> Result<SourceImages, DomainError> {
+/// The images of both splits. `root` is the folder with `devkit`.
+pub(super) fn images(root: &Path) -> Result<SourceImages, DomainError> {
     if !root.is_dir() {
         return Err(DomainError::NoFolder {
             path: root.to_owned(),

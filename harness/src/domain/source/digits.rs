@@ -69,6 +69,7 @@ fn contents() -> Contents {
         classes: CLASSES.map(String::from).into(),
         train: train.into_iter().map(sample).collect(),
         test: test.into_iter().map(sample).collect(),
+        val: Ok(Vec::new()),
         images: Box::new(Images { grey }),
     }
 }

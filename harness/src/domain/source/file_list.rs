@@ -26,7 +26,7 @@ pub struct FileList {
 
 impl SourceKind for FileList {
     const NAME: &'static str = "file-list";
-    const SUMMARY: &'static str = "PNG, JPEG and WebP files in any folders, listed in a JSON, YAML or CSV file; `path`, `split`";
+    const SUMMARY: &'static str = "PNG, JPEG and WebP files in any folders, listed in JSON, YAML, CSV or text; `path`, `split`";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[(
         "split",
         "the list of images, as in `split: lists/split.json`",

@@ -3,6 +3,7 @@
 //! Files may be plain or gzipped; their first bytes decide, not their names. Both splits are held
 //! in memory, one byte per pixel: the 70,000 images of Fashion-MNIST take 55 MB.
 
+use super::images::{SourceImage, SourceImages, SourceStore};
 use super::kind::{SourceKind, values};
 use crate::domain::classes::list::ClassList;
 use crate::domain::classes::tag::Tag;
@@ -130,19 +131,67 @@ struct Pixels {
     width: u32,
 }
 
-fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents, DomainError> {
-    let train = Pixels::read(&files.train_images)?;
-    let train_labels = read_labels(&files.train_labels)?;
-    let test = Pixels::read(&files.test_images)?;
-    let test_labels = read_labels(&files.test_labels)?;
-    check_counts(
-        &files.train_images,
-        &train,
-        &files.train_labels,
-        &train_labels,
-    )?;
-    check_counts(&files.test_images, &test, &files.test_labels, &test_labels)?;
+/// Both splits as read, with a label for each image.
+struct Labelled {
+    images: Images,
+    train: Vec<u8>,
+    test: Vec<u8>,
+}
 
+impl IdxFiles {
+    fn read(&self) -> Result<Labelled, DomainError> {
+        let images = Images {
+            train: Pixels::read(&self.train_images)?,
+            test: Pixels::read(&self.test_images)?,
+        };
+        let train = read_labels(&self.train_labels)?;
+        let test = read_labels(&self.test_labels)?;
+        check_counts(
+            &self.train_images,
+            &images.train,
+            &self.train_labels,
+            &train,
+        )?;
+        check_counts(&self.test_images, &images.test, &self.test_labels, &test)?;
+        Ok(Labelled {
+            images,
+            train,
+            test,
+        })
+    }
+}
+
+/// The images of a folder with the four files; an image's class is its number.
+pub(super) fn images(folder: &Path) -> Result<SourceImages, DomainError> {
+    let Labelled {
+        images: store,
+        train,
+        test,
+    } = IdxFiles::in_folder(folder)?.read()?;
+    let highest = train.iter().chain(&test).max().copied().unwrap_or(0);
+    let of_split = |split: Split, labels: Vec<u8>| {
+        let image = move |(index, label): (usize, u8)| SourceImage {
+            name: format!("{split}/{index}"),
+            tag: Some(Tag::number(label.into())),
+            split: Some(split),
+        };
+        labels.into_iter().enumerate().map(image)
+    };
+    let images = of_split(Split::Train, train).chain(of_split(Split::Test, test));
+    Ok(SourceImages {
+        path: folder.to_owned(),
+        images: images.collect(),
+        declared: Some((0..=highest.into()).map(Tag::number).collect()),
+        store: Box::new(store),
+    })
+}
+
+fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents, DomainError> {
+    let Labelled {
+        images,
+        train: train_labels,
+        test: test_labels,
+    } = files.read()?;
     let classes = match classes {
         Some(entries) => checked(&files.train_labels, entries)?,
         None => {
@@ -174,9 +223,10 @@ fn contents(files: &IdxFiles, classes: Option<&[ClassEntry]>) -> Result<Contents
     };
     Ok(Contents {
         train: samples(Split::Train, train_labels, 0),
-        test: samples(Split::Test, test_labels, train.n),
+        test: samples(Split::Test, test_labels, images.train.n),
+        val: Ok(Vec::new()),
         classes: classes.into_names(),
-        images: Box::new(Images { train, test }),
+        images: Box::new(images),
     })
 }
 
@@ -198,6 +248,20 @@ impl ImageStore for Images {
 
     fn file(&self, _number: usize) -> Option<(&Path, u32)> {
         None
+    }
+}
+
+impl SourceStore for Images {
+    fn place(&self, number: usize) -> String {
+        match number.checked_sub(self.train.n) {
+            None => format!("train image {number}"),
+            Some(number) => format!("test image {number}"),
+        }
+    }
+
+    /// The files were checked as a whole.
+    fn check(&self, _number: usize) -> Result<(), DomainError> {
+        Ok(())
     }
 }
 

@@ -22,6 +22,31 @@ pub(crate) struct ImageFiles {
 /// named after its class. Other files are ignored, since a list says which files count.
 pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, DomainError> {
     let names = below(root, &has_image_ending)?;
+    Ok(named(root, &names, in_classes))
+}
+
+/// The same with class folders, in the order of torchvision's `ImageFolder`: by class folder, by
+/// folder, by file name, all of them as texts (`_1`, `_10`, `_2`).
+pub(crate) fn open_as_torchvision(root: &Path) -> Result<SourceImages, DomainError> {
+    Ok(named(root, &below_as_torchvision(root)?, true))
+}
+
+/// The paths of these images below `root`.
+pub(crate) fn below_as_torchvision(root: &Path) -> Result<Vec<String>, DomainError> {
+    let mut names = below(root, &has_image_ending)?;
+    names.sort_by(|a, b| torchvision_key(a).cmp(&torchvision_key(b)));
+    Ok(names)
+}
+
+/// Class folder, folder and file name of a path. A path as a whole would sort otherwise: `/` comes
+/// after a space.
+fn torchvision_key(name: &str) -> [&str; 3] {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let class = folder.split('/').next().unwrap_or(folder);
+    [class, folder, file]
+}
+
+fn named(root: &Path, names: &[String], in_classes: bool) -> SourceImages {
     let images = (names.iter())
         .map(|name| {
             let folder = name.rsplit('/').nth(1);
@@ -33,12 +58,12 @@ pub(crate) fn open(root: &Path, in_classes: bool) -> Result<SourceImages, Domain
         })
         .collect();
     let paths = names.iter().map(|name| root.join(name)).collect();
-    Ok(SourceImages {
+    SourceImages {
         path: root.to_owned(),
         images,
         declared: None,
         store: Box::new(ImageFiles { paths }),
-    })
+    }
 }
 
 impl ImageStore for ImageFiles {

@@ -68,6 +68,7 @@ impl SourceKind for ImageFolder {
     fn open(&self) -> Result<Contents, DomainError> {
         let images = match &self.split {
             None => images(self.path.path())?,
+            Some(SplitList::Random(_)) => image_files::open_as_torchvision(self.path.path())?,
             Some(_) => image_files::open(self.path.path(), true)?,
         };
         contents(

@@ -93,6 +93,7 @@ fn contents(style: Style) -> Contents {
         classes: domain.classes().map(|class| class.name()).collect(),
         train,
         test,
+        val: Ok(Vec::new()),
         images: Box::new(Images(pictures)),
     }
 }

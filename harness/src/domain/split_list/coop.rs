@@ -1,7 +1,7 @@
 //! JSON in the format of CoOp's `split_zhou_*.json`: `{"train": [[file, label, class name], …],
 //! "val": […], "test": […]}`.
 
-use super::entry::{At, Entry, ListFile};
+use super::entry::{At, Entries, ListFile};
 use super::form::ValidationPart;
 use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
@@ -23,7 +23,7 @@ pub(crate) fn read(
     file: &ListFile,
     text: &str,
     val: ValidationPart,
-) -> Result<Vec<Entry>, DomainError> {
+) -> Result<Entries, DomainError> {
     let zhou: Zhou = serde_json::from_str(text).map_err(|error| {
         let form = r#"{"train": [[file, label, class name], …], "test": […]}"#;
         file.bad(error.to_string(), &format!("write the list as {form}"))
@@ -33,12 +33,15 @@ pub(crate) fn read(
         ("val", zhou.val, val.split()),
         ("test", zhou.test, Some(Split::Test)),
     ];
-    let mut entries = Vec::new();
+    let mut entries = Entries::default();
     for (part, images, split) in parts {
-        let Some(split) = split else { continue };
         for (index, (name, label, class)) in images.into_iter().enumerate() {
             let tag = Some(Tag::numbered(label, class));
-            entries.push(file.entry(&name, tag, split, At::Part(part, index)));
+            let at = At::Part(part, index);
+            match split {
+                Some(split) => entries.used.push(file.entry(&name, tag, split, at)),
+                None => entries.val.push(file.entry(&name, tag, Split::Train, at)),
+            }
         }
     }
     Ok(entries)

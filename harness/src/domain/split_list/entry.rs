@@ -18,6 +18,15 @@ pub(crate) struct Entry {
     at: At,
 }
 
+/// The entries of a list, in its own order.
+#[derive(Default)]
+pub(crate) struct Entries {
+    /// The train split (with the validation part, if it belongs to it), then the test split.
+    pub(crate) used: Vec<Entry>,
+    /// The validation part, unless it belongs to the train split.
+    pub(crate) val: Vec<Entry>,
+}
+
 /// The position of an entry in its file.
 pub(crate) enum At {
     /// Index into a part of CoOp's JSON.
@@ -70,7 +79,7 @@ impl ListFile {
     /// The error about a file whose extension is not that of a split list.
     pub(crate) fn unknown(&self) -> DomainError {
         let problem = "unknown format of split list".to_owned();
-        self.bad(problem, "use .json, .yaml or .csv")
+        self.bad(problem, "use .json, .yaml, .csv or .txt")
     }
 }
 

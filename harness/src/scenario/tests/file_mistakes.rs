@@ -170,7 +170,7 @@ fn keys() {
         "source: digits",
         "source: digits, flavour: test",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `stream`, `expect`, `trust`
+            scenarios/test.yaml:6: domains.digits.flavour: unknown key `flavour`; the choices are `source`, `templates`, `shots`, `draw`, `stream`, `expect`, `trust`
                 6 |   digits: {source: digits, flavour: test}
                   |                            ^^^^^^^
         "#]],

@@ -468,6 +468,22 @@ fn a_stream_has_whole_domains_and_domains_that_are_cut_further() {
     );
 }
 
+/// A domain of a stream is cut with the same keys as one alone.
+#[test]
+fn a_domain_of_a_stream_may_have_increments_and_a_published_order() {
+    let part = "{domain: plain, tasks: {base: 8, increment: 4}, class_order: pilot}";
+    let text = STREAMS.replace(
+        "{domain: plain, tasks: 4, class_order: {numpy: seed}}",
+        part,
+    );
+    let scenario = parse(&text).unwrap();
+    let cut = &scenario.streams[1].domains[1].cut;
+    let (base, increment) = (8, 4);
+    assert_eq!(cut.tasks, Tasks::Increments { base, increment });
+    let (seed, convention) = (SeedRef::Fixed(1993), Convention::NewToOld);
+    assert_eq!(cut.class_order, ClassOrder::Numpy { seed, convention });
+}
+
 /// A name changes no cell's id: the class order is the one that is spelled out.
 #[test]
 fn a_published_class_order_is_the_one_spelled_out() {

@@ -1,6 +1,7 @@
 //! The messages about invalid values: seeds, devices, streams, domains.
 
-use super::{change, changed, parse, says};
+use super::{change, changed, parse, says, shown};
+use crate::stream::open;
 use expect_test::{Expect, expect};
 
 #[test]
@@ -511,7 +512,7 @@ fn domains() {
         "source: digits",
         "source: cub, path: x, split: {train: a.yaml}",
         expect![[r#"
-            scenarios/test.yaml:6: domains.digits.split: a split list is one file, `{file: split.json, val: unused}`, or one file per split, `{train: train.yaml, test: test.yaml}`
+            scenarios/test.yaml:6: domains.digits.split: a split is one file, `{file: split.json, val: unused}`, one file per split, `{train: train.yaml, test: test.yaml}`, or a random draw, `{random: 0.8, torch: 42}`
                 6 |   digits: {source: cub, path: x, split: {train: a.yaml}}
                   |                                  ^^^^^
         "#]],
@@ -765,6 +766,41 @@ fn augmentation() {
             scenarios/test.yaml:2: stream.augmentation: unknown value `random-resized-crop`; the choices are `none`, `random-resized-crop-and-flip`
                 2 | stream: {tasks: 5, augmentation: random-resized-crop}
                   |                    ^^^^^^^^^^^^
+        "#]],
+    );
+}
+
+/// How many classes there are is known when the domain is opened.
+#[test]
+fn streams_that_do_not_fit_the_domain() {
+    let cut = |stream: &str, message: Expect| {
+        let scenario = parse(&changed("{tasks: 5}", stream)).unwrap();
+        let classes: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+        let cut = open::streams(&scenario, &scenario.streams[0], &[&classes]);
+        message.assert_eq(&shown(cut.expect_err("the stream does not fit")));
+    };
+    cut(
+        "{tasks: {base: 50, increment: 10}}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.tasks: domain `digits`: the first task has 50 classes, but the domain has only 10; use a `base` of at most 10
+                2 | stream: {tasks: {base: 50, increment: 10}}
+                  |          ^^^^^
+        "#]],
+    );
+    cut(
+        "{tasks: 5, class_order: [1, 0]}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: domain `digits`: the class order lists 2 classes, but the domain has 10; it must list each of 0 to 9 once
+                2 | stream: {tasks: 5, class_order: [1, 0]}
+                  |                    ^^^^^^^^^^^
+        "#]],
+    );
+    cut(
+        "{tasks: 5, class_order: rapf-cub}",
+        expect![[r#"
+            scenarios/test.yaml:2: stream.class_order: domain `digits`: the class order lists 200 classes, but the domain has 10; it must list each of 0 to 9 once
+                2 | stream: {tasks: 5, class_order: rapf-cub}
+                  |                    ^^^^^^^^^^^
         "#]],
     );
 }

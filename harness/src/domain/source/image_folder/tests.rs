@@ -1,8 +1,10 @@
 use super::ImageFolder;
+use crate::domain::classes::{ClassKey, LeaveOut};
 use crate::domain::collection::Domain;
 use crate::domain::content::ContentMemory;
 use crate::domain::error::DomainError;
 use crate::domain::sample::Split;
+use crate::domain::split_list::{RandomSplit, SplitList};
 use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use std::fs;
 use std::path::Path;
@@ -324,5 +326,56 @@ fn a_header_may_be_longer_than_what_is_read_first() {
             .unwrap()
             .dimensions(),
         (96, 96)
+    );
+}
+
+/// The draw runs over the images in the order of torchvision's `ImageFolder`, whatever order other
+/// lists have here, and classes that are left out are not drawn from.
+#[test]
+fn a_random_split_is_drawn_over_torchvisions_order() {
+    let folder = TempDir::new().unwrap();
+    let classes = ["BACKGROUND", "Zebra", "ant", "ant hill", "bee"];
+    for class in classes {
+        fs::create_dir(folder.path().join(class)).unwrap();
+        for file in ["_1.png", "_2.png", "_10.png", "_11.png"] {
+            let path = folder.path().join(class).join(file);
+            GrayImage::new(2, 2).save(path).unwrap();
+        }
+    }
+    let mut source = ImageFolder::at(folder.path());
+    source.split = Some(SplitList::Random(RandomSplit {
+        random: 0.5,
+        torch: 42,
+    }));
+    source.leave_out = Some(LeaveOut(vec![ClassKey::Text("BACKGROUND".to_owned())]));
+    let domain = Domain::open(&source.into()).unwrap();
+    assert_eq!(domain.classes(), ["Zebra", "ant", "ant hill", "bee"]);
+    // Python: random_split(x, [8, 8], generator=torch.Generator().manual_seed(42)), where x are the
+    // pairs of classes and files, both sorted.
+    assert_eq!(
+        names(&domain, Split::Train),
+        [
+            "ant/_11.png",
+            "Zebra/_2.png",
+            "Zebra/_1.png",
+            "ant/_2.png",
+            "ant hill/_11.png",
+            "bee/_2.png",
+            "Zebra/_11.png",
+            "bee/_1.png"
+        ]
+    );
+    assert_eq!(
+        names(&domain, Split::Test),
+        [
+            "bee/_11.png",
+            "ant hill/_10.png",
+            "ant hill/_1.png",
+            "ant/_10.png",
+            "ant/_1.png",
+            "bee/_10.png",
+            "ant hill/_2.png",
+            "Zebra/_10.png"
+        ]
     );
 }

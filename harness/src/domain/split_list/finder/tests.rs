@@ -2,7 +2,8 @@ use super::*;
 use crate::domain::classes::{ClassEntry, ClassKey};
 use crate::domain::contents::ImageStore;
 use crate::domain::source::images::{SourceImage, SourceStore};
-use crate::domain::split_list::form::SplitFile;
+use crate::domain::split_list::form::{SplitFile, SplitList};
+use crate::domain::split_list::listing::Listing;
 use image::RgbImage;
 use std::borrow::Cow;
 use std::fs;
@@ -72,8 +73,9 @@ fn matches(
     )
     .unwrap();
     let list = SplitList::One(SplitFile { file, val: None });
-    let listing = Listing::read(&list).unwrap();
-    let drafts = matched(&listing, source, reference.map(ClassList::new).as_ref());
+    let entries = Listing::read(&list).unwrap().unwrap().entries.used;
+    let reference = reference.map(ClassList::new);
+    let drafts = Finder::new(&entries, source, reference.as_ref()).find(&entries);
     let root = format!("{}/", folder.path().display());
     drafts
         .map(|drafts| drafts.into_iter().map(|d| (d.name, d.image)).collect())

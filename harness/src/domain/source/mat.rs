@@ -130,11 +130,15 @@ impl Value {
     }
 
     pub(super) fn number(&self) -> Option<f64> {
+        match self.numbers()? {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    pub(super) fn numbers(&self) -> Option<&[f64]> {
         match self {
-            Self::Numbers(numbers) => match numbers[..] {
-                [only] => Some(only),
-                _ => None,
-            },
+            Self::Numbers(numbers) => Some(numbers),
             _ => None,
         }
     }
