@@ -66,7 +66,7 @@ impl Published {
     ///
     /// If it has a mistake.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
-        let tree = Tree::parse(0, file, text)?;
+        let tree = Tree::parse(file, text)?;
         let written: File = serde_path_to_error::deserialize(tree.root()).map_err(|error| {
             let key = error.path().into();
             tree.error(&key, error.into_inner())

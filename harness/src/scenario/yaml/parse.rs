@@ -29,9 +29,17 @@ const NODE_SIZE: usize = 16;
 const MERGE: &str = "<<";
 
 impl Tree {
-    /// Reads the text of a file. A file without a document gives an empty tree. Each of several
-    /// files that are merged has a number of its own.
-    pub(crate) fn parse(number: u32, file: &Path, text: &str) -> Result<Self, ScenarioError> {
+    /// Reads the text of a file. A file without a document gives an empty tree.
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ScenarioError> {
+        Self::parse_as(0, file, text)
+    }
+
+    /// Reads the text of one of several files that are merged. Each has a number of its own.
+    pub(in crate::scenario) fn parse_as(
+        number: u32,
+        file: &Path,
+        text: &str,
+    ) -> Result<Self, ScenarioError> {
         let mut builder = Builder::new(number, text);
         for event in Parser::new_from_str(text) {
             event
