@@ -6,9 +6,11 @@
 mod command_line;
 mod markdown;
 mod parameters;
+mod published;
 mod scenario;
 mod types;
 
 pub use command_line::command_line;
 pub use parameters::parameters;
+pub use published::published;
 pub use scenario::scenario;

@@ -1,10 +1,13 @@
 //! Whether own cells follow the protocol of a published figure.
 
+#[cfg(test)]
+mod tests;
+
 use super::aspect::{Aspect, Finding, Mark};
 use super::file::{Candidates, Entry, Mean, Preprocessing, Shots, Tasks, Templates, Weights};
 use super::read::Published;
 use crate::id::TaskId;
-use crate::results::{CellBackbone, CellRecord};
+use crate::results::{CellBackbone, CellDomain, CellRecord};
 use crate::stream::Stream;
 use harness_abi::Matrix;
 use serde_json::{Map, Value};
@@ -36,7 +39,7 @@ pub fn compare(
     mark.note(Aspect::ClassNames, names);
     mark.note(Aspect::Weights, weights(published, entry, first));
     mark.note(Aspect::Preprocessing, preprocessing(entry, first));
-    mark.note(Aspect::Output, output(entry, first));
+    mark.note(Aspect::Output, output(published, entry, first));
     mark.note(Aspect::Templates, templates);
     let augmentation = first.cell.stream.spec.augmentation.to_string();
     mark.note(
@@ -81,12 +84,13 @@ fn split(published: &Published, entry: &Entry, record: &CellRecord) -> Finding {
             return Finding::Differs;
         }
         // With few shots, the split's training images are only drawn from.
-        let train = split.train.filter(|_| entry.shots == Shots::All);
+        let few = entry.shots != Shots::All || domain.shots.is_some();
+        let train = split.train.filter(|_| !few);
         let differs = |count: Option<u64>, found| count.is_some_and(|count| count != found);
         if differs(train, found.n_train) || differs(split.test, found.n_test) {
             return Finding::Differs;
         }
-        let counted = train.is_some() && split.test.is_some();
+        let counted = (train.is_some() || few) && split.test.is_some();
         match split.by_counts && counted {
             true => Finding::Same,
             false => Finding::Unknown,
@@ -95,18 +99,14 @@ fn split(published: &Published, entry: &Entry, record: &CellRecord) -> Finding {
     findings.max().unwrap_or(Finding::Unknown)
 }
 
-/// A split says what all training images are, so this is only about fewer.
+/// How many images of each class are drawn. As many, drawn in another way, count as the same.
 fn shots(entry: &Entry, record: &CellRecord) -> Finding {
-    let Shots::Most(shots) = entry.shots else {
-        return Finding::Same;
+    let shots = |domain: &CellDomain| match &domain.shots {
+        Some(shots) => Shots::Most(shots.per_class.get().into()),
+        None => Shots::All,
     };
-    let train: u64 = record.stream.domains.iter().map(|d| d.n_train).sum();
-    let most = shots * record.stream.classes.len() as u64;
-    match train > most {
-        true => Finding::Differs,
-        // As many, but perhaps others: the draw is part of the split.
-        false => Finding::Same,
-    }
+    let mut domains = record.cell.stream.domains.iter();
+    Finding::of(domains.all(|domain| shots(domain) == entry.shots))
 }
 
 /// Class order, tasks, class names, templates.
@@ -152,9 +152,8 @@ fn classes(published: &Published, entry: &Entry, cells: &[&CellRecord]) -> [Find
 fn same_digests(entry: &Entry, cells: &[&CellRecord]) -> bool {
     let expected = &entry.class_order_digests;
     let digest = |record: &&CellRecord| {
-        let stream = &record.stream;
         if entry.datasets.len() > 1 {
-            return stream.class_order_digest.clone();
+            return record.stream.class_order_digest.clone();
         }
         let templates = match &entry.templates {
             Some(Templates::Listed(templates)) => templates.clone(),
@@ -172,39 +171,20 @@ fn same_digests(entry: &Entry, cells: &[&CellRecord]) -> bool {
             .all(|digits| found.iter().any(|found| found.starts_with(digits)))
 }
 
-/// The order of the data sets, and whether each is a task.
+/// The order of the data sets, and whether each is one task.
 fn whole_domains(published: &Published, entry: &Entry, record: &CellRecord) -> (Finding, Finding) {
-    let LearnedOrder { domains, whole } = LearnedOrder::of(record);
-    let ids: Vec<Option<&str>> = domains
-        .into_iter()
-        .map(|index| {
-            let domain = &record.cell.stream.domains[index];
-            published.dataset(&domain.name, &domain.split_hash)
-        })
-        .collect();
-    let expected = entry.datasets.iter().map(|id| Some(id.as_str()));
-    let same = ids == expected.collect::<Vec<_>>();
-    (Finding::of(same), Finding::of(whole))
-}
-
-/// The domains in the order in which they are learned, and whether each is one task.
-struct LearnedOrder {
-    domains: Vec<usize>,
-    whole: bool,
-}
-
-impl LearnedOrder {
-    fn of(record: &CellRecord) -> Self {
-        let stream = &record.stream;
-        let tasks = (1..=stream.task_sizes.len() as u32).map(TaskId);
-        let mut domains: Vec<usize> = tasks.map(|task| stream.domain_of(task)).collect();
-        let tasks = domains.len();
-        domains.dedup();
-        Self {
-            whole: domains.len() == tasks,
-            domains,
-        }
-    }
+    let tasks = (1..=record.stream.task_sizes.len() as u32).map(TaskId);
+    let mut domains: Vec<usize> = tasks.map(|task| record.stream.domain_of(task)).collect();
+    let tasks = domains.len();
+    // A domain that is cut further, or comes back, is counted once.
+    let mut seen = BTreeSet::new();
+    domains.retain(|&domain| seen.insert(domain));
+    let ids = domains.iter().map(|&index| {
+        let domain = &record.cell.stream.domains[index];
+        published.dataset(&domain.name, &domain.split_hash)
+    });
+    let same_order = ids.eq(entry.datasets.iter().map(|id| Some(id.as_str())));
+    (Finding::of(same_order), Finding::of(domains.len() == tasks))
 }
 
 fn class_order(entry: &Entry, cells: &[&CellRecord]) -> Finding {
@@ -213,12 +193,16 @@ fn class_order(entry: &Entry, cells: &[&CellRecord]) -> Finding {
     let Some(orders) = orders.and_then(|order| order.orders(classes, &entry.seeds)) else {
         return Finding::Unknown;
     };
-    let labels: Vec<String> = (0..classes).map(|label| label.to_string()).collect();
+    // Named by their numbers, the classes are numbers in their order.
+    let numbers: Vec<String> = (0..classes).map(|number| number.to_string()).collect();
     let own = |record: &&CellRecord| -> Option<Vec<u32>> {
         let spec = &record.cell.stream.spec;
-        let stream = Stream::new(spec, &[&labels], record.cell.seed).ok()?;
-        let order = stream.classes().iter();
-        order.map(|class| class.name.parse().ok()).collect()
+        if spec.cuts.len() != 1 {
+            return None;
+        }
+        let stream = Stream::new(spec, &[&numbers], record.cell.seed).ok()?;
+        let names = stream.classes().iter();
+        names.map(|class| class.name.parse().ok()).collect()
     };
     let own: Option<BTreeSet<Vec<u32>>> = cells.iter().map(own).collect();
     known(own.as_ref(), |own| *own == orders)
@@ -251,7 +235,7 @@ fn weights(published: &Published, entry: &Entry, record: &CellRecord) -> Finding
                     .any(|digits| backbone.fingerprint.starts_with(digits))
         };
         let other_use = expected.use_.as_ref().is_some_and(|u| *u != backbone.use_);
-        if is(expected) {
+        if is(expected) && !other_use {
             Finding::Same
         } else if other_use || published.weights.values().any(is) {
             Finding::Differs
@@ -294,7 +278,11 @@ fn preprocessing(entry: &Entry, record: &CellRecord) -> Finding {
 }
 
 /// Strategies read the embedding unless they are told otherwise.
-fn output(entry: &Entry, record: &CellRecord) -> Finding {
+fn output(published: &Published, entry: &Entry, record: &CellRecord) -> Finding {
+    let weights = entry.weights.as_ref().map(|id| &published.weights[id]);
+    if weights.is_some_and(|weights| weights.one_output) {
+        return Finding::Same;
+    }
     let output = record.cell.strategy.parameters.get("output");
     let output = output.and_then(Value::as_str).unwrap_or("embedding");
     known(entry.output.as_ref(), |expected| expected == output)

@@ -73,6 +73,9 @@ pub struct Weights {
     /// Fingerprints in clbench's records.
     #[serde(default)]
     pub fingerprints: Vec<String>,
+    /// Whether the embedding is the class token, since the model has no projection.
+    #[serde(default)]
+    pub one_output: bool,
 }
 
 /// What one table or log reports under one protocol. What is absent is unknown, but for `shots`,

@@ -91,23 +91,58 @@ impl Generated {
         self.numpy.or(self.python).unwrap_or(OrderSeed::OfRun)
     }
 
+    /// Its own, or the usual one of its generator, as in a scenario.
+    fn convention(&self) -> Convention {
+        self.convention.unwrap_or(match self.numpy {
+            Some(_) => Convention::OldToNew,
+            None => Convention::NewToOld,
+        })
+    }
+
     /// `None` if NumPy has no such seed.
     fn drawn(&self, classes: usize, seed: u64) -> Option<Vec<u32>> {
-        let (permutation, usual) = match self.numpy {
-            Some(_) => (
-                numpy_permutation(classes, u32::try_from(seed).ok()?),
-                Convention::OldToNew,
-            ),
-            None => (shuffled(classes, seed), Convention::NewToOld),
+        let permutation = match self.numpy {
+            Some(_) => numpy_permutation(classes, u32::try_from(seed).ok()?),
+            None => shuffled(classes, seed),
         };
         let mut order = vec![0; classes];
         for (at, &other) in permutation.iter().enumerate() {
-            match self.convention.unwrap_or(usual) {
+            match self.convention() {
                 Convention::NewToOld => order[at] = other as u32,
                 Convention::OldToNew => order[other] = at as u32,
             }
         }
         Some(order)
+    }
+}
+
+/// As a scenario writes it, but for a list.
+impl fmt::Display for ClassOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listed => f.write_str("as listed"),
+            Self::Places(places) => {
+                for place in places.iter().take(3) {
+                    write!(f, "{place}, ")?;
+                }
+                f.write_str("…")
+            }
+            Self::Generated(generated) => {
+                let generator = match generated.numpy {
+                    Some(_) => "numpy",
+                    None => "python",
+                };
+                write!(f, "`{generator}: ")?;
+                match generated.seed() {
+                    OrderSeed::OfRun => f.write_str("seed`")?,
+                    OrderSeed::Fixed(seed) => write!(f, "{seed}`")?,
+                }
+                match generated.convention() {
+                    Convention::OldToNew => f.write_str(", old to new"),
+                    Convention::NewToOld => f.write_str(", new to old"),
+                }
+            }
+        }
     }
 }
 

@@ -285,10 +285,112 @@ fn digests(key: &KeyPath, digests: &[String]) -> Result<(), Mistake> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     #[test]
     fn the_built_in_figures_are_valid() {
         let published = Published::built_in().unwrap_or_else(|error| panic!("{error}"));
         assert!(published.entries.len() > 40);
+    }
+
+    /// A file with one entry, which begins on line 9.
+    fn message(entry: &str) -> String {
+        let text = format!(
+            "format: 1\n\
+             datasets:\n\
+             \u{20} digits: {{ name: Digits, splits: {{ official: {{ train: 400, test: 200 }} }} }}\n\
+             \u{20} cifar-100: {{ name: CIFAR-100 }}\n\
+             weights:\n\
+             \u{20} small: {{ name: small CLIP, fingerprints: [0123456789ab] }}\n\
+             entries:\n\
+             \u{20} # the first\n\
+             \u{20} - source: {{ in: its log }}\n{entry}"
+        );
+        match Published::parse(Path::new("figures.yaml"), &text) {
+            Ok(_) => "valid".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn mistakes_are_reported_with_their_line() {
+        let figures = "    figures: [{ method: A, values: { faa: \"85.0\" } }]\n";
+        let entry = |rest: &str| message(&format!("    datasets: [digits]\n{rest}"));
+        assert_eq!(entry(figures), "valid");
+        let messages = [
+            entry("    figures: [{ method: A, values: { faa: 85.0 } }]"),
+            entry("    figures: [{ method: A, values: { faa: \"85.0 +- 1\" } }]"),
+            entry("    figures: [{ method: A }]"),
+            entry("    figures: []"),
+            entry("    split: offical\n    figures: []"),
+            entry("    weights: large\n    figures: []"),
+            entry("    tasks: [5, 0]\n    figures: []"),
+            entry("    class_order: [0, 2, 2]\n    figures: []"),
+            entry("    class_order: { numpy: 1, python: 1 }\n    figures: []"),
+            entry("    class_order: shuffled\n    figures: []"),
+            entry("    class_order_digests: [34B93F8843F1]\n    figures: []"),
+            entry("    epochs: 5\n    figures: []"),
+            message("    datasets: [digit]\n    figures: []"),
+            message("    datasets: [digits, cifar-100]\n    tasks: 2\n    figures: []"),
+        ];
+        expect![[r#"
+            figures.yaml:11: entries[0].figures[0].values.faa: expected a number in quotes, such as "85.0" or "85.0 ± 0.3", found the number 85.0
+               11 |     figures: [{ method: A, values: { faa: 85.0 } }]
+                  |                                      ^^^
+            figures.yaml:11: entries[0].figures[0].values.faa: expected a number in quotes, such as "85.0" or "85.0 ± 0.3", found the text `85.0 +- 1`
+               11 |     figures: [{ method: A, values: { faa: "85.0 +- 1" } }]
+                  |                                      ^^^
+            figures.yaml:11: entries[0].figures[0]: a method needs `values`, such as `values: {faa: "85.0"}`, or `other_values`
+               11 |     figures: [{ method: A }]
+                  |               ^^
+            figures.yaml:11: entries[0].figures: must not be empty; add a method with its values
+               11 |     figures: []
+                  |     ^^^^^^^
+            figures.yaml:11: entries[0].split: `digits` has no split `offical`; did you mean `official`?
+               11 |     split: offical
+                  |     ^^^^^
+            figures.yaml:11: entries[0].weights: unknown weights `large`; the only choice is `small`; ids stand under `weights:`
+               11 |     weights: large
+                  |     ^^^^^^^
+            figures.yaml:11: entries[0].tasks: every task needs at least one class
+               11 |     tasks: [5, 0]
+                  |     ^^^^^
+            figures.yaml:11: entries[0].class_order: class 1 must stand in the order exactly once; check the list
+               11 |     class_order: [0, 2, 2]
+                  |     ^^^^^^^^^^^
+            figures.yaml:11: entries[0].class_order: expected one generator with its seed, such as `{numpy: 1993}` or `{python: seed}`
+               11 |     class_order: { numpy: 1, python: 1 }
+                  |     ^^^^^^^^^^^
+            figures.yaml:11: entries[0].class_order: unknown value `shuffled`; the only choice is `listed`
+               11 |     class_order: shuffled
+                  |     ^^^^^^^^^^^
+            figures.yaml:11: entries[0].class_order_digests[0]: `34B93F8843F1` is not a hash, which has 12 to 64 digits 0-9 and a-f
+               11 |     class_order_digests: [34B93F8843F1]
+                  |                           ^^^^^^^^^^^^
+            figures.yaml:11: entries[0].epochs: unknown key `epochs`; the choices are `source`, `datasets`, `split`, `tasks`, `class_order`, `class_order_digests`, `shots`, `templates`, `augmentation`, `batch_dependent`, `weights`, `preprocessing`, `output`, `candidates`, `mean`, `seeds`, `runs`, `note`, `figures`
+               11 |     epochs: 5
+                  |     ^^^^^^
+            figures.yaml:10: entries[0].datasets[0]: unknown data set `digit`; did you mean `digits`?; ids stand under `datasets:`
+               10 |     datasets: [digit]
+                  |                ^^^^^
+            figures.yaml:11: entries[0].tasks: each data set is a task; remove the key
+               11 |     tasks: 2
+                  |     ^^^^^
+        "#]].assert_eq(&messages.map(|message| message + "\n").concat());
+    }
+
+    #[test]
+    fn a_domain_is_found_by_its_split_or_its_name() {
+        let published = Published::built_in().unwrap();
+        let dataset = |name, hash: &str| {
+            let id = published.dataset(name, hash);
+            id.map(str::to_owned)
+        };
+        assert_eq!(dataset("CIFAR100", "-"), Some("cifar-100".into()));
+        assert_eq!(dataset("Stanford Cars", "-"), Some("stanford-cars".into()));
+        assert_eq!(dataset("cars-196", "-"), Some("stanford-cars".into()));
+        let hash = "72ebf4eab3e7".repeat(5);
+        assert_eq!(dataset("mine", &hash), Some("imagenet-r".into()));
+        assert_eq!(dataset("mine", "-"), None);
     }
 }

@@ -65,8 +65,12 @@ impl Leaderboard {
                 section,
             }
             .figures(&wanted);
-            // The closest first; else in the order of the file.
-            figures.sort_by_key(|figure| !figure.mark.is_same());
+            // Else in the order of the file.
+            figures.sort_by_key(|figure| match figure.mark.distance() {
+                (0, 0) => 0,
+                (0, _) => 1,
+                _ => 2,
+            });
             section.published = figures;
         }
         self
@@ -116,8 +120,8 @@ impl Context<'_> {
         found
     }
 
-    /// The ids of the section's data sets; `None` if it is a mean over domains, or a domain is not
-    /// known.
+    /// The ids of the section's data sets; `None` if it is a mean over streams, a domain is not
+    /// known, or two are of one data set.
     fn datasets(&self) -> Option<BTreeSet<&str>> {
         if matches!(self.section.scope, Scope::Overall { .. }) {
             return None;
@@ -129,7 +133,8 @@ impl Context<'_> {
         let id = |domain: &crate::results::CellDomain| {
             self.published.dataset(&domain.name, &domain.split_hash)
         };
-        domains.iter().map(id).collect()
+        let ids: BTreeSet<&str> = domains.iter().map(id).collect::<Option<_>>()?;
+        (ids.len() == domains.len()).then_some(ids)
     }
 
     fn cells(&self, row: &Entry) -> Vec<&CellRecord> {

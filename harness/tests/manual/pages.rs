@@ -19,6 +19,12 @@ fn the_scenario_reference_is_up_to_date() {
 }
 
 #[test]
+fn the_published_figures_are_up_to_date() {
+    let page = manual::published().unwrap_or_else(|error| panic!("{error}"));
+    up_to_date("published.md", &page);
+}
+
+#[test]
 fn the_exit_codes_are_up_to_date() {
     let source = include_str!("../../src/exit_code.rs");
     let mut rows = String::from("| code | meaning |\n| --: | --- |\n");

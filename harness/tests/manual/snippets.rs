@@ -3,9 +3,11 @@
 use crate::documents::{Block, blocks, documents, root};
 use clap::Parser;
 use harness::cli::Cli;
+use harness::published::Published;
 use harness::scenario::Scenario;
 use serde_json::{Map, Value};
 use std::fs;
+use std::path::Path;
 
 /// A scenario, of which a snippet may give any part.
 const REST: &str = "
@@ -54,6 +56,17 @@ fn yaml_snippets_are_scenarios_or_parts_of_one() {
 fn lists_in_yaml_are_valid_yaml() {
     for Block { place, text, .. } in blocks(&["yaml,list"]) {
         if let Err(error) = serde_yaml::from_str::<Value>(&text) {
+            panic!("{place}: {error}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn figures_in_yaml_are_valid() {
+    let snippets = blocks(&["yaml,figures"]);
+    assert!(!snippets.is_empty());
+    for Block { place, text, .. } in snippets {
+        if let Err(error) = Published::parse(Path::new("figures.yaml"), &text) {
             panic!("{place}: {error}\n{text}");
         }
     }
