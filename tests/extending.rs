@@ -96,7 +96,7 @@ fn a_part_is_added_on_the_command_line() {
     dir.clbench(["run", "base.yaml"]).succeeds();
     let valid = call("validate", &[]).stdout;
     let valid = valid.lines().next().unwrap();
-    expect!["base.yaml is valid: 1 domain × 2 strategy rows × 2 seeds = 4 cells"].assert_eq(valid);
+    expect!["base.yaml is valid: 1 stream × 2 strategy rows × 2 seeds = 4 cells"].assert_eq(valid);
     let run = call("run", &["--set", "strategies.mine.shrinkage=20"]);
     expect![[r#"
         2 of 4 cells already have results

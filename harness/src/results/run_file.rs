@@ -54,8 +54,8 @@ pub struct RunPlan {
 }
 
 /// The part of a scenario that a run was asked for. The order and repetitions of arguments do not
-/// matter; an empty set selects everything. A key that is overridden with `--set` is a change of
-/// the scenario, as an edit of its file is, and no selection.
+/// matter; an empty set selects everything. A key that is overridden with `--set`, or a file that is
+/// added with `--with`, is a change of the scenario, as an edit of its file is, and no selection.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanSelection {
     /// `--only`.

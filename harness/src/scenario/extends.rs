@@ -10,7 +10,7 @@ use super::file::read;
 use super::merge::merge;
 use super::overrides::segments;
 use super::resolve::Resolver;
-use super::yaml::{KeyPath, Node, Origin, Tree};
+use super::yaml::{KeyPath, Node, Origin, Tree, Value};
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,7 +108,7 @@ fn change(tree: &mut Tree, mut by: Tree) -> Result<(), ScenarioError> {
     check_mapping(&by)?;
     if let Some(node) = given(&by, WITHOUT) {
         let keys = Vec::<String>::deserialize(node)
-            .map_err(|problem| by.error(&KeyPath::top(WITHOUT), problem))?;
+            .map_err(|problem| by.error(&KeyPath::top(WITHOUT), as_list(node, problem)))?;
         for (index, key) in keys.into_iter().enumerate() {
             let known =
                 segments(tree.root(), &key).and_then(|segments| match tree.remove(&segments) {
@@ -123,6 +123,17 @@ fn change(tree: &mut Tree, mut by: Tree) -> Result<(), ScenarioError> {
     }
     tree.change(by, merge);
     Ok(())
+}
+
+/// The problem with `without: strategies.coop`, which is not a list.
+fn as_list(node: &Node, problem: Problem) -> Problem {
+    match &node.value {
+        Value::Text(key) => Problem::Instead {
+            problem: Box::new(problem),
+            instead: format!("{WITHOUT}: [{key}]"),
+        },
+        _ => problem,
+    }
 }
 
 fn check_mapping(tree: &Tree) -> Result<(), ScenarioError> {

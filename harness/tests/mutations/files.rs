@@ -4,6 +4,7 @@ use super::target::Target;
 use harness::domain::content::{Content, ContentMemory, Trust};
 use harness::domain::{ContentDigest, Domain};
 use harness::features::{Block, FeatureKey, FeatureMaker, FeatureStore, Origin};
+use harness::id::Seed;
 use harness::metric::{Choice, PluginMetrics};
 use harness::plugin::PluginFile;
 use harness::report::Leaderboard;
@@ -44,6 +45,35 @@ fn scenario() {
         read: Box::new(|bytes| {
             fs::write(&file, bytes).unwrap();
             // An error is written with the line that it is about.
+            match Scenario::load(&file, &[], &[]) {
+                Ok(_) => true,
+                Err(error) => error.to_string().is_empty(),
+            }
+        }),
+    }
+    .run();
+}
+
+/// A file that changes another, which is whole.
+#[test]
+fn scenario_that_extends() {
+    let dir = TempDir::new().unwrap();
+    let base = "seeds: [1]\nstream: {tasks: 5}\nbackbones: {pixels: {}}\n\
+                domains: {digits: {source: digits}}\n\
+                strategies: {linear-head: {parameters: {lr: 0.1}}, coop: {}}\n";
+    fs::write(dir.path().join("base.yaml"), base).unwrap();
+    let change = "extends: base.yaml\nwithout: [strategies.coop, domains.digits.source]\n\
+                  domains: {digits: {source: digits, stream: {task_sizes: [5, 5]}}}\n\
+                  backbones: {clip: {parameters: {path: weights}}}\n\
+                  strategies: {linear-head: {parameters: {lr: 0.2}}, mine: {backbone: clip}}\n";
+    let file = dir.path().join("s.yaml");
+    Target {
+        name: "scenario_that_extends",
+        seeds: vec![change.as_bytes().to_vec()],
+        most: SCENARIO,
+        repair: None,
+        read: Box::new(|bytes| {
+            fs::write(&file, bytes).unwrap();
             match Scenario::load(&file, &[], &[]) {
                 Ok(_) => true,
                 Err(error) => error.to_string().is_empty(),
@@ -195,6 +225,35 @@ fn record_file() {
                     .iter()
                     .all(|export| !export.write(&board).is_empty())
             })
+        }),
+    }
+    .run();
+}
+
+/// Records of three seeds in one file.
+#[test]
+fn packed_records() {
+    let dir = TempDir::new().unwrap();
+    let folder = RunFolder::new(dir.path().join("run"));
+    folder.create().unwrap();
+    for seed in 1..4 {
+        let mut record = record();
+        record.cell.seed = Seed(seed);
+        record.cell.id = record.cell.proper_id();
+        let path = folder.record(&record.cell.id);
+        record.write_atomic(&path).unwrap();
+    }
+    let packed = RunFolder::new(dir.path().join("run.records"));
+    folder.pack(packed.path()).unwrap();
+    Target {
+        name: "packed_records",
+        seeds: vec![fs::read(packed.path()).unwrap()],
+        most: TEXT,
+        repair: None,
+        read: Box::new(|bytes| {
+            fs::write(packed.path(), bytes).unwrap();
+            let read = load(std::slice::from_ref(&packed), Shown::Current);
+            read.is_ok() && packed.run_file().is_ok()
         }),
     }
     .run();

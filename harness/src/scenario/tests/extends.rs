@@ -437,10 +437,10 @@ fn mistakes_in_extends_and_without() {
         &[],
         &[],
         expect![[r#"
-        DIR/bare.yaml:2: without: expected a list, found the text `strategies.linear`
-            2 | without: strategies.linear
-              | ^^^^^^^
-    "#]],
+            DIR/bare.yaml:2: without: expected a list, found the text `strategies.linear`; write `without: [strategies.linear]`
+                2 | without: strategies.linear
+                  | ^^^^^^^
+        "#]],
     );
     says(
         &dir,
