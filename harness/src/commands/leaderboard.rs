@@ -45,7 +45,11 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
     if !found {
         terminal::say(format_args!(
             "note: there are no published figures on these data sets{}; a domain is recognised by its name or split hash",
-            if shown_only { " in these metrics" } else { "" }
+            if args.metrics.is_empty() {
+                ""
+            } else {
+                " in these metrics"
+            }
         ));
     }
     for (folder, hidden) in loaded.left_out {

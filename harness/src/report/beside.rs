@@ -4,6 +4,7 @@
 //! belongs beside it. A figure is compared with the own row of the same strategy, or else with the
 //! row whose protocol is closest. It is never ranked.
 
+use super::figure::Beside;
 use super::leaderboard::Leaderboard;
 use super::standing::{Entry, Scope, Score, Section};
 use super::statistics::Summary;
@@ -13,33 +14,6 @@ use crate::results::CellRecord;
 use crate::scenario::Regime;
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// A published figure beside the rows of a section.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Beside {
-    /// The method, as its source calls it.
-    pub method: String,
-    /// The strategy that is this method here.
-    pub strategy: Option<String>,
-    /// The metric: clbench's name, or the source's if clbench has none.
-    pub metric: String,
-    /// The value as printed, with its spread if there is one.
-    pub printed: String,
-    /// The value.
-    pub mean: f64,
-    /// Its spread over runs.
-    pub std: Option<f64>,
-    /// The number of runs.
-    pub runs: Option<usize>,
-    /// Where it stands, and on which weights and from how many runs it is.
-    pub source: String,
-    /// Whether the own row follows the same protocol.
-    pub mark: Mark,
-    /// The own row that it was compared with.
-    pub row: String,
-    /// The own value in this metric, if that row is the same strategy.
-    pub own: Option<Summary>,
-}
 
 impl Leaderboard {
     /// Adds the published figures on each section's data sets: those in one of the shown metrics if

@@ -1,7 +1,7 @@
 //! The content of a leaderboard: sections of comparable entries, each with a standing and scores.
 
-use super::beside::Beside;
 use super::domain_scores::DomainScore;
+use super::figure::Beside;
 use super::identity::Identity;
 use super::statistics::Summary;
 use crate::id::Seed;

@@ -4,8 +4,8 @@
 //! runs come last, unranked: they are a reference. An absent value is a dash with a note that says
 //! why.
 
-use super::beside::Beside;
 use super::domain_scores::{DomainScore, Measure};
+use super::figure::Beside;
 use super::leaderboard::Leaderboard;
 use super::number::{decimals, joined, keeps};
 use super::standing::{Entry, Scope, Score, Section, Standing};

@@ -329,12 +329,20 @@ strategies: {zero-shot: {}}
             let lines: String = warnings.iter().map(|line| format!("{line}\n")).collect();
             expected.assert_eq(&lines);
         };
-        warned("", true, expect![[r#"
+        warned(
+            "",
+            true,
+            expect![[r#"
             --set streams={s: {domains: [a, b, c]}}: streams.s: class `rose` (and 2 other names) is in `a`, `b`, with the same templates, so the texts of both classes are the same: their scores tie, and the later class can never be predicted from text alone. If they are one class, write `classes: by-name`; otherwise give the domains different templates
-        "#]]);
-        warned(", classes: by-name", true, expect![[r#"
+        "#]],
+        );
+        warned(
+            ", classes: by-name",
+            true,
+            expect![[r#"
             --set streams={s: {domains: [a, b, c], classes: by-name}}: streams.s: class `River` is in `a`, `c`, with the same templates, so the texts of both classes are the same: their scores tie, and the later class can never be predicted from text alone. If they are one class, write its name the same way in both; otherwise give the domains different templates
-        "#]]);
+        "#]],
+        );
         warned("", false, expect![""]);
     }
 }

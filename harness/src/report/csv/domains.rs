@@ -87,6 +87,7 @@ mod tests {
             digits,digits,head,all,transfer,30.000000,0.000000
             digits,digits,head,all,average,66.250000,0.000000
             digits,digits,head,all,last,70.000000,0.000000
-        "#]].assert_eq(&columns(&csv, &shown));
+        "#]]
+        .assert_eq(&columns(&csv, &shown));
     }
 }

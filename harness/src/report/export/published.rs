@@ -2,7 +2,7 @@
 
 use super::form::Spelling;
 use crate::metric::MetricInfo;
-use crate::report::beside::Beside;
+use crate::report::figure::Beside;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::number::decimals;
 use crate::report::standing::Section;
