@@ -31,5 +31,6 @@ mod results_verify;
 mod run_folders;
 mod run_options;
 mod scenario_errors;
+mod streams;
 mod tables;
 mod verify;
