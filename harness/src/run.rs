@@ -50,7 +50,7 @@ pub use embed::{DomainFeatures, Embedded, Embedder};
 pub use event::{Event, Events, Fault};
 pub use execute::{ExecuteOptions, execute, has_result, keep_failure};
 pub use interrupt::Interrupt;
-pub use job::{Job, Paths};
+pub use job::{Job, Paths, PluginPaths};
 pub use log::{Log, LogEnd, PendingLog};
 pub use memory_estimate::{MemoryNeed, available_memory, memory_warnings};
 pub use opened::{FeatureRequest, Opened};

@@ -63,6 +63,7 @@ impl Check<'_> {
                 use_: backbone.use_.clone(),
                 plugin: PluginRef::from(&file),
                 parameters: backbone.parameters.clone(),
+                folder: absolute(&backbone.folder)?,
             });
         }
         let mut strategies: Vec<StrategyCheck> = Vec::new();
@@ -70,6 +71,7 @@ impl Check<'_> {
         for row in &scenario.strategies {
             let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
             check_strategy(scenario, row, &file)?;
+            let folder = absolute(&row.folder)?;
             for (CutStream { domains, of_seed }, rows) in streams.iter().zip(&mut rows) {
                 let seed = scenario.seeds[0];
                 let stream = &of_seed[0];
@@ -86,6 +88,7 @@ impl Check<'_> {
                     use_: row.use_.clone(),
                     plugin: PluginRef::from(&file),
                     parameters: row.parameters.clone(),
+                    folder: folder.clone(),
                     backbones: row
                         .backbones
                         .iter()
@@ -117,7 +120,6 @@ impl Check<'_> {
         let request = Request {
             device: scenario.device.as_str().to_owned(),
             threads: scenario.threads.get(),
-            folder: folder(scenario)?,
             backbones,
             strategies,
             metrics: metrics.collect(),
@@ -267,12 +269,12 @@ fn by_plugin(what: &str) -> Error {
     }
 }
 
-/// The scenario's folder as an absolute path: a cell may run in another working directory. It is
+/// A folder of the scenario as an absolute path: a cell may run in another working directory. It is
 /// passed on as JSON, which is UTF-8.
-fn folder(scenario: &Scenario) -> Result<PathBuf, Error> {
-    let folder = match &*scenario.parameter_folder {
-        folder if folder != Path::new("") => folder,
-        _ => Path::new("."),
+fn absolute(folder: &Path) -> Result<PathBuf, Error> {
+    let folder = match folder == Path::new("") {
+        true => Path::new("."),
+        false => folder,
     };
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     match folder.to_str() {

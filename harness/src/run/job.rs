@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// The format of a job's line.
-pub const JOB_FORMAT: u32 = 3;
+pub const JOB_FORMAT: u32 = 4;
 
 /// One cell, ready to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,17 +39,25 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paths {
-    /// The scenario's folder: relative paths in the parameters of a backbone or a strategy start
-    /// here.
-    pub folder: PathBuf,
     /// The images of the stream's domains, in their order.
     pub sources: Vec<Source>,
     /// For each of these domains, when a file of its images counts as unchanged.
     pub trust: Vec<Trust>,
-    /// The backbones' plugin files, in the strategy's order.
-    pub backbones: Vec<PathBuf>,
-    /// The strategy's plugin file.
-    pub strategy: PathBuf,
+    /// Those of the backbones, in the strategy's order.
+    pub backbones: Vec<PluginPaths>,
+    /// Those of the strategy.
+    pub strategy: PluginPaths,
+}
+
+/// The paths of a backbone or a strategy on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginPaths {
+    /// The plugin's file.
+    pub plugin: PathBuf,
+    /// Where relative paths among the parameters start: the folder of the scenario file in which
+    /// they are written.
+    pub folder: PathBuf,
 }
 
 impl Job {
@@ -72,17 +80,17 @@ impl Job {
         let job: Job = Job::deserialize(value).map_err(|error| unusable(error.to_string()))?;
         let Job { cell, paths, .. } = &job;
         let [domains, sources] = [cell.stream.domains.len(), paths.sources.len()];
-        let [backbones, files] = [cell.backbones.len(), paths.backbones.len()];
+        let [backbones, of_backbones] = [cell.backbones.len(), paths.backbones.len()];
         let cuts = cell.stream.spec.cuts.len();
         if domains == 0
             || domains != cuts
             || domains != sources
-            || backbones != files
+            || backbones != of_backbones
             || paths.trust.len() != sources
         {
             return Err(unusable(format!(
                 "it must have as many domains as cuts, sources and values of `trust`, but has {domains}, {cuts}, {sources} and \
-                 {}, and as many backbones as their plugin files, but has {backbones} and {files}",
+                 {}, and as many backbones as paths of backbones, but has {backbones} and {of_backbones}",
                 paths.trust.len()
             )));
         }
@@ -133,7 +141,7 @@ impl Job {
     /// The strategy's plugin file.
     pub fn strategy_plugin(&self) -> PluginRef {
         PluginRef {
-            file: self.paths.strategy.clone(),
+            file: self.paths.strategy.plugin.clone(),
             id: self.cell.strategy.plugin.clone(),
         }
     }
@@ -141,7 +149,7 @@ impl Job {
     /// The plugin file of the backbone with this index.
     pub fn backbone_plugin(&self, index: usize) -> PluginRef {
         PluginRef {
-            file: self.paths.backbones[index].clone(),
+            file: self.paths.backbones[index].plugin.clone(),
             id: self.cell.backbones[index].plugin.clone(),
         }
     }
@@ -160,11 +168,16 @@ mod tests {
             format: JOB_FORMAT,
             cell,
             paths: Paths {
-                folder: "/s".into(),
                 sources: vec![Digits {}.into()],
                 trust: vec![Trust::Inode],
-                backbones: vec!["/p/libpixels.so".into()],
-                strategy: "/p/libheads.so".into(),
+                backbones: vec![PluginPaths {
+                    plugin: "/p/libpixels.so".into(),
+                    folder: "/far".into(),
+                }],
+                strategy: PluginPaths {
+                    plugin: "/p/libheads.so".into(),
+                    folder: "/near".into(),
+                },
             },
             save_predictions: false,
             checkpoint: Checkpointing::default(),
@@ -184,13 +197,13 @@ mod tests {
         let message = refused("\"seed\":1992", "\"seed\":7");
         assert!(message.contains("does not match its content"), "{message}");
         assert_eq!(
-            refused("{\"format\":3", "{\"format\":2"),
-            "not a line of `clbench plan --json`: its format is 2, but this clbench reads format 3; plan again"
+            refused("{\"format\":4", "{\"format\":3"),
+            "not a line of `clbench plan --json`: its format is 3, but this clbench reads format 4; plan again"
         );
         assert_eq!(
-            refused("[\"/p/libpixels.so\"]", "[]"),
+            refused(r#"[{"plugin":"/p/libpixels.so","folder":"/far"}]"#, "[]"),
             "not a line of `clbench plan --json`: it must have as many domains as cuts, sources and \
-             values of `trust`, but has 1, 1, 1 and 1, and as many backbones as their plugin files, but has 1 and 0"
+             values of `trust`, but has 1, 1, 1 and 1, and as many backbones as paths of backbones, but has 1 and 0"
         );
     }
 }

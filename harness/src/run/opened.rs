@@ -33,8 +33,8 @@ pub struct Opened {
     pub(super) plugins: Plugins,
     /// In the strategy's order, each with its plugin.
     pub(super) backbones: Vec<(BackboneHandle, Arc<Loaded>)>,
-    /// The scenario's folder.
-    pub(super) folder: PathBuf,
+    /// Where relative paths among the strategy's parameters start.
+    pub(super) strategy_folder: PathBuf,
     pub(super) host: Host,
 }
 
@@ -62,12 +62,6 @@ impl Opened {
         });
         let pool = Pool::new(domains.collect::<Result<_, Error>>()?);
         let host = host(events.clone(), interrupt.clone());
-        let setting = BackboneSetting {
-            device: cell.device.clone(),
-            threads: cell.threads,
-            folder: job.paths.folder.clone(),
-            host: host.clone(),
-        };
         let (mut plugins, mut backbones) = (Plugins::default(), Vec::new());
         for (index, backbone) in cell.backbones.iter().enumerate() {
             let plugin = job.backbone_plugin(index);
@@ -77,6 +71,12 @@ impl Opened {
                 plugin.file.display()
             ));
             let plugin = plugins.load(&plugin)?;
+            let setting = BackboneSetting {
+                device: cell.device.clone(),
+                threads: cell.threads,
+                folder: job.paths.backbones[index].folder.clone(),
+                host: host.clone(),
+            };
             let handle = plugin.backbone(&backbone.use_, &backbone.parameters, &setting)?;
             if handle.info().fingerprint != backbone.fingerprint {
                 return Err(Error::BackboneChanged {
@@ -99,7 +99,7 @@ impl Opened {
             pool,
             plugins,
             backbones,
-            folder: job.paths.folder.clone(),
+            strategy_folder: job.paths.strategy.folder.clone(),
             host,
         })
     }
@@ -137,13 +137,13 @@ impl Opened {
             };
             let backbones = job.cell.backbones.iter().zip(&job.paths.backbones);
             let backbones = backbones.zip(&self.backbones).zip(outputs);
-            for (embedded, (((backbone, file), (handle, plugin)), outputs)) in
+            for (embedded, (((backbone, paths), (handle, plugin)), outputs)) in
                 embedded.iter_mut().zip(backbones)
             {
                 events.stage(format!(
                     "features of `{}` of plugin {}",
                     backbone.name,
-                    file.display()
+                    paths.plugin.display()
                 ));
                 let features = embedder.embed(backbone, plugin, handle, outputs)?;
                 embedded.domains.push(features);

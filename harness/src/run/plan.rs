@@ -3,7 +3,7 @@
 use super::check::{Check, Checked, Refusal};
 use super::job::JOB_FORMAT;
 use super::probe::BackboneCheck;
-use super::{Interrupt, Job, Paths, available_memory, memory_warnings};
+use super::{Interrupt, Job, Paths, PluginPaths, available_memory, memory_warnings};
 use crate::error::Error;
 use crate::plugin::{PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
@@ -12,6 +12,7 @@ use crate::stream::open::{CutStream, Restriction, cut, open};
 use crate::stream::warnings::warnings;
 use crate::terminal;
 use harness_abi::backbone::BackboneInfo;
+use std::path::Path;
 
 /// All cells of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +96,6 @@ impl Plan {
             terminal::say(format_args!("warning: {warning}"));
         }
 
-        let folder = request.folder.clone();
         let mut cells = Vec::new();
         for ((stream, CutStream { domains, .. }), rows) in
             scenario.streams.iter().zip(&streams).zip(rows)
@@ -151,15 +151,17 @@ impl Plan {
                         format: JOB_FORMAT,
                         cell,
                         paths: Paths {
-                            folder: folder.clone(),
                             sources: domains.iter().map(|opened| opened.source.clone()).collect(),
                             trust: (domains.iter())
                                 .map(|opened| scenario.domain(&opened.name).trust)
                                 .collect(),
                             backbones: files
-                                .map(|&index| request.backbones[index].plugin.file.clone())
+                                .map(|&index| {
+                                    let check = &request.backbones[index];
+                                    plugin_paths(&check.plugin, &check.folder)
+                                })
                                 .collect(),
-                            strategy: check.plugin.file.clone(),
+                            strategy: plugin_paths(&check.plugin, &check.folder),
                         },
                         save_predictions,
                         checkpoint: scenario.checkpoint,
@@ -173,6 +175,13 @@ impl Plan {
             }
         }
         Ok(Plan { cells })
+    }
+}
+
+fn plugin_paths(plugin: &PluginRef, folder: &Path) -> PluginPaths {
+    PluginPaths {
+        plugin: plugin.file.clone(),
+        folder: folder.to_owned(),
     }
 }
 

@@ -23,8 +23,6 @@ pub struct Request {
     pub device: String,
     /// Threads per operation.
     pub threads: u32,
-    /// The scenario's folder.
-    pub folder: PathBuf,
     /// Backbones to create.
     pub backbones: Vec<BackboneCheck>,
     /// Strategies to check.
@@ -44,6 +42,8 @@ pub struct BackboneCheck {
     pub plugin: PluginRef,
     /// Its parameters.
     pub parameters: Value,
+    /// Where relative paths among them start, as an absolute path.
+    pub folder: PathBuf,
 }
 
 /// A strategy to check.
@@ -57,6 +57,8 @@ pub struct StrategyCheck {
     pub plugin: PluginRef,
     /// Its parameters.
     pub parameters: Value,
+    /// Where relative paths among them start, as an absolute path.
+    pub folder: PathBuf,
     /// Its backbones, as indices into the request's.
     pub backbones: Vec<usize>,
     /// How many tasks it will learn.
@@ -136,7 +138,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
         let setting = BackboneSetting {
             device: request.device.clone(),
             threads: request.threads,
-            folder: request.folder.clone(),
+            folder: check.folder.clone(),
             host: host.clone(),
         };
         let made = plugins
@@ -156,7 +158,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             samples: check.samples,
             task_samples: check.task_samples,
             device: request.device.clone(),
-            folder: request.folder.clone(),
+            folder: check.folder.clone(),
             backbones: check
                 .backbones
                 .iter()
@@ -169,7 +171,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             classes: check.classes,
             device: request.device.clone(),
             threads: request.threads,
-            folder: request.folder.clone(),
+            folder: check.folder.clone(),
             backbones: check
                 .backbones
                 .iter()

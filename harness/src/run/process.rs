@@ -68,7 +68,7 @@ pub fn run_cell(
     events.stage(format!(
         "creating strategy `{}` of plugin {}",
         cell.strategy.row,
-        job.paths.strategy.display()
+        job.paths.strategy.plugin.display()
     ));
     let strategy = protocol.run(events, &mut progress)?;
     let Progress {

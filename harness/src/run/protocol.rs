@@ -68,7 +68,7 @@ impl<'a> Protocol<'a> {
             stream,
             embedded,
             plugin,
-            folder: &opened.folder,
+            folder: &opened.strategy_folder,
             host: opened.host.clone(),
             interrupt,
             declaration,
@@ -319,7 +319,7 @@ pub(super) fn declared(
             Regime::Joint => samples,
         },
         device: cell.device.clone(),
-        folder: opened.folder.clone(),
+        folder: opened.strategy_folder.clone(),
         backbones: backbones.map(|(handle, _)| handle.info().clone()).collect(),
     };
     let declaration = plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?;

@@ -189,12 +189,13 @@ pub enum Problem {
     #[error("`{key}` can only be written in a file; see `--with` for another way to add one")]
     SetTooLate { key: &'static str },
     #[error(
-        "`{path}` is relative to this file, but `{other}` to `{file}`, and plugins look for all paths in one folder; write one of them as an absolute path, or put the files into one folder"
+        "`{path}` is relative to this file, but `{other}` to `{file}`, and the plugin looks for all paths of `{entry}` in one folder; write one of them as an absolute path, or put the files into one folder"
     )]
     TwoFolders {
         path: String,
         other: String,
         file: String,
+        entry: String,
     },
 
     // Keys and types.

@@ -8,11 +8,11 @@ mod streams;
 
 use self::streams::OwnStream;
 use super::error::{Problem, ScenarioError};
-use super::grid;
 use super::resolved::{BackboneUse, Device, DomainUse, Scenario, StrategyRow, StreamUse};
 use super::spec;
 use super::yaml::{KeyPath, Tree};
 use super::{Expectation, Limits};
+use super::{grid, parameter_folder};
 use crate::domain::{Draw, KeyError, Shots, Source, check_entries};
 use crate::id::Seed;
 use crate::plugin::PluginFault;
@@ -86,7 +86,6 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
     let scenario = Scenario {
         name,
         file: tree.file().to_owned(),
-        parameter_folder: super::parameter_folder::find(&tree)?,
         description: spec.description,
         seeds: spec.seeds.into_iter().map(Seed).collect(),
         threads,
@@ -227,6 +226,7 @@ impl Resolver<'_> {
             use_: self.use_(&key, written.use_, &name)?,
             plugin: self.plugin(&key.join("plugin"), written.plugin)?,
             parameters: Value::Object(written.parameters.unwrap_or_default()),
+            folder: parameter_folder::find(self.tree, &key)?,
             name,
         })
     }
@@ -414,6 +414,7 @@ impl Resolver<'_> {
         let parameters = written.parameters.unwrap_or_default();
         let grid = written.grid.unwrap_or_default();
         let combinations = grid::expand(parameters, &grid, self.tree, &key)?;
+        let folder = parameter_folder::find(self.tree, &key)?;
 
         let mut names = HashSet::new();
         let mut rows = Vec::with_capacity(combinations.len());
@@ -431,6 +432,7 @@ impl Resolver<'_> {
                 backbones: backbones.clone(),
                 regime: written.regime.unwrap_or(spec::Regime::Sequential),
                 parameters: Value::Object(combination.parameters),
+                folder: folder.clone(),
                 grid: combination.choices,
                 provenance: written.provenance,
                 trials: written.trials,

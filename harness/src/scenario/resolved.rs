@@ -20,9 +20,6 @@ pub struct Scenario {
     pub name: String,
     /// The file that it was read from, as given on the command line.
     pub file: PathBuf,
-    /// The folder at which relative paths among the parameters of plugins start: that of the file,
-    /// unless they are written in a file of another folder.
-    pub parameter_folder: PathBuf,
     /// A description of its purpose.
     pub description: Option<String>,
     /// One run per stream, strategy and seed; at least one, all distinct.
@@ -84,6 +81,8 @@ pub struct BackboneUse {
     pub plugin: Option<PathBuf>,
     /// Its parameters, a JSON object.
     pub parameters: Value,
+    /// Where relative paths among them start: the folder of the file in which they are written.
+    pub folder: PathBuf,
 }
 
 impl BackboneUse {
@@ -214,6 +213,8 @@ pub struct StrategyRow {
     pub regime: Regime,
     /// Its parameters, a JSON object that includes the choices from the grid.
     pub parameters: Value,
+    /// Where relative paths among them start: the folder of the file in which they are written.
+    pub folder: PathBuf,
     /// Its choices from the grid.
     pub grid: Vec<GridChoice>,
     /// Where the parameters come from, if the scenario says so.

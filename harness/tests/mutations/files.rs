@@ -139,10 +139,11 @@ fn cell() -> Value {
 #[test]
 fn plan_line() {
     let mut job: Job = serde_json::from_value(json!({
-        "format": 3, "save_predictions": false, "cell": cell(),
+        "format": 4, "save_predictions": false, "cell": cell(),
         "paths": {
-            "folder": "/", "sources": [{ "digits": {} }], "trust": ["inode"], "backbones": ["/b.so"],
-            "strategy": "/s.so",
+            "sources": [{ "digits": {} }], "trust": ["inode"],
+            "backbones": [{ "plugin": "/b.so", "folder": "/" }],
+            "strategy": { "plugin": "/s.so", "folder": "/" },
         },
     }))
     .unwrap();

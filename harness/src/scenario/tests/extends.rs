@@ -162,39 +162,117 @@ fn paths_stay_relative_to_the_file_they_are_written_in() {
     assert!(matches!(origin, Some(Origin::Argument(_))));
 }
 
+/// The folder of each backbone and row.
+fn folders(dir: &TempDir, scenario: &Scenario) -> String {
+    let backbones = scenario.backbones.iter().map(|b| (&b.name, &b.folder));
+    let rows = scenario
+        .strategies
+        .iter()
+        .map(|row| (&row.name, &row.folder));
+    let lines = backbones.chain(rows).map(|(name, folder)| {
+        let folder = folder.strip_prefix(dir.path()).unwrap();
+        format!("{name}: /{}\n", folder.display())
+    });
+    lines.collect()
+}
+
 #[test]
-fn plugins_look_for_paths_in_the_folder_of_the_file_that_has_some() {
+fn relative_paths_among_parameters_start_at_the_folder_of_their_own_file() {
     let base = GOOD.replace("pixels: {}", "clip: {parameters: {path: ../weights}}");
     let dir = folder(&[
         ("far/base.yaml", &base),
-        ("near/mine.yaml", "extends: ../far/base.yaml\nthreads: 2\n"),
         (
-            "near/both.yaml",
-            "extends: ../far/base.yaml\nstrategies: {linear: {parameters: {init: start.pt}}}\n",
+            "near/mine.yaml",
+            "extends: ../far/base.yaml\n\
+             backbones: {vit: {parameters: {path: weights}}}\n\
+             strategies:\n  \
+               linear: {backbone: clip, parameters: {init: start.pt}}\n  \
+               mine: {use: linear, backbone: vit, grid: {lr: [1, 2], init: [start.pt, none]}}\n",
         ),
         ("near/start.pt", ""),
+        (
+            "part/part.yaml",
+            "backbones: {clip: {parameters: {threads: 2}}}\n\
+             strategies: {linear: {parameters: {seed: 3}}, other: {backbone: clip}}\n",
+        ),
+    ]);
+    let scenario = load(&dir, "near/mine.yaml", &["part/part.yaml"], &[]).unwrap();
+    expect![[r#"
+        clip: /near/../far
+        vit: /near
+        linear: /near
+        nearest-class-mean: /near/../far
+        mine[lr=1,init=start.pt]: /near
+        mine[lr=1,init=none]: /near
+        mine[lr=2,init=start.pt]: /near
+        mine[lr=2,init=none]: /near
+        other: /part
+    "#]]
+    .assert_eq(&folders(&dir, &scenario));
+
+    // Files of one folder are like one file.
+    fs::write(dir.path().join("far/same.yaml"), "extends: base.yaml\n").unwrap();
+    let same = load(&dir, "far/same.yaml", &[], &[]).unwrap();
+    expect![[r#"
+        clip: /far
+        linear: /far
+        nearest-class-mean: /far
+    "#]]
+    .assert_eq(&folders(&dir, &same));
+}
+
+#[test]
+fn a_file_that_is_still_missing_belongs_beside_the_scenario_that_names_it() {
+    let dir = folder(&[
+        (
+            "far/base.yaml",
+            &GOOD.replace("lr: 0.1", "init: start.pt, lr: 0.1"),
+        ),
+        (
+            "near/mine.yaml",
+            "extends: ../far/base.yaml\nstrategies: {linear: {parameters: {lr: 1}}}\n",
+        ),
     ]);
     let scenario = load(&dir, "near/mine.yaml", &[], &[]).unwrap();
-    assert_eq!(scenario.parameter_folder, dir.path().join("near/../far"));
-    // Without such paths, it is the scenario's own.
-    let own = load(&dir, "base.yaml", &["near/mine.yaml"], &[]);
-    expect![[r#"
-        DIR/near/mine.yaml:1: extends: a file after `--with` changes the scenario on the command line, so it cannot extend another; remove the key, or run this file itself
-            1 | extends: ../far/base.yaml
-              | ^^^^^^^
-    "#]].assert_eq(&shown(own.unwrap_err()).replace(&dir.path().display().to_string(), "DIR"));
-    let plain = load(&dir, "base.yaml", &[], &[]).unwrap();
-    assert_eq!(plain.parameter_folder, dir.path());
+    let linear = &scenario.strategies[0].folder;
+    assert_eq!(linear, &dir.path().join("near/../far"));
+}
+
+#[test]
+fn the_paths_of_one_backbone_or_strategy_are_in_one_folder() {
+    let base = GOOD.replace("pixels: {}", "clip: {parameters: {path: ../weights}}");
+    let dir = folder(&[
+        ("far/base.yaml", &base),
+        (
+            "near/mine.yaml",
+            "extends: ../far/base.yaml\nbackbones: {clip: {parameters: {tokenizer: words.json}}}\n",
+        ),
+        ("near/words.json", ""),
+    ]);
+    says(&dir, "near/mine.yaml", &[], &[], expect![[r#"
+        DIR/near/mine.yaml:2: backbones.clip.parameters.tokenizer: `words.json` is relative to this file, but `backbones.clip.parameters.path` to `DIR/near/../far/base.yaml`, and the plugin looks for all paths of `backbones.clip` in one folder; write one of them as an absolute path, or put the files into one folder
+            2 | backbones: {clip: {parameters: {tokenizer: words.json}}}
+              |                                 ^^^^^^^^^
+    "#]]);
+    let absolute = dir.path().join("weights");
+    let set = format!("backbones.clip.path={}", absolute.display());
+    let scenario = load(&dir, "near/mine.yaml", &[], &[&set]).unwrap();
+    assert_eq!(scenario.backbones[0].folder, dir.path().join("near"));
+}
+
+#[test]
+fn a_file_after_with_cannot_extend_another() {
+    let dir = folder(&[("near/mine.yaml", "extends: ../base.yaml\nthreads: 2\n")]);
     says(
         &dir,
-        "near/both.yaml",
-        &[],
+        "base.yaml",
+        &["near/mine.yaml"],
         &[],
         expect![[r#"
-        DIR/near/both.yaml:2: strategies.linear.parameters.init: `start.pt` is relative to this file, but `backbones.clip.parameters.path` to `DIR/near/../far/base.yaml`, and plugins look for all paths in one folder; write one of them as an absolute path, or put the files into one folder
-            2 | strategies: {linear: {parameters: {init: start.pt}}}
-              |                                    ^^^^
-    "#]],
+            DIR/near/mine.yaml:1: extends: a file after `--with` changes the scenario on the command line, so it cannot extend another; remove the key, or run this file itself
+                1 | extends: ../base.yaml
+                  | ^^^^^^^
+        "#]],
     );
 }
 
