@@ -1,7 +1,8 @@
 //! Scenarios that build on others, as the user of a new strategy runs them.
 
-use clbench_tests::{Dir, nearest_class_mean};
+use clbench_tests::{Dir, misbehaving, nearest_class_mean};
 use expect_test::expect;
+use std::fs;
 
 /// A scenario, and in another folder one that adds a row to it; its paths are relative.
 fn scenarios() -> Dir {
@@ -107,4 +108,39 @@ fn a_part_is_added_on_the_command_line() {
     assert_eq!(call("plan", &[]).stdout.lines().count(), 4);
     let verified = dir.clbench(["data", "verify", "base.yaml", "--with", "part.yaml"]);
     verified.succeeds();
+}
+
+#[test]
+fn rows_of_two_folders_find_their_files_beside_their_own_scenario() {
+    let dir = Dir::new();
+    dir.link_plugins(&[misbehaving()]);
+    let row = |name: &str, plugins: &str| {
+        format!(
+            "strategies:\n  {name}: {{use: reader, plugin: {plugins}/libmisbehaving.so, \
+             parameters: {{width: 64, file: {name}.txt}}}}\n"
+        )
+    };
+    let base = "seeds: [1992]\n\
+                stream: {tasks: 2}\n\
+                domains: {digits: {source: digits}}\n\
+                backbones: {pixels: {parameters: {size: 8}}}\n";
+    dir.write("base.yaml", base.to_owned() + &row("first", "plugins"));
+    let extends = "extends: ../base.yaml\n".to_owned() + &row("second", "../plugins");
+    dir.write("mine/mine.yaml", extends);
+    dir.write("first.txt", "");
+    let second = dir.write("mine/second.txt", "");
+    let run = dir.clbench(["run", "mine/mine.yaml"]).succeeds();
+    expect![[r#"
+        [1/2] digits · first · seed 1992
+        [2/2] digits · second · seed 1992
+    "#]]
+    .assert_eq(&cells(&run.stderr));
+
+    fs::remove_file(second).unwrap();
+    let refused = dir.clbench(["validate", "mine/mine.yaml"]).outcome();
+    let message = "strategies.second.parameters.file: ";
+    let file = "mine/second.txt does not exist";
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains(message), "{}", refused.stderr);
+    assert!(refused.stderr.contains(file), "{}", refused.stderr);
 }

@@ -307,7 +307,7 @@ pub struct Setting {
     pub device: String,
     /// How many threads one operation may use.
     pub threads: u32,
-    /// The scenario's folder, as an absolute path: relative paths among the parameters start here.
+    /// The scenario file's folder, an absolute path: relative paths among its parameters start here.
     /// Empty if the host is older than this field, so that they start at the working directory.
     ///
     /// A cell's id covers the parameters, and so a file's path, but not the file's content. If the

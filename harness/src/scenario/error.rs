@@ -192,10 +192,10 @@ pub enum Problem {
         "`{path}` is relative to this file, but `{other}` to `{file}`, and the plugin looks for all paths of `{entry}` in one folder; write one of them as an absolute path, or put the files into one folder"
     )]
     TwoFolders {
-        path: String,
-        other: String,
-        file: String,
-        entry: String,
+        path: Box<str>,
+        other: Box<str>,
+        file: Box<str>,
+        entry: Box<str>,
     },
 
     // Keys and types.

@@ -30,10 +30,10 @@ pub(super) fn find(tree: &Tree, entry: &KeyPath) -> Result<PathBuf, ScenarioErro
             None => Ok(first.folder.to_owned()),
             Some(path) => {
                 let problem = Problem::TwoFolders {
-                    path: path.text.to_owned(),
-                    other: first.key.to_string(),
-                    file: tree.file_of(&first.key).display().to_string(),
-                    entry: entry.to_string(),
+                    path: path.text.into(),
+                    other: first.key.to_string().into(),
+                    file: tree.file_of(&first.key).display().to_string().into(),
+                    entry: entry.to_string().into(),
                 };
                 Err(tree.error(&path.key, problem))
             }

@@ -249,11 +249,17 @@ fn the_paths_of_one_backbone_or_strategy_are_in_one_folder() {
         ),
         ("near/words.json", ""),
     ]);
-    says(&dir, "near/mine.yaml", &[], &[], expect![[r#"
+    says(
+        &dir,
+        "near/mine.yaml",
+        &[],
+        &[],
+        expect![[r#"
         DIR/near/mine.yaml:2: backbones.clip.parameters.tokenizer: `words.json` is relative to this file, but `backbones.clip.parameters.path` to `DIR/near/../far/base.yaml`, and the plugin looks for all paths of `backbones.clip` in one folder; write one of them as an absolute path, or put the files into one folder
             2 | backbones: {clip: {parameters: {tokenizer: words.json}}}
               |                                 ^^^^^^^^^
-    "#]]);
+    "#]],
+    );
     let absolute = dir.path().join("weights");
     let set = format!("backbones.clip.path={}", absolute.display());
     let scenario = load(&dir, "near/mine.yaml", &[], &[&set]).unwrap();
