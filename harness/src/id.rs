@@ -25,8 +25,8 @@ number! {
     Label(u32)
 }
 number! {
-    /// A class as a stream numbers it: its position in the class order, from 0. Task 1 has the
-    /// first ids.
+    /// A class as a stream numbers it: in the order in which classes first arrive, from 0. Task 1
+    /// has the first ids.
     ClassId(u32)
 }
 number! {

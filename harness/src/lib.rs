@@ -6,7 +6,7 @@
 //!    looked up, a scenario cannot be invalid.
 //! 2. [`domain`]: a labelled image collection with a train and a test split, in any of many
 //!    formats, identified by a hash of its samples.
-//! 3. [`stream`]: a domain cut into an ordered list of tasks by a class order.
+//! 3. [`stream`]: domains cut into an ordered list of tasks by a class order.
 //! 4. [`plugin`]: backbones, strategies and metrics come from plugin files. A file is inspected
 //!    before it is trusted, and loaded only in the process that calls it. The crate [`harness_abi`]
 //!    defines how it is called.

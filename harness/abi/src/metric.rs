@@ -83,13 +83,14 @@ pub struct MetricInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matrix {
-    /// Candidates are the classes of the tasks learned so far. Only these tasks are measured.
+    /// Candidates are the classes of the tasks learned so far. Only these tasks are measured, even
+    /// if their classes come back later.
     Seen,
-    /// Candidates are all classes of the stream. Absent if the strategy cannot score unseen
-    /// classes.
+    /// Candidates are all classes of the stream. If the strategy cannot score unseen classes, only
+    /// rows after which none is left are measured; the last row always is.
     All,
-    /// Candidates are the classes of the sample's own task. Only learned tasks are measured if the
-    /// strategy cannot score unseen classes.
+    /// Candidates are the classes of the sample's own task. If the strategy cannot score unseen
+    /// classes, only tasks whose classes have all been seen are measured.
     Task,
 }
 
