@@ -129,7 +129,7 @@ fn kill<'a>(
     undisturbed: &Path,
 ) -> Killed {
     let expected = tables(undisturbed);
-    assert_eq!(expected.len(), 4, "three tables and the predictions");
+    assert_eq!(expected.len(), 5, "four tables and the predictions");
     let time = Duration::from_secs_f64(seconds(undisturbed));
     let mut moments = Moments(0x9e37_79b9_7f4a_7c15);
     let mut all = Killed {

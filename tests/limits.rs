@@ -83,7 +83,7 @@ fn a_shell_may_hand_over_a_scenario() {
         let outcome = shell(&dir, command);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         assert!(
-            outcome.stdout.contains("is valid: 1 domain"),
+            outcome.stdout.contains("is valid: 1 stream"),
             "{}",
             outcome.stdout
         );

@@ -42,6 +42,7 @@ fn good_results() {
           metrics.csv       the same when made again
           costs.csv         the same when made again
           leaderboard.csv   the same when made again
+          domains.csv       the same when made again
           run again         digits · nearest-class-mean · seed 1992: the same, bit for bit
           run again         digits · nearest-class-mean · seed 1996: the same, bit for bit
 
@@ -87,6 +88,7 @@ fn tables_and_records_that_were_changed() {
           metrics.csv       FAILED: line 2 is not what the records give; run the scenario again to write it anew
           costs.csv         the same when made again
           leaderboard.csv   FAILED: line 2 is not what the records give; run the scenario again to write it anew
+          domains.csv       the same when made again
           run again         FAILED: digits · nearest-class-mean · seed 1992: `seen` after task 5 on task 1 was 119, but is 109 now
           run again         digits · nearest-class-mean · seed 1996: the same, bit for bit
         error: `results/runs/tiny` is not as it should be: 4 problems; see the lines marked `FAILED` above
