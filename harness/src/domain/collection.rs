@@ -160,6 +160,15 @@ impl Domain {
         self.content.get_or_init(|| content)
     }
 
+    /// The file of a sample's image, and its place in it; `None` if it is in memory.
+    ///
+    /// # Panics
+    ///
+    /// If the split has no sample `index`.
+    pub(crate) fn image_file(&self, split: Split, index: usize) -> Option<(&Path, u32)> {
+        self.images.file(self.samples(split)[index].image)
+    }
+
     /// Identifies the samples of this domain; the same on every machine.
     pub fn split_hash(&self) -> &SplitHash {
         &self.split_hash

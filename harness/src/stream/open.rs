@@ -8,6 +8,7 @@ use crate::id::Seed;
 use crate::scenario::{DomainUse, ExpectationCheck, Scenario, StreamUse};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// The seed of the validation split, the same for all cells, so that all seeds are compared on the
 /// same samples.
@@ -56,6 +57,8 @@ pub struct OpenedDomain {
     pub summary: DomainSummary,
     /// How many training samples each class has, by label.
     pub train_of_class: Vec<u64>,
+    /// The file of each test image that is not in memory, and its place in it.
+    test_images: Vec<(PathBuf, u32)>,
 }
 
 /// A stream of the scenario, cut from its opened domains.
@@ -95,6 +98,7 @@ pub fn open(
         source,
         summary,
         train_of_class: train_of_class(&opened),
+        test_images: test_images(&opened),
     })
 }
 
@@ -102,8 +106,8 @@ pub fn open(
 ///
 /// # Errors
 ///
-/// If it cannot be cut, the templates of a shared class differ, or a class order is not the
-/// expected one.
+/// If it cannot be cut, two of its domains have a test image in common, the templates of a shared
+/// class differ, or a class order is not the expected one.
 ///
 /// # Panics
 ///
@@ -125,6 +129,7 @@ pub fn cut<'a>(
         .map(|domain| &domain.summary.classes[..])
         .collect();
     let of_seed = streams(scenario, stream, &classes)?;
+    disjoint(scenario, stream, &domains)?;
     if restriction == Restriction::default() {
         let orders = digests(scenario, stream, &of_seed);
         let of = match stream.is_of_one_domain() {
@@ -183,6 +188,43 @@ fn expected(scenario: &Scenario, of: String, checks: Vec<ExpectationCheck>) -> R
             check: Box::new(check),
         }),
     }
+}
+
+/// Checks that no test image is in two domains of a stream. A copy in another file is another
+/// image.
+fn disjoint(
+    scenario: &Scenario,
+    stream: &StreamUse,
+    domains: &[&OpenedDomain],
+) -> Result<(), Error> {
+    if domains.len() == 1 {
+        return Ok(());
+    }
+    let mut owners: HashMap<&(PathBuf, u32), &OpenedDomain> = HashMap::new();
+    for (domain, part) in domains.iter().zip(&stream.domains) {
+        for image in &domain.test_images {
+            if let Some(owner) = owners.insert(image, domain) {
+                let message = format!(
+                    "domains `{}` and `{}` both have the test image {}, but a test image can belong to only one task; \
+                     leave one of them out, or divide the images with `split` or `leave_out`",
+                    owner.name,
+                    domain.name,
+                    image.0.display()
+                );
+                return Err(scenario.key_error(&part.key, message).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files of a domain's test images, and their places in these; without images in memory.
+fn test_images(domain: &Domain) -> Vec<(PathBuf, u32)> {
+    let samples = 0..domain.samples(Split::Test).len();
+    let files = samples.filter_map(|index| domain.image_file(Split::Test, index));
+    files
+        .map(|(path, place)| (path.to_owned(), place))
+        .collect()
 }
 
 /// Checks that a class that several domains have is turned into the same texts by each.
@@ -260,4 +302,44 @@ fn stream_error(
     };
     let message = format!("domain `{}`: {error}", part.domain);
     scenario.key_error(&key, message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use image::RgbImage;
+
+    #[test]
+    fn a_test_image_of_two_domains_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for split in ["train", "test"] {
+            for class in ["cat", "dog", "owl"] {
+                let folder = dir.path().join("pets").join(split).join(class);
+                std::fs::create_dir_all(&folder).unwrap();
+                RgbImage::new(4, 4).save(folder.join("1.png")).unwrap();
+            }
+        }
+        let cut = |first: &str, second: &str| -> Result<(), String> {
+            let text = format!(
+                "seeds: [1]\ndomains:\n  a: {{source: image-folder, path: pets, {first}}}\n  \
+                 b: {{source: image-folder, path: pets, {second}}}\n\
+                 streams: {{s: {{domains: [a, b]}}}}\nstrategies: {{ncm: {{backbones: []}}}}\n"
+            );
+            let file = dir.path().join("s.yaml");
+            let scenario = Scenario::parse(&text, &file, &[]).unwrap();
+            let whole = Restriction::default();
+            let domains = scenario.domains.iter();
+            let domains = domains.map(|domain| open(&scenario, domain, whole).unwrap());
+            let domains: Vec<_> = domains.collect();
+            let cut = cut(&scenario, &scenario.streams[0], &domains, whole);
+            let message = |error: Error| error.to_string().lines().next().unwrap().to_owned();
+            let folder = dir.path().display().to_string();
+            cut.map(drop)
+                .map_err(|error| message(error).replace(&format!("{folder}/"), ""))
+        };
+        assert_eq!(cut("leave_out: [cat, dog]", "leave_out: [owl]"), Ok(()));
+        let refused = cut("leave_out: [cat]", "leave_out: [owl]").unwrap_err();
+        expect!["s.yaml:5: streams.s.domains[1]: domains `a` and `b` both have the test image pets/test/dog/1.png, but a test image can belong to only one task; leave one of them out, or divide the images with `split` or `leave_out`"].assert_eq(&refused);
+    }
 }
