@@ -3,8 +3,8 @@
 //! Zero-shot decides for each image whether the regression is asked. If it takes the image for a
 //! class that was learned, the scores of all classes are (1 − w) p + w s, with s = 0 for classes
 //! that were not learned; else they are p. So an image of an unseen class that zero-shot gets right
-//! keeps its answer whatever was learned, and the unseen classes always keep the order that
-//! zero-shot gives them.
+//! keeps its answer whatever was learned. The unseen classes keep the order that zero-shot gives
+//! them, unless w is 1: then they all have the score 0 where the regression is asked.
 
 use clbench_torch::tch::{Kind, TchError, Tensor};
 
