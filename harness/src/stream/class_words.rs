@@ -16,13 +16,21 @@ pub(super) fn warnings(scenario: &Scenario, classes: &[Option<Vec<String>>]) -> 
     let domains = scenario.domains.iter().zip(classes);
     domains
         .filter_map(|(domain, classes)| {
-            let message = message(domain, classes.as_deref()?)?;
+            let message = message(templates(scenario, domain), classes.as_deref()?)?;
             Some(scenario.key_warning(&domain.key(), message))
         })
         .collect()
 }
 
-fn message(domain: &DomainUse, classes: &[String]) -> Option<String> {
+/// The templates of a domain in the first stream that has it.
+fn templates<'s>(scenario: &'s Scenario, domain: &'s DomainUse) -> &'s [String] {
+    let mut streams = scenario.streams.iter();
+    let stream = streams.find(|stream| stream.has(&domain.name));
+    let own = stream.and_then(|stream| stream.templates.as_ref());
+    own.unwrap_or(&domain.templates)
+}
+
+fn message(templates: &[String], classes: &[String]) -> Option<String> {
     let wordless: Vec<&str> = (classes.iter())
         .map(String::as_str)
         .filter(|name| !has_words(name))
@@ -39,7 +47,7 @@ fn message(domain: &DomainUse, classes: &[String]) -> Option<String> {
          {}}}`",
         wordless.len(),
         classes.len(),
-        domain.templates[0].replace("{}", first),
+        templates[0].replace("{}", first),
         key(first),
     ))
 }
