@@ -22,7 +22,7 @@ pub struct RandomSplit {
     pub torch: u64,
 }
 
-/// [`check`](RandomSplit::check) refuses a part that is not a number.
+/// A part that is not a number is refused when the scenario is read.
 impl Eq for RandomSplit {}
 
 impl RandomSplit {
