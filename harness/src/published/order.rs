@@ -1,6 +1,7 @@
 //! The class order of a published figure.
 
-use harness_random::{numpy_permutation, shuffled};
+use crate::id::Seed;
+use crate::stream::{self, Convention, SeedRef};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -35,13 +36,6 @@ pub enum OrderSeed {
     OfRun,
     /// The same for all runs.
     Fixed(u64),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Convention {
-    OldToNew,
-    NewToOld,
 }
 
 impl ClassOrder {
@@ -101,18 +95,14 @@ impl Generated {
 
     /// `None` if NumPy has no such seed.
     fn drawn(&self, classes: usize, seed: u64) -> Option<Vec<u32>> {
-        let permutation = match self.numpy {
-            Some(_) => numpy_permutation(classes, u32::try_from(seed).ok()?),
-            None => shuffled(classes, seed),
+        let (seed, convention) = (SeedRef::Fixed(seed), self.convention());
+        let order = match self.numpy {
+            Some(_) => stream::ClassOrder::Numpy { seed, convention },
+            None => stream::ClassOrder::Python { seed, convention },
         };
-        let mut order = vec![0; classes];
-        for (at, &other) in permutation.iter().enumerate() {
-            match self.convention() {
-                Convention::NewToOld => order[at] = other as u32,
-                Convention::OldToNew => order[other] = at as u32,
-            }
-        }
-        Some(order)
+        // The run's seed has no say.
+        let order = order.draw(u32::try_from(classes).ok()?, Seed(0)).ok()?;
+        Some(order.into_iter().map(|label| label.0).collect())
     }
 }
 

@@ -85,7 +85,7 @@ impl ClassOrder {
     }
 
     /// The labels 0 to `classes − 1`, in the order in which they arrive.
-    pub(super) fn draw(&self, classes: u32, cell: Seed) -> Result<Vec<Label>, StreamError> {
+    pub(crate) fn draw(&self, classes: u32, cell: Seed) -> Result<Vec<Label>, StreamError> {
         let n = classes as usize;
         let (permutation, convention) = match *self {
             Self::Written(ref order) => {
