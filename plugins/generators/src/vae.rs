@@ -21,20 +21,24 @@
 //! class's result does not depend on the other classes.
 
 mod decoder;
+mod fused;
 mod layer;
 mod network;
+mod recorded;
 mod training;
 
 use crate::normalisation::Normalisation;
 use crate::{ClassFeatures, Fit, Fitted, Fitting, Generator};
+use clbench_torch::cpu::in_parallel;
 use clbench_torch::tch::{Device, Tensor};
 use clbench_torch::training::GradientMode;
 use clbench_torch::training::WarmRestarts;
 use clbench_torch::{During, Noise};
 use decoder::Decoder;
-use harness_abi::{Error, ParameterSet, Result};
+use harness_abi::{Error, ErrorCode, ParameterSet, Result};
 use network::Sizes;
 use serde::Deserialize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use training::Training;
 
 /// The parameters of the autoencoders. The defaults are CGIL's.
@@ -99,6 +103,26 @@ impl Autoencoders {
     }
 }
 
+/// How far the stacks of a fit are, which are fitted in parallel.
+struct Progress {
+    /// Epochs of all stacks.
+    total: u64,
+    done: AtomicU64,
+    /// Whether a stack has failed, so that the others stop.
+    failed: AtomicBool,
+}
+
+/// The fits, or the error of the first that failed by itself.
+fn in_order(fits: Vec<Result<Fit>>) -> Result<Vec<Fit>> {
+    let own = |fit: &Result<Fit>| matches!(fit, Err(error) if error.code() != ErrorCode::CANCELLED);
+    let failed = fits.iter().position(own);
+    let mut fits = fits;
+    match failed {
+        Some(at) => fits.swap_remove(at).map(|fit| vec![fit]),
+        None => fits.into_iter().collect(),
+    }
+}
+
 /// Epochs between two reads of the loss; each of them waits for the device.
 const EPOCHS_PER_LOOK: u32 = 10;
 
@@ -115,14 +139,24 @@ impl Generator for Autoencoders {
         let names: Vec<u32> = classes.iter().map(|class| class.class).collect();
         let at_once = self.classes_at_once(&samples, fitting.device);
         let stacks = names.chunks(at_once).zip(samples.chunks(at_once));
-        let total = stacks.len() as u64 * u64::from(self.vae.epochs);
+        let stacks: Vec<(&[u32], Vec<Tensor>)> = stacks
+            .map(|(names, samples)| (names, samples.iter().map(Tensor::shallow_clone).collect()))
+            .collect();
+        let progress = Progress {
+            total: stacks.len() as u64 * u64::from(self.vae.epochs),
+            done: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+        };
+        let fits = in_parallel(stacks, |(names, samples)| {
+            let fit = self.fit_stack(names, &samples, fitting, &progress);
+            progress.failed.fetch_or(fit.is_err(), Ordering::Relaxed);
+            fit
+        });
         let mut fit = Fit {
             fitted: Fitted::default(),
             optimiser_steps: 0,
         };
-        for (at, (names, samples)) in (0..).zip(stacks) {
-            let before = at * u64::from(self.vae.epochs);
-            let stack = self.fit_stack(names, samples, fitting, before, total)?;
+        for stack in in_order(fits)? {
             fit.fitted.extend(stack.fitted)?;
             fit.optimiser_steps += stack.optimiser_steps;
         }
@@ -166,14 +200,13 @@ impl Autoencoders {
         }
     }
 
-    /// Trains the autoencoders of a stack; `before` of the fit's `total` epochs are done.
+    /// Trains the autoencoders of a stack.
     fn fit_stack(
         &self,
         names: &[u32],
         samples: &[Tensor],
         fitting: &Fitting<'_>,
-        before: u64,
-        total: u64,
+        progress: &Progress,
     ) -> Result<Fit> {
         let random = (fitting.seed, fitting.task);
         let mut training = Training::new(
@@ -191,7 +224,7 @@ impl Autoencoders {
             _ => self.vae.epochs,
         };
         for epoch in 0..epochs {
-            if fitting.host.cancelled() {
+            if fitting.host.cancelled() || progress.failed.load(Ordering::Relaxed) {
                 return Err(Error::cancelled());
             }
             let doing = format!("fitting autoencoders, epoch {} of {epochs}", epoch + 1);
@@ -203,14 +236,18 @@ impl Autoencoders {
                     self.refuse_broken(&training, &losses, names)
                         .map_err(|error| error.context(doing))?;
                 }
-                let done = before + u64::from(epoch) + 1;
+                let new = match epoch % EPOCHS_PER_LOOK {
+                    _ if !last => EPOCHS_PER_LOOK,
+                    before => before + 1,
+                };
+                let done = progress.done.fetch_add(new.into(), Ordering::Relaxed) + u64::from(new);
                 fitting.host.scalar("vae loss", done, loss);
-                fitting.host.progress("vae epoch", done, total);
+                fitting.host.progress("vae epoch", done, progress.total);
             }
         }
         let back = Tensor::f_from_slice(&training.plan.back())
             .and_then(|back| back.f_to_device(fitting.device))
-            .and_then(|back| training.decoder().tensors(&back))
+            .and_then(|back| training.decoder()?.tensors(&back))
             .during("keeping the decoders")?;
         Ok(Fit {
             fitted: Fitted::new(back),
@@ -224,7 +261,7 @@ impl Autoencoders {
         let sound = || {
             let sound = losses
                 .f_isfinite()?
-                .f_logical_and(&training.decoder().finite()?)?;
+                .f_logical_and(&training.decoder()?.finite()?)?;
             Vec::<bool>::try_from(sound)
         };
         let sound = sound().during("looking for numbers that are not finite")?;

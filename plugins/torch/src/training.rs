@@ -1,9 +1,10 @@
 //! Building blocks of a training loop.
 //!
-//! [`TrainingSamples`] holds the data; [`WarmUpCosine`], [`WarmRestarts`] and [`QuarterCosine`] are
+//! [`TrainingSamples`] holds the data; [`adam`] is an optimiser's step in one pass; [`WarmUpCosine`], [`WarmRestarts`] and [`QuarterCosine`] are
 //! the learning-rate schedules of published code; [`total`] and [`all_finite`] read losses and
 //! parameters; [`GradientMode`] sets whether libtorch records operations.
 
+pub mod adam;
 mod gradient;
 mod numbers;
 mod samples;

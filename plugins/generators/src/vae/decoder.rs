@@ -46,11 +46,24 @@ impl Decoder {
     pub fn tensors(&self, classes: &Tensor) -> Result<Vec<(String, Tensor)>, TchError> {
         let mut tensors = Vec::new();
         for (name, (weight, bias)) in NAMES.iter().zip(self.weights.iter().zip(&self.biases)) {
-            let chosen = |tensor: &Tensor| tensor.f_detach()?.f_index_select(0, classes);
+            let chosen = |tensor: &Tensor| tensor.f_index_select(0, classes);
             tensors.push((format!("{name}.weight"), chosen(weight)?));
             tensors.push((format!("{name}.bias"), chosen(bias)?));
         }
         Ok(tensors)
+    }
+
+    /// The same decoders, sharing memory, without a record of operations.
+    pub fn detached(&self) -> Result<Decoder, TchError> {
+        let [weights, biases] = [&self.weights, &self.biases].map(|own| {
+            own.iter()
+                .map(Tensor::f_detach)
+                .collect::<Result<Vec<_>, _>>()
+        });
+        Ok(Decoder {
+            weights: weights?.try_into().expect("there are three"),
+            biases: biases?.try_into().expect("there are three"),
+        })
     }
 
     /// Restores the decoders from a fit.

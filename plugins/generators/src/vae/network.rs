@@ -54,6 +54,11 @@ impl Sizes {
         ]
     }
 
+    /// The width of samples, of hidden layers and of the latent space.
+    pub fn of_a_class(&self) -> [usize; 3] {
+        [self.width, self.hidden, self.latent].map(|size| size as usize)
+    }
+
     /// The number of trained parameters.
     pub fn parameters(&self) -> i64 {
         let matrices: i64 = self

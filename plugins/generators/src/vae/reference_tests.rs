@@ -1,8 +1,10 @@
 //! Compares the autoencoder with the numbers of the reference code; a README beside the fixtures
 //! describes them.
 
+use super::fused::Fused;
 use super::network::{Loss, Network, Parameters};
-use super::training::Stack;
+use super::recorded::Recorded;
+use super::training::Networks;
 use super::*;
 use crate::stack::plan::Plan;
 use clbench_torch::tch::Kind;
@@ -155,52 +157,56 @@ fn a_pass_and_its_gradients_match_the_reference() {
 #[test]
 fn six_steps_and_the_draws_after_them_match_the_reference() {
     let golden = Golden::read();
+    let plan = Plan::new(&[24], 64, 2, (Kind::Float, Device::Cpu)).unwrap();
+    let posterior = Posterior::Exponential;
+    // The one updates these parameters in place, the other has copies.
+    let parameters = golden.parameters("init");
+    let recorded = Recorded::new(&parameters, SIZES, &plan, Kind::Float, posterior).unwrap();
+    let first_step = |ours: &[Tensor]| {
+        same_parameters("step 1", ours, &golden.parameters("step1"), 1e-6);
+    };
+    six_steps_match(&golden, Box::new(recorded), || {
+        first_step(&parameters.all())
+    });
+    let sixth = |name: &str| golden.get(&format!("step6.{name}"));
+    let m = &parameters.matrices;
+    close("step 6", &m[0].get(0), sixth(MATRICES[0]), 5e-6);
+    close("step 6", &m[5].get(0).tr(), sixth(MATRICES[5]), 5e-6);
+    let gains = parameters.vectors.get(0).narrow(0, 0, 96);
+    close("step 6", &gains, sixth(VECTORS[0]), 5e-6);
+
+    let parameters = golden.parameters("init");
+    let fused = Fused::new(&parameters, SIZES, &plan, Kind::Float, posterior).unwrap();
+    six_steps_match(&golden, Box::new(fused), || ());
+}
+
+/// Makes six steps, calls `after_first` after the first, and compares losses and draws.
+fn six_steps_match(golden: &Golden, mut networks: Box<dyn Networks>, after_first: impl Fn()) {
     let raw = ClassFeatures {
         class: 0,
         features: golden.get("x_raw").copy(),
     };
     let (normalisation, samples) = Normalisation::of(&[raw]).unwrap();
     close("normalised", &samples[0], golden.get("x_normalised"), 2e-6);
-    let parameters = golden.parameters("init");
-    let plan = Plan::new(&[24], 64, 2, (Kind::Float, Device::Cpu)).unwrap();
-    let mut stack = Stack::new(
-        &parameters,
-        SIZES,
-        &plan,
-        Kind::Float,
-        Posterior::Exponential,
-    )
-    .unwrap();
     let mut losses = Vec::new();
     for step in 0..6 {
         let batch = samples[0].index_select(0, &golden.get("batch_order").get(step));
         let epsilon = golden.get("eps").get(step).tr().unsqueeze(0);
-        let loss = stack
+        let loss = networks
             .step(&batch.unsqueeze(0), None, &epsilon, 2e-4)
             .unwrap();
         losses.extend(numbers(&loss));
         if step == 0 {
-            let ours = parameters.all();
-            same_parameters("step 1", &ours, &golden.parameters("step1"), 1e-6);
+            after_first();
         }
     }
     for (ours, theirs) in losses.iter().zip(numbers(golden.get("f64.loss_per_step"))) {
         assert!((ours - theirs).abs() < 1e-4, "{ours}, not {theirs}");
     }
-    let sixth = |name: &str| golden.get(&format!("step6.{name}"));
-    let m = &parameters.matrices;
-    close("step 6", &m[0].get(0), sixth(MATRICES[0]), 5e-6);
-    close("step 6", &m[5].get(0).tr(), sixth(MATRICES[5]), 5e-6);
-    close(
-        "step 6",
-        &parameters.vectors.get(0).narrow(0, 0, 96),
-        sixth(VECTORS[0]),
-        5e-6,
-    );
 
     let _mode = GradientMode::off();
     let normal = golden.get("z_for_sample").unsqueeze(0);
-    let drawn = stack.network(1).decoder().sampled(&normal).unwrap();
+    let drawn = networks.decoder().unwrap().sampled(&normal).unwrap();
     let drawn = normalisation.undo(&drawn).unwrap().get(0);
     close("drawn", &drawn, golden.get("sample_after_steps"), 5e-6);
     close("drawn", &drawn, golden.get("f64.sample_after_steps"), 5e-6);

@@ -83,13 +83,14 @@ fn fitting_together_equals_fitting_one_by_one() {
             let losses = together.epoch(lr).unwrap();
             let drawn = together
                 .decoder()
+                .unwrap()
                 .sampled(&normal.expand([8, 1, 4], false))
                 .unwrap();
             for (class, &position) in back.iter().enumerate() {
                 let what = format!("batches of {batch_size}, epoch {epoch}, class {class}");
                 let own = alone[class].epoch(lr).unwrap();
                 close(&what, &losses.narrow(0, position, 1), &own, 1e-9);
-                let own = alone[class].decoder().sampled(&normal).unwrap();
+                let own = alone[class].decoder().unwrap().sampled(&normal).unwrap();
                 close(&what, &drawn.narrow(0, position, 1), &own, 1e-9);
             }
         }

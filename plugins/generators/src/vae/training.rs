@@ -1,15 +1,16 @@
 //! Trains the autoencoders of a stack of classes.
 
 use super::decoder::Decoder;
-use super::network::{Loss, Network, Parameters, Sizes};
+use super::fused::Fused;
+use super::network::{Parameters, Sizes};
+use super::recorded::Recorded;
 use super::{Posterior, Vae};
-use crate::stack::adam::Adam;
 use crate::stack::batches::Batches;
 use crate::stack::plan::{Plan, Step};
-use clbench_torch::tch::{Kind, TchError, Tensor};
-use clbench_torch::training::GradientMode;
+use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::{During, Noise};
 use harness_abi::Result;
+use std::fmt::Debug;
 
 /// Batch normalisation needs at least two samples.
 const LEAST_BATCH: i64 = 2;
@@ -19,77 +20,28 @@ const LEAST_BATCH: i64 = 2;
 const NOISE_ROWS: i64 = 64;
 
 /// The networks of a stack of classes, and their optimiser.
-#[derive(Debug)]
-pub(super) struct Stack {
-    /// The networks of the first classes, one entry for each number of active classes; the last has
-    /// all classes.
-    networks: Vec<Network>,
-    adam: Adam,
-    posterior: Posterior,
-}
-
-impl Stack {
-    /// Creates the networks for the steps of `plan`; `product` is the type of matrix products.
-    pub fn new(
-        parameters: &Parameters,
-        sizes: Sizes,
-        plan: &Plan,
-        product: Kind,
-        posterior: Posterior,
-    ) -> Result<Stack, TchError> {
-        let ends = plan.groups.iter().map(|(classes, _)| classes.end);
-        let mut prefixes: Vec<i64> = ends.chain([sizes.classes]).collect();
-        prefixes.dedup();
-        let networks = prefixes
-            .into_iter()
-            .map(|classes| Network::new(parameters, classes, sizes, product));
-        let groups: Vec<_> = plan
-            .groups
-            .iter()
-            .map(|(classes, _)| classes.clone())
-            .collect();
-        Ok(Stack {
-            networks: networks.collect::<Result<_, _>>()?,
-            adam: Adam::new(&parameters.all(), &groups, 0.0)?,
-            posterior,
-        })
-    }
-
+pub(super) trait Networks: Debug + Send {
     /// Makes a step for the first classes, one for each batch in `samples`,
-    /// `[active, rows, width]`. For `weights` and `epsilon` see [`Network::pass`]. Returns their
-    /// losses before the step, `[active]`.
-    pub fn step(
+    /// `[active, rows, width]`. For `weights` and `epsilon` see
+    /// [`Network::pass`](super::network::Network::pass). Returns their losses before the step,
+    /// `[active]`.
+    fn step(
         &mut self,
         samples: &Tensor,
         weights: Option<&Tensor>,
         epsilon: &Tensor,
         lr: f64,
-    ) -> Result<Tensor, TchError> {
-        let _mode = GradientMode::on();
-        let active = samples.size()[0];
-        let network = self.network(active);
-        let pass = network.pass(samples, weights, epsilon, self.posterior)?;
-        let losses = Loss::of(samples, weights, &pass)?.total()?;
-        let gradients = network.gradients(&losses)?;
-        self.adam.step(active, &gradients, lr)?;
-        losses.f_detach()
-    }
+    ) -> Result<Tensor, TchError>;
 
-    /// The networks of the first classes.
-    pub fn network(&self, classes: i64) -> &Network {
-        let found = self
-            .networks
-            .iter()
-            .find(|network| network.classes() == classes);
-        found.expect("steps use whole groups")
-    }
+    /// The decoders of all classes.
+    fn decoder(&self) -> Result<Decoder, TchError>;
 }
 
 /// The training of the classes of a stack, epoch by epoch.
 #[derive(Debug)]
 pub(super) struct Training {
     pub plan: Plan,
-    pub stack: Stack,
+    networks: Box<dyn Networks>,
     batches: Batches,
     /// For each step, one for every [`NOISE_ROWS`] rows.
     noise: Vec<Vec<Noise>>,
@@ -135,8 +87,18 @@ impl Training {
                 .collect()
         };
         let of_steps = plan.steps.iter().enumerate().map(of_step);
+        let networks: Box<dyn Networks> = match (kind, device) {
+            (Kind::Float, Device::Cpu) => {
+                let fused = Fused::new(&parameters, sizes, &plan, product, posterior);
+                Box::new(fused.during(doing)?)
+            }
+            _ => {
+                let recorded = Recorded::new(&parameters, sizes, &plan, product, posterior);
+                Box::new(recorded.during(doing)?)
+            }
+        };
         Ok(Training {
-            stack: Stack::new(&parameters, sizes, &plan, product, posterior).during(doing)?,
+            networks,
             batches: Batches::new(&plan, &samples, |classes| {
                 noise("vae/order", &names[classes])
             })?,
@@ -167,7 +129,7 @@ impl Training {
                 .f_narrow(2, 0, step.rows)?
                 .f_to_kind(samples.kind())?;
             let own = self
-                .stack
+                .networks
                 .step(&samples, step.weights.as_ref(), &epsilon, lr)?;
             let _ = losses.f_narrow(0, 0, step.active)?.f_add_(&own)?;
         }
@@ -185,7 +147,7 @@ impl Training {
     }
 
     /// The decoders of all classes, in the order of the stack.
-    pub fn decoder(&self) -> &Decoder {
-        self.stack.network(self.plan.order.len() as i64).decoder()
+    pub fn decoder(&self) -> Result<Decoder, TchError> {
+        self.networks.decoder()
     }
 }
