@@ -16,9 +16,13 @@
 //! long. The last batch of a class is kept unless it has a single sample. A class with a single
 //! sample is not trained: that sample is what is drawn.
 //!
-//! All classes of a task are trained as one stack: the class is the first dimension of the
-//! parameters, matrix products are batched, and there is one optimiser. Apart from rounding, a
-//! class's result does not depend on the other classes.
+//! Classes are trained in stacks: the class is the first dimension of the parameters, and matrix
+//! products are batched. A GPU takes all classes of a task in one stack. On the CPU, a stack is as
+//! large as fits into the cache, and the stacks are trained in parallel, one thread each. Apart
+//! from rounding, a class's result does not depend on the other classes, and not at all on the
+//! number of threads.
+//!
+//! In f32 on the CPU a step is [`fused`]; elsewhere it is [`recorded`] by libtorch.
 
 mod decoder;
 mod fused;
@@ -127,7 +131,7 @@ fn in_order(fits: Vec<Result<Fit>>) -> Result<Vec<Fit>> {
 const EPOCHS_PER_LOOK: u32 = 10;
 
 /// Parameters that a stack may have on the CPU.
-const PARAMETERS_AT_ONCE: i64 = 1 << 22;
+const PARAMETERS_AT_ONCE: i64 = 1 << 20;
 
 impl Generator for Autoencoders {
     fn trained_parameters(&self, width: u64) -> u64 {
@@ -188,8 +192,7 @@ impl Autoencoders {
     }
 
     /// The number of classes in a stack. A GPU takes all of them. On the CPU, a stack of many large
-    /// networks is slower because it leaves the cache, so a task of many classes becomes several
-    /// stacks.
+    /// networks is slower because it leaves the cache.
     fn classes_at_once(&self, samples: &[Tensor], device: Device) -> usize {
         match (samples, device) {
             ([first, ..], Device::Cpu) => {

@@ -138,7 +138,7 @@ fn a_task_can_be_split_into_several_stacks() {
     let notes = Impatient::after(u64::MAX);
     let host = Host::serving(notes.clone());
     let vae = Vae {
-        hidden: 1000,
+        hidden: 460,
         ..small(1)
     };
     let autoencoders = Autoencoders::new(vae, Posterior::StandardDeviation);
@@ -153,7 +153,7 @@ fn a_task_can_be_split_into_several_stacks() {
             .unwrap()
             .shallow_clone()
     };
-    assert_eq!(weight(&fit).size(), [3, 1000, 1000]);
+    assert_eq!(weight(&fit).size(), [3, 460, 460]);
     let last = weight(&fit).narrow(0, 2, 1);
     close("the last class", &last, &weight(&alone), 1e-6);
 }

@@ -3,7 +3,9 @@
 //! The number is process-wide, not per plugin: all plugins share one libtorch, which wants it set
 //! before work begins. It affects the last bits of results, so it comes from the scenario and never
 //! from the machine. A strategy or backbone sets it when it is created, to the value in its
-//! setting, and nothing resets it: all settings of a process carry the scenario's value.
+//! setting, and nothing resets it: all settings of a process carry the scenario's value. Only
+//! [`in_parallel`](crate::cpu::in_parallel) gives an operation one thread for a while, because it
+//! uses the others itself.
 
 use harness_abi::{Error, Result};
 

@@ -2,8 +2,8 @@
 //!
 //! A [`Generator`] draws on the host, so training on another device would copy every number there.
 //! [`Noise`] is counter-based instead: word n of a stream is a hash of the stream's key and n
-//! (SplitMix64; Steele, Lea and Flood, 2014), computed with integer tensor operations on the
-//! device. The words have the same bits on every device.
+//! (SplitMix64; Steele, Lea and Flood, 2014), computed on the device: with integer tensor
+//! operations, or in one pass on the CPU. The words have the same bits on every device.
 //!
 //! A `Noise` has several streams, one row each: row r of every drawn tensor depends on the seed,
 //! the purpose, the task and the name of stream r, but not on the other streams. So a class gets
@@ -15,13 +15,20 @@ use harness_abi::Result;
 use std::f64::consts::PI;
 use tch::{Device, Kind, TchError, Tensor};
 
+/// SplitMix64's step from one state to the next.
+const INCREMENT: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The rounds of its hash: a shift and a factor.
+const ROUNDS: [(i64, u64); 2] = [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb)];
+
 /// Bits of a word per uniform number: the precision of an f32.
 const UNIFORM_BITS: i64 = 24;
 
 /// Streams of random numbers, one row each.
 #[derive(Debug)]
 pub struct Noise {
-    /// i64 `[streams, 1]`.
+    /// The streams' keys.
+    own: Vec<u64>,
+    /// The same, i64 `[streams, 1]`, on the device.
     keys: Tensor,
     /// The index of the next word, the same in all streams.
     next: i64,
@@ -41,13 +48,14 @@ impl Noise {
         streams: &[u32],
         device: Device,
     ) -> Result<Noise> {
-        let key = |stream| Generator::new(seed, &format!("{purpose}/{stream}"), task).bits() as i64;
-        let keys: Vec<i64> = streams.iter().map(key).collect();
-        let keys = Tensor::f_from_slice(&keys)
+        let key = |stream| Generator::new(seed, &format!("{purpose}/{stream}"), task).bits();
+        let own: Vec<u64> = streams.iter().map(key).collect();
+        let signed: Vec<i64> = own.iter().map(|&key| key as i64).collect();
+        let keys = Tensor::f_from_slice(&signed)
             .and_then(|keys| keys.f_view([-1, 1]))
             .and_then(|keys| keys.f_to_device(device))
             .during("making streams of random numbers")?;
-        Ok(Noise { keys, next: 1 })
+        Ok(Noise { own, keys, next: 1 })
     }
 
     /// Uniform numbers in [0, 1), in steps of 2⁻²⁴, f32 `[streams, shape…]`.
@@ -56,8 +64,8 @@ impl Noise {
     ///
     /// Propagates errors from libtorch.
     pub fn uniform(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
-        let words = self.words(shape.iter().product())?;
-        unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?.f_view(self.shaped(shape).as_slice())
+        let (high, _) = self.halves(shape.iter().product())?;
+        high.f_view(self.shaped(shape).as_slice())
     }
 
     /// Normal numbers of mean 0 and variance 1, f32 `[streams, shape…]` (Box and Muller, 1958: one
@@ -68,15 +76,11 @@ impl Noise {
     /// Propagates errors from libtorch.
     pub fn normal(&mut self, shape: &[i64]) -> Result<Tensor, TchError> {
         let numbers: i64 = shape.iter().product();
-        let words = self.words((numbers + 1) / 2)?;
+        let (mut length, mut angle) = self.halves((numbers + 1) / 2)?;
         // Shifted by half a step, because log 0 is not finite.
-        let length = unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?
-            .f_add_scalar(0.5_f64.powi(UNIFORM_BITS as i32 + 1))?
-            .f_log()?
-            .f_mul_scalar(-2.0)?
-            .f_sqrt()?;
-        let low = words.f_bitwise_and((1_i64 << UNIFORM_BITS) - 1)?;
-        let angle = unit_interval(&low)?.f_mul_scalar(2.0 * PI)?;
+        let _ = length.f_add_scalar_(0.5_f64.powi(UNIFORM_BITS as i32 + 1))?;
+        let _ = length.f_log_()?.f_mul_scalar_(-2.0)?.f_sqrt_()?;
+        let _ = angle.f_mul_scalar_(2.0 * PI)?;
         let pairs = [
             length.f_mul(&angle.f_cos()?)?,
             length.f_mul(&angle.f_sin()?)?,
@@ -113,21 +117,67 @@ impl Noise {
         [&[streams], shape].concat()
     }
 
+    /// Two numbers in [0, 1) from each of the next `n` words of every stream, f32 `[streams, n]`:
+    /// from its highest and its lowest bits.
+    fn halves(&mut self, n: i64) -> Result<(Tensor, Tensor), TchError> {
+        if self.keys.device() != Device::Cpu {
+            let words = self.words(n)?;
+            let high = unit_interval(&shifted(&words, 64 - UNIFORM_BITS)?)?;
+            let low = unit_interval(&words.f_bitwise_and((1_i64 << UNIFORM_BITS) - 1)?)?;
+            return Ok((high, low));
+        }
+        let each = n as usize;
+        let [mut high, mut low] = [(); 2].map(|()| vec![0.0; each * self.own.len()]);
+        // A stack of no words has no chunks either.
+        let rows = high
+            .chunks_mut(each.max(1))
+            .zip(low.chunks_mut(each.max(1)));
+        for ((high, low), &key) in rows.zip(&self.own) {
+            hashed(high, low, key, self.next as u64);
+        }
+        self.next += n;
+        let shape = [self.own.len() as i64, n];
+        let tensor = |numbers: &[f32]| Tensor::f_from_slice(numbers)?.f_view(shape);
+        Ok((tensor(&high)?, tensor(&low)?))
+    }
+
     /// The next `n` words of every stream, i64 `[streams, n]`.
     fn words(&mut self, n: i64) -> Result<Tensor, TchError> {
         let options = (Kind::Int64, self.keys.device());
         let counters = Tensor::f_arange_start(self.next, self.next + n, options)?;
         self.next += n;
-        let mut z = counters
-            .f_mul_scalar(0x9e37_79b9_7f4a_7c15_u64 as i64)?
-            .f_add(&self.keys)?;
-        for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9_u64), (27, 0x94d0_49bb_1331_11eb)] {
+        let mut z = counters.f_mul_scalar(INCREMENT as i64)?.f_add(&self.keys)?;
+        for (shift, factor) in ROUNDS {
             z = z
                 .f_bitwise_xor_tensor(&shifted(&z, shift)?)?
                 .f_mul_scalar(factor as i64)?;
         }
         z.f_bitwise_xor_tensor(&shifted(&z, 31)?)
     }
+}
+
+crate::vectorised! {
+    /// [`Noise::halves`] of one stream on the CPU, from the word of index `first` on: one pass where
+    /// libtorch's operations make a dozen.
+    fn hashed(high: &mut [f32], low: &mut [f32], key: u64, first: u64) {
+        let mut counter = first;
+        let unit = |bits: u64| (bits as u32 as i32) as f32 * (1.0 / (1_u32 << UNIFORM_BITS) as f32);
+        for (high, low) in high.iter_mut().zip(low) {
+            let word = mixed(counter.wrapping_mul(INCREMENT).wrapping_add(key));
+            counter += 1;
+            *high = unit(word >> (64 - UNIFORM_BITS));
+            *low = unit(word & ((1 << UNIFORM_BITS) - 1));
+        }
+    }
+}
+
+/// SplitMix64's hash of a state.
+#[inline(always)]
+fn mixed(mut z: u64) -> u64 {
+    for (shift, factor) in ROUNDS {
+        z = (z ^ (z >> shift)).wrapping_mul(factor);
+    }
+    z ^ (z >> 31)
 }
 
 /// The words shifted right by `bits`, filled with zeros.
@@ -166,6 +216,20 @@ mod tests {
         let mut noise = noise(&[3]);
         assert_eq!(integers(&noise.words(100).unwrap()), words[..100]);
         assert_eq!(integers(&noise.words(1).unwrap()), words[100..]);
+    }
+
+    /// The way of other devices, with tensor operations, gives the same bits.
+    #[test]
+    fn one_pass_equals_tensor_operations() {
+        let (mut one, mut other) = (noise(&[3, 8]), noise(&[3, 8]));
+        for n in [1, 7, 64, 1000] {
+            let (high, low) = one.halves(n).unwrap();
+            let words = other.words(n).unwrap();
+            let expected = unit_interval(&shifted(&words, 64 - UNIFORM_BITS).unwrap());
+            assert_eq!(high, expected.unwrap());
+            let expected = unit_interval(&words.bitwise_and((1_i64 << UNIFORM_BITS) - 1));
+            assert_eq!(low, expected.unwrap());
+        }
     }
 
     #[test]

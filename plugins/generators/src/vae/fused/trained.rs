@@ -64,7 +64,7 @@ impl Trained {
 pub(super) struct Update<'a> {
     /// The classes that take part, and the factors of their step.
     pub steps: &'a [(Range<usize>, Step)],
-    /// Memory for the gradient of a weight matrix.
+    /// Memory for the gradient of a weight matrix; it grows to the largest.
     pub gradient: &'a mut Vec<f32>,
     /// The type of matrix products.
     pub kind: Kind,
@@ -93,9 +93,12 @@ impl Update<'_> {
         a: Matrices<'_>,
         b: Matrices<'_>,
     ) -> Result<(), TchError> {
-        self.gradient.resize(a.count() * trained.length(), 0.0);
-        product(self.gradient, a, b, self.kind)?;
-        self.vector(trained, self.gradient);
+        let length = a.count() * trained.length();
+        if self.gradient.len() < length {
+            self.gradient.resize(length, 0.0);
+        }
+        product(&mut self.gradient[..length], a, b, self.kind)?;
+        self.vector(trained, &self.gradient[..length]);
         Ok(())
     }
 }
