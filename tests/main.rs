@@ -4,6 +4,7 @@ mod augmentation;
 mod cached_outputs;
 mod checkpoints;
 mod commands;
+mod comparison;
 mod coop_parity;
 mod device;
 mod digits;

@@ -1,4 +1,4 @@
-//! Reading a scenario: the quickstart, and one with a hundred strategies and a grid of ten each.
+//! Reading a scenario: one of thirteen rows, and one with a hundred strategies and a grid of ten each.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::scenario::Scenario;
@@ -21,10 +21,10 @@ fn large() -> String {
 
 fn parse(c: &mut Criterion) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let quickstart = std::fs::read_to_string(root.join("scenarios/quickstart.yaml"))
-        .expect("the quickstart is there");
+    let comparison = std::fs::read_to_string(root.join("scenarios/comparison.yaml"))
+        .expect("the scenario is there");
     let file = Path::new("scenario.yaml");
-    for (name, yaml) in [("quickstart", quickstart), ("1,000 rows", large())] {
+    for (name, yaml) in [("comparison", comparison), ("1,000 rows", large())] {
         c.bench_function(&format!("read a scenario: {name}"), |b| {
             b.iter(|| Scenario::parse(black_box(&yaml), file, &[]).expect("it is valid"));
         });

@@ -33,7 +33,7 @@ fn scenario() {
         "digits",
         "fashion-mnist",
         "prompts",
-        "quickstart",
+        "comparison",
         "cgil-generators",
     ];
     let seed = |name| fs::read(scenarios.join(name).with_extension("yaml")).unwrap();
