@@ -160,11 +160,9 @@ crate::vectorised! {
     /// [`Noise::halves`] of one stream on the CPU, from the word of index `first` on: one pass where
     /// libtorch's operations make a dozen.
     fn hashed(high: &mut [f32], low: &mut [f32], key: u64, first: u64) {
-        let mut counter = first;
         let unit = |bits: u64| (bits as u32 as i32) as f32 * (1.0 / (1_u32 << UNIFORM_BITS) as f32);
-        for (high, low) in high.iter_mut().zip(low) {
+        for ((high, low), counter) in high.iter_mut().zip(low).zip(first..) {
             let word = mixed(counter.wrapping_mul(INCREMENT).wrapping_add(key));
-            counter += 1;
             *high = unit(word >> (64 - UNIFORM_BITS));
             *low = unit(word & ((1 << UNIFORM_BITS) - 1));
         }
