@@ -177,15 +177,21 @@ impl<'a> ContentSurvey<'a> {
         let Some(memory) = &mut self.memory else {
             return;
         };
-        for ((place, known), digest) in self.places.iter().zip(&self.known).zip(content.samples()) {
-            if let (Some((file, place)), None) = (place, known)
+        // In the order of the files: the places of a file's images then arrive in ascending order,
+        // whatever the order of the split, so that none has to be moved for another.
+        let mut rows: Vec<usize> = (0..self.known.len())
+            .filter(|&row| self.known[row].is_none() && self.places[row].is_some())
+            .collect();
+        rows.sort_unstable_by_key(|&row| self.places[row]);
+        for row in rows {
+            if let Some((file, place)) = self.places[row]
                 && let File {
                     path,
                     state: Some(state),
-                } = &self.files[*file]
+                } = &self.files[file]
                 && state.settled(self.begun, memory.trust)
             {
-                memory.insert(path, state, *place, *digest);
+                memory.insert(path, state, place, content.samples()[row]);
             }
         }
         let _ = memory.save();

@@ -78,6 +78,8 @@ pub fn examine(domain: &Domain, seen: &(dyn Fn() -> bool + Sync)) -> Option<Find
                         hasher.update(image.as_raw());
                         *hasher.finalize().as_bytes()
                     });
+                    // An error is far larger than a digest, and rare.
+                    let digest = digest.map_err(Box::new);
                     own.push((at, digest));
                     if !seen() {
                         stopped.store(1, Ordering::Relaxed);
@@ -100,7 +102,7 @@ pub fn examine(domain: &Domain, seen: &(dyn Fn() -> bool + Sync)) -> Option<Find
             (Err(error), split) => findings.undecodable.push(Undecodable {
                 split,
                 sample: sample.clone(),
-                error,
+                error: *error,
             }),
             (Ok(digest), Split::Train) => {
                 of_train.entry(digest).or_insert(sample);

@@ -21,6 +21,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
+/// How many results of [`all`] may wait to be collected, which takes no time. A queue has room for
+/// all of them from the start.
+const COLLECTED_AT_ONCE: usize = 1024;
+
 /// With fewer items than this, a worker is not worth starting.
 const ITEMS_PER_WORKER: usize = 8;
 
@@ -59,7 +63,13 @@ pub fn all<T: Send, E: Send>(
 ) -> Result<Vec<T>, E> {
     match workers(items) {
         1 => (0..items).map(work).collect(),
-        workers => with_workers(workers, items, items, work, Iterator::collect),
+        workers => with_workers(
+            workers,
+            items,
+            items.min(COLLECTED_AT_ONCE),
+            work,
+            Iterator::collect,
+        ),
     }
 }
 

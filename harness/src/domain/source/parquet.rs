@@ -6,8 +6,10 @@
 //! read at a time, and the most recent blocks are kept, in bounded memory: iterating over a source
 //! in order reads it once.
 
+mod chunk;
 mod file;
 mod guard;
+mod image_column;
 mod pages;
 
 use super::images::{SourceImage, SourceImages, SourceStore};
@@ -17,13 +19,16 @@ use crate::domain::classes::tag::Tag;
 use crate::domain::classes::{Classes, LeaveOut};
 use crate::domain::contents::{Contents, ImageStore};
 use crate::domain::error::DomainError;
+use crate::domain::file::unreadable;
 use crate::domain::image::decode;
 use crate::domain::sample::Split;
 use crate::domain::split_list::SplitList;
 use crate::domain::split_list::matching::contents;
 use crate::domain::written::KeyValue;
-use file::{Block, Label, Opened, said};
+use crate::regular_file;
+use file::{Label, Opened, said};
 use image::RgbImage;
+use image_column::{ImageColumn, Images};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -97,14 +102,9 @@ struct ParquetImages {
 /// What is kept of a file after opening.
 struct ParquetFile {
     path: PathBuf,
-    /// The leaf column of the image bytes.
-    bytes: usize,
-    /// The rows of the file, cut into blocks: row group, rows within the group.
-    blocks: Vec<Block>,
+    images: ImageColumn,
 }
 
-/// The images of a block; a row may have none.
-type Images = Vec<Option<Vec<u8>>>;
 /// A file's number, and a block's number in it.
 type BlockKey = (u32, usize);
 
@@ -161,8 +161,7 @@ fn images(shards: &Shards, columns: &Columns, listed: bool) -> Result<SourceImag
         }
         store.files.push(ParquetFile {
             path: shard.path.clone(),
-            bytes: content.bytes,
-            blocks: file.blocks(content.bytes),
+            images: content.images,
         });
     }
     let tagged = (0..).zip(declared.into_iter().flat_map(|(_, names)| names));
@@ -194,13 +193,9 @@ impl Rows {
 impl ParquetImages {
     /// The block that contains a row, and the row's index in it.
     fn block(&self, file: u32, row: usize) -> Result<(Arc<Images>, usize), DomainError> {
-        let ParquetFile {
-            path,
-            bytes,
-            blocks,
-        } = &self.files[file as usize];
-        let number = blocks.partition_point(|block| block.first <= row) - 1;
-        let block = &blocks[number];
+        let ParquetFile { path, images } = &self.files[file as usize];
+        let number = images.block_of(row);
+        let block = images.block(number);
         let within = row - block.first;
         // A thread that waits here usually waits for the block that is being read.
         let mut kept = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,8 +206,8 @@ impl ParquetImages {
             kept.push_back(found);
             return Ok((images, within));
         }
-        let opened = Opened::new(path)?;
-        let images = opened.images(*bytes, block).map_err(|error| {
+        let opened = regular_file::open(path).map_err(unreadable(path))?;
+        let images = images.images(opened, block).map_err(|error| {
             let (first, last) = (block.first, block.first + block.rows.len() - 1);
             DomainError::Format {
                 place: format!("{}: rows {first} to {last}", path.display()),

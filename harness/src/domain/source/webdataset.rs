@@ -5,6 +5,8 @@
 //! shards are scanned once, header by header, and the offset of each image is kept; the image is
 //! read from there when it is decoded.
 
+mod forwards;
+
 use super::image_files::{has_image_ending, unread_ending};
 use super::images::{SourceImage, SourceImages, SourceStore};
 use super::kind::{SourceKind, values};
@@ -20,6 +22,7 @@ use crate::domain::split_list::matching::contents;
 use crate::domain::written::KeyValue;
 use crate::regular_file;
 use crate::text::text;
+use forwards::Forwards;
 use image::RgbImage;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -104,9 +107,20 @@ struct Member {
 struct Parts {
     image: Option<Member>,
     /// The name of an image in a format that is not read, and its extension.
-    unread: Option<(String, &'static str)>,
-    /// By rank: `cls`, `json`, `txt`.
-    labels: [Option<Tag>; 3],
+    unread: Option<Box<(String, &'static str)>>,
+    /// The label of the first rank that has one: `cls`, `json`, `txt`.
+    label: Option<(u8, Tag)>,
+}
+
+impl Parts {
+    /// Notes what a member of this rank says. Of two members of one rank, the later one counts.
+    fn note(&mut self, rank: u8, tag: Option<Tag>) {
+        if let Some(tag) = tag
+            && self.label.as_ref().is_none_or(|(best, _)| rank <= *best)
+        {
+            self.label = Some((rank, tag));
+        }
+    }
 }
 
 fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, DomainError> {
@@ -124,7 +138,7 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
             };
             images.push(SourceImage {
                 name: member.name.clone(),
-                tag: parts.labels.into_iter().flatten().next(),
+                tag: parts.label.map(|(_, tag)| tag),
                 split: shard.split,
             });
             store.members.push(member);
@@ -140,8 +154,8 @@ fn images(shards: &Shards, field: &str, listed: bool) -> Result<SourceImages, Do
 }
 
 /// The error about a key without an image that can be read.
-fn without_image(shard: &Path, key: &str, unread: Option<(String, &str)>) -> DomainError {
-    let (place, problem, fix) = match &unread {
+fn without_image(shard: &Path, key: &str, unread: Option<Box<(String, &str)>>) -> DomainError {
+    let (place, problem, fix) = match unread.as_deref() {
         Some((name, ending)) => (
             name.as_str(),
             format!(".{ending} images are not supported"),
@@ -173,7 +187,7 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
     if file.read_exact(&mut magic).is_ok() && magic == GZIP_MAGIC {
         return Err(shards::packed_file(path));
     }
-    file.rewind().map_err(unreadable(path))?;
+    let file = Forwards::new(file).map_err(unreadable(path))?;
 
     let damaged = |problem: String| DomainError::Format {
         place: path.display().to_string(),
@@ -212,7 +226,8 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
         };
         let key = name[..name.len() - file_name.len() + stem.len()].to_owned();
         let place = || format!("{}: {name}", path.display());
-        let rank = match ending.to_lowercase().as_str() {
+        let ending = ending.to_lowercase();
+        let rank = match ending.as_str() {
             "cls" => 0,
             "json" => 1,
             "txt" => 2,
@@ -238,7 +253,7 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
             _ => {
                 // Other members of a sample are ignored.
                 if let Some(ending) = unread_ending(&name) {
-                    samples.entry(key).or_default().unread = Some((name, ending));
+                    samples.entry(key).or_default().unread = Some(Box::new((name, ending)));
                 }
                 continue;
             }
@@ -251,15 +266,15 @@ fn read(path: &Path, shard: u32, field: &str) -> Result<IndexMap<String, Parts>,
             fix: "copy the archive again".to_owned(),
         })?;
         let text = text(&bytes).map_err(|error| not_text(&place(), &error))?;
-        let tag = match rank {
-            1 => json_label(text, field).map_err(|problem| DomainError::Format {
+        let tag = match ending.as_str() {
+            "json" => json_label(text, field).map_err(|problem| DomainError::Format {
                 place: place(),
                 problem,
                 fix: "write a whole number or text".to_owned(),
             })?,
             _ => Some(Tag::parse(text.trim())),
         };
-        samples.entry(key).or_default().labels[rank] = tag;
+        samples.entry(key).or_default().note(rank, tag);
     }
     if end.saturating_add(END) > size {
         return Err(damaged(

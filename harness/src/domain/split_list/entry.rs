@@ -59,7 +59,7 @@ impl ListFile {
 
     pub(crate) fn entry(&self, name: &str, tag: Option<Tag>, split: Split, at: At) -> Entry {
         Entry {
-            name: portable(name),
+            name: portable(name.to_owned()),
             tag,
             split,
             file: Arc::clone(&self.path),
@@ -96,10 +96,11 @@ impl Entry {
 }
 
 /// The portable form of a name.
-pub(crate) fn portable(name: &str) -> String {
-    let parts = name.split(['/', '\\']);
-    let parts: Vec<&str> = parts
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
+pub(crate) fn portable(name: String) -> String {
+    let of_name = |part: &&str| !part.is_empty() && *part != ".";
+    if !name.contains('\\') && name.split('/').all(|part| of_name(&part)) {
+        return name;
+    }
+    let parts: Vec<&str> = name.split(['/', '\\']).filter(of_name).collect();
     parts.join("/")
 }

@@ -21,7 +21,9 @@ pub(crate) enum Found {
 
 impl<'a> Index<'a> {
     pub(crate) fn new(images: &'a [SourceImage]) -> Self {
-        let names: Vec<String> = (images.iter()).map(|image| portable(&image.name)).collect();
+        let names: Vec<String> = (images.iter())
+            .map(|image| portable(image.name.clone()))
+            .collect();
         let mut index = Self {
             images,
             names,

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 /// The contents of a source whose images are known, after applying the scenario's keys.
 pub(crate) fn contents(
-    source: SourceImages,
+    mut source: SourceImages,
     split: Option<&SplitList>,
     classes: Option<&Classes>,
     leave_out: Option<&LeaveOut>,
@@ -35,8 +35,8 @@ pub(crate) fn contents(
             let mut finder = Finder::new(&entries.used, &source, reference.as_ref());
             (finder.find(&entries.used)?, finder.find(&entries.val))
         }
-        None if random.is_some() => (Draft::unsplit(&source)?, Ok(Vec::new())),
-        None => (Draft::of_source(&source)?, Ok(Vec::new())),
+        None if random.is_some() => (Draft::unsplit(&mut source)?, Ok(Vec::new())),
+        None => (Draft::of_source(&mut source)?, Ok(Vec::new())),
     };
     // The file that assigns classes, for messages about classes.
     let path = (listing.as_ref())
@@ -80,13 +80,19 @@ pub(crate) fn contents(
             ClassList::derived(path, declared.as_deref(), used.cloned())?
         }
     };
+    let val = val.map(|mut drafts| {
+        drafts.retain(|draft| !left_out(&draft.tag));
+        drafts
+    });
+    let of_val = val.as_ref().map_or(&[][..], Vec::as_slice);
+    let mut uses = uses(drafts.iter().chain(of_val)).into_iter();
     let (mut train, mut test) = (Vec::new(), Vec::new());
-    let mut uses = HashMap::new();
     let mut sample = |draft: Draft| {
         let unknown = || classes.unknown(draft.place(&source), &draft.tag);
+        let nth = uses.next().expect("one number per draft");
         Ok(Sample {
             label: classes.find(&draft.tag).ok_or_else(unknown)?,
-            name: unique(draft.name, &mut uses),
+            name: unique(draft.name, nth),
             image: draft.image,
         })
     };
@@ -99,10 +105,7 @@ pub(crate) fn contents(
             Split::Test => test.push(sample),
         }
     }
-    let val = val.and_then(|drafts| {
-        let kept = drafts.into_iter().filter(|draft| !left_out(&draft.tag));
-        kept.map(sample).collect()
-    });
+    let val = val.and_then(|drafts| drafts.into_iter().map(sample).collect());
     for (split, samples) in [(Split::Train, &train), (Split::Test, &test)] {
         let mut without = vec![true; classes.names().len()];
         for sample in samples {
@@ -125,11 +128,20 @@ pub(crate) fn contents(
     })
 }
 
+/// For each sample, how often its name has been used up to then, itself included.
+fn uses<'a>(drafts: impl Iterator<Item = &'a Draft<'a>>) -> Vec<u32> {
+    let mut uses: HashMap<&str, u32> = HashMap::new();
+    let count = |draft: &'a Draft<'a>| {
+        let uses = uses.entry(&draft.name).or_default();
+        *uses += 1;
+        *uses
+    };
+    drafts.map(count).collect()
+}
+
 /// A source's own names may occur twice, in two shards: the second becomes `name#2`.
-fn unique(name: String, uses: &mut HashMap<String, u32>) -> String {
-    let uses = uses.entry(name.clone()).or_insert(0);
-    *uses += 1;
-    match *uses {
+fn unique(name: String, nth: u32) -> String {
+    match nth {
         1 => name,
         n => format!("{name}#{n}"),
     }

@@ -1,39 +1,33 @@
-//! One parquet file: its columns, its labels, and the blocks in which its images are read.
+//! One parquet file: its columns and its labels.
 
+use super::chunk::some_rows;
 use super::guard::guarded;
-use super::pages;
+use super::image_column::{ImageColumn, MOST_BYTES};
 use crate::domain::classes::tag::Tag;
 use crate::domain::error::DomainError;
 use crate::domain::file::unreadable;
 use crate::regular_file;
 use crate::suggest::hint;
 use ::parquet::basic::{Compression, Type as Physical};
-use ::parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;
-use ::parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use ::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use ::parquet::schema::types::SchemaDescriptor;
 use std::fs::File;
-use std::ops::Range;
 use std::path::Path;
-
-/// A block has at most as many rows as contain this many bytes of images on average.
-const BLOCK_BYTES: i64 = 16 << 20;
-
-/// The most bytes of images in a block, and of texts in a column.
-const MOST_BYTES: usize = 1 << 30;
+use std::sync::Arc;
 
 /// A parquet file with its footer read.
 pub(crate) struct Opened<'a> {
     path: &'a Path,
-    file: File,
-    reader: SerializedFileReader<File>,
+    file: Arc<File>,
+    metadata: ParquetMetaData,
 }
 
 /// Everything in a file except the images.
 pub(crate) struct Content {
-    /// The leaf column of the image bytes.
-    pub(crate) bytes: usize,
+    /// The column of the image bytes.
+    pub(crate) images: ImageColumn,
     pub(crate) paths: Vec<Option<String>>,
     pub(crate) labels: Vec<Option<Label>>,
     /// The class names that the file's metadata has for the numbers in its label column.
@@ -55,16 +49,22 @@ impl<'a> Opened<'a> {
                 path: path.to_owned(),
             });
         }
-        let again = file.try_clone().map_err(unreadable(path))?;
-        let reader =
-            guarded(|| SerializedFileReader::new(again)).map_err(|error| DomainError::Format {
-                place: path.display().to_string(),
-                problem: format!("not a parquet file, or truncated ({})", said(&error)),
-                fix: "copy it again".to_owned(),
+        let metadata =
+            guarded(|| ParquetMetaDataReader::new().parse_and_finish(&file)).map_err(|error| {
+                DomainError::Format {
+                    place: path.display().to_string(),
+                    problem: format!("not a parquet file, or truncated ({})", said(&error)),
+                    fix: "copy it again".to_owned(),
+                }
             })?;
-        let opened = Self { path, file, reader };
+        let file = Arc::new(file);
+        let opened = Self {
+            path,
+            file,
+            metadata,
+        };
         // An image takes more than one byte.
-        let groups = opened.reader.metadata().row_groups().iter();
+        let groups = opened.metadata.row_groups().iter();
         let rows = groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(u64::MAX));
         let rows = rows.fold(0, u64::saturating_add);
         match rows > length.min(u32::MAX.into()) {
@@ -95,7 +95,7 @@ impl<'a> Opened<'a> {
 
     /// Checks that a leaf column is compressed in a way that can be read.
     fn check_codec(&self, leaf: usize) -> Result<(), DomainError> {
-        let groups = self.reader.metadata().row_groups().iter();
+        let groups = self.metadata.row_groups().iter();
         let mut codecs = groups.map(|group| group.column(leaf).compression());
         let codec = match codecs.find_map(|codec| match codec {
             Compression::BROTLI(_) => Some("brotli"),
@@ -113,7 +113,7 @@ impl<'a> Opened<'a> {
     }
 
     fn schema(&self) -> &SchemaDescriptor {
-        self.reader.metadata().file_metadata().schema_descr()
+        self.metadata.file_metadata().schema_descr()
     }
 
     /// The leaf column with this path, if it has one value per row.
@@ -191,7 +191,7 @@ impl<'a> Opened<'a> {
             }
         }
         Ok(Content {
-            bytes,
+            images: ImageColumn::of(&self.metadata, bytes),
             paths,
             labels,
             classes: self.class_names(label),
@@ -230,39 +230,18 @@ impl<'a> Opened<'a> {
     }
 
     fn rows(&self) -> usize {
-        let groups = self.reader.metadata().row_groups().iter();
+        let groups = self.metadata.row_groups().iter();
         groups.map(|group| group.num_rows() as usize).sum()
-    }
-
-    /// All rows, cut into blocks.
-    pub(crate) fn blocks(&self, leaf: usize) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        let mut first = 0;
-        for (number, group) in self.reader.metadata().row_groups().iter().enumerate() {
-            let rows = group.num_rows() as usize;
-            let bytes = group.column(leaf).uncompressed_size().max(1);
-            let most = (rows as i64).saturating_mul(BLOCK_BYTES) / bytes;
-            let most = (most.max(1) as usize).min(rows.max(1));
-            for start in (0..rows).step_by(most) {
-                blocks.push(Block {
-                    first: first + start,
-                    group: number,
-                    rows: start..(start + most).min(rows),
-                });
-            }
-            first += rows;
-        }
-        blocks
     }
 
     /// The values of a leaf column, `None` if a row has no value.
     fn column<T: DataType>(&self, leaf: usize) -> Result<Vec<Option<T::T>>, ParquetError> {
         guarded(|| {
             let mut values = Vec::new();
-            for group in 0..self.reader.num_row_groups() {
-                let group = self.reader.get_row_group(group)?;
-                let rows = group.metadata().num_rows() as usize;
-                values.extend(some_rows::<T>(&self.file, &*group, leaf, 0..rows)?);
+            for group in self.metadata.row_groups() {
+                let rows = group.num_rows() as usize;
+                let chunk = group.column(leaf);
+                values.extend(some_rows::<T>(&self.file, chunk, rows, 0..rows)?);
             }
             Ok(values)
         })
@@ -293,11 +272,7 @@ impl<'a> Opened<'a> {
 
     /// The names of a `ClassLabel` column, in Hugging Face's metadata.
     fn class_names(&self, label: &str) -> Option<Vec<String>> {
-        let metadata = self
-            .reader
-            .metadata()
-            .file_metadata()
-            .key_value_metadata()?;
+        let metadata = self.metadata.file_metadata().key_value_metadata()?;
         let entry = metadata.iter().find(|entry| entry.key == "huggingface")?;
         let json: serde_json::Value = serde_json::from_str(entry.value.as_deref()?).ok()?;
         let names = json["info"]["features"][label]["names"].as_array()?;
@@ -306,82 +281,12 @@ impl<'a> Opened<'a> {
             .map(|name| name.as_str().map(String::from))
             .collect()
     }
-
-    /// The image bytes of a block, copied out of their shared pages.
-    pub(crate) fn images(
-        &self,
-        leaf: usize,
-        block: &Block,
-    ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
-        let values = guarded(|| {
-            let group = self.reader.get_row_group(block.group)?;
-            some_rows::<ByteArrayType>(&self.file, &*group, leaf, block.rows.clone())
-        })?;
-        // Many rows can repeat one value of a dictionary.
-        let bytes: usize = values.iter().flatten().map(ByteArray::len).sum();
-        if bytes > MOST_BYTES {
-            let message = format!("they take {bytes} bytes, and at most {MOST_BYTES} are read");
-            return Err(ParquetError::General(message));
-        }
-        let copied = |value: Option<ByteArray>| value.map(|value| value.data().to_vec());
-        Ok(values.into_iter().map(copied).collect())
-    }
-}
-
-/// Some rows of a row group's column, `None` if a row has no value.
-fn some_rows<T: DataType>(
-    file: &File,
-    group: &dyn RowGroupReader,
-    leaf: usize,
-    rows: Range<usize>,
-) -> Result<Vec<Option<T::T>>, ParquetError> {
-    let chunk = group.metadata().column(leaf);
-    let start = chunk
-        .dictionary_page_offset()
-        .unwrap_or(chunk.data_page_offset());
-    pages::check(file, start, chunk.compressed_size()).map_err(ParquetError::General)?;
-    let mut column: ColumnReaderImpl<T> = get_typed_column_reader(group.get_column_reader(leaf)?);
-    let skipped = column.skip_records(rows.start)?;
-    let (mut levels, mut values) = (Vec::new(), Vec::new());
-    let wanted = rows.len();
-    let (read, ..) = column.read_records(wanted, Some(&mut levels), None, &mut values)?;
-    if skipped < rows.start || read < wanted {
-        let there = skipped + read;
-        let message = format!("the row group ends after {there} rows");
-        return Err(ParquetError::EOF(message));
-    }
-    // A row has a value if nothing on the path to the leaf is null: neither the column itself nor
-    // any struct that it is nested in.
-    let defined = group.metadata().column(leaf).column_descr().max_def_level();
-    if defined == 0 {
-        // Nothing can be null, so no levels are written.
-        return Ok(values.into_iter().map(Some).collect());
-    }
-    let mut values = values.into_iter();
-    let value = |level| {
-        if level == defined {
-            values.next()
-        } else {
-            None
-        }
-    };
-    Ok(levels.into_iter().map(value).collect())
 }
 
 /// The library's message, in one line.
 pub(crate) fn said(error: &ParquetError) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Neighbouring rows that are read together.
-#[derive(Debug, Clone)]
-pub(crate) struct Block {
-    /// The first row, counted from the start of the file.
-    pub(crate) first: usize,
-    group: usize,
-    /// Counted from the start of the group.
-    pub(crate) rows: Range<usize>,
 }
 
 #[cfg(test)]

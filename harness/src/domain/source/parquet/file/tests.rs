@@ -41,10 +41,16 @@ fn rows(folder: &TempDir) -> Vec<(Option<u8>, Option<i64>)> {
     let path = folder.path().join("x.parquet");
     let file = Opened::new(&path).unwrap();
     let content = file.content("image", "label").unwrap();
-    let [block] = &file.blocks(content.bytes)[..] else {
-        panic!("a small file is one block")
-    };
-    let images = file.images(content.bytes, block).unwrap();
+    let block = content.images.block(0);
+    assert_eq!(
+        block.rows.len(),
+        content.labels.len(),
+        "a small file is one block"
+    );
+    let images = content
+        .images
+        .images(File::open(&path).unwrap(), block)
+        .unwrap();
     let label = |label| match label {
         Some(Label::Number(number)) => Some(number),
         Some(Label::Text(_)) => panic!("labels are numbers"),
@@ -90,4 +96,44 @@ fn a_file_may_have_no_image_at_all() {
         "message m { optional group image { optional binary bytes; } required int64 label; }";
     let folder = file(schema, (2, &[1, 0]), &[5, 6], None);
     assert_eq!(rows(&folder), [(None, Some(5)), (None, Some(6))]);
+}
+
+/// The footer is not read again, so what is kept of it must lead to every row.
+#[test]
+fn rows_are_found_in_every_row_group() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.parquet");
+    let schema = "message m { required binary image; required int64 label; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().build());
+    let create = File::create(&path).unwrap();
+    let mut writer = SerializedFileWriter::new(create, schema, properties).unwrap();
+    let mut row = 0;
+    for rows in [3, 1, 5] {
+        let numbers: Vec<i64> = (row..row + rows).collect();
+        let images = numbers
+            .iter()
+            .map(|&row| ByteArray::from(vec![row as u8; 9]));
+        let images: Vec<_> = images.collect();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let typed = column.typed::<ByteArrayType>();
+        typed.write_batch(&images, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let typed = column.typed::<Int64Type>();
+        typed.write_batch(&numbers, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        row += rows;
+    }
+    writer.close().unwrap();
+
+    let opened = Opened::new(&path).unwrap();
+    let images = opened.content("image", "label").unwrap().images;
+    for row in 0..9 {
+        let block = images.block(images.block_of(row));
+        let found = images.images(File::open(&path).unwrap(), block).unwrap();
+        assert_eq!(found[row - block.first], Some(vec![row as u8; 9]));
+    }
 }
