@@ -43,9 +43,14 @@ impl<'a> SetLine<'a> {
 
     /// Shows how many images were read for their digests.
     pub(super) fn read(&self, done: u64, total: u64) {
-        let phase = "checked image".to_owned();
+        let mut state = self.lock();
+        if done == 1 {
+            let stage = Event::Stage("checking the images".into());
+            state.line.hear(self.show, &stage);
+        }
+        let phase = "image".to_owned();
         let event = Event::Progress { phase, done, total };
-        self.lock().line.hear(self.show, &event);
+        state.line.hear(self.show, &event);
     }
 
     pub(super) fn warn(&self, warning: &str) {
