@@ -12,7 +12,8 @@ fn scenario(domain: &str) -> Dir {
     dir.write(
         "s.yaml",
         format!(
-            "seeds: [1]\nstream: {{tasks: 2}}\ndomains: {{images: {{{domain}}}}}\nbackbones: {{slow: {{}}}}\n\
+            "seeds: [1]\nstream: {{tasks: 2}}\ndomains: {{images: {{{domain}}}}}\n\
+             backbones: {{slow: {{}}}}\n\
              strategies: {{nearest-class-mean: {{plugin: plugins/libnearest_class_mean.so}}}}\n"
         ),
     );
@@ -57,8 +58,8 @@ fn an_unreadable_image_of_any_process_is_one_error_and_leaves_nothing() {
     fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
     for _ in 0..2 {
         let outcome = run(&dir, "out", "2").outcome();
-        let message = "error: domain `images`: DIR/folder/n02/dusk_3.jpg: damaged image (the file ends inside the image); \
-                       copy it again, or delete it";
+        let message = "error: domain `images`: DIR/folder/n02/dusk_3.jpg: damaged image (the file ends \
+                       inside the image); copy it again, or delete it";
         assert_eq!(outcome.stderr.lines().next(), Some(message));
         assert_eq!(
             outcome.stderr.matches("error").count(),

@@ -3,9 +3,9 @@
 //!
 //! The parent looks for the features in the store and claims what is missing. It splits the images
 //! into [shards](super::shard), has a process compute each of them, and puts the files in their
-//! place once all are done. While the last shards of a set are computed, free processes begin with
-//! the next set. On a GPU, one process at a time computes features: several would only wait for each
-//! other, each with a model in the GPU's memory.
+//! place once all are done. While the last shards of a set are computed, the next set begins. On a
+//! GPU, one process at a time computes features: several would only wait for each other, each with
+//! a model in the GPU's memory.
 //!
 //! The first error ends all processes, and nothing half-written is left.
 

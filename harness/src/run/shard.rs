@@ -87,7 +87,7 @@ impl FeatureRequest {
         let keys = feature_keys(&domain, backbone, handle.info(), &names);
         if !self.outputs.iter().all(|(key, _)| keys.contains(key)) {
             let changed = harness_abi::Error::failed(
-                "what it says of its images, device or embedding is not what it said when the run was planned",
+                "its description (images, device or embedding) changed after the run was planned",
             );
             return Err(plugin.failed(Kind::Backbone, &backbone.use_)(changed).into());
         }
