@@ -192,7 +192,7 @@ impl FeatureMaker for Making<'_> {
             digests: digests.to_owned(),
         };
         let mut shards = shards(self.rows, whole.batch, sets.processes);
-        let shard = Shard {
+        let all = Shards {
             sets,
             title: set.title(),
             line: self.line,
@@ -210,22 +210,22 @@ impl FeatureMaker for Making<'_> {
             // slots. This one computes the first shard.
             for rows in shards.split_off(1) {
                 let Some(slot) = take() else { return };
-                let (shard, of_thread) = (&shard, rows.clone());
-                let run = move || shard.run(of_thread, slot);
+                let (all, of_thread) = (&all, rows.clone());
+                let run = move || all.run(of_thread, slot);
                 if thread::Builder::new().spawn_scoped(scope, run).is_err() {
                     shards.push(rows);
                 }
             }
             for rows in shards {
                 let Some(slot) = take() else { return };
-                shard.run(rows, slot);
+                all.run(rows, slot);
             }
         });
         if sets.stopped() {
             return Err(Error::Interrupted);
         }
         let digests = read_digests(digests, self.rows).map_err(unwritable(digests))?;
-        let digests = digests.ok_or_else(|| shard.wrong("but some rows are missing"))?;
+        let digests = digests.ok_or_else(|| all.wrong("but some rows are missing"))?;
         self.content.read(digests)
     }
 
@@ -235,7 +235,7 @@ impl FeatureMaker for Making<'_> {
 }
 
 /// What the processes of a set of features have in common.
-struct Shard<'a> {
+struct Shards<'a> {
     sets: &'a Sets<'a>,
     title: String,
     line: &'a SetLine<'a>,
@@ -245,7 +245,7 @@ struct Shard<'a> {
     widths: OnceLock<serde_json::Value>,
 }
 
-impl Shard<'_> {
+impl Shards<'_> {
     /// Computes some rows in a process of their own.
     fn run(&self, rows: Range<usize>, slot: Slot<'_>) {
         if let Err(error) = self.compute(rows) {
