@@ -162,11 +162,12 @@ mod tests {
     #[test]
     fn shards_are_whole_batches_and_leave_no_row_out() {
         assert_eq!(shards(2000, 64, 2), [0..1024, 1024..2000]);
-        assert_eq!(shards(2000, 64, 1), [0..2000]);
-        // Too few batches for a second process.
-        assert_eq!(shards(960, 64, 2), [0..960]);
         assert_eq!(shards(961, 64, 2), [0..512, 512..961]);
-        assert_eq!(shards(0, 64, 2), [0..0]);
+        // Too few batches, or images, for a second process.
+        for (rows, processes) in [(2000, 1), (960, 2), (0, 2)] {
+            let all = 0..rows;
+            assert_eq!(shards(rows, 64, processes), [all]);
+        }
         for (rows, batch, processes) in [(60_000, 128, 7), (1797, 64, 64), (999_999, 1, 16)] {
             let shards = shards(rows, batch, processes);
             assert!(shards.len() <= processes);
