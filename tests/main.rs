@@ -11,6 +11,7 @@ mod digits;
 mod domains;
 mod extending;
 mod faults;
+mod feature_shards;
 mod fetch;
 mod first_steps;
 mod full_disk;

@@ -54,6 +54,11 @@ impl PendingFile {
         self.file.get_ref().as_file().try_clone()
     }
 
+    /// Where it is until it is moved to its place.
+    pub fn temporary_path(&self) -> &Path {
+        self.file.get_ref().path()
+    }
+
     /// Moves it to its place, over a file that is already there.
     ///
     /// # Errors

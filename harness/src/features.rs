@@ -15,6 +15,6 @@ mod file;
 mod key;
 mod store;
 
-pub use file::Features;
+pub use file::{FeatureWriter, Features, RowWriter};
 pub use key::{EMBEDDING, FeatureKey};
 pub use store::{Block, FeatureError, FeatureMaker, FeatureStore, Origin};

@@ -3,7 +3,7 @@
 //!
 //! The process that the user starts (the parent) loads no plugin. It makes a [`Plan`] of [`Job`]s,
 //! each a line of JSON with everything needed to run a cell anywhere. For work that needs a plugin,
-//! it starts child processes of the same program: one for checks ([`probe`]), one per set of
+//! it starts child processes of the same program: one for checks ([`probe`]), one or more per set of
 //! features, and one per cell ([`run_cell`]). They report to the parent with [`Event`]s; anything
 //! else they print goes to a log. The cell's process writes its record atomically; the parent
 //! believes the record, not the process. A cell that has a record is not run again, and one that
@@ -17,9 +17,12 @@ mod checkpoints;
 mod child;
 mod content;
 mod embed;
+mod encode;
 mod evaluate;
 mod event;
 mod execute;
+mod extract;
+mod feature_sets;
 mod host;
 mod interrupt;
 mod job;
@@ -38,9 +41,12 @@ mod process;
 mod protocol;
 mod samples;
 mod score;
+mod set_line;
+mod shard;
 mod show;
 mod signals;
 mod silence;
+mod slots;
 mod supervised;
 mod watch;
 
@@ -53,11 +59,12 @@ pub use interrupt::Interrupt;
 pub use job::{Job, Paths, PluginPaths};
 pub use log::{Log, LogEnd, PendingLog};
 pub use memory_estimate::{MemoryNeed, available_memory, memory_warnings};
-pub use opened::{FeatureRequest, Opened};
-pub use plan::{Plan, PlanOptions, Planned};
+pub use opened::Opened;
+pub use plan::{Plan, PlanOptions, Planned, PlannedFeatures};
 pub use planned_contents::{PlannedContents, check_expected};
 pub use process::run_cell;
 pub use score::{ScoreError, Scorer, Tally};
+pub use shard::FeatureRequest;
 pub use show::{ImageBar, unlogged};
 pub use silence::silent;
 pub use supervised::run_supervised;

@@ -9,8 +9,8 @@ use crate::regular_file;
 use crate::report::export::TERMINAL;
 use crate::results::{RunFolder, RunPlan};
 use crate::run::{
-    Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, Opened, PlannedContents,
-    has_result, keep_failure, orphan, probe, run_cell, run_supervised, silent,
+    Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, PlannedContents, has_result,
+    keep_failure, orphan, probe, run_cell, run_supervised, silent,
 };
 use crate::terminal;
 use serde::de::DeserializeOwned;
@@ -33,15 +33,7 @@ pub(super) fn probe() -> Result<(), Error> {
 pub(super) fn embed() -> Result<(), Error> {
     child(|events, interrupt| {
         let request: FeatureRequest = request()?;
-        let FeatureRequest {
-            job,
-            domain,
-            outputs,
-        } = &request;
-        let opened = Opened::open(job, Some(*domain), events, interrupt)?;
-        opened
-            .embed(job, outputs, &Caches::open(interrupt)?, events, interrupt)
-            .map(drop)
+        request.run(&Caches::open(interrupt)?.content, events, interrupt)
     })
 }
 

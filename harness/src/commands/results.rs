@@ -211,9 +211,8 @@ fn planned_then(folder: &RunFolder) -> Result<HashMap<String, Planned>, Error> {
     };
     let planned = |line: &str| {
         let job = Job::parse(line)?;
-        // The process of the cell asks its strategy for the other outputs.
-        let outputs = vec![Vec::new(); job.cell.backbones.len()];
-        Ok((job.cell.id.clone(), Planned { job, outputs }))
+        let features = Vec::new();
+        Ok((job.cell.id.clone(), Planned { job, features }))
     };
     lines.lines().map(planned).collect()
 }
@@ -249,13 +248,14 @@ fn rerun(
             .map(|(_, planned)| (*planned).clone())
             .collect(),
     };
-    let contents = PlannedContents::new(Caches::open(interrupt)?.content, interrupt);
+    let caches = Caches::open(interrupt)?;
+    let contents = PlannedContents::new(caches.content.clone(), interrupt);
     let options = ExecuteOptions {
         at_a_time: NonZeroUsize::MIN,
         retry_failed: true,
         fail_fast: false,
     };
-    match execute(&plan, &again, options, &contents, interrupt) {
+    match execute(&plan, &again, options, &caches, &contents, interrupt) {
         // The cells that failed have been shown.
         Ok(()) | Err(Error::Cells { .. }) => {}
         Err(error) => return Err(error),

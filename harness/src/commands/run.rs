@@ -41,7 +41,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &interrupt,
     )?;
     interrupt.check()?;
-    let contents = PlannedContents::new(Caches::open(&interrupt)?.content, &interrupt);
+    let caches = Caches::open(&interrupt)?;
+    let contents = PlannedContents::new(caches.content.clone(), &interrupt);
     check_expected(&scenario, &plan, &contents)?;
     folder.create()?;
     let _presence = folder.enter();
@@ -57,7 +58,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         retry_failed: args.retry_failed,
         fail_fast: args.fail_fast,
     };
-    let cells = execute(&plan, &folder, options, &contents, &interrupt);
+    let cells = execute(&plan, &folder, options, &caches, &contents, &interrupt);
     match cells {
         // Finished cells deserve a table even if others failed.
         Ok(()) | Err(Error::Cells { .. }) => {

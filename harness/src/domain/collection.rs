@@ -135,18 +135,51 @@ impl Domain {
         let number = self.samples(split)[index].image;
         let encoded = self.images.encoded(number)?;
         let digest = SampleDigest::of(&encoded);
-        if let Some(content) = self.content.get()
-            && content.samples()[self.row(split, index)] != digest
-        {
-            return Err(DomainError::ImageChanged {
-                place: match self.images.file(number) {
-                    Some((path, _)) => path.display().to_string(),
-                    None => format!("{split} set"),
-                },
-                sample: self.samples(split)[index].name.clone(),
-            });
-        }
+        self.check(split, index, &digest)?;
         Ok((self.images.decode(number, &encoded)?, digest))
+    }
+
+    /// Checks the digest of a sample's image against the [content](Self::content), if that is
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// If the content was made from other bytes.
+    ///
+    /// # Panics
+    ///
+    /// If the split has no sample `index`.
+    pub fn check(
+        &self,
+        split: Split,
+        index: usize,
+        digest: &SampleDigest,
+    ) -> Result<(), DomainError> {
+        let known = self.content.get();
+        if known.is_none_or(|content| content.samples()[self.row(split, index)] == *digest) {
+            return Ok(());
+        }
+        let sample = &self.samples(split)[index];
+        Err(DomainError::ImageChanged {
+            place: match self.images.file(sample.image) {
+                Some((path, _)) => path.display().to_string(),
+                None => format!("{split} set"),
+            },
+            sample: sample.name.clone(),
+        })
+    }
+
+    /// The number of samples of both splits.
+    pub fn n_rows(&self) -> usize {
+        self.train.len() + self.test.len()
+    }
+
+    /// All samples in the order of the rows of features: train before test.
+    pub fn rows(&self) -> Vec<(Split, usize)> {
+        [Split::Train, Split::Test]
+            .into_iter()
+            .flat_map(|split| (0..self.samples(split).len()).map(move |index| (split, index)))
+            .collect()
     }
 
     /// The digests of all images, once they are known: after

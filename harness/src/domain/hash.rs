@@ -66,6 +66,16 @@ impl SampleDigest {
     pub(crate) fn of(encoded: &[u8]) -> Self {
         Self(*blake3::hash(encoded).as_bytes())
     }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The digest with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl ContentDigest {

@@ -1,4 +1,5 @@
-//! One feature file: written block by block, read through a memory map.
+//! One feature file: written block by block, by one process or by several, each its own rows; read
+//! through a memory map.
 
 use super::{Block, FeatureKey};
 use crate::atomic::PendingFile;
@@ -7,8 +8,9 @@ use crate::regular_file;
 use harness_abi::{DType, Device, Tensor};
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 
@@ -138,51 +140,61 @@ impl Features {
     }
 }
 
-/// A file that is being written. If dropped before [`finish`](Self::finish), it is removed.
-pub(super) struct FeatureWriter {
+/// A file that is being written. If dropped before it is finished, it is removed. Its rows are
+/// written by [`RowWriter`]s, which may be in several processes.
+pub struct FeatureWriter {
     file: PendingFile,
-    hash: blake3::Hasher,
+    base: PathBuf,
     key: FeatureKey,
-    /// The width of the first block, if the key does not say.
-    width: Option<usize>,
-    rows: usize,
 }
 
 impl FeatureWriter {
-    /// `path` is what the file's temporary name begins with.
-    pub(super) fn create(path: &Path, key: &FeatureKey) -> io::Result<Self> {
-        let mut file = PendingFile::create(path)?;
-        file.write_all(&[0; HEADER_BYTES])?;
+    /// `base` is what the file's temporary name begins with.
+    pub(super) fn create(base: &Path, key: &FeatureKey) -> io::Result<Self> {
         Ok(FeatureWriter {
-            file,
-            hash: blake3::Hasher::new(),
+            file: PendingFile::create(base)?,
+            base: base.to_owned(),
             key: key.clone(),
-            width: key.width,
-            rows: 0,
         })
     }
 
-    /// Adds the rows of a block.
-    pub(super) fn push(&mut self, block: &Block) -> io::Result<()> {
-        let width = *self.width.get_or_insert(block.width);
-        assert_eq!(block.width, width, "all rows are of one width");
-        let values = &block.values;
-        // SAFETY: every f32 is four initialised bytes.
-        let bytes = unsafe {
-            slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values.as_slice()))
-        };
-        self.hash.update(bytes);
-        self.rows += values.len() / width.max(1);
-        self.file.write_all(bytes)
+    /// What it is to contain.
+    pub fn key(&self) -> &FeatureKey {
+        &self.key
     }
 
-    /// Writes the header and renames the file to its final name, which the content is part of.
+    /// Where to write its rows.
+    pub fn path(&self) -> &Path {
+        self.file.temporary_path()
+    }
+
+    /// Another temporary file for the same work. If this process is killed, it is removed together
+    /// with this one.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written to.
+    pub fn scratch(&self) -> io::Result<PendingFile> {
+        PendingFile::create(&self.base)
+    }
+
+    /// Writes the header, once all rows are written, and renames the file to its final name, which
+    /// the content is part of.
     pub(super) fn finish(mut self, content: &ContentDigest, path: &Path) -> io::Result<()> {
-        assert_eq!(self.rows, self.key.rows, "every sample has one row");
+        // Read again, since others may have written it.
+        let mut data = self.file.handle()?;
+        data.seek(SeekFrom::Start(HEADER_BYTES as u64))?;
+        let mut hash = blake3::Hasher::new();
+        hash.update_reader(&mut data)?;
+        let values = hash.count() as usize / size_of::<f32>();
+        let width = self.key.width.unwrap_or(values / self.key.rows.max(1));
+        if values != self.key.rows * width {
+            return Err(io::Error::other("rows are missing"));
+        }
         let header = serde_json::to_vec(&Header {
-            width: self.width.filter(|_| self.key.width.is_none()),
+            width: self.key.width.is_none().then_some(width),
             key: self.key.of_content(content),
-            data_hash: self.hash.finalize().to_hex().to_string(),
+            data_hash: hash.finalize().to_hex().to_string(),
         })?;
         if MAGIC.len() + header.len() > HEADER_BYTES {
             return Err(io::Error::other(
@@ -193,5 +205,61 @@ impl FeatureWriter {
         self.file.write_all(MAGIC)?;
         self.file.write_all(&header)?;
         self.file.commit_to(path)
+    }
+}
+
+/// Writes consecutive rows of a feature file.
+pub struct RowWriter {
+    file: BufWriter<File>,
+    first: usize,
+    /// The width of the rows, once it is known.
+    width: Option<usize>,
+}
+
+impl RowWriter {
+    /// `path` is that of a [`FeatureWriter`], and `first` the row to begin with.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub fn open(path: &Path, first: usize) -> io::Result<RowWriter> {
+        let file = File::options().write(true).open(path)?;
+        Ok(RowWriter {
+            file: BufWriter::with_capacity(1 << 20, file),
+            first,
+            width: None,
+        })
+    }
+
+    /// Writes the rows of a block after those that were written before.
+    ///
+    /// # Errors
+    ///
+    /// If the disk is full, or the file cannot be written to.
+    ///
+    /// # Panics
+    ///
+    /// If the block has another width than those before.
+    pub fn push(&mut self, block: &Block) -> io::Result<()> {
+        if self.width.is_none() {
+            let offset = HEADER_BYTES + self.first * block.width * size_of::<f32>();
+            self.file.seek(SeekFrom::Start(offset as u64))?;
+        }
+        let width = *self.width.get_or_insert(block.width);
+        assert_eq!(block.width, width, "all rows are of one width");
+        let values = block.values.as_slice();
+        // SAFETY: every f32 is four initialised bytes.
+        let bytes =
+            unsafe { slice::from_raw_parts(values.as_ptr().cast::<u8>(), size_of_val(values)) };
+        self.file.write_all(bytes)
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -39,18 +39,13 @@ pub trait FeatureMaker {
     /// If the images cannot be read.
     fn content(&self, others: &dyn Fn() -> bool) -> Result<Option<ContentDigest>, Self::Error>;
 
-    /// Computes the features of the missing keys, and returns the digest of the images that were
-    /// read for them. `push` is called repeatedly, each time with one block per missing key in the
-    /// same order, until all rows are written.
+    /// Computes the features that are missing, writes all their rows, and returns the digest of
+    /// the images that were read for them.
     ///
     /// # Errors
     ///
-    /// If they cannot be computed, or `push` failed.
-    fn compute(
-        &self,
-        missing: &[&FeatureKey],
-        push: &mut dyn FnMut(&[Block]) -> io::Result<()>,
-    ) -> Result<ContentDigest, Self::Error>;
+    /// If they cannot be computed or written.
+    fn compute(&self, missing: &[FeatureWriter]) -> Result<ContentDigest, Self::Error>;
 
     /// Told about a damaged file or a wait.
     fn notice(&self, line: &str);
@@ -178,12 +173,7 @@ impl FeatureStore {
                 );
                 writers.push(writer.map_err(unusable(&self.folder))?);
             }
-            let wanted: Vec<&FeatureKey> = missing.iter().map(|&i| &keys[i]).collect();
-            let content = maker.compute(&wanted, &mut |blocks| {
-                assert_eq!(blocks.len(), writers.len(), "one block per missing key");
-                let mut pairs = writers.iter_mut().zip(blocks);
-                pairs.try_for_each(|(writer, block)| writer.push(block))
-            })?;
+            let content = maker.compute(&writers)?;
             for (&i, writer) in missing.iter().zip(writers) {
                 let path = self.path(&keys[i], &content);
                 let finished = writer.finish(&content, &path);

@@ -116,7 +116,7 @@ impl Child<'_> {
             if exceeded.is_none() {
                 match watched.look(now) {
                     Verdict::GoOn => {}
-                    Verdict::Linger => running.kill(),
+                    Verdict::Linger | Verdict::Unneeded => running.kill(),
                     Verdict::Exceeded(limit) => {
                         exceeded = Some(limit);
                         running.kill();

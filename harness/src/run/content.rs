@@ -1,10 +1,11 @@
 //! The content of a cell's domain: remembered, or read from the images.
 
 use super::{Event, Events, Interrupt};
-use crate::domain::Domain;
 use crate::domain::content::{Content, ContentMemory, ContentSurvey};
+use crate::domain::{ContentDigest, Domain, SampleDigest};
 use crate::error::Error;
 use crate::features::FeatureStore;
+use std::cell::RefCell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -62,8 +63,70 @@ pub fn content<'a>(
     }
 }
 
+/// The content of a domain from whose images features may be made. If it is not known, it becomes
+/// known when the images are read for the features.
+pub(super) struct PendingContent<'a> {
+    domain: &'a Domain,
+    name: &'a str,
+    memory: &'a ContentMemory,
+    /// What was known of the images before they were read.
+    survey: RefCell<Option<ContentSurvey<'a>>>,
+}
+
+impl<'a> PendingContent<'a> {
+    pub(super) fn new(
+        domain: &'a Domain,
+        name: &'a str,
+        memory: &'a ContentMemory,
+    ) -> PendingContent<'a> {
+        PendingContent {
+            domain,
+            name,
+            memory,
+            survey: RefCell::new(None),
+        }
+    }
+
+    /// The digest, if it is known. If there are `others`, features that may be of the same images,
+    /// the images are read for it.
+    pub(super) fn known(
+        &self,
+        others: &dyn Fn() -> bool,
+        interrupt: &Interrupt,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<ContentDigest>, Error> {
+        if let Some(content) = self.domain.content() {
+            return Ok(Some(content.digest().clone()));
+        }
+        let survey = self.domain.survey(self.memory);
+        let known = match survey.content() {
+            Some(content) => self.domain.know_content(content),
+            None if others() => read(self.domain, self.name, survey, interrupt, progress)?,
+            None => {
+                self.survey.replace(Some(survey));
+                return Ok(None);
+            }
+        };
+        Ok(Some(known.digest().clone()))
+    }
+
+    /// The digest, from those of all images that were read, by row. They must not differ from what
+    /// was known.
+    pub(super) fn read(&self, digests: Vec<SampleDigest>) -> Result<ContentDigest, Error> {
+        for ((split, index), digest) in self.domain.rows().into_iter().zip(&digests) {
+            let checked = self.domain.check(split, index, digest);
+            checked.map_err(Error::domain(self.name))?;
+        }
+        let content = Content::of(digests);
+        if let Some(survey) = self.survey.take() {
+            survey.remember(&content);
+        }
+        Ok(self.domain.know_content(content).digest().clone())
+    }
+}
+
 /// The content of a domain that was looked up before.
-pub(super) fn read<'a>(
+fn read<'a>(
     domain: &'a Domain,
     name: &str,
     survey: ContentSurvey<'_>,

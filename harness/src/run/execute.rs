@@ -3,21 +3,16 @@
 //! Other runs may be working in the same folder. A cell that another run has claimed is left to it,
 //! and looked at again later: by then it has a record, or its claim is free.
 
-use super::child::{Child, Work};
+use super::extract::Extraction;
 use super::show::Show;
-use super::{
-    FeatureRequest, Interrupt, Job, Log, LogEnd, PendingLog, Plan, Planned, PlannedContents, Watch,
-    run_supervised, silent,
-};
+use super::{Caches, Interrupt, Job, Log, LogEnd, Plan, PlannedContents, run_supervised};
 use crate::claim::{Attempt, Claim, Claims, Owner, PATIENCE};
 use crate::domain::ContentDigest;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::full_disk::FullDisk;
-use crate::results::{
-    Cell, CellBackbone, CellDomain, CellRecord, Failure, ResultsError, RunFolder,
-};
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::results::{CellRecord, Failure, ResultsError, RunFolder};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +23,7 @@ use std::time::{Duration, Instant};
 /// How to execute a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecuteOptions {
-    /// How many cells may run at once.
+    /// How many processes may run at once: those of cells, or those that compute features.
     pub at_a_time: NonZeroUsize,
     /// Whether to run cells again that failed in an earlier run.
     pub retry_failed: bool,
@@ -48,6 +43,7 @@ pub fn execute(
     plan: &Plan,
     folder: &RunFolder,
     options: ExecuteOptions,
+    caches: &Caches,
     contents: &PlannedContents<'_>,
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
@@ -93,7 +89,13 @@ pub fn execute(
     notes.iter().for_each(|note| show.say(note));
     let done = plan.cells.len() - missing.len() - failed_before;
     show.already(done);
-    compute_features(&missing, folder, &show, interrupt)?;
+    let extraction = Extraction {
+        at_a_time: options.at_a_time.get(),
+        caches,
+        show: &show,
+        interrupt,
+    };
+    extraction.run(&missing, &folder.features_log())?;
     let missing: Vec<&Job> = missing.iter().map(|planned| &planned.job).collect();
     let cells = Cells {
         queue: Mutex::new(missing.iter().map(|&job| (job, Instant::now())).collect()),
@@ -218,138 +220,6 @@ fn set_aside(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) {
     {
         folder.set_aside(id);
     }
-}
-
-/// Computes every set of features that the cells need, before the first cell. All outputs that
-/// cells read of a backbone on a domain are computed in one pass. Output of the plugins goes to
-/// `features.log` in the run folder.
-fn compute_features(
-    missing: &[&Planned],
-    folder: &RunFolder,
-    show: &Show,
-    interrupt: &Interrupt,
-) -> Result<(), Error> {
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let path = folder.features_log();
-    // Two runs may be at this point. Each has a log of its own, which becomes `features.log` when
-    // it is complete.
-    let log = PendingLog::create(&path);
-    let computed = compute_features_with(missing, log.log(), show, interrupt);
-    if let Err(error) = log.commit() {
-        show.unlogged(&path, &error);
-    }
-    computed
-}
-
-fn compute_features_with(
-    missing: &[&Planned],
-    log: &Log,
-    show: &Show,
-    interrupt: &Interrupt,
-) -> Result<(), Error> {
-    let wanted = Wanted::by(missing);
-    let mut known = HashSet::new();
-    let each = missing.iter().flat_map(|&planned| {
-        let domains = planned.job.cell.stream.domains.iter().enumerate();
-        domains.map(move |(index, domain)| (&planned.job, index, domain))
-    });
-    for (job, index, domain) in each {
-        let cell = &job.cell;
-        let mut new = false;
-        for backbone in &cell.backbones {
-            new |= known.insert(Wanted::key(domain, backbone));
-        }
-        if !new {
-            continue;
-        }
-        let request = FeatureRequest {
-            job: job.clone(),
-            domain: index,
-            outputs: wanted.of(cell, domain),
-        };
-        let title = feature_title(&request);
-        let mut line = show.begin(title.clone());
-        let clock = Instant::now();
-        let input = serde_json::to_string(&request).expect("plain data");
-        let tell = |length| show.say(&silent(&title, length));
-        let child = Child {
-            work: Work::Features,
-            args: &["embed"],
-            paths: &[],
-            input: &input,
-            threads: cell.threads,
-            log: Some(log),
-            watch: Watch {
-                silent: Some(&tell),
-                ..Watch::default()
-            },
-        };
-        let ended = child.run(interrupt, &mut |event| line.hear(show, &event));
-        drop(line);
-        ended?;
-        show.say(&format!("{title}  {:.1} s", clock.elapsed().as_secs_f64()));
-    }
-    Ok(())
-}
-
-/// The outputs that cells read in addition to the embedding, by domain and backbone.
-struct Wanted<'a>(HashMap<FeatureSet<'a>, Vec<String>>);
-
-/// A split, a plugin file and a model's fingerprint.
-type FeatureSet<'a> = [&'a str; 3];
-
-impl<'a> Wanted<'a> {
-    fn by(cells: &[&'a Planned]) -> Wanted<'a> {
-        let mut wanted: HashMap<_, Vec<String>> = HashMap::new();
-        for Planned { job, outputs } in cells {
-            let cell = &job.cell;
-            let of_backbones = || cell.backbones.iter().zip(outputs);
-            let domains = cell.stream.domains.iter();
-            for (domain, (backbone, outputs)) in
-                domains.flat_map(|domain| of_backbones().map(move |pair| (domain, pair)))
-            {
-                let all = wanted.entry(Self::key(domain, backbone)).or_default();
-                for output in outputs {
-                    if !all.contains(output) {
-                        all.push(output.clone());
-                    }
-                }
-            }
-        }
-        Wanted(wanted)
-    }
-
-    fn key(domain: &'a CellDomain, backbone: &'a CellBackbone) -> FeatureSet<'a> {
-        [
-            &domain.split_hash,
-            &backbone.plugin.hash,
-            &backbone.fingerprint,
-        ]
-    }
-
-    /// The outputs of a cell's backbones that any cell reads on this domain.
-    fn of(&self, cell: &'a Cell, domain: &'a CellDomain) -> Vec<Vec<String>> {
-        let backbones = cell.backbones.iter();
-        backbones
-            .map(|backbone| self.0[&Self::key(domain, backbone)].clone())
-            .collect()
-    }
-}
-
-/// For people: `digits · features of clip (also class_token), pixels`.
-fn feature_title(request: &FeatureRequest) -> String {
-    let cell = &request.job.cell;
-    let backbones = cell.backbones.iter().zip(&request.outputs);
-    let names: Vec<String> = backbones
-        .map(|(backbone, outputs)| match &outputs[..] {
-            [] => backbone.name.clone(),
-            _ => format!("{} (also {})", backbone.name, outputs.join(", ")),
-        })
-        .collect();
-    let domain = &cell.stream.domains[request.domain].name;
-    format!("{domain} · features of {}", names.join(", "))
 }
 
 /// Cells that are run, several at a time.

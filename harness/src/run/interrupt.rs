@@ -259,8 +259,8 @@ fn waiting(groups: &HashMap<u32, Work>, request: Request) -> String {
         Request::CtrlC => "press Ctrl-C again",
         Request::Terminate | Request::HangUp => "send SIGTERM again",
     };
-    let [their, them] = match groups.len() {
-        1 => ["its", "it"],
+    let [their, them] = match (cells(groups), others(groups).count()) {
+        (1, 0) | (0, 1) => ["its", "it"],
         _ => ["their", "them"],
     };
     let groups = listed(groups);
@@ -271,14 +271,23 @@ fn waiting(groups: &HashMap<u32, Work>, request: Request) -> String {
 
 /// For people: `2 cells`, `the computation of features`.
 fn listed(groups: &HashMap<u32, Work>) -> String {
-    let cells = groups.values().filter(|&&work| work == Work::Cell).count();
+    let cells = cells(groups);
     let cells = (cells > 0).then(|| format!("{cells} cell{}", if cells == 1 { "" } else { "s" }));
-    let others = groups.values().filter(|&&work| work != Work::Cell);
-    let listed: Vec<String> = cells
-        .into_iter()
-        .chain(others.map(Work::to_string))
-        .collect();
+    let others = others(groups).map(|work| work.to_string());
+    let listed: Vec<String> = cells.into_iter().chain(others).collect();
     listed.join(" and ")
+}
+
+fn cells(groups: &HashMap<u32, Work>) -> usize {
+    groups.values().filter(|&&work| work == Work::Cell).count()
+}
+
+/// The work that is not about a cell. Several processes may share it.
+fn others(groups: &HashMap<u32, Work>) -> impl Iterator<Item = Work> {
+    let works = [Work::Check, Work::Features, Work::Tables];
+    works
+        .into_iter()
+        .filter(|work| groups.values().any(|w| w == work))
 }
 
 #[cfg(test)]
@@ -339,7 +348,7 @@ mod tests {
             "interrupted; waiting for 2 cells to end after their current step; press Ctrl-C again to kill them"
         );
         assert_eq!(
-            reply(&[Work::Features], Request::Terminate),
+            reply(&[Work::Features, Work::Features], Request::Terminate),
             "interrupted; waiting for the computation of features to end after its current step; send SIGTERM again to kill it"
         );
         assert_eq!(

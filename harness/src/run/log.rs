@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How many of the last lines of a log are part of a message.
 const LINES: usize = 10;
 
-/// A log, which several processes may write one after another. Clones are the same log.
+/// A log, which several processes may write. Clones are the same log.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Text>>);
 
@@ -96,6 +96,8 @@ impl PendingLog {
 /// The reader of a process's output.
 pub(super) struct Reader {
     log: Log,
+    /// What this process has written, as others may write to the same log.
+    own: Arc<Mutex<Kept>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -123,10 +125,16 @@ impl Log {
     /// Starts to read the output of a process.
     pub(super) fn read(&self, output: impl Read + AsFd + Send + 'static) -> Reader {
         let ended = Arc::new(AtomicBool::new(false));
-        let (log, end) = (self.clone(), ended.clone());
-        let read = move || log.drain(output, &end);
+        let own = Arc::<Mutex<Kept>>::default();
+        let (log, end, of_process) = (self.clone(), ended.clone(), own.clone());
+        let read = move || {
+            log.drain(output, &end, &mut |bytes| {
+                let _ = locked(&of_process).push(bytes);
+            });
+        };
         Reader {
             log: self.clone(),
+            own,
             ended,
             // Without a thread, the output is lost and the process goes on.
             thread: thread::Builder::new().name("log".into()).spawn(read).ok(),
@@ -163,8 +171,9 @@ impl Log {
         failed.or(text.failed.take()).map_or(Ok(()), Err)
     }
 
-    /// Reads until the pipe is closed, or for a moment after the process has ended.
-    fn drain(&self, mut output: impl Read + AsFd, ended: &AtomicBool) {
+    /// Reads until the pipe is closed, or for a moment after the process has ended. `also` gets all
+    /// that is read, too.
+    fn drain(&self, mut output: impl Read + AsFd, ended: &AtomicBool, also: &mut dyn FnMut(&[u8])) {
         let mut buffer = vec![0; 1 << 16];
         let mut until = None;
         loop {
@@ -181,7 +190,10 @@ impl Log {
             }
             match output.read(&mut buffer) {
                 Ok(0) => return,
-                Ok(length) => self.push(&buffer[..length]),
+                Ok(length) => {
+                    self.push(&buffer[..length]);
+                    also(&buffer[..length]);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
             }
@@ -198,15 +210,22 @@ impl Log {
     }
 
     fn lock(&self) -> MutexGuard<'_, Text> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Reader {
-    /// The end of the log. Call this when the process has ended.
+    /// The end of the log, as far as this process wrote it. Call this when the process has ended.
     pub(super) fn end(mut self) -> LogEnd {
         self.stop();
-        self.log.end()
+        LogEnd {
+            path: self.log.lock().path.clone(),
+            lines: locked(&self.own).last_lines(LINES),
+        }
     }
 
     fn stop(&mut self) {
@@ -276,6 +295,18 @@ mod tests {
         let (end, _) = logged(&log, "echo started >&2; sleep 60 & exit 3");
         assert_eq!(end.lines, ["started"]);
         assert!(clock.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn the_end_of_a_shared_log_is_that_of_the_process() {
+        let log = Log::in_memory();
+        let (first, _) = logged(&log, "echo one >&2");
+        let (second, _) = logged(&log, "echo two >&2");
+        assert_eq!(
+            (&*first.lines, &*second.lines),
+            (&["one".into()][..], &["two".into()][..])
+        );
+        assert_eq!(log.text(), b"one\ntwo\n");
     }
 
     #[test]

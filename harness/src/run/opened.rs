@@ -5,27 +5,15 @@
 use super::content::{content, sent};
 use super::host::host;
 use super::pool::{Pool, PooledDomain};
-use super::{Caches, Embedded, Embedder, Events, Interrupt, Job};
+use super::{Caches, Embedded, Embedder, Events, Interrupt, Job, PluginPaths};
 use crate::error::Error;
 use crate::plugin::{Loaded, PluginFile, PluginRef};
+use crate::results::CellBackbone;
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::{BackboneHandle, Host};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A request for the features of a cell's backbones on one of its domains.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FeatureRequest {
-    /// The cell.
-    pub job: Job,
-    /// The index of the domain in the cell's stream.
-    pub domain: usize,
-    /// For each of its backbones, the outputs to compute in addition to the embedding: those that
-    /// this cell reads, and those that others with the same domain and backbone read.
-    pub outputs: Vec<Vec<String>>,
-}
 
 /// A cell's domains, plugins and backbones.
 pub struct Opened {
@@ -39,20 +27,13 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the domains, or only the one with this index, and creates the backbones.
+    /// Opens the domains, and creates the backbones.
     ///
     /// # Errors
     ///
     /// If any of them cannot be opened, or has changed since the run was planned.
-    pub fn open(
-        job: &Job,
-        only: Option<usize>,
-        events: &Arc<Events>,
-        interrupt: &Interrupt,
-    ) -> Result<Opened, Error> {
-        let cell = &job.cell;
-        let domains = cell.stream.domains.iter().enumerate();
-        let domains = domains.filter(|(number, _)| only.is_none_or(|only| only == *number));
+    pub fn open(job: &Job, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
+        let domains = job.cell.stream.domains.iter().enumerate();
         let domains = domains.map(|(number, planned)| {
             Ok(PooledDomain {
                 number,
@@ -62,39 +43,10 @@ impl Opened {
         });
         let pool = Pool::new(domains.collect::<Result<_, Error>>()?);
         let host = host(events.clone(), interrupt.clone());
-        let (mut plugins, mut backbones) = (Plugins::default(), Vec::new());
-        for (index, backbone) in cell.backbones.iter().enumerate() {
-            let plugin = job.backbone_plugin(index);
-            events.stage(format!(
-                "creating backbone `{}` of plugin {}",
-                backbone.name,
-                plugin.file.display()
-            ));
-            let plugin = plugins.load(&plugin)?;
-            let setting = BackboneSetting {
-                device: cell.device.clone(),
-                threads: cell.threads,
-                folder: job.paths.backbones[index].folder.clone(),
-                host: host.clone(),
-            };
-            let handle = plugin.backbone(&backbone.use_, &backbone.parameters, &setting)?;
-            if handle.info().fingerprint != backbone.fingerprint {
-                return Err(Error::BackboneChanged {
-                    backbone: backbone.name.clone(),
-                    found: handle.info().fingerprint.clone(),
-                    planned: backbone.fingerprint.clone(),
-                });
-            }
-            if handle.info().dtype != backbone.dtype {
-                return Err(Error::BackboneType {
-                    backbone: backbone.name.clone(),
-                    device: cell.device.clone(),
-                    found: handle.info().dtype.clone(),
-                    planned: backbone.dtype.clone(),
-                });
-            }
-            backbones.push((handle, plugin));
-        }
+        let mut plugins = Plugins::default();
+        let backbones = (0..job.cell.backbones.len())
+            .map(|index| open_backbone(job, index, &mut plugins, &host, events))
+            .collect::<Result<_, _>>()?;
         Ok(Opened {
             pool,
             plugins,
@@ -140,11 +92,7 @@ impl Opened {
             for (embedded, (((backbone, paths), (handle, plugin)), outputs)) in
                 embedded.iter_mut().zip(backbones)
             {
-                events.stage(format!(
-                    "features of `{}` of plugin {}",
-                    backbone.name,
-                    paths.plugin.display()
-                ));
+                events.stage(features_of(backbone, paths));
                 let features = embedder.embed(backbone, plugin, handle, outputs)?;
                 embedded.domains.push(features);
             }
@@ -154,6 +102,54 @@ impl Opened {
         }
         Ok(embedded)
     }
+}
+
+/// The stage in which a backbone computes features.
+pub(super) fn features_of(backbone: &CellBackbone, paths: &PluginPaths) -> String {
+    let plugin = paths.plugin.display();
+    format!("features of `{}` of plugin {plugin}", backbone.name)
+}
+
+/// Creates the backbone of a cell with this index. Neither it nor its plugin may have changed since
+/// the run was planned.
+pub(super) fn open_backbone(
+    job: &Job,
+    index: usize,
+    plugins: &mut Plugins,
+    host: &Host,
+    events: &Events,
+) -> Result<(BackboneHandle, Arc<Loaded>), Error> {
+    let (cell, backbone) = (&job.cell, &job.cell.backbones[index]);
+    let plugin = job.backbone_plugin(index);
+    events.stage(format!(
+        "creating backbone `{}` of plugin {}",
+        backbone.name,
+        plugin.file.display()
+    ));
+    let plugin = plugins.load(&plugin)?;
+    let setting = BackboneSetting {
+        device: cell.device.clone(),
+        threads: cell.threads,
+        folder: job.paths.backbones[index].folder.clone(),
+        host: host.clone(),
+    };
+    let handle = plugin.backbone(&backbone.use_, &backbone.parameters, &setting)?;
+    if handle.info().fingerprint != backbone.fingerprint {
+        return Err(Error::BackboneChanged {
+            backbone: backbone.name.clone(),
+            found: handle.info().fingerprint.clone(),
+            planned: backbone.fingerprint.clone(),
+        });
+    }
+    if handle.info().dtype != backbone.dtype {
+        return Err(Error::BackboneType {
+            backbone: backbone.name.clone(),
+            device: cell.device.clone(),
+            found: handle.info().dtype.clone(),
+            planned: backbone.dtype.clone(),
+        });
+    }
+    Ok((handle, plugin))
 }
 
 /// Plugin files that this process has loaded.

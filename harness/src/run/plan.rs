@@ -34,14 +34,24 @@ pub struct PlanOptions<'a> {
     pub metrics: &'a [(String, PluginRef)],
 }
 
-/// A job, and the outputs that its strategy reads.
+/// A job, and what its plugins answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// The cell and where its files are.
     pub job: Job,
-    /// For each of its backbones, the outputs that its strategy reads in addition to the embedding.
-    /// They are not part of the cell: its process asks the strategy again.
-    pub outputs: Vec<Vec<String>>,
+    /// What to store of each of its backbones before it runs. It is not part of the cell, whose
+    /// process asks the plugins again. If they were not asked, this is empty, and the process
+    /// computes what it needs.
+    pub features: Vec<PlannedFeatures>,
+}
+
+/// What a cell reads of a backbone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedFeatures {
+    /// What the backbone says of itself.
+    pub info: BackboneInfo,
+    /// The outputs that the strategy reads in addition to the embedding.
+    pub outputs: Vec<String>,
 }
 
 impl Plan {
@@ -167,9 +177,16 @@ impl Plan {
                         checkpoint: scenario.checkpoint,
                         limits: scenario.limits,
                     };
+                    let infos = check
+                        .backbones
+                        .iter()
+                        .map(|&index| backbones[index].clone());
+                    let features = infos
+                        .zip(outputs[number].clone())
+                        .map(|(info, outputs)| PlannedFeatures { info, outputs });
                     cells.push(Planned {
                         job,
-                        outputs: outputs[number].clone(),
+                        features: features.collect(),
                     });
                 }
             }

@@ -32,7 +32,7 @@ pub fn run_cell(
 ) -> Result<(), Error> {
     let start = Instant::now();
     let cell = &job.cell;
-    let mut opened = Opened::open(job, None, events, interrupt)?;
+    let mut opened = Opened::open(job, events, interrupt)?;
     let plugin = job.strategy_plugin();
     events.stage(format!(
         "checking strategy `{}` of plugin {}",

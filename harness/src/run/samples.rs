@@ -2,7 +2,7 @@
 //! others.
 
 use super::Embedded;
-use super::embed;
+use super::encode;
 use super::pool::{Pool, PooledDomain, PooledSample};
 use crate::domain::image::augment::{AugmentKey, augment};
 use crate::domain::image::prefetch;
@@ -106,7 +106,7 @@ impl SampleSource for LentSamples<'_> {
     fn images(&self, backbone: usize, rows: &[u32]) -> Result<Tensor> {
         let spec = &self.backbone(backbone)?.handle.info().image;
         let indices = self.indices_of(rows)?;
-        embed::images(spec, indices.len(), |at| self.place(indices[at]))
+        encode::images(spec, indices.len(), |at| self.place(indices[at]))
             .map_err(|error| Error::data(error.to_string()))
     }
 

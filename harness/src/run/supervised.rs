@@ -31,6 +31,7 @@ pub fn run_supervised(
         watch: Watch {
             limits: job.limits,
             silent: Some(silent),
+            ..Watch::default()
         },
     };
     child.run(interrupt, hear)

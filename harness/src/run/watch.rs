@@ -4,7 +4,11 @@ use super::memory;
 use super::silence::Silence;
 use crate::byte_size::ByteSize;
 use crate::scenario::{LimitExceeded, Limits};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// How often to look whether a process is still needed.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How often memory is sampled.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -19,6 +23,8 @@ pub struct Watch<'a> {
     pub limits: Limits,
     /// Called with the length of its silence.
     pub silent: Option<&'a dyn Fn(Duration)>,
+    /// Whether its work is no longer needed, so that it is killed.
+    pub unneeded: Option<&'a AtomicBool>,
 }
 
 /// A process that is watched. Times are those since its start.
@@ -41,6 +47,8 @@ pub(super) enum Verdict {
     GoOn,
     /// Kill it: it has done its work, and does not end.
     Linger,
+    /// Kill it: its work is no longer needed.
+    Unneeded,
     /// Kill it.
     Exceeded(LimitExceeded),
 }
@@ -80,6 +88,7 @@ impl<'a> Watched<'a> {
             time.map(Duration::from),
             memory.map(|_| self.sample),
             self.gone,
+            self.watch.unneeded.map(|_| now + LOOK),
             Some(self.silence.due()),
         ];
         let next = times.into_iter().flatten().min().unwrap_or(now);
@@ -91,6 +100,13 @@ impl<'a> Watched<'a> {
     pub(super) fn look(&mut self, now: Duration) -> Verdict {
         if self.gone.is_some_and(|gone| now >= gone) {
             return Verdict::Linger;
+        }
+        if self
+            .watch
+            .unneeded
+            .is_some_and(|flag| flag.load(Ordering::SeqCst))
+        {
+            return Verdict::Unneeded;
         }
         let Limits { time, memory } = self.watch.limits;
         if let Some(limit) = time
@@ -138,6 +154,7 @@ mod tests {
         let watch = Watch {
             limits,
             silent: Some(&tell),
+            unneeded: None,
         };
         let mut watched = Watched::new(watch, 1);
         assert_eq!(watched.pause(seconds(0)), seconds(60));
@@ -164,7 +181,7 @@ mod tests {
         };
         let watch = Watch {
             limits,
-            silent: None,
+            ..Watch::default()
         };
         let group = rustix::process::getpgrp().as_raw_nonzero().get() as u32;
         let mut watched = Watched::new(watch, group);

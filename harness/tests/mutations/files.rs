@@ -3,7 +3,9 @@
 use super::target::Target;
 use harness::domain::content::{Content, ContentMemory, Trust};
 use harness::domain::{ContentDigest, Domain};
-use harness::features::{Block, FeatureKey, FeatureMaker, FeatureStore, Origin};
+use harness::features::{
+    Block, FeatureKey, FeatureMaker, FeatureStore, FeatureWriter, Origin, RowWriter,
+};
 use harness::id::Seed;
 use harness::metric::{Choice, PluginMetrics};
 use harness::plugin::PluginFile;
@@ -357,13 +359,11 @@ fn features() {
             Ok(Some(self.0.clone()))
         }
 
-        fn compute(
-            &self,
-            _missing: &[&FeatureKey],
-            push: &mut dyn FnMut(&[Block]) -> io::Result<()>,
-        ) -> io::Result<ContentDigest> {
+        fn compute(&self, missing: &[FeatureWriter]) -> io::Result<ContentDigest> {
             let values = ROWS.to_vec();
-            push(&[Block { width: 2, values }])?;
+            let mut rows = RowWriter::open(missing[0].path(), 0)?;
+            rows.push(&Block { width: 2, values })?;
+            rows.flush()?;
             Ok(self.0.clone())
         }
 

@@ -13,8 +13,8 @@
 //!
 //! The number of threads does not change any result, since every image is processed independently.
 //! There are as many as cores available to this process. The scenario's `threads` does not matter
-//! here: it is about the numerics of models. Cells that run in parallel and train on images share
-//! these cores; features are computed before them, one set at a time.
+//! here: it is about the numerics of models. Processes that run in parallel, cells that train on
+//! images or those that extract features, share these cores.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
