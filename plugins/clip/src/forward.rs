@@ -2,6 +2,7 @@
 
 use crate::backbone::Clip;
 use crate::model::vision::PromptEntry;
+use crate::packing::Contexts;
 use crate::recent::Request;
 use crate::sites::{self, CLASS_TOKEN, EMBEDDING, TEXT_CONTEXT, TOKENS};
 use clbench_torch::During;
@@ -20,6 +21,10 @@ struct TextOptions {
     suffix: String,
     /// The type in which to compute these texts; by default the backbone's own.
     precision: Option<ComputeType>,
+    /// All rows have the same context, and the caller needs only the sum of the rows' gradients.
+    /// Then what the rows begin with is encoded once, the context is read from the first row, and
+    /// the first row's gradient is the sum; the others' are 0.
+    shared_context: bool,
 }
 
 /// The call options of `forward` for images.
@@ -77,7 +82,15 @@ impl Clip {
         sites: &[Site<'_>],
         wanted: &[&str],
     ) -> Result<Forward> {
-        let TextOptions { suffix, precision } = parameters::deserialize(options)?;
+        let TextOptions {
+            suffix,
+            precision,
+            shared_context,
+        } = parameters::deserialize(options)?;
+        let contexts = match shared_context {
+            true => Contexts::Shared,
+            false => Contexts::PerRow,
+        };
         let precision = precision.unwrap_or(self.dtype);
         if wanted.contains(&TOKENS) {
             return Err(Error::unsupported(format!(
@@ -99,13 +112,20 @@ impl Clip {
             texts,
             row_text,
             place,
+            contexts,
             n,
             suffix: &suffix,
             precision,
         };
         let context = leaves
             .first()
-            .map(|leaf| leaf.prompt(precision.kind()))
+            .map(|leaf| {
+                let prompt = leaf.prompt(precision.kind())?;
+                match contexts {
+                    Contexts::Shared => prompt.f_narrow(0, 0, 1),
+                    Contexts::PerRow => Ok(prompt),
+                }
+            })
             .transpose()
             .during(TEXT_CONTEXT)?;
         let rows = || self.rows.all(&request);
