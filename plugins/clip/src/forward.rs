@@ -56,21 +56,12 @@ impl Clip {
             |site| sites::misplaced(&self.config, site, "images"),
         )?;
         let work = Work::Images(rows);
-        let vision = self.vision();
-        let encoded = vision.encode(&pixels, &prompts, options.prompt_entry);
-        let encoded = work.during("encoding", encoded)?;
-        let outputs = wanted
-            .iter()
-            .map(|&name| {
-                let output = match name {
-                    TOKENS => work.during("encoding", vision.tokens(&encoded.last))?,
-                    CLASS_TOKEN => encoded.class_token.shallow_clone(),
-                    _ => encoded.embedding.shallow_clone(),
-                };
-                Ok((name.to_owned(), output))
-            })
-            .collect::<Result<_>>()?;
-        recording::forward(work, outputs, leaves)
+        let outputs = self
+            .vision()
+            .outputs(&pixels, &prompts, options.prompt_entry, wanted);
+        let outputs = work.during("encoding", outputs)?;
+        let names = wanted.iter().map(|&name| name.to_owned());
+        recording::forward(work, names.zip(outputs).collect(), leaves)
     }
 
     pub(crate) fn forward_texts(

@@ -1,6 +1,7 @@
 //! The names of prompt sites and outputs in the plugin ABI.
 //!
-//! For texts, `class_token` is the pooled end-of-text token, and there is no output `tokens`.
+//! For texts, `class_token` is the pooled end-of-text token, and there are no outputs `tokens` and
+//! `prompts`.
 
 use crate::config::Config;
 use clbench_transformer::visual::VisualSites;
