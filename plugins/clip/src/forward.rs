@@ -4,7 +4,7 @@ use crate::backbone::Clip;
 use crate::model::vision::PromptEntry;
 use crate::packing::Contexts;
 use crate::recent::Request;
-use crate::sites::{self, CLASS_TOKEN, EMBEDDING, TEXT_CONTEXT, TOKENS};
+use crate::sites::{self, CLASS_TOKEN, EMBEDDING, PROMPTS, TEXT_CONTEXT, TOKENS};
 use clbench_torch::During;
 use clbench_transformer::compute::ComputeType;
 use clbench_transformer::recording::{self, Leaf};
@@ -50,6 +50,7 @@ impl Clip {
         let rows = pixels.size()[0];
         let (prompts, leaves) = sites::visual(&self.config).prompts(
             sites,
+            wanted,
             rows,
             options.prompt_position,
             (self.dtype.kind(), self.device),
@@ -83,9 +84,9 @@ impl Clip {
             false => Contexts::PerRow,
         };
         let precision = precision.unwrap_or(self.dtype);
-        if wanted.contains(&TOKENS) {
+        if let Some(output) = wanted.iter().find(|name| [TOKENS, PROMPTS].contains(name)) {
             return Err(Error::unsupported(format!(
-                "`{TOKENS}` is an output of images only; texts have `{EMBEDDING}` and `{CLASS_TOKEN}`"
+                "`{output}` is an output of images only; texts have `{EMBEDDING}` and `{CLASS_TOKEN}`"
             )));
         }
         let mut leaves = Vec::with_capacity(1);

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use clbench_transformer::visual::VisualSites;
 pub use clbench_transformer::visual::{
-    CLASS_TOKEN, EMBEDDING, KV as VISUAL_KV, OUTPUTS, PROMPT as VISUAL_PROMPT, TOKENS,
+    CLASS_TOKEN, EMBEDDING, KV as VISUAL_KV, OUTPUTS, PROMPT as VISUAL_PROMPT, PROMPTS, TOKENS,
 };
 use harness_abi::Error;
 use harness_abi::backbone::SiteInfo;

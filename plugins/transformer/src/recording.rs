@@ -8,7 +8,6 @@
 //! which does not read GPU memory. With prompts, outputs stay on the model's device for the
 //! strategy's loss.
 
-use crate::visual::{PROMPT, PROMPTS};
 use crate::work::Work;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use clbench_torch::training::GradientMode;
@@ -49,8 +48,8 @@ impl Leaf {
     }
 }
 
-/// Checks a call for every backbone: that all requested outputs exist for these sites, that no site
-/// has two prompts, and that there are rows to encode.
+/// Checks a call for every backbone: that all requested outputs exist, that no site has two
+/// prompts, and that there are rows to encode.
 ///
 /// # Errors
 ///
@@ -65,11 +64,6 @@ pub fn expect_sound(
         return Err(Error::unsupported(format!(
             "unknown output `{unknown}`; the outputs are `{}`",
             outputs.join("`, `")
-        )));
-    }
-    if wanted.contains(&PROMPTS) && !sites.iter().any(|site| site.name == PROMPT) {
-        return Err(Error::unsupported(format!(
-            "the output `{PROMPTS}` needs prompts at the site `{PROMPT}`"
         )));
     }
     for (at, site) in sites.iter().enumerate() {

@@ -156,15 +156,18 @@ impl VisualSites {
         (0..self.layers).find(|layer| layer.to_string() == number)
     }
 
-    /// The prompts of a call on `images` images, in the model's type, and the leaves that get
-    /// gradients, in the order of the call. `misplaced` creates the error for an unknown site.
+    /// The prompts of a call for the outputs `wanted` of `images` images, in the model's type, and
+    /// the leaves that get gradients, in the order of the call. `misplaced` creates the error for
+    /// an unknown site.
     ///
     /// # Errors
     ///
-    /// If a site is unknown or a prompt has the wrong shape.
+    /// If a site is unknown, a prompt has the wrong shape, or the output of prompts is wanted
+    /// without any.
     pub fn prompts(
         self,
         sites: &[Site<'_>],
+        wanted: &[&str],
         images: i64,
         position: PromptPosition,
         (kind, device): (Kind, Device),
@@ -193,6 +196,11 @@ impl VisualSites {
             } else {
                 return Err(misplaced(site.name));
             }
+        }
+        if wanted.contains(&PROMPTS) && prompts.tokens.is_none() {
+            return Err(Error::unsupported(format!(
+                "the output `{PROMPTS}` needs prompts at the site `{PROMPT}`"
+            )));
         }
         Ok((prompts, leaves))
     }

@@ -196,6 +196,7 @@ impl Backbone for Vit {
         let rows = pixels.size()[0];
         let (prompts, leaves) = self::sites(&self.shape).prompts(
             sites,
+            wanted,
             rows,
             options.prompt_position,
             (self.dtype.kind(), self.device),

@@ -187,7 +187,7 @@ fn invalid_sites_shapes_and_outputs_are_named() {
         "the prompt at `visual.kv.0` should have shape [2, 2, _, 48], not [2, 4, 48]"
     );
     assert_eq!(
-        refused("visual.kv.0", "prompts").to_string(),
+        see(&vit, "", &[], "prompts").unwrap_err().to_string(),
         "the output `prompts` needs prompts at the site `visual.prompt`"
     );
     assert_eq!(
