@@ -65,7 +65,7 @@ impl VisualPrompts {
 /// The tokens from which the outputs of a call are computed. The last layer leaves out the others.
 ///
 /// Without prompts it computes all tokens: products of fewer rows are rounded differently, and the
-/// embeddings of plain images, which every strategy reads, should not depend on what else is wanted.
+/// embeddings of plain images, which every strategy reads, must not depend on what else is wanted.
 #[derive(Debug)]
 pub struct NeededTokens {
     /// The number of prompt tokens, which come after the class token.
