@@ -184,7 +184,7 @@ fn impossible_outputs_are_reported_before_the_first_cell() {
     tell("{use: uneven-class-token}", other);
     expect![[r#"
         error: strategy `reader`: it reads output `class_token`, but backbone `other` offers `embedding`; use a backbone that offers `class_token`
-        error: strategy `reader`: it reads output `queries`, but backbone `clip` offers `embedding`, `class_token`, `tokens`; use a backbone that offers `queries`
+        error: strategy `reader`: it reads output `queries`, but backbone `clip` offers `embedding`, `class_token`, `tokens`, `prompts`; use a backbone that offers `queries`
         error: plugin BUILD/libclbench_clip.so: backbone `clip`: output `tokens` of 64 images has shape [64, 17, 128]; strategies can only read outputs with one row per image, [images, width]
             log: out/features.log
         error: plugin BUILD/examples/libmisbehaving.so: backbone `nan-class-token`: output `class_token` of `0000` contains an infinite or NaN value

@@ -240,7 +240,7 @@ fn coop_step(c: &mut Criterion, size: &Size) {
                 texts: &names,
                 row_text: &row_text,
                 place: Place::Front,
-                options: br#"{"suffix": "."}"#,
+                options: br#"{"suffix": ".", "shared_context": true}"#,
             };
             let site = Site {
                 name: "text.context",

@@ -7,7 +7,7 @@ use crate::model::{self, PooledModel, VisionModel};
 use crate::open_clip::{OpenClipConfig, Renamed};
 use crate::preprocessor;
 use crate::rows::Rows;
-use crate::sites::{self, OUTPUTS};
+use crate::sites::{self, EMBEDDING, OUTPUTS};
 use crate::text_encoder::TextEncoder;
 use crate::tokenizer::{END, Tokenizer};
 use clbench_torch::During;
@@ -193,11 +193,12 @@ impl Backbone for Clip {
         if rows == 0 {
             return recording::embeddings(&self.no_embeddings().during("the embeddings")?);
         }
-        let encoded =
-            self.vision()
-                .encode(&pixels, &VisualPrompts::default(), PromptEntry::default());
-        let encoded = Work::Images(rows).during("encoding", encoded)?;
-        recording::embeddings(&encoded.embedding)
+        let (prompts, entry) = (VisualPrompts::default(), PromptEntry::default());
+        let outputs = self
+            .vision()
+            .outputs(&pixels, &prompts, entry, &[EMBEDDING]);
+        let outputs = Work::Images(rows).during("encoding", outputs)?;
+        recording::embeddings(&outputs[0])
     }
 
     fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {

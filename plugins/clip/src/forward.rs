@@ -2,8 +2,9 @@
 
 use crate::backbone::Clip;
 use crate::model::vision::PromptEntry;
+use crate::packing::Contexts;
 use crate::recent::Request;
-use crate::sites::{self, CLASS_TOKEN, EMBEDDING, TEXT_CONTEXT, TOKENS};
+use crate::sites::{self, CLASS_TOKEN, EMBEDDING, PROMPTS, TEXT_CONTEXT, TOKENS};
 use clbench_torch::During;
 use clbench_transformer::compute::ComputeType;
 use clbench_transformer::recording::{self, Leaf};
@@ -20,6 +21,10 @@ struct TextOptions {
     suffix: String,
     /// The type in which to compute these texts; by default the backbone's own.
     precision: Option<ComputeType>,
+    /// All rows have the same context, and the caller needs only the sum of the rows' gradients.
+    /// Then what the rows begin with is encoded once, the context is read from the first row, and
+    /// the first row's gradient is the sum; the others' are 0.
+    shared_context: bool,
 }
 
 /// The call options of `forward` for images.
@@ -45,27 +50,19 @@ impl Clip {
         let rows = pixels.size()[0];
         let (prompts, leaves) = sites::visual(&self.config).prompts(
             sites,
+            wanted,
             rows,
             options.prompt_position,
             (self.dtype.kind(), self.device),
             |site| sites::misplaced(&self.config, site, "images"),
         )?;
         let work = Work::Images(rows);
-        let vision = self.vision();
-        let encoded = vision.encode(&pixels, &prompts, options.prompt_entry);
-        let encoded = work.during("encoding", encoded)?;
-        let outputs = wanted
-            .iter()
-            .map(|&name| {
-                let output = match name {
-                    TOKENS => work.during("encoding", vision.tokens(&encoded.last))?,
-                    CLASS_TOKEN => encoded.class_token.shallow_clone(),
-                    _ => encoded.embedding.shallow_clone(),
-                };
-                Ok((name.to_owned(), output))
-            })
-            .collect::<Result<_>>()?;
-        recording::forward(work, outputs, leaves)
+        let outputs = self
+            .vision()
+            .outputs(&pixels, &prompts, options.prompt_entry, wanted);
+        let outputs = work.during("encoding", outputs)?;
+        let names = wanted.iter().map(|&name| name.to_owned());
+        recording::forward(work, names.zip(outputs).collect(), leaves)
     }
 
     pub(crate) fn forward_texts(
@@ -77,11 +74,19 @@ impl Clip {
         sites: &[Site<'_>],
         wanted: &[&str],
     ) -> Result<Forward> {
-        let TextOptions { suffix, precision } = parameters::deserialize(options)?;
+        let TextOptions {
+            suffix,
+            precision,
+            shared_context,
+        } = parameters::deserialize(options)?;
+        let contexts = match shared_context {
+            true => Contexts::Shared,
+            false => Contexts::PerRow,
+        };
         let precision = precision.unwrap_or(self.dtype);
-        if wanted.contains(&TOKENS) {
+        if let Some(output) = wanted.iter().find(|name| [TOKENS, PROMPTS].contains(name)) {
             return Err(Error::unsupported(format!(
-                "`{TOKENS}` is an output of images only; texts have `{EMBEDDING}` and `{CLASS_TOKEN}`"
+                "`{output}` is an output of images only; texts have `{EMBEDDING}` and `{CLASS_TOKEN}`"
             )));
         }
         let mut leaves = Vec::with_capacity(1);
@@ -99,13 +104,20 @@ impl Clip {
             texts,
             row_text,
             place,
+            contexts,
             n,
             suffix: &suffix,
             precision,
         };
         let context = leaves
             .first()
-            .map(|leaf| leaf.prompt(precision.kind()))
+            .map(|leaf| {
+                let prompt = leaf.prompt(precision.kind())?;
+                match contexts {
+                    Contexts::Shared => prompt.f_narrow(0, 0, 1),
+                    Contexts::PerRow => Ok(prompt),
+                }
+            })
             .transpose()
             .during(TEXT_CONTEXT)?;
         let rows = || self.rows.all(&request);

@@ -6,6 +6,7 @@
 
 mod encoder;
 pub mod pooled;
+mod shared;
 pub mod text;
 pub mod vision;
 

@@ -4,6 +4,7 @@
 //! A strategy has only a few such requests at a time, such as class prompts and zero-shot prompts,
 //! so a linear search is enough. The least recently used entry is evicted.
 
+use crate::packing::Contexts;
 use clbench_transformer::compute::ComputeType;
 use harness_abi::{Place, Result};
 use std::collections::VecDeque;
@@ -20,7 +21,9 @@ pub(crate) struct Request<'a> {
     pub(crate) texts: &'a [&'a str],
     pub(crate) row_text: &'a [i64],
     pub(crate) place: Place,
-    /// The number of context vectors.
+    /// Whose contexts the rows have.
+    pub(crate) contexts: Contexts,
+    /// The number of vectors of a context.
     pub(crate) n: usize,
     pub(crate) suffix: &'a str,
     pub(crate) precision: ComputeType,
@@ -40,6 +43,7 @@ struct Kept<T> {
     texts: Vec<String>,
     row_text: Vec<i64>,
     place: Place,
+    contexts: Contexts,
     n: usize,
     suffix: String,
     precision: ComputeType,
@@ -106,6 +110,7 @@ impl<T> Kept<T> {
             texts: request.texts.iter().map(|&text| text.to_owned()).collect(),
             row_text: request.row_text.to_vec(),
             place: request.place,
+            contexts: request.contexts,
             n: request.n,
             suffix: request.suffix.to_owned(),
             precision: request.precision,
@@ -116,6 +121,7 @@ impl<T> Kept<T> {
 
     fn answers(&self, request: Request<'_>) -> bool {
         self.place == request.place
+            && self.contexts == request.contexts
             && self.n == request.n
             && self.precision == request.precision
             && self.suffix == request.suffix
@@ -134,6 +140,7 @@ mod tests {
         texts: &["red apple", "zebra"],
         row_text: &[0, 1],
         place: Place::Front,
+        contexts: Contexts::PerRow,
         n: 2,
         suffix: ".",
         precision: ComputeType::F32,
@@ -168,6 +175,10 @@ mod tests {
             },
             Request {
                 place: Place::End,
+                ..REQUEST
+            },
+            Request {
+                contexts: Contexts::Shared,
                 ..REQUEST
             },
             Request { n: 3, ..REQUEST },

@@ -1,11 +1,12 @@
 //! The names of prompt sites and outputs in the plugin ABI.
 //!
-//! For texts, `class_token` is the pooled end-of-text token, and there is no output `tokens`.
+//! For texts, `class_token` is the pooled end-of-text token, and there are no outputs `tokens` and
+//! `prompts`.
 
 use crate::config::Config;
 use clbench_transformer::visual::VisualSites;
 pub use clbench_transformer::visual::{
-    CLASS_TOKEN, EMBEDDING, KV as VISUAL_KV, OUTPUTS, PROMPT as VISUAL_PROMPT, TOKENS,
+    CLASS_TOKEN, EMBEDDING, KV as VISUAL_KV, OUTPUTS, PROMPT as VISUAL_PROMPT, PROMPTS, TOKENS,
 };
 use harness_abi::Error;
 use harness_abi::backbone::SiteInfo;

@@ -2,7 +2,7 @@
 //! recent calls.
 
 use crate::model::pooled::{Layout, PooledModel, PooledTexts};
-use crate::packing::Packing;
+use crate::packing::{Contexts, Packing};
 use crate::recent::{Recent, Request};
 use crate::rows::Row;
 use clbench_torch::During;
@@ -58,12 +58,13 @@ impl TextEncoder {
     pub(crate) fn encode(&self, rows: &[Row]) -> Result<PooledTexts> {
         let (_, model) = &self.models.own;
         let encoded = model
-            .lay_out(&Packing::new(rows, 0))
+            .lay_out(&Packing::new(rows, 0, Contexts::PerRow))
             .and_then(|layout| model.encode(&layout, None));
         Work::Texts(rows.len() as i64).during(ENCODING, encoded)
     }
 
-    /// Encodes the rows of a request, with their contexts `[rows, n, width]` if they have any.
+    /// Encodes the rows of a request, with their contexts if they have any: `[rows, n, width]`, or
+    /// `[1, n, width]` if the rows share one.
     /// `rows` builds the rows, and is only called if the request is not cached.
     pub(crate) fn encode_again(
         &mut self,
@@ -76,7 +77,7 @@ impl TextEncoder {
         self.layouts.with(
             request,
             || {
-                let packing = Packing::new(&rows()?, request.n);
+                let packing = Packing::new(&rows()?, request.n, request.contexts);
                 let layout = work.during(ENCODING, model.lay_out(&packing))?;
                 let bytes = layout.bytes();
                 Ok((layout, bytes))

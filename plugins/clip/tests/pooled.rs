@@ -1,5 +1,6 @@
 //! Compares the backbone's optimised text encoding (shortened, packed and cached rows; the start
-//! token precomputed; only pooled tokens in the last layer) with the encoder over all positions.
+//! token precomputed; what rows with one context begin with encoded once; only pooled tokens in the
+//! last layer) with the encoder over all positions.
 
 #[path = "tiny/clip.rs"]
 mod tiny;
@@ -66,6 +67,7 @@ impl Encoded {
 struct Call {
     place: Place,
     suffix: bool,
+    shared_context: bool,
     precision: Option<&'static str>,
 }
 
@@ -75,6 +77,9 @@ fn forward(clip: &Clip, call: Call, context: &Tensor, towards: &Tensor) -> Resul
     let mut options = json!({});
     if call.suffix {
         options["suffix"] = json!(".");
+    }
+    if call.shared_context {
+        options["shared_context"] = json!(true);
     }
     if let Some(precision) = call.precision {
         options["precision"] = json!(precision);
@@ -181,8 +186,8 @@ fn model_of(tiny: &TinyClip) -> model::Clip {
     model::Clip::new(&config, &mut weights).unwrap()
 }
 
-/// Every place, with and without suffix and context, and every call twice with different contexts,
-/// so that the second uses the cache.
+/// Every place, with and without suffix and context, with a context per row and a shared one, and
+/// every call twice with different contexts, so that the second uses the cache.
 #[test]
 fn first_and_repeated_calls_match_the_encoder_over_all_positions() {
     let usual = Ends {
@@ -217,17 +222,27 @@ fn first_and_repeated_calls_match_the_encoder_over_all_positions() {
         for seed in 0..2 {
             for place in [Place::Front, Place::Middle, Place::End] {
                 for suffix in [false, true] {
-                    for n in [0, 3] {
+                    for (n, shared_context) in [(0, false), (3, false), (0, true), (3, true)] {
                         let call = Call {
                             place,
                             suffix,
+                            shared_context,
                             precision: None,
                         };
                         let shape = [ROW_TEXT.len() as i64, n, WIDTH];
-                        let context = normal("context", seed, &shape);
+                        let mut context = normal("context", seed, &shape);
+                        if shared_context {
+                            context = context.narrow(0, 0, 1).expand(shape, false);
+                        }
+                        let mut expected = whole(&model, call, ends, &context, &towards);
+                        if shared_context {
+                            let sum = expected.gradient.sum_dim_intlist(0_i64, true, Kind::Float);
+                            expected.gradient = expected.gradient.zeros_like();
+                            expected.gradient.narrow(0, 0, 1).copy_(&sum);
+                        }
                         forward(&clip, call, &context, &towards)
                             .unwrap()
-                            .assert_close(&whole(&model, call, ends, &context, &towards), 2e-6);
+                            .assert_close(&expected, 2e-6);
                     }
                 }
             }
@@ -249,6 +264,7 @@ fn a_calls_precision_does_not_affect_other_calls() {
         let call = Call {
             place: Place::Front,
             suffix: true,
+            shared_context: false,
             precision,
         };
         forward(clip, call, &context, &towards)

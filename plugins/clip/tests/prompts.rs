@@ -299,7 +299,7 @@ fn invalid_sites_shapes_and_outputs_are_named() {
     );
     assert_eq!(
         refused(see(&clip, "", &[], "logits")).to_string(),
-        "unknown output `logits`; the outputs are `embedding`, `class_token`, `tokens`"
+        "unknown output `logits`; the outputs are `embedding`, `class_token`, `tokens`, `prompts`"
     );
     for row_text in [1, -1] {
         assert_eq!(

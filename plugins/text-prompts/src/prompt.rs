@@ -24,6 +24,9 @@ use harness_abi::{BackboneHandle, Error, Place, Result};
 
 /// Options for the CLIP backbone: a text ends with a full stop, wherever the context is.
 const OPTIONS: &[u8] = br#"{"suffix": "."}"#;
+/// The same for texts that have the same context. Its gradient is the sum over them, so what they
+/// begin with needs to be encoded only once.
+const SHARED_OPTIONS: &[u8] = br#"{"suffix": ".", "shared_context": true}"#;
 
 /// The texts of some classes with a learned context.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Prompt {
         context: &Tensor,
         place: Place,
     ) -> Result<Prompt> {
-        let texts = texts(backbone, names, place)?;
+        let texts = texts(backbone, names, context, place)?;
         rows(context, texts.rows()).map(drop)?;
         let _mode = GradientMode::off();
         let variables = VarStore::new(context.device());
@@ -150,13 +153,22 @@ pub fn text_features(
     context: &Tensor,
     place: Place,
 ) -> Result<Tensor> {
-    let texts = texts(backbone, names, place)?;
+    let texts = texts(backbone, names, context, place)?;
     texts.embeddings(&rows(context, texts.rows())?)
 }
 
-fn texts(backbone: &BackboneHandle, names: &[&str], place: Place) -> Result<PromptedTexts> {
+fn texts(
+    backbone: &BackboneHandle,
+    names: &[&str],
+    context: &Tensor,
+    place: Place,
+) -> Result<PromptedTexts> {
     let names = names.iter().map(|name| readable(name)).collect();
-    PromptedTexts::one_row_each(backbone, names, place, OPTIONS)
+    let options = match context.dim() {
+        2 => SHARED_OPTIONS,
+        _ => OPTIONS,
+    };
+    PromptedTexts::one_row_each(backbone, names, place, options)
 }
 
 /// Expands a context of either shape to `[classes, M, token width]`.

@@ -7,6 +7,7 @@ use crate::source::Below;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use harness_abi::Result;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// A linear layer: `[…, in]` to `[…, out]`.
 #[derive(Debug)]
@@ -319,6 +320,8 @@ impl Encoder {
     }
 
     /// Encodes `[rows, tokens, width]`. `prefix` returns the prefix of a layer, counted from 0.
+    /// With `wanted`, only these tokens are returned: the last layer computes keys and values of
+    /// every token, but everything else only for them. Not for causal attention.
     ///
     /// # Errors
     ///
@@ -327,10 +330,23 @@ impl Encoder {
         &self,
         mut x: Tensor,
         prefix: impl Fn(usize) -> Option<&'p Prefix>,
+        wanted: Option<Range<i64>>,
     ) -> Result<Tensor, TchError> {
         let rows = x.size()[0];
         for (at, layer) in self.layers.iter().enumerate() {
-            let mut inputs = layer.inputs(&x)?;
+            let mut inputs = match &wanted {
+                Some(wanted) if at + 1 == self.layers.len() => {
+                    let normed = layer.attention_norm.forward(&x)?;
+                    let only = |x: &Tensor| x.f_slice(1, wanted.start, wanted.end, 1);
+                    x = only(&x)?;
+                    [
+                        layer.attention.query.forward(&only(&normed)?)?,
+                        layer.attention.key.forward(&normed)?,
+                        layer.attention.value.forward(&normed)?,
+                    ]
+                }
+                _ => layer.inputs(&x)?,
+            };
             if let Some(prefix) = prefix(at) {
                 inputs[1] = Tensor::f_cat(&[&prefix.keys, &inputs[1]], 1)?;
                 inputs[2] = Tensor::f_cat(&[&prefix.values, &inputs[2]], 1)?;

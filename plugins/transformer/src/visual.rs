@@ -6,11 +6,12 @@
 use crate::layer::Prefix;
 use crate::recording::Leaf;
 use clbench_torch::During;
-use clbench_torch::tch::{Device, Kind, Tensor};
+use clbench_torch::tch::{Device, Kind, TchError, Tensor};
 use harness_abi::backbone::SiteInfo;
 use harness_abi::{Error, Result, Site};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The site of prompt tokens between an image's class token and its patches, `[images, n, width]`.
 pub const PROMPT: &str = "visual.prompt";
@@ -26,8 +27,10 @@ pub const EMBEDDING: &str = "embedding";
 pub const CLASS_TOKEN: &str = "class_token";
 /// The output for all tokens after the final layer norm, `[images, 1 + n + patches, width]`.
 pub const TOKENS: &str = "tokens";
+/// The output for the tokens of `visual.prompt` after the final layer norm, `[images, n, width]`.
+pub const PROMPTS: &str = "prompts";
 /// All outputs.
-pub const OUTPUTS: [&str; 3] = [EMBEDDING, CLASS_TOKEN, TOKENS];
+pub const OUTPUTS: [&str; 4] = [EMBEDDING, CLASS_TOKEN, TOKENS, PROMPTS];
 
 /// Prompts for a batch of images.
 #[derive(Debug, Default)]
@@ -45,6 +48,67 @@ pub struct TokenPrompts {
     pub prompts: Tensor,
     /// The position embedding to add to each.
     pub position: PromptPosition,
+}
+
+impl VisualPrompts {
+    fn is_empty(&self) -> bool {
+        self.tokens.is_none() && self.prefixes.is_empty()
+    }
+
+    /// The number of prompt tokens.
+    fn count(&self) -> i64 {
+        let count = |tokens: &TokenPrompts| tokens.prompts.size()[1];
+        self.tokens.as_ref().map_or(0, count)
+    }
+}
+
+/// The tokens from which the outputs of a call are computed. The last layer leaves out the others.
+///
+/// Without prompts it computes all tokens: products of fewer rows are rounded differently, and the
+/// embeddings of plain images, which every strategy reads, must not depend on what else is wanted.
+#[derive(Debug)]
+pub struct NeededTokens {
+    /// The number of prompt tokens, which come after the class token.
+    prompts: i64,
+    /// `None` for all tokens.
+    range: Option<Range<i64>>,
+}
+
+impl NeededTokens {
+    /// The tokens that are needed for the outputs `wanted`.
+    pub fn new(wanted: &[&str], prompts: &VisualPrompts) -> NeededTokens {
+        let all = prompts.is_empty() || wanted.contains(&TOKENS);
+        let prompts = prompts.count();
+        let end = match wanted.contains(&PROMPTS) {
+            true => 1 + prompts,
+            false => 1,
+        };
+        let only_prompts = prompts > 0 && wanted.iter().all(|name| *name == PROMPTS);
+        NeededTokens {
+            prompts,
+            range: (!all).then_some(i64::from(only_prompts)..end),
+        }
+    }
+
+    /// Their range among all tokens of an image; `None` for all.
+    pub fn range(&self) -> Option<Range<i64>> {
+        self.range.clone()
+    }
+
+    /// The tokens of one output, from the needed tokens after the last layer,
+    /// `[images, needed, width]`.
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn of_output(&self, output: &str, needed: &Tensor) -> Result<Tensor, TchError> {
+        let before = self.range.as_ref().map_or(0, |range| range.start);
+        match output {
+            TOKENS => Ok(needed.shallow_clone()),
+            PROMPTS => needed.f_narrow(1, 1 - before, self.prompts),
+            _ => needed.f_select(1, 0),
+        }
+    }
 }
 
 /// The position embedding of prompt tokens; the call option `prompt_position`.
@@ -92,15 +156,18 @@ impl VisualSites {
         (0..self.layers).find(|layer| layer.to_string() == number)
     }
 
-    /// The prompts of a call on `images` images, in the model's type, and the leaves that get
-    /// gradients, in the order of the call. `misplaced` creates the error for an unknown site.
+    /// The prompts of a call for the outputs `wanted` of `images` images, in the model's type, and
+    /// the leaves that get gradients, in the order of the call. `misplaced` creates the error for
+    /// an unknown site.
     ///
     /// # Errors
     ///
-    /// If a site is unknown or a prompt has the wrong shape.
+    /// If a site is unknown, a prompt has the wrong shape, or the output of prompts is wanted
+    /// without any.
     pub fn prompts(
         self,
         sites: &[Site<'_>],
+        wanted: &[&str],
         images: i64,
         position: PromptPosition,
         (kind, device): (Kind, Device),
@@ -129,6 +196,11 @@ impl VisualSites {
             } else {
                 return Err(misplaced(site.name));
             }
+        }
+        if wanted.contains(&PROMPTS) && prompts.tokens.is_none() {
+            return Err(Error::unsupported(format!(
+                "the output `{PROMPTS}` needs prompts at the site `{PROMPT}`"
+            )));
         }
         Ok((prompts, leaves))
     }

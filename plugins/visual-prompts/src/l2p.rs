@@ -23,7 +23,7 @@ pub use parameters::{Insertion, Parameters, Pooling, Preset, Settings};
 use crate::image_encoder;
 use crate::method::{Chosen, Method, Plan, Stage};
 use crate::pool::{largest, similarity};
-use clbench_torch::prompting::images::{CLASS_TOKEN, PROMPT, TOKENS};
+use clbench_torch::prompting::images::{CLASS_TOKEN, PROMPT, PROMPTS, TOKENS};
 use clbench_torch::tch::nn::Path;
 use clbench_torch::tch::{Kind, TchError, Tensor};
 use clbench_torch::{During, Generator};
@@ -37,6 +37,8 @@ pub struct L2p {
     prompts: Tensor,
     /// `[pool, width]`.
     keys: Tensor,
+    /// The position of the first prompt's token in the planned output.
+    first_prompt: i64,
 }
 
 impl Method for L2p {
@@ -56,6 +58,12 @@ impl Method for L2p {
             sites,
             output: match settings.pooling {
                 Pooling::ClassToken => CLASS_TOKEN,
+                // Cheaper than all tokens, but not every backbone has it.
+                Pooling::Prompts
+                    if outline.backbone()?.outputs.iter().any(|has| has == PROMPTS) =>
+                {
+                    PROMPTS
+                }
                 Pooling::Prompts | Pooling::ClassTokenAndPrompts => TOKENS,
             },
             vectors: u64::from(settings.pool_size) * (u64::from(settings.prompt_length) + 1),
@@ -67,7 +75,7 @@ impl Method for L2p {
 
     fn new(
         parameters: Parameters,
-        _: &Plan,
+        plan: &Plan,
         width: i64,
         variables: &Path<'_>,
         generator: &mut Generator,
@@ -85,6 +93,11 @@ impl Method for L2p {
             settings,
             prompts: variables.var_copy("prompts", &prompts),
             keys: variables.var_copy("keys", &keys),
+            first_prompt: match plan.output {
+                PROMPTS => 0,
+                // After the class token.
+                _ => 1,
+            },
         })
     }
 
@@ -138,7 +151,7 @@ impl Method for L2p {
             tokens.f_mean_dim([1_i64].as_slice(), false, Kind::Float)
         };
         match self.settings.pooling {
-            Pooling::Prompts => mean(1, tokens),
+            Pooling::Prompts => mean(self.first_prompt, tokens),
             Pooling::ClassTokenAndPrompts => mean(0, 1 + tokens),
             Pooling::ClassToken => Ok(output.shallow_clone()),
         }

@@ -13,7 +13,7 @@ use clbench_transformer::location::ModelLocation;
 use clbench_transformer::preprocessing::{Changes, Preprocessing};
 use clbench_transformer::recording;
 use clbench_transformer::visual::{
-    KV, OUTPUTS, PROMPT, PromptPosition, TOKENS, VisualPrompts, VisualSites,
+    EMBEDDING, KV, OUTPUTS, PROMPT, PromptPosition, VisualPrompts, VisualSites,
 };
 use clbench_transformer::weights::Weights;
 use clbench_transformer::work::Work;
@@ -178,11 +178,11 @@ impl Backbone for Vit {
             let none = Tensor::f_zeros([0, self.shape.width], options);
             return recording::embeddings(&none.during("the embeddings")?);
         }
-        let model = self.model();
-        let encoded = model
-            .encode(&pixels, &VisualPrompts::default())
-            .and_then(|encoded| model.class_token(&encoded));
-        recording::embeddings(&Work::Images(rows).during("encoding", encoded)?)
+        let outputs = self
+            .model()
+            .outputs(&pixels, &VisualPrompts::default(), &[EMBEDDING]);
+        let outputs = Work::Images(rows).during("encoding", outputs)?;
+        recording::embeddings(&outputs[0])
     }
 
     fn forward(&self, inputs: &Inputs<'_>, sites: &[Site<'_>], wanted: &[&str]) -> Result<Forward> {
@@ -196,25 +196,16 @@ impl Backbone for Vit {
         let rows = pixels.size()[0];
         let (prompts, leaves) = self::sites(&self.shape).prompts(
             sites,
+            wanted,
             rows,
             options.prompt_position,
             (self.dtype.kind(), self.device),
             |site| self.misplaced(site),
         )?;
         let work = Work::Images(rows);
-        let model = self.model();
-        let encoded = work.during("encoding", model.encode(&pixels, &prompts))?;
-        let outputs = wanted
-            .iter()
-            .map(|&name| {
-                let output = match name {
-                    TOKENS => model.tokens(&encoded),
-                    // There is no projection: the class token is the embedding.
-                    _ => model.class_token(&encoded),
-                };
-                Ok((name.to_owned(), work.during("encoding", output)?))
-            })
-            .collect::<Result<_>>()?;
-        recording::forward(work, outputs, leaves)
+        let outputs = self.model().outputs(&pixels, &prompts, wanted);
+        let outputs = work.during("encoding", outputs)?;
+        let names = wanted.iter().map(|&name| name.to_owned());
+        recording::forward(work, names.zip(outputs).collect(), leaves)
     }
 }

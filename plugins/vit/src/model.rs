@@ -12,8 +12,9 @@ use clbench_transformer::layer::{
     Activation, Attend, Attention, Encoder, Layer, LayerNorm, Linear, Perceptron,
 };
 use clbench_transformer::source::{Below, Source};
-use clbench_transformer::visual::VisualPrompts;
+use clbench_transformer::visual::{NeededTokens, VisualPrompts};
 use harness_abi::Result;
+use std::ops::Range;
 
 /// The ε of every layer norm.
 const EPS: f64 = 1e-6;
@@ -63,12 +64,41 @@ impl VisionTransformer {
     ///
     /// Propagates errors from libtorch.
     pub fn encode(&self, pixels: &Tensor, prompts: &VisualPrompts) -> Result<Tensor, TchError> {
+        self.last(pixels, prompts, None)
+    }
+
+    /// The outputs called `wanted` for normalised images, without computing others. Names and
+    /// shapes are those of [`visual`](clbench_transformer::visual). There is no projection: the
+    /// class token is the embedding.
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn outputs(
+        &self,
+        pixels: &Tensor,
+        prompts: &VisualPrompts,
+        wanted: &[&str],
+    ) -> Result<Vec<Tensor>, TchError> {
+        let needed = NeededTokens::new(wanted, prompts);
+        let last = self.last(pixels, prompts, needed.range())?;
+        let output = |name: &&str| self.tokens(&needed.of_output(name, &last)?);
+        wanted.iter().map(output).collect()
+    }
+
+    /// The output of the last layer, all tokens or those in `range`.
+    fn last(
+        &self,
+        pixels: &Tensor,
+        prompts: &VisualPrompts,
+        range: Option<Range<i64>>,
+    ) -> Result<Tensor, TchError> {
         let mut x = self.embedding.embed(pixels)?;
         if let Some(tokens) = &prompts.tokens {
             x = insert(&x, &self.embedding.positioned(tokens)?)?;
         }
-        self.encoder
-            .forward(x, |layer| prompts.prefixes.get(&layer))
+        let prefix = |layer| prompts.prefixes.get(&layer);
+        self.encoder.forward(x, prefix, range)
     }
 
     /// The class token of encoded images after the final norm, `[images, width]`.

@@ -75,6 +75,15 @@ fn the_embedding_is_the_class_token() {
     assert_close("class token", &first, &see("class_token"), 1e-6);
 }
 
+#[test]
+fn the_output_of_prompts_is_their_part_of_all_tokens() {
+    let vit = TinyVit::new(tiny::query_model()).open().unwrap();
+    let prompt = prompt(&[2, 3, WIDTH], 2);
+    let see = |wanted| see(&vit, "", &[("visual.prompt", &prompt)], wanted).unwrap();
+    let part = see("tokens").narrow(1, 1, 3);
+    assert_close("prompts", &see("prompts"), &part, 1e-6);
+}
+
 /// One layer of the model, computed from its definition, with a prefix of keys and values.
 fn layer_by_hand(
     weights: &HashMap<String, Tensor>,
@@ -178,8 +187,12 @@ fn invalid_sites_shapes_and_outputs_are_named() {
         "the prompt at `visual.kv.0` should have shape [2, 2, _, 48], not [2, 4, 48]"
     );
     assert_eq!(
+        see(&vit, "", &[], "prompts").unwrap_err().to_string(),
+        "the output `prompts` needs prompts at the site `visual.prompt`"
+    );
+    assert_eq!(
         refused("visual.prompt", "logits").to_string(),
-        "unknown output `logits`; the outputs are `embedding`, `class_token`, `tokens`"
+        "unknown output `logits`; the outputs are `embedding`, `class_token`, `tokens`, `prompts`"
     );
     let texts = Inputs::Texts {
         texts: &["zebra"],

@@ -9,9 +9,12 @@
 //! - A [`Layout`] of rows is computed once: it has the indices, and the inputs of the first layer's
 //!   attention for every token outside the contexts.
 //! - Tokens are packed (see [`Packing`]): only attention processes the padding of shorter rows.
+//! - Tokens with which all rows begin are encoded once if the rows have the same context (see
+//!   [`shared`](super::shared)).
 //! - The last layer computes keys and values of every token, but everything else only for pooled
 //!   tokens.
 
+use super::shared::SharedTokens;
 use super::text::TextModel;
 use crate::packing::Packing;
 use clbench_torch::tch::{Kind, TchError, Tensor};
@@ -30,18 +33,21 @@ pub struct PooledModel {
 /// grid, each has a place by row and position.
 #[derive(Debug)]
 pub struct Layout {
-    rows: i64,
+    pub(super) rows: i64,
+    /// The number of positions per row of the grid.
     length: i64,
-    /// The place of each packed token in the grid, `[tokens]`.
-    places: Tensor,
+    /// The tokens that are packed once for all rows.
+    shared: Option<SharedTokens>,
+    /// The place of each packed token after the shared ones in the grid, `[tokens − shared]`.
+    pub(super) places: Tensor,
     /// The index of the packed token at which each row is pooled, `[rows]`.
     pooled: Tensor,
     /// The attention mask of pooled tokens: 0 up to the token's position, −∞ after it,
-    /// `[rows, 1, 1, length]`.
+    /// `[rows, 1, 1, positions]`.
     seen: Tensor,
     /// The input of the first layer, `[tokens, width]`.
     entering: Tensor,
-    /// The inputs of the first layer's attention, in the grid, `[rows · length, width]`.
+    /// The inputs of the first layer's attention, arranged.
     first: Option<Inputs>,
     contexts: Contexts,
 }
@@ -53,7 +59,7 @@ struct Contexts {
     kept: Option<Tensor>,
     /// The packed token of each vector.
     at: Tensor,
-    /// The place in the grid of each vector.
+    /// The row of each vector in the arranged inputs of an attention.
     places: Tensor,
     /// The position embedding of each vector, `[vectors, width]`.
     positions: Tensor,
@@ -116,17 +122,21 @@ impl PooledModel {
         let positions = &self.model.positions;
         let (kind, device) = (positions.kind(), positions.device());
         let index = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
-        let (rows, length) = (packing.rows, packing.length);
+        let (rows, length) = (packing.rows, packing.grid_length());
+        let shared = match packing.shared {
+            0 => None,
+            tokens => Some(SharedTokens::new(tokens, length, (kind, device))?),
+        };
         let places = index(&packing.places)?;
         let position = index(&packing.positions)?;
         let pooled = index(&packing.pooled)?;
         let positions = positions.f_index_select(0, &position)?;
         let ids = index(&packing.ids)?;
         let entering = self.model.embed(&ids)?.f_add(&positions)?;
-        let after = Tensor::f_arange(length, (Kind::Int64, device))?
+        let after = Tensor::f_arange(packing.length, (Kind::Int64, device))?
             .f_gt_tensor(&position.f_index_select(0, &pooled)?.f_unsqueeze(1)?)?
-            .f_view([rows, 1, 1, length])?;
-        let seen = Tensor::f_zeros([rows, 1, 1, length], (kind, device))?
+            .f_view([rows, 1, 1, packing.length])?;
+        let seen = Tensor::f_zeros([rows, 1, 1, packing.length], (kind, device))?
             .f_masked_fill(&after, f64::NEG_INFINITY)?;
         let at = index(&packing.at)?;
         let all = packing.vectors.iter().copied().eq(0..packing.all_vectors);
@@ -135,13 +145,17 @@ impl PooledModel {
                 true => None,
                 false => Some(index(&packing.vectors)?),
             },
-            places: places.f_index_select(0, &at)?,
+            places: match shared {
+                Some(_) => at.shallow_clone(),
+                None => places.f_index_select(0, &at)?,
+            },
             positions: positions.f_index_select(0, &at)?,
             at,
         };
         let mut layout = Layout {
             rows,
             length,
+            shared,
             places,
             pooled,
             seen,
@@ -151,13 +165,13 @@ impl PooledModel {
         };
         if let Some((layer, start)) = self.layers().next() {
             let inputs = layer.inputs(&layout.entering)?;
-            layout.first = Some(layout.grid(start, &inputs)?);
+            layout.first = Some(layout.arranged(start, inputs)?);
         }
         Ok(layout)
     }
 
-    /// Encodes rows, with their contexts `[rows, n, width]` if they have any. Differentiable with
-    /// respect to the contexts.
+    /// Encodes rows, with their contexts if they have any: `[rows, n, width]`, or `[1, n, width]`
+    /// if the rows share one. Differentiable with respect to the contexts.
     ///
     /// # Errors
     ///
@@ -184,7 +198,7 @@ impl PooledModel {
         })
     }
 
-    /// The inputs of the first layer, `[tokens, width]`, and of its attention, in the grid, with
+    /// The inputs of the first layer, `[tokens, width]`, and of its attention, arranged, with
     /// contexts inserted.
     fn enter(
         &self,
@@ -226,8 +240,8 @@ impl PooledModel {
     }
 }
 
-/// Applies a layer to packed tokens, `[tokens, width]`. `known` has the inputs of its attention in
-/// the grid, if already computed.
+/// Applies a layer to packed tokens, `[tokens, width]`. `known` has the arranged inputs of its
+/// attention, if already computed.
 fn forward(
     layer: &Layer,
     start: &Inputs,
@@ -237,10 +251,16 @@ fn forward(
 ) -> Result<Tensor, TchError> {
     let inputs = match known {
         Some(known) => known,
-        None => layout.grid(start, &layer.inputs(x)?)?,
+        None => layout.arranged(start, layer.inputs(x)?)?,
     };
-    let mixed = layer.attention.mix(layout.rows, &inputs, None)?;
-    layer.finish(x, &mixed.f_index_select(0, &layout.places)?)
+    let mixed = match &layout.shared {
+        Some(shared) => shared.mix(&layer.attention, start, layout, &inputs)?,
+        None => {
+            let mixed = layer.attention.mix(layout.rows, &inputs, None)?;
+            mixed.f_index_select(0, &layout.places)?
+        }
+    };
+    layer.finish(x, &mixed)
 }
 
 /// Applies the last layer, only for pooled tokens: `[tokens, width]` to `[rows, width]`.
@@ -255,10 +275,20 @@ fn forward_pooled(
     let normed = layer.attention_norm.forward(x)?;
     let (keys, values) = match known {
         Some([_, keys, values]) => (keys, values),
-        None => (
-            layout.in_grid(&start[1], &attention.key.forward(&normed)?)?,
-            layout.in_grid(&start[2], &attention.value.forward(&normed)?)?,
+        None => {
+            let (keys, values) = (&attention.key, &attention.value);
+            (
+                layout.arrange(&start[1], keys.forward(&normed)?)?,
+                layout.arrange(&start[2], values.forward(&normed)?)?,
+            )
+        }
+    };
+    let (keys, values) = match &layout.shared {
+        Some(shared) => (
+            shared.of_rows(&start[1], layout, &keys)?,
+            shared.of_rows(&start[2], layout, &values)?,
         ),
+        None => (keys, values),
     };
     let queries = normed.f_index_select(0, &layout.pooled)?;
     let inputs = [attention.query.forward(&queries)?, keys, values];
@@ -267,18 +297,32 @@ fn forward_pooled(
 }
 
 impl Layout {
-    /// Places the packed tokens' inputs of an attention in the grid.
-    fn grid(&self, start: &Inputs, tokens: &Inputs) -> Result<Inputs, TchError> {
+    /// Arranges the packed tokens' inputs of an attention.
+    fn arranged(
+        &self,
+        start: &Inputs,
+        [queries, keys, values]: Inputs,
+    ) -> Result<Inputs, TchError> {
         Ok([
-            self.in_grid(&start[0], &tokens[0])?,
-            self.in_grid(&start[1], &tokens[1])?,
-            self.in_grid(&start[2], &tokens[2])?,
+            self.arrange(&start[0], queries)?,
+            self.arrange(&start[1], keys)?,
+            self.arrange(&start[2], values)?,
         ])
     }
 
-    /// Places packed tokens in the grid, `[tokens, width]` to `[rows · length, width]`. Other
-    /// places get `start`, `[1, width]`: it belongs before each row, and is masked after it.
-    fn in_grid(&self, start: &Tensor, tokens: &Tensor) -> Result<Tensor, TchError> {
+    /// Places packed tokens, `[tokens, width]`, in the grid, unless some are shared by all rows:
+    /// then the tokens stay packed.
+    fn arrange(&self, start: &Tensor, tokens: Tensor) -> Result<Tensor, TchError> {
+        match self.shared {
+            Some(_) => Ok(tokens),
+            None => self.in_grid(start, &tokens),
+        }
+    }
+
+    /// Places the tokens of rows, without shared ones, in the grid: `[tokens, width]` to
+    /// `[rows · length, width]`. Other places get `start`, `[1, width]`: it belongs before each
+    /// row, and is masked after it.
+    pub(super) fn in_grid(&self, start: &Tensor, tokens: &Tensor) -> Result<Tensor, TchError> {
         start
             .f_expand([self.rows * self.length, -1], false)?
             .f_index_copy(0, &self.places, tokens)
@@ -303,6 +347,7 @@ impl Layout {
         ]
         .into_iter()
         .chain(kept)
+        .chain(self.shared.iter().map(|shared| &shared.mask))
         .chain(self.first.iter().flatten())
         .map(|tensor| tensor.numel() * tensor.kind().elt_size_in_bytes())
         .sum()
@@ -314,6 +359,7 @@ mod tests {
     use super::*;
     use crate::config::{Activation, Config, TextConfig, VisionConfig};
     use crate::model;
+    use crate::packing;
     use crate::rows::{Row, Slot};
     use clbench_torch::Generator;
     use clbench_torch::tch::Device;
@@ -420,7 +466,9 @@ mod tests {
             let whole = text_model(layers);
             let pooled = PooledModel::new(text_model(layers), START).unwrap();
             for rows in [&mixed[..], &alike, &at_start] {
-                let layout = pooled.lay_out(&Packing::new(rows, 2)).unwrap();
+                let layout = pooled
+                    .lay_out(&Packing::new(rows, 2, packing::Contexts::PerRow))
+                    .unwrap();
                 for seed in 0..2 {
                     let context = Generator::new(seed, "context", 0)
                         .normal_tensor(&[rows.len() as i64, 2, WIDTH], 0.5, Device::Cpu)

@@ -105,7 +105,7 @@ impl TextModel {
         let x = embedded.f_add(&self.positions.f_narrow(0, 0, tokens)?)?;
         let x = self
             .final_norm
-            .forward(&self.encoder.forward(x, |_| None)?)?;
+            .forward(&self.encoder.forward(x, |_| None, None)?)?;
         let flat: Vec<i64> = pooled
             .iter()
             .enumerate()

@@ -7,9 +7,10 @@ use clbench_torch::tch::{TchError, Tensor};
 use clbench_transformer::embedding::{ImageEmbedding, insert};
 use clbench_transformer::layer::{Attend, Encoder, LayerNorm, Linear};
 use clbench_transformer::source::{Below, Source};
-use clbench_transformer::visual::{TokenPrompts, VisualPrompts};
+use clbench_transformer::visual::{EMBEDDING, NeededTokens, TokenPrompts, VisualPrompts};
 use harness_abi::Result;
 use serde::Deserialize;
+use std::ops::Range;
 
 /// The image encoder.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub enum PromptEntry {
     AfterPreNorm,
 }
 
-/// The image encoder's output.
+/// Everything that the image encoder can output.
 #[derive(Debug)]
 pub struct EncodedImages {
     /// The input of the first layer, `[images, 1 + n + patches, width]`.
@@ -99,9 +100,7 @@ impl VisionModel {
         entry: PromptEntry,
     ) -> Result<EncodedImages, TchError> {
         let entering = self.entering(pixels, prompts.tokens.as_ref(), entry)?;
-        let last = self.encoder.forward(entering.shallow_clone(), |layer| {
-            prompts.prefixes.get(&layer)
-        })?;
+        let last = self.last(entering.shallow_clone(), prompts, None)?;
         let class_token = self.post_norm.forward(&last.f_select(1, 0)?)?;
         let embedding = self.projection.forward(&class_token)?;
         Ok(EncodedImages {
@@ -110,6 +109,43 @@ impl VisionModel {
             class_token,
             embedding,
         })
+    }
+
+    /// The outputs called `wanted` for normalised images, without computing others. Names and
+    /// shapes are those of [`visual`](clbench_transformer::visual).
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn outputs(
+        &self,
+        pixels: &Tensor,
+        prompts: &VisualPrompts,
+        entry: PromptEntry,
+        wanted: &[&str],
+    ) -> Result<Vec<Tensor>, TchError> {
+        let entering = self.entering(pixels, prompts.tokens.as_ref(), entry)?;
+        let needed = NeededTokens::new(wanted, prompts);
+        let last = self.last(entering, prompts, needed.range())?;
+        let output = |&name: &&str| {
+            let normed = self.tokens(&needed.of_output(name, &last)?)?;
+            match name {
+                EMBEDDING => self.projection.forward(&normed),
+                _ => Ok(normed),
+            }
+        };
+        wanted.iter().map(output).collect()
+    }
+
+    /// The output of the last layer, all tokens or those in `range`.
+    fn last(
+        &self,
+        entering: Tensor,
+        prompts: &VisualPrompts,
+        range: Option<Range<i64>>,
+    ) -> Result<Tensor, TchError> {
+        let prefix = |layer| prompts.prefixes.get(&layer);
+        self.encoder.forward(entering, prefix, range)
     }
 
     /// All tokens after the final norm, from `last` of [`EncodedImages`], in the same shape.

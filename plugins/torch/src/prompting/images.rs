@@ -12,6 +12,8 @@ pub const PROMPT: &str = "visual.prompt";
 pub const CLASS_TOKEN: &str = "class_token";
 /// The output for all tokens after the last normalisation, `[images, 1 + n + patches, width]`.
 pub const TOKENS: &str = "tokens";
+/// The output for the prompt tokens after the last normalisation, `[images, n, width]`.
+pub const PROMPTS: &str = "prompts";
 
 /// The prefix-tuning site of a layer, counted from 0: keys and values that are prepended to the
 /// layer's own, `[images, 2, n, width]`.
@@ -106,7 +108,7 @@ impl PromptedImages {
     ) -> Result<T> {
         let rows = images.shape().first().copied().unwrap_or_default();
         let shape: &[i64] = match output {
-            TOKENS => &[rows, -1, -1],
+            TOKENS | PROMPTS => &[rows, -1, -1],
             _ => &[rows, -1],
         };
         then(&Call {
