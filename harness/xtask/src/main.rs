@@ -10,6 +10,7 @@ mod book;
 mod cli;
 mod environment;
 mod libtorch;
+mod stand_alone;
 mod steps;
 mod workspace;
 

@@ -9,6 +9,7 @@ use crate::book;
 use crate::cli::Command;
 use crate::environment::Environment;
 use crate::libtorch;
+use crate::stand_alone::StandAlone;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
@@ -29,7 +30,7 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
         Command::Setup => steps.libtorch(),
         Command::Build => steps.build(),
         Command::Run(arguments) => {
-            steps.build()?;
+            steps.build_for_run(arguments)?;
             let arguments = [&["run".into()], &arguments[..]].concat();
             steps.become_program("clbench", &arguments)
         }
@@ -55,7 +56,7 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
                 [],
             )?;
             steps.cargo("tests", ["test", "--release", "--workspace"], arguments)?;
-            steps.stand_alone_plugins("test")?;
+            steps.stand_alone_plugins("test", |_| true)?;
             steps.docs()
         }
         Command::Bench(arguments) => {
@@ -126,25 +127,45 @@ impl Steps<'_> {
     fn build(&self) -> Result<()> {
         self.libtorch()?;
         self.cargo("build", ["build", "--release", "--workspace"], [])?;
-        self.stand_alone_plugins("build")
+        self.stand_alone_plugins("build", |_| true)
     }
 
-    /// Builds or tests the stand-alone plugins: those that are workspaces of their own.
-    fn stand_alone_plugins(&self, action: &str) -> Result<()> {
-        for manifest in self.workspace.stand_alone_plugins()? {
-            let project = manifest.parent().context("the manifest has no folder")?;
-            let target = project.join("target");
-            let name = project.file_name().unwrap_or_default().display();
+    /// Builds what `clbench run` with these arguments needs: no other program of the workspace, and
+    /// no stand-alone plugin that the scenario does not name.
+    fn build_for_run(&self, arguments: &[OsString]) -> Result<()> {
+        self.libtorch()?;
+        self.cargo(
+            "build",
+            [
+                "build",
+                "--release",
+                "--workspace",
+                "--lib",
+                "--bin",
+                "clbench",
+            ],
+            [],
+        )?;
+        self.stand_alone_plugins("build", |plugin| plugin.may_be_used(arguments))
+    }
+
+    /// Builds or tests those stand-alone plugins that are wanted.
+    fn stand_alone_plugins(
+        &self,
+        action: &str,
+        wanted: impl Fn(&StandAlone) -> bool,
+    ) -> Result<()> {
+        let plugins = self.workspace.stand_alone_plugins()?;
+        for plugin in plugins.iter().filter(|plugin| wanted(plugin)) {
+            let (manifest, target) = (plugin.manifest(), plugin.target());
             let options = [action, "--release", "--locked"].map(OsStr::new);
-            // Scenarios name the plugin's file by its path, so a target folder that the user has
-            // set must not apply.
             let paths = [
                 OsStr::new("--manifest-path"),
                 manifest.as_os_str(),
                 OsStr::new("--target-dir"),
                 target.as_os_str(),
             ];
-            let step = format!("{action} the stand-alone plugin {name}");
+            let step = format!("{action} the stand-alone plugin {}", plugin.name());
             announce(&step);
             execute(&step, self.cargo_command(options.into_iter().chain(paths)))?;
         }

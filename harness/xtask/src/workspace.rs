@@ -1,7 +1,8 @@
 //! Paths of the repository and of the folder that cargo builds into.
 
+use crate::stand_alone::StandAlone;
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folders that the steps use.
 pub struct Workspace {
@@ -47,25 +48,8 @@ impl Workspace {
         self.root.join(".cargo/libtorch")
     }
 
-    /// The manifests of the stand-alone plugins, sorted by name.
-    pub fn stand_alone_plugins(&self) -> Result<Vec<PathBuf>> {
-        manifests_below(&self.root.join("tests/fixtures/plugins"))
+    /// The stand-alone plugins, sorted by name.
+    pub fn stand_alone_plugins(&self) -> Result<Vec<StandAlone>> {
+        StandAlone::all(&self.root.join("tests/fixtures/plugins"))
     }
-}
-
-/// `FOLDER/*/Cargo.toml`, sorted; empty if the folder is missing.
-fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let unreadable = || format!("cannot read the folder {}", folder.display());
-    let mut manifests = Vec::new();
-    for entry in folder.read_dir().with_context(unreadable)? {
-        let manifest = entry.with_context(unreadable)?.path().join("Cargo.toml");
-        if manifest.is_file() {
-            manifests.push(manifest);
-        }
-    }
-    manifests.sort();
-    Ok(manifests)
 }

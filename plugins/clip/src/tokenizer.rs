@@ -55,7 +55,8 @@ impl Tokenizer {
             TokenizerFiles::Two { vocabulary, merges } => joined(vocabulary, merges)?,
         };
         expect_bounded(json.as_bytes()).map_err(data)?;
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
+        let mut tokenizer = json
+            .parse::<tokenizers::Tokenizer>()
             .map_err(|error| data(format!("not a Hugging Face tokenizer: {error}")))?;
         tokenizer
             .with_truncation(None)
