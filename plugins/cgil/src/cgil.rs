@@ -21,8 +21,9 @@ use clbench_torch::training::GradientMode;
 use clbench_torch::training::{TrainingSamples, all_finite};
 use clbench_torch::{During, Noise, bridge};
 use harness_abi::{
-    Batch, Declaration, Error, Learned, Outline, Result, Setting, State, Strategy, Task,
+    Batch, Declaration, Error, Learned, Level, Outline, Result, Setting, State, Strategy, Task,
 };
+use std::time::Instant;
 
 /// CGIL.
 #[derive(Debug)]
@@ -116,10 +117,12 @@ impl Cgil {
             kind: self.parameters.precision.kind(),
             host: self.classifier.host(),
         };
+        let start = Instant::now();
         let fit = self
             .generator
             .fit(&features, &fitting)
             .map_err(|error| error.context("fitting the generators"))?;
+        let fit_seconds = start.elapsed().as_secs_f64();
         let fitted: Vec<u32> = features.iter().map(|class| class.class).collect();
         self.replay.extend(fit.fitted, &fitted)?;
 
@@ -135,10 +138,20 @@ impl Cgil {
             shuffled(&drawn, &mut order).during("drawing embeddings")
         };
         let training = &self.parameters.alignment;
+        let start = Instant::now();
         let aligned = self
             .classifier
             .tune(task.classes(), training, "alignment", samples)
             .map_err(|error| error.context("aligning the prompts"))?;
+        let alignment_seconds = start.elapsed().as_secs_f64();
+        self.classifier.host().log(
+            Level::Info,
+            &format!(
+                "task {}: generators fitted in {fit_seconds:.2} s, prompts aligned in \
+                 {alignment_seconds:.2} s",
+                task.id()
+            ),
+        );
         Ok(Learned {
             optimiser_steps: fit.optimiser_steps + aligned.optimiser_steps,
         })
