@@ -33,7 +33,7 @@ pub(super) fn probe() -> Result<(), Error> {
 pub(super) fn embed() -> Result<(), Error> {
     child(|events, interrupt| {
         let request: FeatureRequest = request()?;
-        request.run(&Caches::open(interrupt)?.content, events, interrupt)
+        request.run(&Caches::open(interrupt)?, events, interrupt)
     })
 }
 

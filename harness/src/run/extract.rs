@@ -24,6 +24,7 @@ use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::features::{FeatureMaker, FeatureWriter};
 use crate::scenario::Device;
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -180,8 +181,13 @@ impl FeatureMaker for Making<'_> {
         let first = &missing[0];
         let digests = first.scratch().map_err(unwritable(first.path()))?;
         let digests = digests.temporary_path();
+        let name = |path: &Path| {
+            let name = path.file_name().and_then(OsStr::to_str);
+            name.expect("the store's files have names in ASCII")
+                .to_owned()
+        };
         let outputs = missing.iter();
-        let outputs = outputs.map(|writer| (writer.key().clone(), writer.path().to_owned()));
+        let outputs = outputs.map(|writer| (writer.key().clone(), name(writer.path())));
         let whole = FeatureRequest {
             job: set.job.clone(),
             domain: set.domain,
@@ -189,7 +195,7 @@ impl FeatureMaker for Making<'_> {
             rows: 0..self.rows,
             batch: set.info.image_batch.max(1) as usize,
             outputs: outputs.collect(),
-            digests: digests.to_owned(),
+            digests: name(digests),
         };
         let mut shards = shards(self.rows, whole.batch, sets.processes);
         let all = Shards {

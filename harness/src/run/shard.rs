@@ -9,9 +9,8 @@ use super::embed::feature_keys;
 use super::encode::{Encoder, unwritable};
 use super::host::host;
 use super::opened::{Plugins, features_of, open_backbone};
-use super::{Event, Events, Interrupt, Job};
+use super::{Caches, Event, Events, Interrupt, Job};
 use crate::domain::SampleDigest;
-use crate::domain::content::ContentMemory;
 use crate::error::Error;
 use crate::features::FeatureKey;
 use crate::plugin::Kind;
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// With fewer batches than this, another process is not worth its start.
@@ -52,10 +51,11 @@ pub struct FeatureRequest {
     pub(super) rows: Range<usize>,
     /// The number of images in a batch.
     pub(super) batch: usize,
-    /// What to compute, each with the file in which to write it.
-    pub(super) outputs: Vec<(FeatureKey, PathBuf)>,
-    /// The file for the digests of the images.
-    pub(super) digests: PathBuf,
+    /// What to compute, each with the file in which to write it: a name in the store's folder,
+    /// because the path of that folder need not be Unicode.
+    pub(super) outputs: Vec<(FeatureKey, String)>,
+    /// The file for the digests of the images, in the same folder.
+    pub(super) digests: String,
 }
 
 impl FeatureRequest {
@@ -67,7 +67,7 @@ impl FeatureRequest {
     /// image cannot be read, the backbone fails, or a file cannot be written.
     pub fn run(
         &self,
-        memory: &ContentMemory,
+        caches: &Caches,
         events: &Arc<Events>,
         interrupt: &Interrupt,
     ) -> Result<(), Error> {
@@ -92,7 +92,7 @@ impl FeatureRequest {
             return Err(plugin.failed(Kind::Backbone, &backbone.use_)(changed).into());
         }
         // If the content is known, every image is checked against it.
-        let memory = memory.trusting(job.paths.trust[self.domain]);
+        let memory = caches.content.trusting(job.paths.trust[self.domain]);
         if let Some(content) = domain.survey(&memory).content() {
             domain.know_content(content);
         }
@@ -105,15 +105,21 @@ impl FeatureRequest {
             events,
             interrupt,
         };
-        let targets: Vec<_> = (self.outputs.iter())
-            .map(|(key, path)| (key, path.as_path()))
+        let folder = caches.features.folder();
+        let outputs = self.outputs.iter();
+        let paths: Vec<_> = outputs
+            .map(|(key, name)| (key, folder.join(name)))
             .collect();
-        let mut digests = DigestWriter::open(&self.digests, self.rows.start)
-            .map_err(unwritable(&self.digests))?;
+        let targets: Vec<_> = paths
+            .iter()
+            .map(|(key, path)| (*key, path.as_path()))
+            .collect();
+        let path = folder.join(&self.digests);
+        let mut digests = DigestWriter::open(&path, self.rows.start).map_err(unwritable(&path))?;
         let widths = encoder.write(self.rows.clone(), self.batch, &targets, &mut |hashed| {
             digests.push(hashed)
         })?;
-        digests.flush().map_err(unwritable(&self.digests))?;
+        digests.flush().map_err(unwritable(&path))?;
         let widths = serde_json::to_value(widths).expect("plain data");
         events.send(&Event::Answer(widths));
         Ok(())

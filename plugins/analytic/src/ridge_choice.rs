@@ -255,9 +255,13 @@ mod tests {
             let ours = ours.unwrap().unwrap();
             let expected = by_solving(&samples, &projection, 6);
             for (at, (ours, expected)) in ours.iter().zip(&expected).enumerate() {
-                // The M × M system of the first case is singular but for λ, so a tiny λ loses
-                // digits there.
-                let tolerance = if at < 4 && rows == 40 { 1e-3 } else { 1e-9 };
+                // The M × M system of the first case is singular but for λ, so solving it loses
+                // digits there, most of them if λ is tiny.
+                let tolerance = match (rows, at) {
+                    (40, 0..4) => 1e-3,
+                    (40, _) => 1e-7,
+                    _ => 1e-9,
+                };
                 let error = (ours - expected).abs() / expected;
                 assert!(
                     error < tolerance,

@@ -140,6 +140,10 @@ impl Generator for Autoencoders {
 
     fn fit(&self, classes: &[ClassFeatures], fitting: &Fitting<'_>) -> Result<Fit> {
         let (normalisation, samples) = Normalisation::of(classes)?;
+        if samples.iter().any(|samples| samples.size()[1] == 0) {
+            let message = "autoencoders need embeddings of at least one number";
+            return Err(Error::unsupported(message));
+        }
         let names: Vec<u32> = classes.iter().map(|class| class.class).collect();
         let at_once = self.classes_at_once(&samples, fitting.device);
         let stacks = names.chunks(at_once).zip(samples.chunks(at_once));

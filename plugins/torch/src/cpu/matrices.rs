@@ -17,10 +17,10 @@ impl<'a> Matrices<'a> {
     ///
     /// # Panics
     ///
-    /// If the numbers do not fill whole matrices.
+    /// If the numbers do not fill whole matrices, or the matrices are empty.
     pub fn new(numbers: &'a [f32], [rows, columns]: [usize; 2]) -> Matrices<'a> {
         assert!(
-            numbers.len().is_multiple_of(rows * columns),
+            rows * columns > 0 && numbers.len().is_multiple_of(rows * columns),
             "{} numbers are no stack of {rows} x {columns} matrices",
             numbers.len()
         );
