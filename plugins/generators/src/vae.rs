@@ -22,7 +22,7 @@
 //! from rounding, a class's result does not depend on the other classes, and not at all on the
 //! number of threads.
 //!
-//! In f32 on the CPU a step is [`fused`]; elsewhere it is [`recorded`] by libtorch.
+//! In f32 on the CPU a step is `fused`; elsewhere it is `recorded` by libtorch.
 
 mod decoder;
 mod fused;

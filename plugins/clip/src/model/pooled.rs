@@ -10,7 +10,7 @@
 //!   attention for every token outside the contexts.
 //! - Tokens are packed (see [`Packing`]): only attention processes the padding of shorter rows.
 //! - Tokens with which all rows begin are encoded once if the rows have the same context (see
-//!   [`shared`](super::shared)).
+//!   `shared`).
 //! - The last layer computes keys and values of every token, but everything else only for pooled
 //!   tokens.
 
