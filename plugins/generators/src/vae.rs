@@ -117,14 +117,11 @@ struct Progress {
 }
 
 /// The fits, or the error of the first that failed by itself.
-fn in_order(fits: Vec<Result<Fit>>) -> Result<Vec<Fit>> {
+fn in_order(mut fits: Vec<Result<Fit>>) -> Result<Vec<Fit>> {
     let own = |fit: &Result<Fit>| matches!(fit, Err(error) if error.code() != ErrorCode::CANCELLED);
-    let failed = fits.iter().position(own);
-    let mut fits = fits;
-    match failed {
-        Some(at) => fits.swap_remove(at).map(|fit| vec![fit]),
-        None => fits.into_iter().collect(),
-    }
+    // Stable, so without such a failure nothing moves.
+    fits.sort_by_key(|fit| !own(fit));
+    fits.into_iter().collect()
 }
 
 /// Epochs between two reads of the loss; each of them waits for the device.
@@ -243,10 +240,7 @@ impl Autoencoders {
                     self.refuse_broken(&training, &losses, names)
                         .map_err(|error| error.context(doing))?;
                 }
-                let new = match epoch % EPOCHS_PER_LOOK {
-                    _ if !last => EPOCHS_PER_LOOK,
-                    before => before + 1,
-                };
+                let new = epoch % EPOCHS_PER_LOOK + 1;
                 let done = progress.done.fetch_add(new.into(), Ordering::Relaxed) + u64::from(new);
                 fitting.host.scalar("vae loss", done, loss);
                 fitting.host.progress("vae epoch", done, progress.total);
