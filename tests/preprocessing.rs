@@ -3,10 +3,10 @@
 
 use clbench_tests::{Dir, nearest_class_mean, root};
 use harness::domain::image::prefetch::prefetch;
-use harness::domain::image::prepare::prepare;
 use harness::domain::source::ImageFolder;
 use harness::domain::{Domain, Split};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
+use harness_images::prepare;
 use image::{GrayImage, Luma};
 use std::fs;
 use std::path::Path;

@@ -6,10 +6,10 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use harness::domain::image::prefetch::prefetch;
-use harness::domain::image::prepare::prepare;
 use harness::domain::source::ImageFolder;
 use harness::domain::{Domain, Split};
 use harness_abi::backbone::{Filter, ImageInfo, Resize};
+use harness_images::prepare;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use std::fs::{self, File};

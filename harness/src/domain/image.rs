@@ -1,8 +1,5 @@
-//! From an encoded image file to what a backbone reads: decoded and resized as Pillow does it, and
-//! augmented if the stream asks for it. `prefetch` does this for many images at once, on all cores.
+//! Encoded image files: `decode` makes pixels of one as Pillow does, and `prefetch` does this and
+//! what follows, such as [`harness_images::prepare`], for many images at once, on all cores.
 
-pub mod augment;
 pub(crate) mod decode;
 pub mod prefetch;
-pub mod prepare;
-mod resample;

@@ -2,7 +2,6 @@
 
 use super::{Event, Events, Interrupt};
 use crate::domain::image::prefetch::{self, prefetch};
-use crate::domain::image::prepare::prepare;
 use crate::domain::{Domain, SampleDigest, Split};
 use crate::error::Error;
 use crate::features::{Block, EMBEDDING, FeatureKey, RowWriter};
@@ -10,6 +9,7 @@ use crate::plugin::{Kind, Loaded};
 use crate::results::CellBackbone;
 use harness_abi::backbone::{ImageInfo, Inputs};
 use harness_abi::{BackboneHandle, Tensor};
+use harness_images::prepare;
 use std::io;
 use std::ops::Range;
 use std::path::Path;

@@ -4,13 +4,13 @@
 use super::Embedded;
 use super::encode;
 use super::pool::{Pool, PooledDomain, PooledSample};
-use crate::domain::image::augment::{AugmentKey, augment};
 use crate::domain::image::prefetch;
 use crate::domain::{Domain, DomainError, Split};
 use crate::features::EMBEDDING;
 use crate::stream::Augmentation;
 use harness_abi::foreign::SampleSource;
 use harness_abi::{Error, Result, Tensor};
+use harness_images::{AugmentKey, augment};
 
 /// Some samples of a split.
 pub(super) struct LentSamples<'a> {

@@ -20,7 +20,7 @@
 //! black and white, is then resized to the nearest pixel, one with transparency in premultiplied
 //! colours, and one in CMYK in its inks.
 
-use super::resample::{self, Part};
+use crate::resample::{self, Part};
 use harness_abi::backbone::{ImageInfo, Resize};
 use image::RgbImage;
 use image::imageops;

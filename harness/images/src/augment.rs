@@ -2,7 +2,7 @@
 //! `RandomResizedCrop` (scale 0.08–1, ratio 3/4–4/3) and `RandomHorizontalFlip` (probability 0.5),
 //! seeded per sample and draw.
 
-use super::prepare::prepare;
+use crate::prepare;
 use harness_abi::backbone::{ImageInfo, Resize};
 use harness_random::MersenneTwister;
 use image::{RgbImage, imageops};
