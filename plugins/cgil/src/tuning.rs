@@ -15,9 +15,10 @@ use clbench_torch::During;
 use clbench_torch::prompting::PromptedTexts;
 use clbench_torch::prompting::cosine::{self, unit_rows};
 use clbench_torch::prompting::text_encoder;
-use clbench_torch::tch::nn::{Adam, AdamW, Optimizer, OptimizerConfig, Sgd, VarStore};
+use clbench_torch::tch::nn::{Adam, Optimizer, OptimizerConfig, Sgd, VarStore};
 use clbench_torch::tch::{Kind, Reduction, TchError, Tensor};
 use clbench_torch::training::GradientMode;
+use clbench_torch::training::adam::AdamW;
 use clbench_torch::training::{TrainingSamples, all_finite, total};
 use harness_abi::{BackboneHandle, Error, Host, Learned, Result};
 
@@ -51,6 +52,15 @@ pub struct Tuning<'a> {
     /// The text keys of the frozen classes, if training does not change them.
     past_keys: Option<Tensor>,
     variables: VarStore,
+}
+
+/// The optimiser of class prompts. Gradients are zero between steps.
+#[derive(Debug)]
+pub enum PromptOptimiser {
+    /// Weight decay is part of the gradient.
+    Coupled(Optimizer),
+    /// Weight decay is not.
+    Decoupled(AdamW),
 }
 
 impl<'a> Tuning<'a> {
@@ -155,34 +165,24 @@ impl<'a> Tuning<'a> {
     /// # Errors
     ///
     /// Propagates errors from libtorch.
-    pub fn optimiser(&self, training: &Training) -> Result<Optimizer> {
+    pub fn optimiser(&self, training: &Training) -> Result<PromptOptimiser> {
         let (lr, wd) = (training.lr, training.weight_decay);
-        let of = |config: &dyn Fn() -> Result<Optimizer, TchError>| {
-            config().during("making the optimiser")
+        let variables = &self.variables;
+        let optimiser = match training.optimiser {
+            Optimiser::Sgd => {
+                let default = Sgd::default();
+                (Sgd { wd, ..default }.build(variables, lr)).map(PromptOptimiser::Coupled)
+            }
+            // Without weight decay it is AdamW.
+            Optimiser::Adam if wd > 0.0 => {
+                let default = Adam::default();
+                (Adam { wd, ..default }.build(variables, lr)).map(PromptOptimiser::Coupled)
+            }
+            Optimiser::Adam | Optimiser::Adamw => {
+                AdamW::new(variables, lr, wd).map(PromptOptimiser::Decoupled)
+            }
         };
-        match training.optimiser {
-            Optimiser::Sgd => of(&|| {
-                Sgd {
-                    wd,
-                    ..Sgd::default()
-                }
-                .build(&self.variables, lr)
-            }),
-            Optimiser::Adam => of(&|| {
-                Adam {
-                    wd,
-                    ..Adam::default()
-                }
-                .build(&self.variables, lr)
-            }),
-            Optimiser::Adamw => of(&|| {
-                AdamW {
-                    wd,
-                    ..AdamW::default()
-                }
-                .build(&self.variables, lr)
-            }),
-        }
+        optimiser.during("making the optimiser")
     }
 
     /// Makes one step on a mini-batch. Returns its mean loss before the step, on the device.
@@ -190,10 +190,17 @@ impl<'a> Tuning<'a> {
     /// # Errors
     ///
     /// As for [`backward`](Self::backward).
-    pub fn step(&self, optimiser: &mut Optimizer, batch: &TrainingSamples) -> Result<Tensor> {
-        optimiser.zero_grad();
+    pub fn step(&self, optimiser: &mut PromptOptimiser, batch: &TrainingSamples) -> Result<Tensor> {
         let loss = self.backward(batch)?;
-        optimiser.step();
+        match optimiser {
+            PromptOptimiser::Coupled(optimiser) => {
+                optimiser.step();
+                optimiser.zero_grad();
+            }
+            PromptOptimiser::Decoupled(optimiser) => {
+                optimiser.step().during("making a step")?;
+            }
+        }
         Ok(loss)
     }
 

@@ -1,11 +1,14 @@
 //! The differentiable call: prompts enter at their sites, and the outputs come with a pullback.
 
 use crate::backbone::Clip;
+use crate::model::fused::Backward;
 use crate::model::vision::PromptEntry;
 use crate::packing::Contexts;
 use crate::recent::Request;
 use crate::sites::{self, CLASS_TOKEN, EMBEDDING, PROMPTS, TEXT_CONTEXT, TOKENS};
+use crate::text_encoder::{EncodedRows, numbers};
 use clbench_torch::During;
+use clbench_torch::tch::{TchError, Tensor};
 use clbench_transformer::compute::ComputeType;
 use clbench_transformer::recording::{self, Leaf};
 use clbench_transformer::visual::PromptPosition;
@@ -121,18 +124,41 @@ impl Clip {
             .transpose()
             .during(TEXT_CONTEXT)?;
         let rows = || self.rows.all(&request);
-        let encoded = self.texts().encode_again(request, rows, context.as_ref())?;
+        let EncodedRows { texts, backward } =
+            self.texts().encode_again(request, rows, context.as_ref())?;
         let outputs = wanted.iter().map(|&name| {
             let output = match name {
-                CLASS_TOKEN => &encoded.class_token,
-                _ => &encoded.embedding,
+                CLASS_TOKEN => &texts.class_token,
+                _ => &texts.embedding,
             };
             (name.to_owned(), output.shallow_clone())
         });
-        recording::forward(
-            Work::Texts(row_text.len() as i64),
-            outputs.collect(),
-            leaves,
-        )
+        let (work, outputs) = (Work::Texts(row_text.len() as i64), outputs.collect());
+        match backward {
+            None => recording::forward(work, outputs, leaves),
+            Some(backward) => {
+                let shape = [row_text.len(), n, self.config.text.hidden_size as usize];
+                let backward = Box::new(move |given: &[(&str, Tensor)]| {
+                    of_contexts(backward, given, shape).map(|gradient| vec![gradient])
+                });
+                recording::computed(work, outputs, leaves, backward)
+            }
+        }
     }
+}
+
+/// The gradient of the rows' contexts, `shape`, from those of outputs. If all rows have one context,
+/// it is that of the first row.
+fn of_contexts(
+    backward: Backward,
+    given: &[(&str, Tensor)],
+    shape: [usize; 3],
+) -> Result<Tensor, TchError> {
+    let of = |output: &str| match given.iter().find(|(name, _)| *name == output) {
+        Some((_, gradient)) => numbers(gradient),
+        None => Ok(Vec::new()),
+    };
+    let mut gradient = backward.run(&of(CLASS_TOKEN)?, &of(EMBEDDING)?)?;
+    gradient.resize(shape.iter().product(), 0.0);
+    Tensor::f_from_slice(&gradient)?.f_view(shape.map(|size| size as i64))
 }

@@ -5,8 +5,11 @@
 //! being done.
 
 mod encoder;
+pub mod fused;
 pub mod pooled;
 mod shared;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod vision;
 

@@ -1,15 +1,19 @@
 //! The backbone's text encoder, which computes in the requested precision and caches the layouts of
 //! recent calls.
+//!
+//! On the CPU in f32, calls that may be repeated use [`FusedText`], all others [`PooledModel`].
 
+use crate::model::fused::{Backward, FusedLayout, FusedText};
 use crate::model::pooled::{Layout, PooledModel, PooledTexts};
 use crate::packing::{Contexts, Packing};
 use crate::recent::{Recent, Request};
 use crate::rows::Row;
 use clbench_torch::During;
-use clbench_torch::tch::Tensor;
+use clbench_torch::tch::{TchError, Tensor};
 use clbench_transformer::compute::ComputeType;
 use clbench_transformer::work::Work;
 use harness_abi::Result;
+use std::sync::Arc;
 
 const ENCODING: &str = "encoding";
 
@@ -17,7 +21,23 @@ const ENCODING: &str = "encoding";
 #[derive(Debug)]
 pub(crate) struct TextEncoder {
     models: Models,
-    layouts: Recent<Layout>,
+    fused: Option<Arc<FusedText>>,
+    layouts: Recent<Prepared>,
+}
+
+/// Encoded rows of text.
+#[derive(Debug)]
+pub(crate) struct EncodedRows {
+    pub(crate) texts: PooledTexts,
+    /// The backward pass to the contexts; `None` if autograd has recorded it.
+    pub(crate) backward: Option<Backward>,
+}
+
+/// The layout of a request's rows.
+#[derive(Debug)]
+enum Prepared {
+    Recorded(Layout),
+    Fused(Arc<FusedLayout>),
 }
 
 /// The model in each precision that was requested.
@@ -45,11 +65,15 @@ impl Models {
 
 impl TextEncoder {
     pub(crate) fn new(precision: ComputeType, model: PooledModel) -> TextEncoder {
+        // SAFETY: nothing writes to a backbone's weights, and the model, which nobody else has, only
+        // lends them for reading.
+        let fused = unsafe { FusedText::new(&model) };
         TextEncoder {
             models: Models {
                 own: (precision, model),
                 other: None,
             },
+            fused: fused.map(Arc::new),
             layouts: Recent::default(),
         }
     }
@@ -71,18 +95,81 @@ impl TextEncoder {
         request: Request<'_>,
         rows: impl FnOnce() -> Result<Vec<Row>>,
         context: Option<&Tensor>,
-    ) -> Result<PooledTexts> {
+    ) -> Result<EncodedRows> {
         let work = Work::Texts(request.row_text.len() as i64);
+        let fused = (self.fused.as_ref()).filter(|_| request.precision == self.models.own.0);
         let model = self.models.of(request.precision)?;
         self.layouts.with(
             request,
             || {
                 let packing = Packing::new(&rows()?, request.n, request.contexts);
-                let layout = work.during(ENCODING, model.lay_out(&packing))?;
-                let bytes = layout.bytes();
-                Ok((layout, bytes))
+                let prepared = match fused {
+                    Some(text) => Prepared::Fused(Arc::new(FusedLayout::new(text, &packing))),
+                    None => Prepared::Recorded(work.during(ENCODING, model.lay_out(&packing))?),
+                };
+                let bytes = prepared.bytes();
+                Ok((prepared, bytes))
             },
-            |layout| work.during(ENCODING, model.encode(layout, context)),
+            |prepared| {
+                let encoded = match (prepared, fused) {
+                    (Prepared::Fused(layout), Some(text)) => fused_rows(text, layout, context),
+                    (Prepared::Recorded(layout), _) => recorded_rows(model, layout, context),
+                    (Prepared::Fused(_), None) => unreachable!("requests differ in precision"),
+                };
+                work.during(ENCODING, encoded)
+            },
         )
+    }
+}
+
+fn fused_rows(
+    text: &Arc<FusedText>,
+    layout: &Arc<FusedLayout>,
+    context: Option<&Tensor>,
+) -> Result<EncodedRows, TchError> {
+    let context = match context {
+        Some(context) => numbers(context)?,
+        None => Vec::new(),
+    };
+    let made = text.encode(layout, &context)?;
+    let rows = layout.rows() as i64;
+    let tensor = |numbers: &[f32]| Tensor::f_from_slice(numbers)?.f_view([rows, -1]);
+    Ok(EncodedRows {
+        texts: PooledTexts {
+            class_token: tensor(&made.class_token)?,
+            embedding: tensor(&made.embedding)?,
+        },
+        backward: Some(made.backward),
+    })
+}
+
+fn recorded_rows(
+    model: &PooledModel,
+    layout: &Layout,
+    context: Option<&Tensor>,
+) -> Result<EncodedRows, TchError> {
+    Ok(EncodedRows {
+        texts: model.encode(layout, context)?,
+        backward: None,
+    })
+}
+
+/// The numbers of a tensor of type f32, row-major.
+///
+/// # Errors
+///
+/// Propagates errors from libtorch.
+pub(crate) fn numbers(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+    let mut numbers = vec![0.0; tensor.numel()];
+    tensor.f_copy_data(&mut numbers, tensor.numel())?;
+    Ok(numbers)
+}
+
+impl Prepared {
+    fn bytes(&self) -> usize {
+        match self {
+            Prepared::Recorded(layout) => layout.bytes(),
+            Prepared::Fused(layout) => layout.bytes(),
+        }
     }
 }

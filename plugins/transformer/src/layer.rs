@@ -101,6 +101,21 @@ impl LayerNorm {
         })
     }
 
+    /// The gain, `[width]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias, `[width]`.
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+
+    /// What is added to the variance.
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
     /// Normalises `[…, width]`.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! A model's [`location`] is a path or a name on the hub; either leads to a [`folder`], whose
 //! [`model_type`] must be one that the backbone reads. The model
 //! reads its tensors from a [`source`], usually the folder's [`weights`], and builds its [`layer`]s
-//! from them. Images are prepared as the folder says, with the scenario's changes
+//! from them; [`fused`] computes these faster on the CPU where only prompts are trained. Images are prepared as the folder says, with the scenario's changes
 //! ([`preprocessing`]); their pixels are [normalised](normalisation) and [embedded](embedding) as
 //! patches. Prompts enter at the [`visual`] sites, and [`recording`] keeps what their backward pass
 //! needs.
@@ -16,6 +16,7 @@
 pub mod compute;
 pub mod embedding;
 pub mod folder;
+pub mod fused;
 pub mod layer;
 pub mod location;
 pub mod model_type;

@@ -84,12 +84,39 @@ pub fn expect_sound(
     Ok(())
 }
 
-/// Copies a call's outputs out in f32, with the pullback to the leaves.
+/// The backward pass of a call whose layers did not record it: the gradients of all prompts, f32 in
+/// their shapes, from those of outputs, each with its name.
+pub type Computed = Box<dyn FnOnce(&[(&str, Tensor)]) -> Result<Vec<Tensor>, TchError> + Send>;
+
+/// Copies a call's outputs out in f32, with the pullback to the leaves through autograd.
 ///
 /// # Errors
 ///
 /// Propagates errors from libtorch.
 pub fn forward(work: Work, outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) -> Result<Forward> {
+    with_pullback(work, outputs, leaves, None)
+}
+
+/// As [`forward`], with a backward pass of the caller's own.
+///
+/// # Errors
+///
+/// Propagates errors from libtorch.
+pub fn computed(
+    work: Work,
+    outputs: Vec<(String, Tensor)>,
+    leaves: Vec<Leaf>,
+    backward: Computed,
+) -> Result<Forward> {
+    with_pullback(work, outputs, leaves, Some(backward))
+}
+
+fn with_pullback(
+    work: Work,
+    outputs: Vec<(String, Tensor)>,
+    leaves: Vec<Leaf>,
+    backward: Option<Computed>,
+) -> Result<Forward> {
     let outputs = outputs
         .into_iter()
         .map(|(name, output)| {
@@ -105,7 +132,9 @@ pub fn forward(work: Work, outputs: Vec<(String, Tensor)>, leaves: Vec<Leaf>) ->
                 false => bridge::copy_out(output),
             })
             .collect::<Result<_>>()?,
-        pullback: Pullback::new(move |gradients| pull(work, &outputs, &leaves, gradients)),
+        pullback: Pullback::new(move |gradients| {
+            pull(work, &outputs, &leaves, backward, gradients)
+        }),
     })
 }
 
@@ -133,11 +162,10 @@ fn pull(
     work: Work,
     outputs: &[(String, Tensor)],
     leaves: &[Leaf],
+    backward: Option<Computed>,
     gradients: &OutputGradients<'_>,
 ) -> Result<Vec<(String, harness_abi::Tensor)>> {
-    let doing = "running the backward pass for";
-    let _mode = GradientMode::on();
-    let mut loss: Option<Tensor> = None;
+    let mut given = Vec::with_capacity(gradients.len());
     for (at, (name, gradient)) in gradients.iter().enumerate() {
         let Some((_, output)) = outputs.iter().find(|(have, _)| have == name) else {
             let names: Vec<_> = outputs.iter().map(|(name, _)| name.as_str()).collect();
@@ -153,32 +181,24 @@ fn pull(
         }
         let what = format!("the gradient of `{name}`");
         gradient.expect_shape(&what, &output.size())?;
-        let gradient = floats(&what, *gradient, output.device())?;
-        let product = output
-            .f_mul(&gradient)
-            .and_then(|product| product.f_sum(Kind::Float));
-        let product = work.during(doing, product)?;
-        loss = Some(match loss {
-            None => product,
-            Some(loss) => work.during(doing, loss.f_add(&product))?,
-        });
+        given.push((*name, output, floats(&what, *gradient, output.device())?));
     }
-    let pulled = match loss {
-        _ if leaves.is_empty() => Vec::new(),
-        None => {
-            let zeros = leaves.iter().map(|leaf| leaf.prompt.f_zeros_like());
-            work.during(doing, zeros.collect::<Result<_, _>>())?
-        }
-        Some(loss) if !loss.requires_grad() => {
-            return Err(Error::failed(
-                "the call's outputs do not depend on its prompts",
-            ));
-        }
-        Some(loss) => {
-            let prompts: Vec<&Tensor> = leaves.iter().map(|leaf| &leaf.prompt).collect();
-            let pulled = Tensor::f_run_backward(&[&loss], &prompts, false, false);
-            work.during(doing, pulled)?
-        }
+    let doing = "running the backward pass for";
+    let pulled = if leaves.is_empty() {
+        Vec::new()
+    } else if given.is_empty() {
+        let zeros = leaves.iter().map(|leaf| leaf.prompt.f_zeros_like());
+        work.during(doing, zeros.collect::<Result<_, _>>())?
+    } else if let Some(backward) = backward {
+        let given = given
+            .into_iter()
+            .map(|(name, _, gradient)| (name, gradient));
+        work.during(doing, backward(&given.collect::<Vec<_>>()))?
+    } else {
+        let given = given
+            .iter()
+            .map(|(_, output, gradient)| (*output, gradient));
+        through_autograd(work, doing, given, leaves)?
     };
     leaves
         .iter()
@@ -193,6 +213,35 @@ fn pull(
             Ok((leaf.site.clone(), bridge::copy_out(&gradient)?))
         })
         .collect()
+}
+
+/// The gradients of the leaves, from outputs and their gradients.
+fn through_autograd<'a>(
+    work: Work,
+    doing: &str,
+    given: impl Iterator<Item = (&'a Tensor, &'a Tensor)>,
+    leaves: &[Leaf],
+) -> Result<Vec<Tensor>> {
+    let _mode = GradientMode::on();
+    let mut loss: Option<Tensor> = None;
+    for (output, gradient) in given {
+        let product = output
+            .f_mul(gradient)
+            .and_then(|product| product.f_sum(Kind::Float));
+        let product = work.during(doing, product)?;
+        loss = Some(match loss {
+            None => product,
+            Some(loss) => work.during(doing, loss.f_add(&product))?,
+        });
+    }
+    let Some(loss) = loss.filter(Tensor::requires_grad) else {
+        return Err(Error::failed(
+            "the call's outputs do not depend on its prompts",
+        ));
+    };
+    let prompts: Vec<&Tensor> = leaves.iter().map(|leaf| &leaf.prompt).collect();
+    let pulled = Tensor::f_run_backward(&[&loss], &prompts, false, false);
+    work.during(doing, pulled)
 }
 
 /// Copies a tensor to the device as f32.

@@ -108,6 +108,11 @@ impl PooledModel {
         PooledModel::new(self.model.to_kind(kind)?, self.start_id)
     }
 
+    /// The text encoder, and the start token's inputs of each layer's attention.
+    pub(super) fn parts(&self) -> (&TextModel, &[Inputs]) {
+        (&self.model, &self.start)
+    }
+
     /// Each layer with the start token's inputs of its attention.
     fn layers(&self) -> impl Iterator<Item = (&Layer, &Inputs)> {
         self.model.encoder.layers.iter().zip(&self.start)
@@ -357,54 +362,12 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Activation, Config, TextConfig, VisionConfig};
-    use crate::model;
+    use crate::config::Activation;
+    use crate::model::testing::{POSITIONS, START, WIDTH, text_model};
     use crate::packing;
     use crate::rows::{Row, Slot};
     use clbench_torch::Generator;
     use clbench_torch::tch::Device;
-    use clbench_transformer::source::Source;
-
-    const WIDTH: i64 = 16;
-    const POSITIONS: i64 = 12;
-    const START: i64 = 18;
-
-    struct Seeded(Generator);
-
-    impl Source for Seeded {
-        fn tensor(&mut self, _: &str, shape: &[i64]) -> harness_abi::Result<Tensor> {
-            // A standard deviation at which attention is neither uniform nor concentrated on one
-            // token.
-            self.0.normal_tensor(shape, 0.3, Device::Cpu)
-        }
-    }
-
-    fn text_model(layers: i64) -> TextModel {
-        let config = Config {
-            text: TextConfig {
-                vocab_size: 20,
-                hidden_size: WIDTH,
-                intermediate_size: 32,
-                num_hidden_layers: layers,
-                num_attention_heads: 2,
-                max_position_embeddings: POSITIONS,
-                hidden_act: Activation::Gelu,
-                ..TextConfig::default()
-            },
-            vision: VisionConfig {
-                hidden_size: 8,
-                intermediate_size: 8,
-                num_hidden_layers: 1,
-                num_attention_heads: 1,
-                image_size: 8,
-                patch_size: 8,
-                ..VisionConfig::default()
-            },
-            projection_dim: 8,
-        };
-        let mut source = Seeded(Generator::new(3, "weights", 0));
-        model::Clip::new(&config, &mut source).unwrap().text
-    }
 
     /// Encodes over all positions.
     fn encoded_whole(model: &TextModel, rows: &[Row], context: &Tensor) -> (Tensor, Tensor) {
@@ -463,8 +426,8 @@ mod tests {
         ];
         let at_start = [row(&[s, c(0), c(1), e], 0)];
         for layers in [1, 2, 4] {
-            let whole = text_model(layers);
-            let pooled = PooledModel::new(text_model(layers), START).unwrap();
+            let whole = text_model(layers, Activation::Gelu);
+            let pooled = PooledModel::new(text_model(layers, Activation::Gelu), START).unwrap();
             for rows in [&mixed[..], &alike, &at_start] {
                 let layout = pooled
                     .lay_out(&Packing::new(rows, 2, packing::Contexts::PerRow))

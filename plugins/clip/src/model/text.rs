@@ -15,7 +15,7 @@ use harness_abi::Result;
 #[derive(Debug)]
 pub struct TextModel {
     /// `[vocabulary, width]`.
-    tokens: Tensor,
+    pub(super) tokens: Tensor,
     /// `[context length, width]`.
     pub(super) positions: Tensor,
     pub(super) encoder: Encoder,

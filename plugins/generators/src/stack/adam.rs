@@ -1,11 +1,10 @@
 //! Adam for the parameters of many classes at once, some of which take fewer steps than others.
 //!
-//! See [`clbench_torch::training::adam`], which makes the step in one pass in f32 on the CPU. For
-//! other types and devices, the same is done here with libtorch's operations.
+//! See [`clbench_torch::training::adam`].
 
 use clbench_torch::tch::{TchError, Tensor};
 use clbench_torch::training::GradientMode;
-use clbench_torch::training::adam::{BETAS, Step, Steps, update_tensors};
+use clbench_torch::training::adam::{Moments, Steps};
 use std::ops::Range;
 
 /// Consecutive classes of the stack that take all their steps together.
@@ -22,12 +21,7 @@ struct Part {
     /// The offset in the flat parameter, and in the gradient of the first classes.
     start: i64,
     length: i64,
-    /// p, sharing memory with the parameter.
-    value: Tensor,
-    /// m.
-    mean: Tensor,
-    /// v.
-    square: Tensor,
+    moments: Moments,
 }
 
 /// The optimiser of some parameters, `[classes, …]` each.
@@ -73,7 +67,8 @@ impl Adam {
         for group in groups.take_while(|group| group.classes.end <= active) {
             let step = group.steps.next(lr, self.weight_decay);
             for (part, gradient) in group.parts.iter_mut().zip(&flat) {
-                part.step(gradient.f_narrow(0, part.start, part.length)?, step)?;
+                let own = gradient.f_narrow(0, part.start, part.length)?;
+                part.moments.step(own, step)?;
             }
         }
         Ok(())
@@ -86,38 +81,12 @@ impl Part {
         let start = classes.start * of_a_class;
         let length = classes.end * of_a_class - start;
         let flat = parameter.f_detach()?.f_view([-1])?;
-        let value = flat.f_narrow(0, start, length)?;
+        let moments = Moments::new(&flat.f_narrow(0, start, length)?)?;
         Ok(Part {
             start,
             length,
-            mean: value.f_zeros_like()?,
-            square: value.f_zeros_like()?,
-            value,
+            moments,
         })
-    }
-
-    fn step(&mut self, mut gradient: Tensor, step: Step) -> Result<(), TchError> {
-        let Part {
-            value,
-            mean,
-            square,
-            ..
-        } = self;
-        if update_tensors(value, mean, square, &gradient, step)? {
-            return Ok(());
-        }
-        let _ = mean.f_lerp_(&gradient, 1.0 - BETAS[0])?;
-        let _ = gradient.f_square_()?;
-        let _ = square.f_lerp_(&gradient, 1.0 - BETAS[1])?;
-        let mut divisor = square.f_sqrt_out(&gradient)?;
-        // scale · m / (√v + ε'), as one quotient.
-        let _ = divisor.f_add_scalar_(step.epsilon)?;
-        let _ = divisor.f_div_scalar_(step.scale)?;
-        if step.kept != 1.0 {
-            let _ = value.f_mul_scalar_(step.kept)?;
-        }
-        let _ = value.f_addcdiv_(mean, &divisor)?;
-        Ok(())
     }
 }
 

@@ -120,6 +120,19 @@ pub fn exponential(numbers: &mut [f32]) -> Result<(), TchError> {
     Ok(())
 }
 
+/// Replaces every number by its error function.
+///
+/// # Errors
+///
+/// Propagates errors from libtorch.
+pub fn erf(numbers: &mut [f32]) -> Result<(), TchError> {
+    let _mode = GradientMode::off();
+    // SAFETY: the tensor lives as long as this function, which borrows the numbers exclusively.
+    let mut tensor = unsafe { blob(numbers.as_ptr(), &[numbers.len() as i64]) }?;
+    let _ = tensor.f_erf_()?;
+    Ok(())
+}
+
 /// A contiguous tensor on somebody else's memory.
 ///
 /// # Safety

@@ -9,6 +9,8 @@
 //! p ← p − η · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
 //! ```
 
+use crate::training::GradientMode;
+use tch::nn::VarStore;
 use tch::{Device, Kind, TchError, Tensor};
 
 /// β₁ and β₂.
@@ -69,13 +71,127 @@ crate::vectorised! {
     }
 }
 
+/// A parameter's numbers with their moments.
+#[derive(Debug)]
+pub struct Moments {
+    /// p, sharing memory with the parameter.
+    value: Tensor,
+    /// m.
+    mean: Tensor,
+    /// v.
+    square: Tensor,
+}
+
+impl Moments {
+    /// The moments, 0 at first, of a parameter that [`step`](Self::step) updates in place.
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn new(parameter: &Tensor) -> Result<Moments, TchError> {
+        let value = parameter.f_detach()?;
+        Ok(Moments {
+            mean: value.f_zeros_like()?,
+            square: value.f_zeros_like()?,
+            value,
+        })
+    }
+
+    /// Makes a step: in one pass in f32 on the CPU, otherwise with libtorch's operations. The
+    /// gradient may be overwritten.
+    ///
+    /// # Errors
+    ///
+    /// If the gradient has another shape than the parameter.
+    pub fn step(&mut self, mut gradient: Tensor, step: Step) -> Result<(), TchError> {
+        let _mode = GradientMode::off();
+        let Moments {
+            value,
+            mean,
+            square,
+        } = self;
+        if update_tensors(value, mean, square, &gradient, step)? {
+            return Ok(());
+        }
+        let _ = mean.f_lerp_(&gradient, 1.0 - BETAS[0])?;
+        let _ = gradient.f_square_()?;
+        let _ = square.f_lerp_(&gradient, 1.0 - BETAS[1])?;
+        let mut divisor = square.f_sqrt_out(&gradient)?;
+        // scale · m / (√v + ε'), as one quotient.
+        let _ = divisor.f_add_scalar_(step.epsilon)?;
+        let _ = divisor.f_div_scalar_(step.scale)?;
+        if step.kept != 1.0 {
+            let _ = value.f_mul_scalar_(step.kept)?;
+        }
+        let _ = value.f_addcdiv_(mean, &divisor)?;
+        Ok(())
+    }
+}
+
+/// AdamW for all trainable tensors of a variable store.
+#[derive(Debug)]
+pub struct AdamW {
+    parameters: Vec<Parameter>,
+    /// η.
+    lr: f64,
+    /// λ.
+    weight_decay: f64,
+}
+
+#[derive(Debug)]
+struct Parameter {
+    variable: Tensor,
+    moments: Moments,
+    steps: Steps,
+}
+
+impl AdamW {
+    /// The optimiser of the variables, which it updates in place.
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn new(variables: &VarStore, lr: f64, weight_decay: f64) -> Result<AdamW, TchError> {
+        let parameters = variables.trainable_variables().into_iter().map(|variable| {
+            Ok(Parameter {
+                moments: Moments::new(&variable)?,
+                variable,
+                steps: Steps::default(),
+            })
+        });
+        Ok(AdamW {
+            parameters: parameters.collect::<Result<_, TchError>>()?,
+            lr,
+            weight_decay,
+        })
+    }
+
+    /// Makes a step with the gradients in `grad()` of each variable that has one, and sets them to
+    /// zero.
+    ///
+    /// # Errors
+    ///
+    /// Propagates errors from libtorch.
+    pub fn step(&mut self) -> Result<(), TchError> {
+        for Parameter {
+            variable,
+            moments,
+            steps,
+        } in &mut self.parameters
+        {
+            let gradient = variable.grad();
+            if gradient.defined() {
+                moments.step(gradient, steps.next(self.lr, self.weight_decay))?;
+                variable.zero_grad();
+            }
+        }
+        Ok(())
+    }
+}
+
 /// [`update`] for tensors. Returns whether it was made: the tensors must be contiguous, of type f32
-/// and on the CPU.
-///
-/// # Errors
-///
-/// If the tensors differ in length.
-pub fn update_tensors(
+/// and on the CPU. If they differ in length, it is an error.
+fn update_tensors(
     p: &mut Tensor,
     m: &mut Tensor,
     v: &mut Tensor,
