@@ -136,6 +136,24 @@ def register_images(images, tasks, preprocess):
             return 0
 
 
+def read_state_dicts():
+    """Lets `clip` read weights without a TorchScript program, which it tries first, and gives up at
+    the end of the file."""
+    import torch
+
+    load = torch.jit.load
+
+    def rewinding(file, *arguments, **options):
+        try:
+            return load(file, *arguments, **options)
+        except RuntimeError:
+            if hasattr(file, "seek"):
+                file.seek(0)
+            raise
+
+    torch.jit.load = rewinding
+
+
 def give_ranpac(weights):
     """RanPAC builds on ViT-B/16 and nothing else; here it gets the image encoder of the CLIP."""
     import clip
@@ -193,6 +211,7 @@ def main():
     # `clip` allows only names of published models; a path is loaded all the same.
     published = clip.available_models
     clip.available_models = lambda: [*published(), weights]
+    read_state_dicts()
     register_images(images, arguments.tasks, clip.clip._transform(SIDE))
     give_ranpac(weights)
     clock = Clock()
