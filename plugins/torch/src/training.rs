@@ -1,8 +1,9 @@
 //! Building blocks of a training loop.
 //!
-//! [`TrainingSamples`] holds the data; [`adam`] is an optimiser's step in one pass; [`WarmUpCosine`], [`WarmRestarts`] and [`QuarterCosine`] are
-//! the learning-rate schedules of published code; [`total`] and [`all_finite`] read losses and
-//! parameters; [`GradientMode`] sets whether libtorch records operations.
+//! [`TrainingSamples`] holds the data; [`adam`] is an optimiser whose step is one pass;
+//! [`WarmUpCosine`], [`WarmRestarts`] and [`QuarterCosine`] are the learning-rate schedules of
+//! published code; [`total`] and [`all_finite`] read losses and parameters; [`GradientMode`] sets
+//! whether libtorch records operations.
 
 pub mod adam;
 mod gradient;

@@ -1,10 +1,10 @@
-//! The text encoder for prompt training on the CPU in f32: the results of
-//! [`PooledModel`](super::pooled::PooledModel) up to rounding, in few passes over memory.
+//! The text encoder for prompt training on the CPU in f32: the results of [`PooledModel`] up to
+//! rounding, in few passes over memory.
 //!
-//! Tokens stay packed (see [`Packing`]); there is no grid and no padding. Each token attends to the
-//! tokens before its row's own part, which are the start token and those shared by all rows, and to
-//! its row's tokens up to itself. The backward pass is written out; it only computes the gradient of
-//! the context vectors.
+//! Tokens stay packed (see [`Packing`](crate::packing::Packing)); there is no grid and no padding.
+//! Each token attends to the tokens before its row's own part, which are the start token and those
+//! shared by all rows, and to its row's tokens up to itself. The backward pass is written out; it
+//! only computes the gradient of the context vectors.
 //!
 //! Rows are encoded in parts of a fixed number of tokens, several at a time if libtorch may use
 //! several threads, so the results do not depend on the number of threads.
@@ -331,7 +331,7 @@ impl Backward {
         }
         if !layout.shared.is_empty() {
             // After the start token.
-            let of_shared: Vec<Known> = of_before.iter().map(|of| of.from_row(1, width)).collect();
+            let of_shared: Vec<Known> = of_before.iter().map(|of| of.after(1, width)).collect();
             let alone = |_| {
                 let (part, none) = (&layout.shared, Pooled::default());
                 text.backward(part, &shared, &text.start, &none, Some(&of_shared))

@@ -39,8 +39,8 @@ impl Known {
         add(&mut self.values, &other.values);
     }
 
-    /// The tokens from number `row` on.
-    pub(super) fn from_row(&self, row: usize, width: usize) -> Known {
+    /// The tokens after the first `row` ones.
+    pub(super) fn after(&self, row: usize, width: usize) -> Known {
         Known {
             keys: self.keys[row * width..].to_vec(),
             values: self.values[row * width..].to_vec(),
