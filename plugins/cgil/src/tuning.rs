@@ -54,7 +54,7 @@ pub struct Tuning<'a> {
     variables: VarStore,
 }
 
-/// The optimiser of class prompts. Gradients are zero between steps.
+/// The optimiser of class prompts.
 #[derive(Debug)]
 pub enum PromptOptimiser {
     /// Weight decay is part of the gradient.
@@ -191,15 +191,14 @@ impl<'a> Tuning<'a> {
     ///
     /// As for [`backward`](Self::backward).
     pub fn step(&self, optimiser: &mut PromptOptimiser, batch: &TrainingSamples) -> Result<Tensor> {
+        match optimiser {
+            PromptOptimiser::Coupled(optimiser) => optimiser.zero_grad(),
+            PromptOptimiser::Decoupled(optimiser) => optimiser.zero_grad(),
+        }
         let loss = self.backward(batch)?;
         match optimiser {
-            PromptOptimiser::Coupled(optimiser) => {
-                optimiser.step();
-                optimiser.zero_grad();
-            }
-            PromptOptimiser::Decoupled(optimiser) => {
-                optimiser.step().during("making a step")?;
-            }
+            PromptOptimiser::Coupled(optimiser) => optimiser.step(),
+            PromptOptimiser::Decoupled(optimiser) => optimiser.step().during("making a step")?,
         }
         Ok(loss)
     }

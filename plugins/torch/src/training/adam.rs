@@ -166,8 +166,14 @@ impl AdamW {
         })
     }
 
-    /// Makes a step with the gradients in `grad()` of each variable that has one, and sets them to
-    /// zero.
+    /// Sets all gradients to zero.
+    pub fn zero_grad(&mut self) {
+        for parameter in &mut self.parameters {
+            parameter.variable.zero_grad();
+        }
+    }
+
+    /// Makes a step with the gradients in `grad()` of each variable that has one.
     ///
     /// # Errors
     ///
@@ -182,7 +188,6 @@ impl AdamW {
             let gradient = variable.grad();
             if gradient.defined() {
                 moments.step(gradient, steps.next(self.lr, self.weight_decay))?;
-                variable.zero_grad();
             }
         }
         Ok(())
