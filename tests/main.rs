@@ -28,6 +28,7 @@ mod parameters;
 mod plugins;
 mod preprocessing;
 mod processes;
+mod python;
 mod quickstart;
 mod results_verify;
 mod run_folders;
