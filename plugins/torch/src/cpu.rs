@@ -20,6 +20,6 @@ mod vectorised;
 
 pub use exp::exp;
 pub use matrices::{Matrices, erf, exponential, product};
-pub use parallel::in_parallel;
+pub use parallel::{in_parallel, on_one_thread};
 pub use slices::{Frozen, filled};
 pub use vectorised::sum;

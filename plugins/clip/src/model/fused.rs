@@ -18,7 +18,7 @@ mod layout;
 
 use super::pooled::PooledModel;
 use attention::Known;
-use clbench_torch::cpu::{Frozen, in_parallel};
+use clbench_torch::cpu::{Frozen, in_parallel, on_one_thread};
 use clbench_torch::tch::TchError;
 use clbench_transformer::fused::{Finished, FusedLayer, FusedLinear, FusedNorm, Normalised};
 use layout::{Part, gathered, scattered};
@@ -136,8 +136,7 @@ impl FusedText {
         layout: &Arc<FusedLayout>,
         context: &[f32],
     ) -> Result<FusedTexts, TchError> {
-        let alone = |_| self.forward(&layout.shared, context, &self.start);
-        let (shared, _) = in_parallel(vec![()], alone).remove(0)?;
+        let (shared, _) = on_one_thread(|| self.forward(&layout.shared, context, &self.start))?;
         let before = self.before(&shared);
         let parts = layout.parts.iter().collect();
         let done = in_parallel(parts, |part| self.forward(part, context, &before));
@@ -332,14 +331,11 @@ impl Backward {
         if !layout.shared.is_empty() {
             // After the start token.
             let of_shared: Vec<Known> = of_before.iter().map(|of| of.after(1, width)).collect();
-            let alone = |_| {
-                let (part, none) = (&layout.shared, Pooled::default());
+            let (part, none) = (&layout.shared, Pooled::default());
+            let (gradient, _) = on_one_thread(|| {
                 text.backward(part, &shared, &text.start, &none, Some(&of_shared))
-            };
-            let (gradient, _) = in_parallel(vec![()], alone).remove(0)?;
-            layout
-                .shared
-                .add_of_context(&mut of_context, &gradient, width);
+            })?;
+            part.add_of_context(&mut of_context, &gradient, width);
         }
         Ok(of_context)
     }

@@ -64,6 +64,13 @@ pub fn in_parallel<I: Send, T: Send>(items: Vec<I>, work: impl Fn(I) -> T + Sync
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Calls `work` as [`in_parallel`] calls it with one item.
+pub fn on_one_thread<T>(work: impl FnOnce() -> T) -> T {
+    let _one = OneThreadEach::new();
+    let _mode = GradientMode::off();
+    work()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
