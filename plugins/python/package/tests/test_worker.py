@@ -119,7 +119,7 @@ class WorkerTests(unittest.TestCase):
         large = numpy.arange(300_000, dtype="float32").reshape(-1, 3)
         worker = self.broken(
             "features = task.features()\n"
-            "assert features.sum() == 44999850000, features.sum()\n"
+            "assert (features.ravel() == range(300_000)).all()\n"
             "features[:] = 0\n"
             "self.state['sent'] = task.features() + 1"
         )
