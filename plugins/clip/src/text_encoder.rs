@@ -37,7 +37,7 @@ pub(crate) struct EncodedRows {
 #[derive(Debug)]
 enum Prepared {
     Recorded(Layout),
-    Fused(Arc<FusedLayout>),
+    Fused(Arc<FusedText>, Arc<FusedLayout>),
 }
 
 /// The model in each precision that was requested.
@@ -104,17 +104,19 @@ impl TextEncoder {
             || {
                 let packing = Packing::new(&rows()?, request.n, request.contexts);
                 let prepared = match fused {
-                    Some(text) => Prepared::Fused(Arc::new(FusedLayout::new(text, &packing))),
+                    Some(text) => {
+                        let layout = FusedLayout::new(text, &packing);
+                        Prepared::Fused(Arc::clone(text), Arc::new(layout))
+                    }
                     None => Prepared::Recorded(work.during(ENCODING, model.lay_out(&packing))?),
                 };
                 let bytes = prepared.bytes();
                 Ok((prepared, bytes))
             },
             |prepared| {
-                let encoded = match (prepared, fused) {
-                    (Prepared::Fused(layout), Some(text)) => fused_rows(text, layout, context),
-                    (Prepared::Recorded(layout), _) => recorded_rows(model, layout, context),
-                    (Prepared::Fused(_), None) => unreachable!("requests differ in precision"),
+                let encoded = match prepared {
+                    Prepared::Fused(text, layout) => fused_rows(text, layout, context),
+                    Prepared::Recorded(layout) => recorded_rows(model, layout, context),
                 };
                 work.during(ENCODING, encoded)
             },
@@ -169,7 +171,7 @@ impl Prepared {
     fn bytes(&self) -> usize {
         match self {
             Prepared::Recorded(layout) => layout.bytes(),
-            Prepared::Fused(layout) => layout.bytes(),
+            Prepared::Fused(_, layout) => layout.bytes(),
         }
     }
 }

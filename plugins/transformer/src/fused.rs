@@ -198,9 +198,6 @@ pub struct Finished {
     slopes: Vec<f32>,
 }
 
-/// Queries, keys and values, or their gradients, `[tokens, width]` each.
-pub type Projected = [Vec<f32>; 3];
-
 impl FusedLayer {
     /// The same layer; `None` unless its weights are contiguous f32 on the CPU.
     ///
@@ -227,11 +224,6 @@ impl FusedLayer {
             activation: layer.perceptron.activation,
             heads: attention.heads as usize,
         })
-    }
-
-    /// The width of a token.
-    pub fn width(&self) -> usize {
-        self.attention_norm.width()
     }
 
     /// The number of attention heads.

@@ -345,34 +345,13 @@ impl Backward {
 mod tests {
     use super::*;
     use crate::config::Activation;
-    use crate::model::testing::{START, WIDTH, text_model};
+    use crate::model::testing::{START, WIDTH, row, text_model, varied};
     use crate::packing::{Contexts, Packing};
     use crate::rows::{Row, Slot};
     use crate::text_encoder::numbers;
     use clbench_torch::tch::{self, Device, Kind, Tensor};
     use clbench_torch::training::GradientMode;
     use clbench_torch::{Generator, tch::Reduction};
-
-    fn row(slots: &[Slot], pooled: usize) -> Row {
-        Row {
-            slots: slots.to_vec(),
-            pooled,
-        }
-    }
-
-    /// Rows of several lengths, some pooled inside their context or before it.
-    fn varied() -> Vec<Row> {
-        let (t, c) = (Slot::Token, Slot::Context);
-        let (s, e) = (t(START), t(19));
-        vec![
-            row(&[s, c(0), c(1), t(1), e], 4),
-            row(&[s, t(2), t(3), c(0), t(4), c(1), t(5), e], 7),
-            row(&[s, t(2), c(0), e, t(3), c(1), t(6)], 3),
-            row(&[s, t(2), e, c(0), c(1)], 2),
-            row(&[s, c(0), c(1), t(7)], 0),
-            row(&[s, c(0), c(1), t(8), t(9), e], 1),
-        ]
-    }
 
     /// Rows for several parts, which begin alike.
     fn many() -> Vec<Row> {

@@ -363,7 +363,7 @@ impl Layout {
 mod tests {
     use super::*;
     use crate::config::Activation;
-    use crate::model::testing::{POSITIONS, START, WIDTH, text_model};
+    use crate::model::testing::{POSITIONS, START, WIDTH, row, text_model, varied};
     use crate::packing;
     use crate::rows::{Row, Slot};
     use clbench_torch::Generator;
@@ -405,21 +405,8 @@ mod tests {
     #[test]
     fn pooled_tokens_and_gradients_match_the_encoder_over_all_positions() {
         let (t, c) = (Slot::Token, Slot::Context);
-        let row = |slots: &[Slot], pooled| Row {
-            slots: slots.to_vec(),
-            pooled,
-        };
         let (s, e) = (t(START), t(19));
-        let mixed = [
-            row(&[s, c(0), c(1), t(1), e], 4),
-            row(&[s, t(2), t(3), c(0), t(4), c(1), t(5), e], 7),
-            // Pooled before one vector of its context, before both, at its start, and in its
-            // context.
-            row(&[s, t(2), c(0), e, t(3), c(1), t(6)], 3),
-            row(&[s, t(2), e, c(0), c(1)], 2),
-            row(&[s, c(0), c(1), t(7)], 0),
-            row(&[s, c(0), c(1), t(8), t(9), e], 1),
-        ];
+        let mixed = varied();
         let alike = [
             row(&[s, c(0), c(1), t(1), e], 4),
             row(&[s, c(0), c(1), t(2), e], 4),

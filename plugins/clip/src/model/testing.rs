@@ -1,7 +1,8 @@
-//! A small text encoder for tests.
+//! A small text encoder for tests, and rows of text for it.
 
 use super::{Clip, TextModel};
 use crate::config::{Activation, Config, TextConfig, VisionConfig};
+use crate::rows::{Row, Slot};
 use clbench_torch::Generator;
 use clbench_torch::tch::{Device, Tensor};
 use clbench_transformer::source::Source;
@@ -48,4 +49,27 @@ pub(super) fn text_model(layers: i64, activation: Activation) -> TextModel {
     };
     let mut source = Seeded(Generator::new(3, "weights", 0));
     Clip::new(&config, &mut source).unwrap().text
+}
+
+/// A row of these tokens, pooled at one of them.
+pub(super) fn row(slots: &[Slot], pooled: usize) -> Row {
+    Row {
+        slots: slots.to_vec(),
+        pooled,
+    }
+}
+
+/// Rows of several lengths, with contexts of two vectors.
+pub(super) fn varied() -> Vec<Row> {
+    let (t, c) = (Slot::Token, Slot::Context);
+    let (s, e) = (t(START), t(19));
+    vec![
+        row(&[s, c(0), c(1), t(1), e], 4),
+        row(&[s, t(2), t(3), c(0), t(4), c(1), t(5), e], 7),
+        // Pooled before one vector of its context, before both, at its start, and in its context.
+        row(&[s, t(2), c(0), e, t(3), c(1), t(6)], 3),
+        row(&[s, t(2), e, c(0), c(1)], 2),
+        row(&[s, c(0), c(1), t(7)], 0),
+        row(&[s, c(0), c(1), t(8), t(9), e], 1),
+    ]
 }

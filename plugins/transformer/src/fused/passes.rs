@@ -46,9 +46,7 @@ vectorised! {
 
     /// Multiplies each number by its factor.
     pub fn multiply(numbers: &mut [f32], factors: &[f32]) {
-        for (number, factor) in numbers.iter_mut().zip(factors) {
-            *number *= factor;
-        }
+        scale(numbers, factors);
     }
 
     /// Layer normalisation of the rows `x`: `made` is `normalised` · gain + bias, and `inverse` has
@@ -93,7 +91,7 @@ vectorised! {
         let rows = gradient.chunks_exact_mut(width).zip(of_made.chunks_exact_mut(width));
         let kept = normalised.chunks_exact(width).zip(inverse);
         for ((gradient, of_made), (normalised, inverse)) in rows.zip(kept) {
-            multiply_inline(of_made, gain);
+            scale(of_made, gain);
             let mean = sum(of_made, of_made, |number, _| number) / width as f32;
             let along = sum(of_made, normalised, |a, b| a * b) / width as f32;
             let numbers = of_made.iter().zip(normalised);
@@ -140,7 +138,7 @@ vectorised! {
 }
 
 #[inline(always)]
-fn multiply_inline(numbers: &mut [f32], factors: &[f32]) {
+fn scale(numbers: &mut [f32], factors: &[f32]) {
     for (number, factor) in numbers.iter_mut().zip(factors) {
         *number *= factor;
     }
