@@ -174,6 +174,10 @@ pub struct RunArgs {
     /// End a cell that uses more memory, such as 16GiB [default: the scenario's `limits.memory`]
     #[arg(long, value_name = "SIZE", value_parser = Limits::parse_memory)]
     pub memory_limit: Option<ByteSize>,
+    /// Run the first cell of a strategy in Python in the foreground, so that `breakpoint()` stops
+    /// in it; without limits, and nothing is recorded
+    #[arg(long)]
+    pub debug_python: bool,
 }
 
 impl RunArgs {

@@ -87,6 +87,12 @@ pub enum Error {
         /// The split hash then.
         planned: String,
     },
+    /// The code of a script changed between planning and running.
+    #[error("the code of strategy `{strategy}` changed after the run was planned; run again")]
+    SourcesChanged {
+        /// The name of its row.
+        strategy: String,
+    },
     /// The weights changed between planning and running.
     #[error(
         "backbone `{backbone}` changed after the run was planned (fingerprint {found}, planned {planned}); run again"
@@ -260,6 +266,7 @@ impl Error {
             | Error::Off { .. }
             | Error::Unverified { .. }
             | Error::DomainChanged { .. }
+            | Error::SourcesChanged { .. }
             | Error::BackboneChanged { .. } => ExitCode::Data,
             Error::Init(error) => error.exit_code(),
             Error::Project(error) => error.exit_code(),
@@ -277,7 +284,9 @@ impl Error {
                 ResultsError::NoResults { .. }
                 | ResultsError::NotPacked { .. }
                 | ResultsError::Occupied { .. } => ExitCode::Usage,
-                ResultsError::Damaged { .. } | ResultsError::PackedLine { .. } => ExitCode::Data,
+                ResultsError::Damaged { .. }
+                | ResultsError::PackedLine { .. }
+                | ResultsError::SourceChanged { .. } => ExitCode::Data,
                 ResultsError::Io { .. } => ExitCode::Internal,
             },
             Error::Metric(error) | Error::Report(ReportError::Metric(error)) => match error {

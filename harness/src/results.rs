@@ -23,8 +23,9 @@ mod packed;
 mod predictions;
 mod record;
 mod run_file;
+mod sources;
 
-pub use cell::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
+pub use cell::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream, CodeDifference};
 pub use checkpoint::{Checkpoint, CheckpointParts, SavedRow};
 pub use error::ResultsError;
 pub use failure::{Cause, Failure};
@@ -39,3 +40,4 @@ pub use record::{
     CellRecord, CheckpointCosts, ClassCounts, Costs, RECORD_FORMAT, Scalar, WallSeconds,
 };
 pub use run_file::{PlanSelection, PlannedCell, RUN_FORMAT, RunFile, RunPlan};
+pub use sources::{by_module, digest};

@@ -5,9 +5,11 @@
 //! build them, with the profile of the tests, so that nothing is compiled twice.
 
 mod l2p_vit;
+mod python;
 mod tiny_clip;
 
 pub use l2p_vit::{l2p_images, l2p_query_vit_folder, l2p_vit_folder};
+pub use python::{python, python_with_torch};
 pub use tiny_clip::tiny_clip_folder;
 
 use rustix::process::{Pid, Signal, kill_process};

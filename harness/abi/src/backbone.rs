@@ -183,7 +183,7 @@ pub trait Backbone: Send + Sync + Sized + 'static {
     ///   returns, so the caller may reuse their memory.
     /// - Outputs are f32, with one row per image or row of text, in the order given. A site of
     ///   images works with [`Inputs::Images`], one of texts with [`Inputs::Texts`].
-    /// - With prompts, outputs are on the backbone's device. Without prompts there is nothing to
+    /// - With prompts, outputs are on the first prompt's device. Without prompts there is nothing to
     ///   learn, and outputs are on the CPU, where the host reads them.
     ///
     /// The backbone sets the gradient mode itself, whatever its caller's is.
@@ -422,7 +422,7 @@ impl Pullback {
     ///
     /// `pull` gets the gradients of some or all of the wanted outputs; those left out are zero. It
     /// returns the gradient of every site that was passed to the call, by name, in the call's
-    /// order: f32, in the shape of the prompt, on the backbone's device.
+    /// order: f32, in the shape of the prompt, on the first prompt's device.
     pub fn new(
         pull: impl FnOnce(&OutputGradients<'_>) -> Result<Vec<(String, Tensor)>> + Send + 'static,
     ) -> Pullback {

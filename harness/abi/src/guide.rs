@@ -74,10 +74,10 @@
 //! | image embeddings: [`encode_images`] | f32 | `[images, embedding width]` | CPU |
 //! | text embeddings: [`encode_texts`] | f32 | `[texts, embedding width]` | CPU |
 //! | prompts: [`Site::prompt`] | f32 | [`SiteInfo::shape`] | CPU or backbone's |
-//! | outputs of [`forward`] with prompts | f32 | `[rows, …]` | backbone's |
+//! | outputs of [`forward`] with prompts | f32 | `[rows, …]` | the first prompt's |
 //! | outputs of [`forward`] without prompts | f32 | `[rows, …]` | CPU |
-//! | gradients into a [`Pullback`] | f32 | as the output | as the output |
-//! | gradients out of a [`Pullback`] | f32 | as the prompt | backbone's |
+//! | gradients into a [`Pullback`] | f32 | as the output | CPU or backbone's |
+//! | gradients out of a [`Pullback`] | f32 | as the prompt | the first prompt's |
 //!
 //! "Backbone's" is the device [`BackboneInfo::device`]. Logits and the state's tensors must be
 //! contiguous, in row-major order; what the host lends is, too. Other tensors may have any strides:
@@ -445,8 +445,8 @@
 //! `options` is a JSON object with what the backbone lets its caller choose. CoOp's texts end with
 //! a full stop, which the backbone `clip` appends if the options are `{"suffix": "."}`.
 //!
-//! On a GPU, outputs are on the backbone's device ([Tensors](#tensors)), and `to_vec` refuses to
-//! read them. Plain Rust arithmetic is for backbones on the CPU; for others use a framework.
+//! On a GPU, outputs are where the prompt is ([Tensors](#tensors)): keep it on the CPU for plain
+//! Rust arithmetic, or on the backbone's device for a framework.
 //!
 //! # Train a text prompt with libtorch
 //!

@@ -78,6 +78,8 @@ pub use parameters::{NoParameters, ParameterSet};
 pub use serde;
 pub use serde_json;
 pub use state::State;
-pub use strategy::{Batch, Class, Declaration, Keeps, Learned, Outline, Setting, Strategy, Task};
+pub use strategy::{
+    Batch, Class, Declaration, Keeps, Learned, Outline, Setting, SourceFile, Strategy, Task,
+};
 pub use tensor::{DType, Device, Element, Tensor, TensorView};
 pub use version::ABI_VERSION;

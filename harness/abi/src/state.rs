@@ -14,7 +14,7 @@
 //! restored from the same bytes in a file.
 
 use crate::error::{Error, Result};
-use crate::tensor::{ALIGNMENT, AlignedBytes, DType, Device, Tensor, TensorView, element_count};
+use crate::tensor::{ALIGNMENT, AlignedBytes, DType, Device, Tensor, element_count};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -137,7 +137,8 @@ impl State {
         bytes[8..PREFIX].copy_from_slice(&(json.len() as u64).to_le_bytes());
         bytes[PREFIX..][..json.len()].copy_from_slice(&json);
         for ((name, view), place) in views.zip(places) {
-            let data = raw_bytes(&view)
+            let data = view
+                .as_bytes()
                 .map_err(|error| error.context(format!("the state's tensor `{name}`")))?;
             bytes[place].copy_from_slice(data);
         }
@@ -203,20 +204,6 @@ impl State {
         let tensors: usize = self.tensors.iter().map(|(_, t)| t.view().bytes()).sum();
         (json + tensors) as u64
     }
-}
-
-/// The bytes of a contiguous tensor on the CPU.
-pub(crate) fn raw_bytes<'a>(view: &TensorView<'a>) -> Result<&'a [u8]> {
-    if !view.device().is_cpu() || !view.is_contiguous() {
-        return Err(Error::failed(format!(
-            "expected a contiguous tensor on the CPU, got {view:?}"
-        )));
-    }
-    if view.bytes() == 0 {
-        return Ok(&[]);
-    }
-    // SAFETY: contiguous memory on the CPU that the owner keeps; any initialised element is bytes.
-    Ok(unsafe { std::slice::from_raw_parts(view.data().cast::<u8>(), view.bytes()) })
 }
 
 #[derive(Serialize, Deserialize)]

@@ -20,6 +20,7 @@ use crate::tensor::Tensor;
 use crate::wire::SamplesObject;
 use abi_stable::std_types::RSlice;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -291,6 +292,26 @@ pub struct Declaration {
     /// is too low does no harm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// The source files that the strategy's code was loaded from, if it is a script; empty for a
+    /// strategy that is compiled into the plugin's file. A host treats them like the plugin's file:
+    /// a record that was made from other sources is stale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceFile>,
+    /// Versions of software outside the plugin's file that the results may depend on, such as
+    /// that of an interpreter, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
+}
+
+/// A source file of a strategy that is a script.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// The name of its module, such as `my_method` or `helpers.losses`.
+    pub module: String,
+    /// Where it is on this machine.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
 }
 
 /// What a strategy is created with, besides its parameters.

@@ -255,6 +255,9 @@ fn rerun(
         retry_failed: true,
         fail_fast: false,
     };
+    for planned in &plan.cells {
+        again.take_sources(&RunFolder::new(dir), &planned.job.cell);
+    }
     match execute(&plan, &again, options, &caches, &contents, interrupt) {
         // The cells that failed have been shown.
         Ok(()) | Err(Error::Cells { .. }) => {}
@@ -267,9 +270,9 @@ fn rerun(
             continue;
         };
         let differences = then.differences(&now);
-        let others = match then.cell.plugins().eq(now.cell.plugins()) {
+        let others = match then.cell.code() == now.cell.code() {
             true => "",
-            false => ", with other plugin files",
+            false => ", with other code",
         };
         match differences.is_empty() {
             true => findings.good(

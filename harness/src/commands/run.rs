@@ -10,9 +10,9 @@ use crate::plugin::{Kind, PluginRef, Registry};
 use crate::results::{PlanSelection, PlannedCell, RunFolder, RunPlan};
 use crate::run::{
     Caches, Child, Event, ExecuteOptions, Interrupt, PendingLog, Plan, PlanOptions,
-    PlannedContents, Watch, Work, check_expected, execute, memory, unlogged,
+    PlannedContents, Watch, Work, check_expected, execute, memory, run_supervised, unlogged,
 };
-use crate::scenario::Scenario;
+use crate::scenario::{Limits, Scenario};
 use crate::terminal;
 use std::path::PathBuf;
 
@@ -41,6 +41,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &interrupt,
     )?;
     interrupt.check()?;
+    if args.debug_python {
+        return debug_python(&plan, &interrupt);
+    }
     let caches = Caches::open(&interrupt)?;
     let contents = PlannedContents::new(caches.content.clone(), &interrupt);
     check_expected(&scenario, &plan, &contents)?;
@@ -76,6 +79,28 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         }
         other => other,
     }
+}
+
+/// Runs the first cell of a strategy in Python with the terminal. What it computes may depend on
+/// what was typed, so it is not kept.
+fn debug_python(plan: &Plan, interrupt: &Interrupt) -> Result<(), Error> {
+    let mut jobs = plan.cells.iter().map(|planned| &planned.job);
+    let job = jobs.find(|job| !job.paths.script.sources.is_empty());
+    let mut job = job.cloned().ok_or_else(|| {
+        Error::Usage(
+            "no cell of the run is of a strategy in Python, which `--debug-python` is for".into(),
+        )
+    })?;
+    job.debug = true;
+    job.limits = Limits::default();
+    let temporary = tempfile::tempdir().map_err(Error::file(&std::env::temp_dir()))?;
+    let title = job.cell.title();
+    terminal::say(format_args!("debugging {title}; nothing is recorded"));
+    let folder = RunFolder::new(temporary.path());
+    folder.create()?;
+    run_supervised(&job, &folder, None, &|_| {}, interrupt, &mut |_| {})?;
+    terminal::say(format_args!("{title} has ended without an error"));
+    Ok(())
 }
 
 /// The metrics to compute, each with the plugin that offers it. Those that rank or are shown must
@@ -140,6 +165,7 @@ fn report_in_child(
         input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,
         log: Some(log.log()),
+        foreground: false,
         watch: Watch::default(),
     };
     let ended = child.run(interrupt, &mut |event| match event {

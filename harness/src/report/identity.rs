@@ -67,7 +67,7 @@ impl Identity {
             method: names(cells, |record| record.cell.strategy.use_.clone()),
             plugin: names(cells, |record| record.cell.strategy.plugin.name.clone()),
             plugin_version: names(cells, |record| record.cell.strategy.plugin.version.clone()),
-            plugin_hash: hashes(cells, |record| record.cell.strategy.plugin.hash.clone()),
+            plugin_hash: hashes(cells, |record| record.cell.strategy.code_hash()),
             settings: hashes(cells, settings),
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn settings(record: &CellRecord) -> String {
     #[derive(Serialize)]
     struct Settings<'a> {
         method: &'a str,
-        plugin_hash: &'a str,
+        plugin_hash: String,
         regime: Regime,
         parameters: &'a serde_json::Value,
         backbones: Vec<[&'a str; 3]>,
@@ -95,7 +95,7 @@ pub(super) fn settings(record: &CellRecord) -> String {
     let strategy = &cell.strategy;
     let settings = Settings {
         method: &strategy.use_,
-        plugin_hash: &strategy.plugin.hash,
+        plugin_hash: strategy.code_hash(),
         regime: strategy.regime,
         parameters: &strategy.parameters,
         backbones: cell

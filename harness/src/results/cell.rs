@@ -5,6 +5,7 @@
 //! adds the paths.
 
 use super::canonical::canonical;
+use super::sources::digest;
 use crate::domain::Shots;
 use crate::id::Seed;
 use crate::plugin::PluginId;
@@ -12,6 +13,7 @@ use crate::scenario::{Provenance, Regime};
 use crate::stream::StreamSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 /// Part of the content that an id hashes. Changed only to give equal content a new id.
@@ -106,6 +108,9 @@ pub struct CellStrategy {
     pub use_: String,
     /// The plugin that it comes from.
     pub plugin: PluginId,
+    /// The SHA-256 of every module of its own sources, by name, if it is a script.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, String>,
     /// Task after task, or all at once.
     pub regime: Regime,
     /// The parameters that the scenario sets; all others have the plugin's defaults.
@@ -116,6 +121,46 @@ pub struct CellStrategy {
     /// How many settings were tried, if the parameters were tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<u32>,
+}
+
+/// The code that computes a cell.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code<'a> {
+    plugins: Vec<&'a PluginId>,
+    sources: &'a BTreeMap<String, String>,
+}
+
+/// In what the code of two cells differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeDifference {
+    /// A plugin's file.
+    Plugin,
+    /// The sources of a script.
+    Sources,
+}
+
+impl Code<'_> {
+    /// In what they differ, if they do.
+    pub fn difference(&self, other: &Code<'_>) -> Option<CodeDifference> {
+        if self.plugins != other.plugins {
+            return Some(CodeDifference::Plugin);
+        }
+        (self.sources != other.sources).then_some(CodeDifference::Sources)
+    }
+}
+
+impl CellStrategy {
+    /// A hash of the code that computes it: its plugin's file, and its own sources if it is a
+    /// script.
+    pub fn code_hash(&self) -> String {
+        match self.sources.is_empty() {
+            true => self.plugin.hash.clone(),
+            false => {
+                let code = format!("{} {}", self.plugin.hash, digest(&self.sources));
+                blake3::hash(code.as_bytes()).to_hex().to_string()
+            }
+        }
+    }
 }
 
 impl CellStream {
@@ -133,8 +178,8 @@ impl CellStream {
 }
 
 impl Cell {
-    /// The id that matches the cell's content. It does not depend on the plugin's file (a record
-    /// made by a different file is stale, not another cell), the label in tables, or metrics.
+    /// The id that matches the cell's content. It does not depend on the code (a record
+    /// that was made by other code is stale, not another cell), the label in tables, or metrics.
     pub fn proper_id(&self) -> String {
         let backbones: Vec<_> = self
             .backbones
@@ -199,10 +244,13 @@ impl Cell {
             .map_or("f32", |backbone| &backbone.dtype)
     }
 
-    /// The plugin files that compute it: the backbones', then the strategy's.
-    pub fn plugins(&self) -> impl Iterator<Item = &PluginId> {
+    /// Which code computes it. Records that were made by other code are stale.
+    pub fn code(&self) -> Code<'_> {
         let backbones = self.backbones.iter().map(|backbone| &backbone.plugin);
-        backbones.chain([&self.strategy.plugin])
+        Code {
+            plugins: backbones.chain([&self.strategy.plugin]).collect(),
+            sources: &self.strategy.sources,
+        }
     }
 }
 
@@ -246,6 +294,7 @@ mod tests {
         for same in [
             changed(|cell| cell.scenario = "other".into()),
             changed(|cell| cell.strategy.plugin.hash = "i".into()),
+            changed(|cell| cell.strategy.sources = [("mine".into(), "ab".into())].into()),
             changed(|cell| cell.strategy.label = Some("Linear (ours)".into())),
         ] {
             assert_eq!(cell.id, same);

@@ -78,6 +78,8 @@ pub enum ResultsError {
         dir.display()
     )]
     NoneCurrent { dir: PathBuf, others: usize },
+    #[error("{} has changed since the run was planned; run it again", path.display())]
+    SourceChanged { path: PathBuf },
 }
 
 impl ResultsError {

@@ -54,6 +54,7 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
                 dtype: "f32".into(),
             }],
             strategy: CellStrategy {
+                sources: BTreeMap::new(),
                 row: row.into(),
                 label: None,
                 use_: row.into(),

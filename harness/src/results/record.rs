@@ -42,7 +42,6 @@ pub struct CellRecord {
     /// What the strategy declares about itself.
     pub declaration: Declaration,
     /// Versions of the software besides plugins that computed it, such as an interpreter, by name.
-    /// Not written yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
     /// The counts of correct predictions.

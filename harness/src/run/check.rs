@@ -5,6 +5,7 @@ use super::child::{Child, Work};
 use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
+use super::script::Start;
 use super::{Event, Fault, Interrupt, Log, MemoryNeed, Watch, silent};
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
@@ -12,6 +13,7 @@ use crate::plugin::{Kind, PluginRef, Registry};
 use crate::scenario::{Device, Regime, Scenario};
 use crate::stream::open::{CutStream, largest_task};
 use crate::terminal;
+use harness_abi::SourceFile;
 use harness_abi::backbone::BackboneInfo;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,8 @@ pub struct Checked {
     pub(super) outputs: Vec<Vec<Vec<String>>>,
     /// For each checked strategy, the memory that it expects to need.
     memory: Vec<Option<u64>>,
+    /// For each checked strategy, its own sources, if it is a script.
+    pub(super) sources: Vec<Vec<SourceFile>>,
 }
 
 impl Check<'_> {
@@ -87,7 +91,11 @@ impl Check<'_> {
                     row: row.name.clone(),
                     use_: row.use_.clone(),
                     plugin: PluginRef::from(&file),
-                    parameters: row.parameters.clone(),
+                    parameters: Start {
+                        interpreter: row.interpreter.as_deref(),
+                        ..Start::default()
+                    }
+                    .with(&row.parameters),
                     folder: folder.clone(),
                     backbones: row
                         .backbones
@@ -174,6 +182,7 @@ impl Check<'_> {
             input: &input,
             threads: request.threads,
             log: Some(&log),
+            foreground: false,
             watch: Watch {
                 silent: Some(&tell),
                 ..Watch::default()
@@ -195,12 +204,14 @@ impl Check<'_> {
                     backbones,
                     outputs,
                     memory,
+                    sources,
                 }),
             ) => {
                 return Ok(Checked {
                     backbones,
                     outputs,
                     memory,
+                    sources,
                 });
             }
             (Ok(()), Some(Answer::Bad { name, fault })) => {

@@ -8,8 +8,8 @@
 
 use super::{Event, Events, Job};
 use crate::results::{
-    CellRecord, Checkpoint, CheckpointCosts, CheckpointParts, Costs, Predictions, RunFolder,
-    SavedRow,
+    CellRecord, Checkpoint, CheckpointCosts, CheckpointParts, CodeDifference, Costs, Predictions,
+    RunFolder, SavedRow,
 };
 use crate::scenario::Regime;
 use crate::terminal;
@@ -197,8 +197,12 @@ fn usable(
     if cell.id != record.cell.id {
         return Err("belongs to another cell".into());
     }
-    if !cell.plugins().eq(record.cell.plugins()) {
-        return Err("was made by a different plugin file".into());
+    match cell.code().difference(&record.cell.code()) {
+        Some(CodeDifference::Plugin) => return Err("was made by a different plugin file".into()),
+        Some(CodeDifference::Sources) => {
+            return Err("was made by another version of its code".into());
+        }
+        None => {}
     }
     if stream.domains != record.stream.domains {
         return Err("was made from other images".into());

@@ -1,6 +1,6 @@
 //! Child processes that run this same program.
 //!
-//! Each leads a process group, which is killed when the process has ended: whatever a plugin has
+//! Each but one that is debugged leads a process group, which is killed when the process has ended: whatever a plugin has
 //! started ends with it. A process that leaves the group on purpose, as a daemon does, is not found.
 
 use super::interrupt::{Interrupt, Running};
@@ -41,6 +41,8 @@ pub struct Child<'a> {
     /// The log for its output: plugins may print, and that must not mix with our own output. `None`
     /// if its output goes where ours goes.
     pub log: Option<&'a Log>,
+    /// Whether it stays in this process's group, so that it can read from the terminal.
+    pub foreground: bool,
     /// How to watch it.
     pub watch: Watch<'a>,
 }
@@ -141,13 +143,15 @@ impl Child<'_> {
             )
             .env(orphan::PARENT, process::id().to_string())
             .envs(waiting_threads(|name| env::var_os(name).is_some()))
-            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(match self.log {
                 Some(_) => Stdio::piped(),
                 None => Stdio::inherit(),
             });
+        if !self.foreground {
+            command.process_group(0);
+        }
         command.spawn()
     }
 

@@ -11,7 +11,7 @@ use crate::domain::ContentDigest;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::full_disk::FullDisk;
-use crate::results::{CellRecord, Failure, ResultsError, RunFolder};
+use crate::results::{CellRecord, CodeDifference, Failure, ResultsError, RunFolder};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
@@ -48,6 +48,10 @@ pub fn execute(
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     folder.create()?;
+    for planned in &plan.cells {
+        let job = &planned.job;
+        folder.keep_sources(&job.cell, &job.paths.script.sources)?;
+    }
     let (mut missing, mut notes, mut failed_before) = (Vec::new(), Vec::new(), 0);
     for planned in &plan.cells {
         if !options.retry_failed
@@ -202,8 +206,14 @@ fn recorded(folder: &RunFolder, job: &Job) -> Recorded {
         }
         Err(_) => return Recorded::Stale("its record is damaged or was changed"),
     };
-    if !cell.plugins().eq(record.cell.plugins()) {
-        return Recorded::Stale("its record was made by a different plugin file");
+    match cell.code().difference(&record.cell.code()) {
+        Some(CodeDifference::Plugin) => {
+            return Recorded::Stale("its record was made by a different plugin file");
+        }
+        Some(CodeDifference::Sources) => {
+            return Recorded::Stale("its record was made by another version of its code");
+        }
+        None => {}
     }
     if job.save_predictions && !folder.predictions(&cell.id).exists() {
         return Recorded::WithoutPredictions;

@@ -277,6 +277,7 @@ impl Shards<'_> {
             input: &serde_json::to_string(&request).expect("plain data"),
             threads: request.job.cell.threads,
             log: Some(self.sets.log),
+            foreground: false,
             watch: Watch {
                 silent: Some(&tell),
                 unneeded: Some(&self.sets.unneeded),

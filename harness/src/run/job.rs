@@ -8,6 +8,7 @@ use crate::plugin::PluginRef;
 use crate::results::Cell;
 use crate::scenario::{Checkpointing, Limits};
 use crate::stream::open::Restriction;
+use harness_abi::SourceFile;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub struct Job {
     pub paths: Paths,
     /// Whether to save every prediction.
     pub save_predictions: bool,
+    /// Whether the terminal is left to the strategy, for a debugger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub debug: bool,
     /// How often to write a checkpoint.
     #[serde(default)]
     pub checkpoint: Checkpointing,
@@ -47,6 +51,27 @@ pub struct Paths {
     pub backbones: Vec<PluginPaths>,
     /// Those of the strategy.
     pub strategy: PluginPaths,
+    /// Those of the strategy, if it is a script.
+    #[serde(default, skip_serializing_if = "ScriptPaths::is_none")]
+    pub script: ScriptPaths,
+}
+
+/// The paths of a strategy that is a script.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptPaths {
+    /// The interpreter, if the scenario names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<PathBuf>,
+    /// The files that its code was loaded from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceFile>,
+}
+
+impl ScriptPaths {
+    fn is_none(&self) -> bool {
+        *self == ScriptPaths::default()
+    }
 }
 
 /// The paths of a backbone or a strategy on one machine.
@@ -178,8 +203,10 @@ mod tests {
                     plugin: "/p/libheads.so".into(),
                     folder: "/near".into(),
                 },
+                script: ScriptPaths::default(),
             },
             save_predictions: false,
+            debug: false,
             checkpoint: Checkpointing::default(),
             limits: Limits::default(),
         }

@@ -5,14 +5,16 @@
 use super::content::{content, sent};
 use super::host::host;
 use super::pool::{Pool, PooledDomain};
+use super::script::Start;
 use super::{Caches, Embedded, Embedder, Events, Interrupt, Job, PluginPaths};
 use crate::error::Error;
 use crate::plugin::{Loaded, PluginFile, PluginRef};
 use crate::results::CellBackbone;
 use harness_abi::backbone::BackboneSetting;
 use harness_abi::{BackboneHandle, Host};
+use serde_json::Value;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A cell's domains, plugins and backbones.
@@ -23,16 +25,24 @@ pub struct Opened {
     pub(super) backbones: Vec<(BackboneHandle, Arc<Loaded>)>,
     /// Where relative paths among the strategy's parameters start.
     pub(super) strategy_folder: PathBuf,
+    /// The strategy's parameters as its plugin gets them.
+    pub(super) strategy_parameters: Value,
     pub(super) host: Host,
 }
 
 impl Opened {
-    /// Opens the domains, and creates the backbones.
+    /// Opens the domains, and creates the backbones. A strategy that is a script runs from the
+    /// copy of its sources in `snapshot`.
     ///
     /// # Errors
     ///
     /// If any of them cannot be opened, or has changed since the run was planned.
-    pub fn open(job: &Job, events: &Arc<Events>, interrupt: &Interrupt) -> Result<Opened, Error> {
+    pub fn open(
+        job: &Job,
+        snapshot: Option<&Path>,
+        events: &Arc<Events>,
+        interrupt: &Interrupt,
+    ) -> Result<Opened, Error> {
         let domains = job.cell.stream.domains.iter().enumerate();
         let domains = domains.map(|(number, planned)| {
             Ok(PooledDomain {
@@ -52,6 +62,12 @@ impl Opened {
             plugins,
             backbones,
             strategy_folder: job.paths.strategy.folder.clone(),
+            strategy_parameters: Start {
+                interpreter: job.paths.script.interpreter.as_deref(),
+                snapshot,
+                debug: job.debug,
+            }
+            .with(&job.cell.strategy.parameters),
             host,
         })
     }

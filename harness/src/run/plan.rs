@@ -1,12 +1,12 @@
 //! The plan: every cell of a scenario, in the order in which tables list them.
 
 use super::check::{Check, Checked, Refusal};
-use super::job::JOB_FORMAT;
+use super::job::{JOB_FORMAT, ScriptPaths};
 use super::probe::BackboneCheck;
 use super::{Interrupt, Job, Paths, PluginPaths, available_memory, memory_warnings};
 use crate::error::Error;
 use crate::plugin::{PluginRef, Registry};
-use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream};
+use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream, by_module};
 use crate::scenario::Scenario;
 use crate::stream::open::{CutStream, Restriction, cut, open};
 use crate::stream::warnings::warnings;
@@ -90,7 +90,10 @@ impl Plan {
             terminal::say(format_args!("warning: {warning}"));
         }
         let Checked {
-            backbones, outputs, ..
+            backbones,
+            outputs,
+            sources,
+            ..
         } = checked;
         let Check { request, rows, .. } = check;
         let classes = domains
@@ -146,6 +149,7 @@ impl Plan {
                             label: None,
                             use_: row.use_.clone(),
                             plugin: check.plugin.id.clone(),
+                            sources: by_module(&sources[number]),
                             regime: row.regime,
                             parameters: row.parameters.clone(),
                             provenance: row.provenance,
@@ -172,8 +176,13 @@ impl Plan {
                                 })
                                 .collect(),
                             strategy: plugin_paths(&check.plugin, &check.folder),
+                            script: ScriptPaths {
+                                interpreter: row.interpreter.clone(),
+                                sources: sources[number].clone(),
+                            },
                         },
                         save_predictions,
+                        debug: false,
                         checkpoint: scenario.checkpoint,
                         limits: scenario.limits,
                     };

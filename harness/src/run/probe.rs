@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::plugin::PluginRef;
 use harness_abi::BackboneHandle;
 use harness_abi::backbone::{BackboneInfo, BackboneSetting};
-use harness_abi::{Host, Outline, Setting};
+use harness_abi::{Host, Outline, Setting, SourceFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -94,6 +94,8 @@ pub enum Answer {
         outputs: Vec<Vec<Vec<String>>>,
         /// For each strategy, the memory that it expects to need.
         memory: Vec<Option<u64>>,
+        /// For each strategy, its own sources, if it is a script.
+        sources: Vec<Vec<SourceFile>>,
     },
     /// Something is wrong.
     Bad {
@@ -114,11 +116,13 @@ impl Answer {
                 backbones,
                 outputs,
                 memory,
+                sources,
             } => {
                 let strategies = &request.strategies;
                 backbones.len() == request.backbones.len()
                     && outputs.len() == strategies.len()
                     && memory.len() == strategies.len()
+                    && sources.len() == strategies.len()
                     && outputs
                         .iter()
                         .zip(strategies)
@@ -149,7 +153,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
             Err(error) => return bad(&check.name, &error),
         }
     }
-    let (mut outputs, mut memory) = (Vec::new(), Vec::new());
+    let (mut outputs, mut memory, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     for check in &request.strategies {
         events.stage(stage("strategy", &check.row, &check.plugin));
         let outline = Outline {
@@ -189,12 +193,13 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
                 .collect();
             let outputs = outputs_read(&check.row, &declared.reads, &backbones)?;
             plugin.strategy(&check.use_, &check.parameters, &setting)?;
-            Ok((outputs, declared.memory_bytes))
+            Ok((outputs, declared))
         });
         match made {
-            Ok((read, bytes)) => {
+            Ok((read, declared)) => {
                 outputs.push(read);
-                memory.push(bytes);
+                memory.push(declared.memory_bytes);
+                sources.push(declared.sources);
             }
             Err(error) => return bad(&check.row, &error),
         }
@@ -211,6 +216,7 @@ pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> 
     Answer::Good {
         outputs,
         memory,
+        sources,
         backbones: handles.iter().map(|handle| handle.info().clone()).collect(),
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::Split;
 use crate::error::Error;
 use crate::results::{
     AccuracyMatrices, CellRecord, Costs, LearnedDomain, LearnedStream, Predictions, RECORD_FORMAT,
-    RunFolder, WallSeconds,
+    RunFolder, WallSeconds, by_module,
 };
 use crate::stream::Stream;
 use std::collections::BTreeMap;
@@ -32,7 +32,8 @@ pub fn run_cell(
 ) -> Result<(), Error> {
     let start = Instant::now();
     let cell = &job.cell;
-    let mut opened = Opened::open(job, events, interrupt)?;
+    let snapshot = folder.keep_sources(cell, &job.paths.script.sources)?;
+    let mut opened = Opened::open(job, snapshot.as_deref(), events, interrupt)?;
     let plugin = job.strategy_plugin();
     events.stage(format!(
         "checking strategy `{}` of plugin {}",
@@ -42,7 +43,14 @@ pub fn run_cell(
     let plugin = opened.plugins.load(&plugin)?;
     let stream = Stream::new(&cell.stream.spec, &opened.pool.classes(), cell.seed);
     let stream = stream.map_err(|(_, error)| error)?;
-    let declaration = declared(cell, &opened, &stream, &plugin)?;
+    let mut declaration = declared(cell, &opened, &stream, &plugin)?;
+    let found = by_module(&std::mem::take(&mut declaration.sources));
+    if found != cell.strategy.sources {
+        return Err(Error::SourcesChanged {
+            strategy: cell.strategy.row.clone(),
+        });
+    }
+    let versions = std::mem::take(&mut declaration.versions);
     let names = cell.backbones.iter().map(|b| b.name.as_str());
     let infos = opened.backbones.iter().map(|(handle, _)| handle.info());
     let backbones: Vec<_> = names.zip(infos).collect();
@@ -59,7 +67,10 @@ pub fn run_cell(
         interrupt,
     );
     let mut progress = Progress {
-        record: fresh(job, &opened.pool, &stream, &protocol, features_seconds),
+        record: CellRecord {
+            versions,
+            ..fresh(job, &opened.pool, &stream, &protocol, features_seconds)
+        },
         predictions: (job.save_predictions)
             .then(|| Predictions::new(folder, &cell.id, stream.n_classes())),
         checkpoints: Checkpoints::new(job, folder, events, start),

@@ -19,6 +19,7 @@ use crate::stream::open::{largest_task, train_of_class};
 use harness_abi::foreign::ForeignStrategy;
 use harness_abi::tensor::AlignedBytes;
 use harness_abi::{Class, Declaration, Host, Outline, Setting, State};
+use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
 
@@ -30,6 +31,7 @@ pub(super) struct Protocol<'a> {
     embedded: &'a [Embedded],
     plugin: &'a Loaded,
     folder: &'a Path,
+    parameters: &'a Value,
     host: Host,
     interrupt: &'a Interrupt,
     /// What the strategy declares about itself.
@@ -69,6 +71,7 @@ impl<'a> Protocol<'a> {
             embedded,
             plugin,
             folder: &opened.strategy_folder,
+            parameters: &opened.strategy_parameters,
             host: opened.host.clone(),
             interrupt,
             declaration,
@@ -239,11 +242,9 @@ impl<'a> Protocol<'a> {
             backbones: self.embedded.iter().map(|e| e.handle.clone()).collect(),
             host: self.host.clone(),
         };
-        Ok(self.plugin.strategy(
-            &self.cell.strategy.use_,
-            &self.cell.strategy.parameters,
-            &setting,
-        )?)
+        Ok(self
+            .plugin
+            .strategy(&self.cell.strategy.use_, self.parameters, &setting)?)
     }
 
     fn state_of(&self, strategy: &ForeignStrategy) -> Result<Taken, Error> {
@@ -322,7 +323,7 @@ pub(super) fn declared(
         folder: opened.strategy_folder.clone(),
         backbones: backbones.map(|(handle, _)| handle.info().clone()).collect(),
     };
-    let declaration = plugin.check(&cell.strategy.use_, &cell.strategy.parameters, &outline)?;
+    let declaration = plugin.check(&cell.strategy.use_, &opened.strategy_parameters, &outline)?;
     // An estimate for the plan: a record says what the cell really needed, and all seeds of a row
     // have the same declaration.
     Ok(Declaration {

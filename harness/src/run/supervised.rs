@@ -28,6 +28,7 @@ pub fn run_supervised(
         input: &job.line(),
         threads: job.cell.threads,
         log,
+        foreground: job.debug,
         watch: Watch {
             limits: job.limits,
             silent: Some(silent),

@@ -311,6 +311,14 @@ pub enum Problem {
     )]
     TrialsWithoutTuned,
     #[error(
+        "`{written}` is not `FILE.py:CLASS`; write the file and the class, as in `my_method.py:MyMethod`"
+    )]
+    PythonClass { written: String },
+    #[error("`python` names the class, so remove `{key}`")]
+    PythonAndPlugin { key: &'static str },
+    #[error("`interpreter` is for a class in Python; add `python: FILE.py:CLASS`, or remove it")]
+    InterpreterAlone,
+    #[error(
         "`{key}` is not the path of a parameter; separate nested keys with one dot, as in `optimizer.lr`"
     )]
     ParameterPath { key: String },

@@ -4,6 +4,7 @@
 //! that a file always gives the same message.
 
 mod cut;
+mod python;
 mod streams;
 
 use self::streams::OwnStream;
@@ -396,7 +397,12 @@ impl Resolver<'_> {
     ) -> Result<Vec<StrategyRow>, ScenarioError> {
         let key = KeyPath::top("strategies").join(name);
         self.entry_name(&key, name)?;
-        let use_ = self.use_(&key, written.use_, name)?;
+        let python = self.python(&key, &written)?;
+        let use_ = match &python {
+            Some(_) => python::USE.to_owned(),
+            None => self.use_(&key, written.use_, name)?,
+        };
+        let interpreter = self.interpreter(&key, written.interpreter, python.is_some())?;
         let plugin = self.plugin(&key.join("plugin"), written.plugin)?;
         let backbones =
             self.strategy_backbones(&key, written.backbone, written.backbones, declared)?;
@@ -414,7 +420,10 @@ impl Resolver<'_> {
         let parameters = written.parameters.unwrap_or_default();
         let grid = written.grid.unwrap_or_default();
         let combinations = grid::expand(parameters, &grid, self.tree, &key)?;
-        let folder = parameter_folder::find(self.tree, &key)?;
+        let folder = match &python {
+            Some(class) => class.folder.clone(),
+            None => parameter_folder::find(self.tree, &key)?,
+        };
 
         let mut names = HashSet::new();
         let mut rows = Vec::with_capacity(combinations.len());
@@ -431,7 +440,12 @@ impl Resolver<'_> {
                 plugin: plugin.clone(),
                 backbones: backbones.clone(),
                 regime: written.regime.unwrap_or(spec::Regime::Sequential),
-                parameters: Value::Object(combination.parameters),
+                parameters: match &python {
+                    Some(class) => class.parameters(combination.parameters),
+                    None => Value::Object(combination.parameters),
+                },
+                is_python: python.is_some(),
+                interpreter: interpreter.clone(),
                 folder: folder.clone(),
                 grid: combination.choices,
                 provenance: written.provenance,

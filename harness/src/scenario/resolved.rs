@@ -207,6 +207,11 @@ pub struct StrategyRow {
     pub use_: String,
     /// The plugin's file, if the scenario names one.
     pub plugin: Option<PathBuf>,
+    /// Whether it is a class in a Python file. Its parameters are then `file`, `class` and
+    /// `parameters`, those of the class.
+    pub is_python: bool,
+    /// The interpreter, if the scenario names one: an absolute path, or the name of a program.
+    pub interpreter: Option<PathBuf>,
     /// The names of the backbones that it builds on, in the order that it expects.
     pub backbones: Vec<String>,
     /// Whether it learns task by task.
@@ -233,6 +238,16 @@ impl StrategyRow {
     /// `parameters`, or the entry that this row takes from the grid. If `parameter` is empty, the
     /// path of the parameters as a whole.
     pub fn parameter_key(&self, parameter: &str) -> KeyPath {
+        let mut parameter = parameter;
+        if self.is_python {
+            let (first, rest) = parameter.split_once('.').unwrap_or((parameter, ""));
+            match first {
+                "file" | "class" => return self.key().join("python"),
+                "interpreter" => return self.key().join("interpreter"),
+                "parameters" => parameter = rest,
+                _ => {}
+            }
+        }
         let choice = self.grid.iter().find(|choice| {
             let rest = parameter.strip_prefix(choice.parameter.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

@@ -103,6 +103,13 @@ pub struct Strategy {
     /// The plugin's file, relative to the scenario. Default: the installed plugin that offers the
     /// name.
     pub plugin: Option<String>,
+    /// A class in a Python file, `FILE.py:CLASS`, instead of what a plugin offers. The file's path
+    /// is relative to the scenario.
+    #[schemars(regex(pattern = r"^.+\.py:[^:]+$"))]
+    pub python: Option<String>,
+    /// The Python that runs the class: a path, relative to the scenario, or the name of a program.
+    /// Default: that of the active virtual environment, else `python3`.
+    pub interpreter: Option<String>,
     /// The backbone that the strategy builds on. Default: the scenario's backbone, if it has only
     /// one.
     pub backbone: Option<String>,
@@ -111,7 +118,8 @@ pub struct Strategy {
     pub backbones: Option<Vec<String>>,
     /// Whether the strategy learns task by task, or all classes at once; default `sequential`.
     pub regime: Option<Regime>,
-    /// The strategy's parameters. `clbench ls strategies NAME` lists them.
+    /// The strategy's parameters. `clbench ls strategies NAME` lists them; those of a class in
+    /// Python are in its class `Parameters`.
     pub parameters: Option<Map<String, Value>>,
     /// Parameters to vary. Each key is a parameter (`optimizer.lr` for a nested one) with a list of
     /// values; every combination becomes a row of the leaderboard.

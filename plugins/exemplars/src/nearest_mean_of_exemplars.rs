@@ -42,12 +42,10 @@ impl Strategy for NearestMeanOfExemplars {
             + parameters.settings().bytes(outline, row);
         Ok(Declaration {
             keeps: vec![Contents::Features.keeps()],
-            scores_unseen: false,
-            batch_dependent: false,
-            trainable_parameters: 0,
             reads: output.reads(),
             adaptation: Some("backbone frozen".into()),
             memory_bytes: (device == Device::Cpu).then_some(bytes),
+            ..Declaration::default()
         })
     }
 

@@ -98,6 +98,7 @@ impl Strategy for ClassifierAlignment {
             adaptation: Some("frozen backbone, features of plain images".into()),
             memory_bytes: (device == Device::Cpu)
                 .then(|| memory_bytes(parameters, outline, width, generators)),
+            ..Declaration::default()
         })
     }
 

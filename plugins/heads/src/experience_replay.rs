@@ -74,6 +74,7 @@ impl Strategy for ExperienceReplay {
             reads: parameters.output.reads(),
             adaptation: Some("backbone frozen".into()),
             memory_bytes: (device == Device::Cpu).then_some(bytes),
+            ..Declaration::default()
         })
     }
 

@@ -5,8 +5,8 @@
 //! weights are frozen.
 //!
 //! A call without prompts has no gradients, and its outputs are moved to the CPU for the host,
-//! which does not read GPU memory. With prompts, outputs stay on the model's device for the
-//! strategy's loss.
+//! which does not read GPU memory. With prompts, outputs and gradients are where the first prompt
+//! is, for the strategy's loss: a strategy that has its prompts on the CPU need not know of GPUs.
 
 use crate::work::Work;
 use clbench_torch::tch::{Device, Kind, TchError, Tensor};
@@ -20,6 +20,8 @@ use harness_abi::{Error, Forward, Pullback, Result, Site, TensorView};
 pub struct Leaf {
     site: String,
     prompt: Tensor,
+    /// Where the caller has the prompt.
+    home: Device,
 }
 
 impl Leaf {
@@ -31,10 +33,11 @@ impl Leaf {
     pub fn new(site: &Site<'_>, shape: &[i64], device: Device) -> Result<Leaf> {
         let what = format!("the prompt at `{}`", site.name);
         site.prompt.expect_shape(&what, shape)?;
-        let prompt = floats(&what, site.prompt, device)?;
+        let (prompt, home) = floats(&what, site.prompt, device)?;
         Ok(Leaf {
             site: site.name.to_owned(),
             prompt: prompt.set_requires_grad(true),
+            home,
         })
     }
 
@@ -127,10 +130,7 @@ fn with_pullback(
     Ok(Forward {
         outputs: outputs
             .iter()
-            .map(|(_, output)| match leaves.is_empty() {
-                true => to_host(output),
-                false => bridge::copy_out(output),
-            })
+            .map(|(_, output)| copy_to(output, home(&leaves)))
             .collect::<Result<_>>()?,
         pullback: Pullback::new(move |gradients| {
             pull(work, &outputs, &leaves, backward, gradients)
@@ -144,17 +144,19 @@ fn with_pullback(
 ///
 /// Propagates errors from libtorch.
 pub fn embeddings(made: &Tensor) -> Result<harness_abi::Tensor> {
-    to_host(
-        &made
-            .f_to_kind(Kind::Float)
-            .during("converting the embeddings")?,
-    )
+    let made = made.f_to_kind(Kind::Float);
+    copy_to(&made.during("converting the embeddings")?, Device::Cpu)
 }
 
-/// Copies an output to the CPU.
-fn to_host(output: &Tensor) -> Result<harness_abi::Tensor> {
-    let there = output.f_to_device(Device::Cpu);
-    bridge::copy_out(&there.during("copying an output to the CPU")?)
+/// Where outputs and gradients go: where the first prompt came from.
+fn home(leaves: &[Leaf]) -> Device {
+    leaves.first().map_or(Device::Cpu, |leaf| leaf.home)
+}
+
+/// Copies a tensor out, to a device.
+fn copy_to(tensor: &Tensor, device: Device) -> Result<harness_abi::Tensor> {
+    let there = tensor.f_to_device(device);
+    bridge::copy_out(&there.during("copying to the device of the prompts")?)
 }
 
 /// The gradients of Σ ⟨output, gradient⟩ with respect to the leaves.
@@ -181,7 +183,8 @@ fn pull(
         }
         let what = format!("the gradient of `{name}`");
         gradient.expect_shape(&what, &output.size())?;
-        given.push((*name, output, floats(&what, *gradient, output.device())?));
+        let (gradient, _) = floats(&what, *gradient, output.device())?;
+        given.push((*name, output, gradient));
     }
     let doing = "running the backward pass for";
     let pulled = if leaves.is_empty() {
@@ -210,7 +213,7 @@ fn pull(
                     leaf.site
                 )));
             }
-            Ok((leaf.site.clone(), bridge::copy_out(&gradient)?))
+            Ok((leaf.site.clone(), copy_to(&gradient, home(leaves))?))
         })
         .collect()
 }
@@ -244,8 +247,8 @@ fn through_autograd<'a>(
     work.during(doing, pulled)
 }
 
-/// Copies a tensor to the device as f32.
-fn floats(what: &str, view: TensorView<'_>, device: Device) -> Result<Tensor> {
+/// Copies a tensor to the device as f32, and tells where it came from.
+fn floats(what: &str, view: TensorView<'_>, device: Device) -> Result<(Tensor, Device)> {
     let copy = bridge::copy_in(view)?;
     if !copy.is_floating_point() {
         return Err(Error::failed(format!(
@@ -253,7 +256,9 @@ fn floats(what: &str, view: TensorView<'_>, device: Device) -> Result<Tensor> {
             view.dtype()
         )));
     }
-    copy.f_to_device(device)
-        .and_then(|copy| copy.f_to_kind(Kind::Float))
-        .during(what)
+    let home = copy.device();
+    let there = copy
+        .f_to_device(device)
+        .and_then(|copy| copy.f_to_kind(Kind::Float));
+    Ok((there.during(what)?, home))
 }

@@ -155,7 +155,7 @@ impl PullbackHandle {
     /// respect to every prompt of the call, by site and in the call's order. It runs once.
     ///
     /// A gradient has the type, shape and device of its output; outputs left out have a gradient of
-    /// zero. The returned gradients are f32, in the shape of the prompt, on the backbone's device.
+    /// zero. The returned gradients are f32, in the shape of the prompt, on the first prompt's device.
     ///
     /// # Errors
     ///

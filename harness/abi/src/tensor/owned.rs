@@ -2,7 +2,7 @@
 
 use super::dlpack::{DlManagedTensorVersioned, DlPackVersion, DlTensor, FLAG_READ_ONLY};
 use super::view::element_count;
-use super::{DType, Device, Element, TensorView};
+use super::{AlignedBytes, DType, Device, Element, TensorView};
 use crate::error::{Error, Result};
 use abi_stable::StableAbi;
 use std::ffi::c_void;
@@ -49,6 +49,39 @@ impl Tensor {
         let data = values.as_mut_ptr().cast();
         // SAFETY: a vector's buffer stays where it is when the vector moves into the allocation.
         Ok(unsafe { Self::from_owner(values, data, Device::CPU, T::DTYPE, shape, None) })
+    }
+
+    /// Creates a tensor from the bytes of its elements, row-major in `shape`, without a copy.
+    ///
+    /// # Errors
+    ///
+    /// If `shape` does not have as many elements as the bytes, or `dtype` is not a number: not
+    /// every byte is a `bool`.
+    pub fn from_bytes(mut bytes: AlignedBytes, dtype: DType, shape: &[i64]) -> Result<Tensor> {
+        const NUMBERS: [DType; 6] = [
+            DType::U8,
+            DType::I64,
+            DType::F16,
+            DType::BF16,
+            DType::F32,
+            DType::F64,
+        ];
+        if !NUMBERS.contains(&dtype) {
+            return Err(Error::failed(format!(
+                "a tensor of {dtype} cannot be made of bytes"
+            )));
+        }
+        let length = element_count(shape)?.checked_mul(dtype.size());
+        if length != Some(bytes.len()) {
+            return Err(Error::failed(format!(
+                "{} bytes are not a tensor of {dtype} and shape {shape:?}",
+                bytes.len()
+            )));
+        }
+        let data = bytes.as_mut_ptr().cast();
+        // SAFETY: the bytes stay where they are when their owner moves into the allocation, are
+        // aligned for every number, and any bytes are a number.
+        Ok(unsafe { Self::from_owner(bytes, data, Device::CPU, dtype, shape, None) })
     }
 
     /// Creates a tensor over memory that `owner` keeps alive, without a copy.

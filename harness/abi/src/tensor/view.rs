@@ -201,6 +201,25 @@ impl<'a> TensorView<'a> {
         Ok(unsafe { slice::from_raw_parts(data, self.elements()) })
     }
 
+    /// The bytes of the elements in row-major order, without a copy.
+    ///
+    /// # Errors
+    ///
+    /// If the elements are not on the CPU or not contiguous.
+    pub fn as_bytes(&self) -> Result<&'a [u8]> {
+        if !self.device().is_cpu() || !self.is_contiguous() {
+            return Err(Error::failed(format!(
+                "expected a contiguous tensor on the CPU, got {self:?}"
+            )));
+        }
+        if self.bytes() == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: contiguous memory on the CPU that the owner keeps; any initialised element is
+        // bytes.
+        Ok(unsafe { slice::from_raw_parts(self.data().cast::<u8>(), self.bytes()) })
+    }
+
     /// A copy of the elements in row-major order, whatever the strides.
     ///
     /// # Errors

@@ -46,22 +46,32 @@ class Task:
         self.labels = labels.native()
         #: Every row's index into the domain's training split, i64 [n].
         self.index = index.native()
+        # What the host has sent of all rows, from which rows are taken here.
+        self._cached: Dict[Any, Any] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def features(self, rows: Optional[Sequence[int]] = None, backbone: int = 0):
         """Cached features, f32 [rows, width], not normalised; all rows by default."""
-        return self._host.samples("features", rows, backbone)
+        return self._rows(rows, "features", backbone)
 
     def output(self, name: str, rows: Optional[Sequence[int]] = None, backbone: int = 0):
         """Another cached output of the backbone, one that the strategy `reads`."""
-        return self._host.samples("output", rows, backbone, output=name)
+        return self._rows(rows, "output", backbone, output=name)
+
+    def _rows(self, rows, what, backbone, **more):
+        if rows is None:
+            return self._host.samples(what, None, backbone, **more).native()
+        key = (what, backbone, *more.values())
+        if key not in self._cached:
+            self._cached[key] = self._host.samples(what, None, backbone, **more)
+        return self._cached[key].rows(rows)
 
     def images(self, rows: Sequence[int], draw: Optional[int] = None, backbone: int = 0):
         """Images, u8 [rows, 3, height, width]. With a number `draw`, such as the epoch, they are
         augmented if the stream says so."""
-        return self._host.samples("images", rows, backbone, draw=draw)
+        return self._host.samples("images", rows, backbone, draw=draw).native()
 
     def progress(self, step: int, of: int, phase: str = "step") -> None:
         """Shows how far the training is."""
@@ -87,15 +97,15 @@ class Batch:
 
     def features(self, backbone: int = 0):
         """Cached features, f32 [images, width], not normalised."""
-        return self._host.samples("features", None, backbone)
+        return self._host.samples("features", None, backbone).native()
 
     def output(self, name: str, backbone: int = 0):
         """Another cached output of the backbone, one that the strategy `reads`."""
-        return self._host.samples("output", None, backbone, output=name)
+        return self._host.samples("output", None, backbone, output=name).native()
 
     def images(self, backbone: int = 0):
         """The images, u8 [images, 3, height, width]."""
-        return self._host.samples("images", None, backbone)
+        return self._host.samples("images", None, backbone).native()
 
 
 class Strategy:
@@ -138,10 +148,11 @@ class Strategy:
         return self.backbones[0]
 
     def start(self) -> None:
-        """Called once before the first task, and before `restore` in later ones."""
+        """Called once before the first task, and before `load_state_dict` in later ones."""
 
     def trainable_parameters(self) -> int:
-        """How many parameters are trained; a column of the tables."""
+        """How many parameters are trained; a column of the tables. It is asked before `start`, so it
+        follows from `parameters`, `setting` and the backbones' `info`."""
         return 0
 
     def learn(self, task: Task) -> Optional[int]:

@@ -1,8 +1,14 @@
 """Messages between the host and a worker.
 
-A message is two lengths (u32, little-endian), a header in JSON, and a body. Tensors are either in
-the body or in memory of their own, a memfd whose descriptor comes with the message; the header says
-where, `{"$tensor": {"dtype": …, "shape": …, "at": offset}}` or `{…, "memory": number}`.
+A message is two lengths (u32, little-endian), a header in JSON, and a body. Small tensors are in
+the body, large ones in one memfd whose descriptor comes with the message. The header says where:
+`{"$tensor": {"dtype": …, "shape": …, "at": offset}}` for the body, `{…, "memory": offset}` for the
+memfd. `"$memory"` in the header is the memfd's number.
+
+The host's memfds are mapped privately: tensors are writable without a copy, and the host never sees
+what is written. The host uses a memfd again when the worker has told that the last of its tensors
+is gone. The worker has one memfd, which it uses again for every message: the host has read a
+message before the worker sends the next one.
 """
 
 import array
@@ -12,14 +18,17 @@ import os
 import socket
 import struct
 import sys
+import weakref
+
+from clbench.rows import row_numbers
 
 LENGTHS = struct.Struct("<II")
-#: Larger tensors have memory of their own.
+#: Larger tensors are in the memfd.
 INLINE_BYTES = 64 << 10
-#: The most descriptors in a message.
-MOST_DESCRIPTORS = 64
-#: Tensors in a body begin at multiples of this.
+#: Tensors begin at multiples of this.
 ALIGNMENT = 64
+#: The header's key for the number of its memfd.
+MEMORY = "$memory"
 #: Name, size in bytes, and NumPy's name. NumPy has no bfloat16.
 TYPES = {
     "u8": (1, "uint8"),
@@ -40,54 +49,63 @@ class Connection:
 
     def __init__(self, descriptor):
         self.socket = socket.socket(fileno=descriptor)
+        #: The numbers of the host's memfds of which no tensor is left.
+        self.unused = []
+        self.memory = None
 
     def send(self, message):
         """Sends a message, whose values are JSON, arrays and tensors."""
-        body, descriptors = [], []
-        header = json.dumps(_outgoing(message, _Body(body, descriptors))).encode()
-        length = sum(map(len, body))
-        start = [LENGTHS.pack(len(header), length)]
-        try:
-            self._send_with_descriptors(start, descriptors)
-            self.socket.sendall(header)
-            for part in body:
-                self.socket.sendall(part)
-        except (BrokenPipeError, ConnectionResetError):
-            raise Closed from None
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+        tensors = _Tensors()
+        header = json.dumps(_outgoing(message, tensors)).encode()
+        self._send(header, tensors.inline, self._written(tensors.large))
 
     def send_descriptor(self, message, descriptor):
         """Sends a message without tensors, and a descriptor, which is closed here."""
-        header = json.dumps(message).encode()
         try:
-            self._send_with_descriptors([LENGTHS.pack(len(header), 0)], [descriptor])
-            self.socket.sendall(header)
-        except (BrokenPipeError, ConnectionResetError):
-            raise Closed from None
+            self._send(json.dumps(message).encode(), [], descriptor)
         finally:
             os.close(descriptor)
 
-    def _send_with_descriptors(self, start, descriptors):
+    def _written(self, large):
+        """The memfd, with these bytes in it; none if there are none."""
+        if not large:
+            return None
+        if self.memory is None:
+            self.memory = os.memfd_create("clbench-tensors", os.MFD_CLOEXEC)
+        for at, data in large:
+            view = memoryview(data)
+            while view:
+                written = os.pwrite(self.memory, view, at)
+                view, at = view[written:], at + written
+        return self.memory
+
+    def _send(self, header, parts, descriptor):
         ancillary = []
-        if descriptors:
-            sent = array.array("i", descriptors)
+        if descriptor is not None:
+            sent = array.array("i", [descriptor])
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, sent)]
-        sent = self.socket.sendmsg(start, ancillary)
-        if sent < LENGTHS.size:
-            self.socket.sendall(start[0][sent:])
+        start = LENGTHS.pack(len(header), sum(map(len, parts)))
+        try:
+            sent = self.socket.sendmsg([start], ancillary)
+            self.socket.sendall(start[sent:] + header)
+            for part in parts:
+                self.socket.sendall(part)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Closed from None
 
     def receive(self):
         """Waits for a message."""
         header, body, descriptors = self._next()
-        memories = []
-        for descriptor in descriptors:
-            # Writable, but private: what a strategy writes, the host never sees.
-            size = os.fstat(descriptor).st_size
-            memories.append(mmap.mmap(descriptor, size, mmap.MAP_PRIVATE))
+        memory = None
+        if descriptors:
+            [descriptor] = descriptors
+            memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size, mmap.MAP_PRIVATE)
             os.close(descriptor)
-        return _incoming(header, body, memories)
+            number = header.pop(MEMORY, None)
+            if number is not None:
+                # Runs whenever the last tensor dies, so it only takes a note.
+                weakref.finalize(memory, self.unused.append, number).atexit = False
+        return _incoming(header, body, memory)
 
     def receive_descriptors(self):
         """Waits for a message without tensors. Returns it with the descriptors that came with it."""
@@ -97,7 +115,7 @@ class Connection:
     def _next(self):
         try:
             lengths, descriptors, _, _ = socket.recv_fds(
-                self.socket, LENGTHS.size, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+                self.socket, LENGTHS.size, 1, socket.MSG_CMSG_CLOEXEC
             )
             if not lengths:
                 raise Closed
@@ -121,45 +139,44 @@ class Connection:
         self.socket.close()
 
 
-class _Body:
-    def __init__(self, parts, descriptors):
-        self.parts, self.descriptors, self.length = parts, descriptors, 0
+class _Tensors:
+    """The tensors of a message that is sent."""
+
+    def __init__(self):
+        self.inline, self.inline_length = [], 0
+        self.large, self.large_length = [], 0
 
     def put(self, dtype, shape, data):
         """Adds a tensor's bytes. Returns what the header says of it."""
         entry = {"dtype": dtype, "shape": shape}
-        if len(data) > INLINE_BYTES and len(self.descriptors) < MOST_DESCRIPTORS:
-            descriptor = os.memfd_create("clbench-tensor", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            self.descriptors.append(descriptor)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            entry["memory"] = len(self.descriptors) - 1
+        if len(data) > INLINE_BYTES:
+            entry["memory"] = self.large_length
+            self.large.append((self.large_length, data))
+            self.large_length += len(data) + -len(data) % ALIGNMENT
         else:
-            padding = -self.length % ALIGNMENT
-            self.parts += [bytes(padding), data]
-            self.length += padding
-            entry["at"] = self.length
-            self.length += len(data)
+            entry["at"] = self.inline_length
+            padded = len(data) + -len(data) % ALIGNMENT
+            self.inline += [data, bytes(padded - len(data))]
+            self.inline_length += padded
         return {"$tensor": entry}
 
 
-def _outgoing(value, body):
+def _outgoing(value, tensors):
     if isinstance(value, dict):
-        return {_key(key): _outgoing(item, body) for key, item in value.items()}
+        return {_key(key): _outgoing(item, tensors) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_outgoing(item, body) for item in value]
+        return [_outgoing(item, tensors) for item in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        return body.put(*_bytes_of_tensor(value.detach(), torch))
+        return tensors.put(*_bytes_of_tensor(value.detach(), torch))
     import numpy
 
     if isinstance(value, numpy.generic):
         return value.item()
     if isinstance(value, numpy.ndarray):
-        return body.put(*_bytes_of_array(value, numpy))
+        return tensors.put(*_bytes_of_array(value, numpy))
     raise TypeError(f"neither JSON nor a tensor: {type(value).__name__}")
 
 
@@ -210,24 +227,33 @@ class Received:
             return torch.empty(self.shape, dtype=dtype)
         return torch.frombuffer(self.data, dtype=dtype).reshape(self.shape)
 
+    def rows(self, rows):
+        """A copy of these rows, as `native` returns them all."""
+        if "torch" in sys.modules:
+            torch = sys.modules["torch"]
+            return self.torch()[torch.tensor(row_numbers(rows), dtype=torch.int64)]
+        import numpy
+
+        return self.numpy()[numpy.array(row_numbers(rows), dtype="int64")]
+
     def native(self):
         """A torch tensor if the strategy uses torch, otherwise an array."""
         return self.torch() if "torch" in sys.modules else self.numpy()
 
 
-def _incoming(value, body, memories):
+def _incoming(value, body, memory):
     if isinstance(value, list):
-        return [_incoming(item, body, memories) for item in value]
+        return [_incoming(item, body, memory) for item in value]
     if not isinstance(value, dict):
         return value
     if list(value) != ["$tensor"]:
-        return {key: _incoming(item, body, memories) for key, item in value.items()}
+        return {key: _incoming(item, body, memory) for key, item in value.items()}
     entry = value["$tensor"]
     size, _ = TYPES[entry["dtype"]]
     for length in entry["shape"]:
         size *= length
     if "memory" in entry:
-        data = memoryview(memories[entry["memory"]])[:size]
+        data = memoryview(memory)[entry["memory"] : entry["memory"] + size]
     else:
         data = memoryview(body)[entry["at"] : entry["at"] + size]
     if len(data) != size:

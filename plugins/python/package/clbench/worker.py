@@ -4,17 +4,24 @@ The host starts one zygote for each cell, which imports torch and nothing else. 
 fork of it, with a connection of its own: so whatever is not in the strategy's state is gone after a
 task, a module's globals too.
 
-The host opens with `{"version": 1, "import": "torch"}`, and the zygote answers with its version. For
-every `{"fork": true}` it answers `{"worker": PID}` with the descriptor of a connection. On that
-connection the host makes one call at a time:
+The host opens with `{"version": 1}`, and the zygote answers with its version. Then the host sends
+orders:
+
+| order | with | answer |
+|:--|:--|:--|
+| `import` | a module | none |
+| `fork` | | `worker`, the process, and the descriptor of a connection |
+| `ended` | a worker that is gone | `status`: its exit code, or the negative number of a signal |
+
+On a worker's connection the host makes one call at a time:
 
 | call | with | done |
 |:--|:--|:--|
-| `check` | `file`, `class`, `parameters` | what the class declares; versions |
-| `create` | the same, `setting`, `backbones` | `trainable_parameters` |
+| `check` | `file`, `class`, `parameters`, `snapshot`, `setting`, `backbones` | what the class declares, `sources`, `versions` |
+| `create` | the same, `debug` | `sources` |
 | `learn` | `task`, `labels`, `index` | `optimiser_steps` |
 | `predict` | `batch` | `logits` |
-| `state` | | `json`, `tensors` |
+| `state` | | `json`, a text; `tensors` by name |
 | `restore` | `json`, `tensors` | |
 
 A call ends with `{"done": …}`, `{"failed": MESSAGE}`, `{"cancelled": true}` after an interrupt, or
@@ -28,12 +35,15 @@ A call ends with `{"done": …}`, `{"failed": MESSAGE}`, `{"cancelled": true}` a
 | `forward` | `backbone`, `prompts`, `outputs`, `options`, and `texts`, `rows`, `place` or `images` | `outputs`, `pullback` |
 | `pullback` | `pullback`, `gradients` | `gradients` |
 
-and may tell `progress`, `scalar`, and `release` of pullbacks that will not run, which have no
-answer.
+and may tell `progress`, `scalar`, and `release` of pullbacks that will not run and of memfds that no
+tensor is left of, which have no answer.
 """
 
+import contextlib
+import faulthandler
 import importlib
 import importlib.util
+import json
 import os
 import random
 import signal
@@ -43,6 +53,8 @@ import traceback
 
 from clbench import parameters
 from clbench.backbone import Backbone
+from clbench.rows import row_numbers
+from clbench.sources import Sources
 from clbench.strategy import Batch, Setting, Strategy, Task
 from clbench.wire import Closed, Connection, Received
 
@@ -56,33 +68,49 @@ KEEPS = ("statistics", "generators", "features", "images")
 def zygote(descriptor):
     """Forks a worker whenever the host asks for one, until the host is gone."""
     control = Connection(descriptor)
-    # Its children are nobody's concern but the host's, who has a descriptor of each.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    workers = {}
     try:
         opening = control.receive()
         control.send({"version": VERSION})
         if opening["version"] != VERSION:
             return
-        module = opening["import"]
-        if module and importlib.util.find_spec(module):
-            importlib.import_module(module)
         while True:
-            control.receive()
-            ours, theirs = (end.detach() for end in socket.socketpair())
-            child = os.fork()
-            if child == 0:
-                control.close()
-                os.close(theirs)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                _end(serve(Connection(ours)))
-            os.close(ours)
-            control.send_descriptor({"worker": child}, theirs)
+            order = control.receive()
+            if "import" in order:
+                # If that fails, the strategy's own import says why.
+                with contextlib.suppress(Exception):
+                    importlib.import_module(order["import"])
+            elif "fork" in order:
+                ours, theirs = (end.detach() for end in socket.socketpair())
+                child = os.fork()
+                if child == 0:
+                    control.close()
+                    os.close(theirs)
+                    signal.signal(signal.SIGINT, signal.default_int_handler)
+                    faulthandler.enable()
+                    _end(serve(Connection(ours)))
+                os.close(ours)
+                workers[child] = True
+                control.send_descriptor({"worker": child}, theirs)
+            else:
+                _, status = os.waitpid(order["ended"], 0)
+                del workers[order["ended"]]
+                control.send({"status": exit_code(status)})
     except Closed:
-        # The host is gone. Whatever is left, a worker's own children too, ends now.
+        # The host is gone. Workers are not waited for before this, so their numbers are theirs.
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        # In a group of its own, whatever workers have started ends as well.
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
+
+
+def exit_code(status):
+    """What a process ended with; the negative number of a signal if that ended it."""
+    if os.WIFSIGNALED(status):
+        return -os.WTERMSIG(status)
+    return os.WEXITSTATUS(status)
 
 
 def _end(code):
@@ -104,9 +132,7 @@ class Host:
 
     def ask(self, message):
         """Sends a request and waits for its answer."""
-        if self.released:
-            released, self.released = self.released, []
-            self.tell({"tell": "release", "pullbacks": released})
+        self.release_unused()
         self.connection.send(message)
         answer = self.connection.receive()
         if "error" in answer:
@@ -117,11 +143,21 @@ class Host:
         """Sends a message that has no answer."""
         self.connection.send(message)
 
+    def release_unused(self):
+        """Tells the host what it need not keep any longer."""
+        # A collection may add to a list while it is sent.
+        pullbacks, self.released = self.released, []
+        unused = self.connection.unused
+        memories = unused[:]
+        del unused[: len(memories)]
+        if pullbacks or memories:
+            self.tell({"tell": "release", "pullbacks": pullbacks, "memories": memories})
+
     def samples(self, what, rows, backbone, **more):
-        if rows is not None:
-            rows = [int(row) for row in rows]
+        """Cached outputs or images, of these rows or of all."""
+        rows = None if rows is None else row_numbers(rows)
         message = {"ask": what, "rows": rows, "backbone": backbone, **more}
-        return self.ask(message)["tensor"].native()
+        return self.ask(message)["tensor"]
 
     def release(self, pullback):
         # Runs whenever the garbage collector does, so it only takes a note.
@@ -131,6 +167,7 @@ class Host:
 def serve(connection):
     """Answers the host's calls until it closes the connection."""
     session = Session(Host(connection))
+    sys.breakpointhook = ignored_breakpoint
     while True:
         try:
             call = connection.receive()
@@ -163,7 +200,7 @@ class Session:
 
     def check(self, call):
         """Loads the class, and checks its declarations and the parameters."""
-        self.load(call)
+        instance = self.instantiate(call)
         keeps = _listed(self.strategy, "keeps")
         for kept in keeps:
             if kept not in KEEPS:
@@ -175,16 +212,30 @@ class Session:
             "scores_unseen": bool(self.strategy.scores_unseen),
             "batch_dependent": bool(self.strategy.batch_dependent),
             "adaptation": self.strategy.adaptation,
+            "trainable_parameters": int(instance.trainable_parameters()),
+            "sources": self.sources.listed(),
             "versions": versions(),
         }
 
     def load(self, call):
         self.file = call["file"]
-        self.strategy = loaded(call["file"], call["class"])
+        self.sources = Sources(call["snapshot"])
+        self.sources.install()
+        self.strategy = loaded(call["file"], call["class"], self.sources)
+        self.sources.close(call["file"])
         self.parameters = parameters.read(self.strategy, call["parameters"])
 
     def create(self, call):
         """Creates the strategy as it is before its first task."""
+        if call["debug"]:
+            take_terminal()
+        instance = self.instantiate(call)
+        instance.start()
+        self.instance = instance
+        return {"sources": self.sources.listed()}
+
+    def instantiate(self, call):
+        """The strategy before `start`."""
         self.load(call)
         setting = call["setting"]
         seed_everything(setting["seed"], 0)
@@ -195,9 +246,7 @@ class Session:
         backbones = enumerate(call["backbones"])
         instance.backbones = [Backbone(self.host, number, info) for number, info in backbones]
         instance.state = {}
-        instance.start()
-        self.instance = instance
-        return {"trainable_parameters": int(instance.trainable_parameters())}
+        return instance
 
     def learn(self, call):
         seed_everything(self.instance.setting.seed, call["task"]["id"])
@@ -207,15 +256,16 @@ class Session:
 
     def predict(self, call):
         batch = Batch(self.host, call["batch"])
-        return {"logits": self.instance.predict(batch)}
+        return {"logits": checked_logits(self.instance.predict(batch), batch)}
 
     def state(self, call):
         tensors = {}
         state = _taken(self.instance.state_dict(), "", tensors)
-        return {"json": state, "tensors": tensors}
+        # As text, so that dictionaries keep their order.
+        return {"json": json.dumps(state), "tensors": tensors}
 
     def restore(self, call):
-        self.instance.load_state_dict(_given_back(call["json"], call["tensors"]))
+        self.instance.load_state_dict(_given_back(json.loads(call["json"]), call["tensors"]))
         return {}
 
     def told(self, error):
@@ -235,13 +285,35 @@ class Session:
         return what
 
 
-def loaded(file, name):
+def checked_logits(logits, batch):
+    """Logits in f32, of a shape that fits the batch."""
+    expected = (len(batch), len(batch.classes))
+    if not hasattr(logits, "shape"):
+        raise TypeError(
+            f"`predict` should return a tensor or an array, not {type(logits).__name__}"
+        )
+    if tuple(logits.shape) != expected:
+        raise ValueError(
+            f"`predict` returned shape {list(logits.shape)}; expected {list(expected)}: a row for "
+            "each image, a column for each class"
+        )
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(logits, torch.Tensor):
+        if not logits.is_floating_point():
+            raise TypeError(f"`predict` should return floating-point logits, not {logits.dtype}")
+        return logits.detach().float()
+    if logits.dtype.kind != "f":
+        raise TypeError(f"`predict` should return floating-point logits, not {logits.dtype}")
+    return logits.astype("float32", copy=False)
+
+
+def loaded(file, name, sources):
     """The class of that name in a file."""
     folder, base = os.path.split(file)
     if folder not in sys.path:
         sys.path.insert(0, folder)
     module_name = os.path.splitext(base)[0]
-    spec = importlib.util.spec_from_file_location(module_name, file)
+    spec = sources.spec(module_name, file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)
@@ -263,6 +335,20 @@ def _listed(strategy, name):
     if isinstance(value, str):
         raise TypeError(f"`{name}` should be a list, such as `{name} = [{value!r}]`")
     return list(value)
+
+
+def ignored_breakpoint(*_, **__):
+    """What `breakpoint()` does if nobody can type."""
+    print("breakpoint() is ignored; `clbench run --debug-python` stops at it", file=sys.stderr)
+
+
+def take_terminal():
+    """Lets a debugger read from and write to the terminal."""
+    sys.breakpointhook = sys.__breakpointhook__
+    terminal = os.open("/dev/tty", os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(terminal, descriptor)
+    os.close(terminal)
 
 
 def seed_everything(seed, task):

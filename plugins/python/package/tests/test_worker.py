@@ -1,5 +1,7 @@
 """The worker, driven by a host that is written in Python."""
 
+import hashlib
+import json
 import tempfile
 import textwrap
 import threading
@@ -77,13 +79,21 @@ class WorkerTests(unittest.TestCase):
     def worker(self, source, name, parameters=None, created=True):
         self.file.write_text(textwrap.dedent(source))
         worker = self.zygote.fork()
-        self.about = {"file": str(self.file), "class": name, "parameters": parameters or {}}
+        self.about = {
+            "file": str(self.file),
+            "class": name,
+            "parameters": parameters or {},
+            "snapshot": None,
+            "setting": SETTING,
+            "backbones": [],
+            "debug": False,
+        }
         if created:
             self.create(worker)
         return worker
 
     def create(self, worker):
-        created = worker.call("create", setting=SETTING, backbones=[], **self.about)
+        created = worker.call("create", **self.about)
         self.assertIn("done", created, created)
 
     def learn(self, worker, answer=samples):
@@ -101,7 +111,7 @@ class WorkerTests(unittest.TestCase):
         self.assertEqual(first.told, [{"tell": "progress", "phase": "step", "done": 1, "total": 1}])
         self.assertEqual(FEATURES[0, 0], 1)
         state = first.call("state")["done"]
-        self.assertEqual(state["json"]["seen"], 4)
+        self.assertEqual(json.loads(state["json"])["seen"], 4)
         state["tensors"] = {name: tensor.numpy() for name, tensor in state["tensors"].items()}
 
         second = self.zygote.fork()
@@ -163,13 +173,55 @@ class WorkerTests(unittest.TestCase):
         self.learn(worker)
         self.assertIn("the state's key [3] is no str", worker.call("state")["failed"])
         self.file.write_text("def broken(:\n")
-        about = {**self.about, "setting": SETTING, "backbones": []}
-        failed = self.zygote.fork().call("create", **about)["failed"]
+        failed = self.zygote.fork().call("create", **self.about)["failed"]
         self.assertEqual(failed.split(": ")[:2], [f"{self.file}:1", "SyntaxError"])
         printed = self.zygote.close()
         self.assertIn("    return rows[3]\n", printed)
         self.assertIn("IndexError: list index out of range\n", printed)
         self.assertNotIn("worker.py", printed)
+
+    def test_sources_are_hashed_and_closed_after_the_import(self):
+        folder = self.file.parent
+        (folder / "helpers.py").write_text("FACTOR = 2\n")
+        (folder / "late.py").write_text("")
+        source = MEANS + (
+            "\nimport helpers\n\n\nclass Late(Means):\n    def learn(self, task):\n        import late\n"
+        )
+        worker = self.worker(source, "Late", created=False)
+        done = worker.call("check", **self.about)["done"]
+        expected = [
+            {"module": name, "path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for name, path in (("helpers", folder / "helpers.py"), ("method", self.file))
+        ]
+        self.assertEqual(done["sources"], expected)
+        late = self.zygote.fork()
+        self.create(late)
+        self.assertIn("import it at the top of method.py", self.learn(late)["failed"])
+
+        # From a snapshot, whatever has become of the files.
+        copies = folder / "copies"
+        copies.mkdir()
+        for entry in expected:
+            path = Path(entry["path"])
+            (copies / f"{entry['sha256']}.py").write_bytes(path.read_bytes())
+            path.unlink()
+        (copies / "sources.json").write_text(json.dumps(expected))
+        self.about.update(snapshot=str(copies))
+        again = self.zygote.fork().call("check", **self.about)["done"]
+        self.assertEqual(again["sources"], expected)
+
+    def test_memory_is_returned_when_its_last_tensor_is_gone(self):
+        large = numpy.zeros((50_000, 2), "float32")
+        worker = self.broken(
+            "kept = task.features()[:1]\n"
+            "task.images([0])\n"
+            "task.images([0])\n"
+            "assert kept[0, 0] == 0"
+        )
+        numbers = iter((1, 2, 3))
+        self.learn(worker, lambda _: {"tensor": large, "$memory": next(numbers)})
+        released = [number for told in worker.told for number in told["memories"]]
+        self.assertEqual(released, [2])
 
     def test_a_worker_that_dies_or_is_interrupted_leaves_the_others(self):
         crashed = self.broken("import os\nos._exit(7)")
@@ -189,7 +241,7 @@ class WorkerTests(unittest.TestCase):
             "self.state['sleeping'] = sleeping.pid"
         )
         self.learn(worker)
-        sleeping = worker.call("state")["done"]["json"]["sleeping"]
+        sleeping = json.loads(worker.call("state")["done"]["json"])["sleeping"]
         self.assertTrue(Path(f"/proc/{sleeping}").exists())
         self.zygote.close()
         for process in (worker.pid, sleeping):
@@ -203,7 +255,7 @@ class WorkerTests(unittest.TestCase):
         for task in (1, 2, 1):
             worker = self.broken("import random\nself.state['drawn'] = random.random()")
             worker.call("learn", task={"id": task, "classes": []}, labels=LABELS, index=LABELS)
-            drawn.append(worker.call("state")["done"]["json"]["drawn"])
+            drawn.append(json.loads(worker.call("state")["done"]["json"])["drawn"])
         self.assertEqual(drawn[0], drawn[2])
         self.assertNotEqual(drawn[0], drawn[1])
 

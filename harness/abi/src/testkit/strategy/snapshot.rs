@@ -1,7 +1,7 @@
 //! A state, kept for comparison.
 
 use crate::error::Result;
-use crate::state::{State, raw_bytes};
+use crate::state::State;
 use crate::tensor::AlignedBytes;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ impl Snapshot {
             .iter()
             .map(|(name, tensor)| {
                 let view = tensor.view();
-                let bytes = raw_bytes(&view)?.to_vec();
+                let bytes = view.as_bytes()?.to_vec();
                 Ok((name.clone(), (format!("{view:?}"), bytes)))
             })
             .collect::<Result<_>>()?;

@@ -1,0 +1,242 @@
+//! What a worker asks for while it works on a call.
+
+use crate::message::{Incoming, Outgoing, broken};
+use harness_abi::foreign::PullbackHandle;
+use harness_abi::{BackboneHandle, Batch, Error, Host, Inputs, Place, Result, Site, Task, Tensor};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// What a call gives access to.
+pub struct Requests<'a> {
+    pub samples: Samples<'a>,
+    pub backbones: &'a [BackboneHandle],
+    pub host: Option<&'a Host>,
+}
+
+/// The samples that a call is about.
+pub enum Samples<'a> {
+    None,
+    Task(&'a Task<'a>),
+    Batch(&'a Batch<'a>),
+}
+
+/// Forward passes whose backward pass has not run.
+#[derive(Debug, Default)]
+pub struct Pullbacks {
+    kept: HashMap<u64, PullbackHandle>,
+    next: u64,
+}
+
+impl Pullbacks {
+    fn keep(&mut self, pullback: PullbackHandle) -> u64 {
+        self.next += 1;
+        self.kept.insert(self.next, pullback);
+        self.next
+    }
+
+    /// Drops those that will not run.
+    pub fn release(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            self.kept.remove(number);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Prompt {
+    site: String,
+    prompt: Value,
+}
+
+#[derive(Deserialize)]
+struct Gradient {
+    output: String,
+    gradient: Value,
+}
+
+impl Requests<'_> {
+    /// Hears what has no answer.
+    ///
+    /// # Errors
+    ///
+    /// If it is not understood.
+    pub fn hear(&self, message: &Incoming) -> Result<()> {
+        let Some(host) = self.host else {
+            return Ok(());
+        };
+        match &*message.field::<String>("tell")? {
+            "progress" => {
+                let phase: String = message.field("phase")?;
+                host.progress(&phase, message.field("done")?, message.field("total")?);
+            }
+            "scalar" => {
+                let name: String = message.field("name")?;
+                host.scalar(&name, message.field("step")?, message.field("value")?);
+            }
+            other => return Err(broken(&format!("a message `{other}`"))),
+        }
+        Ok(())
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    ///
+    /// Which the worker raises where the request was made.
+    pub fn answer(&self, message: &Incoming, pullbacks: &mut Pullbacks) -> Result<Outgoing> {
+        let tensor = match &*message.field::<String>("ask")? {
+            "features" => self.features(message)?,
+            "output" => self.output(message)?,
+            "images" => self.images(message)?,
+            "texts" => {
+                let texts: Vec<String> = message.field("texts")?;
+                self.backbone(message)?.encode_texts(&strs(&texts))?
+            }
+            "encode" => {
+                let images = message.tensor(&message.header["images"])?;
+                self.backbone(message)?.encode_images(images.view())?
+            }
+            "forward" => return self.forward(message, pullbacks),
+            "pullback" => return pull(message, pullbacks),
+            other => return Err(Error::unsupported(format!("there is no request `{other}`"))),
+        };
+        let mut answer = Outgoing::default();
+        let entry = answer.tensor(tensor)?;
+        answer.header.insert("tensor".into(), entry);
+        Ok(answer)
+    }
+
+    fn features(&self, message: &Incoming) -> Result<Tensor> {
+        let backbone = message.field("backbone")?;
+        match self.samples {
+            Samples::Task(task) => task.features(backbone, &rows(message, task)?),
+            Samples::Batch(batch) => batch.features(backbone),
+            Samples::None => Err(no_samples()),
+        }
+    }
+
+    fn output(&self, message: &Incoming) -> Result<Tensor> {
+        let backbone = message.field("backbone")?;
+        let name: String = message.field("output")?;
+        match self.samples {
+            Samples::Task(task) => task.output(backbone, &name, &rows(message, task)?),
+            Samples::Batch(batch) => batch.output(backbone, &name),
+            Samples::None => Err(no_samples()),
+        }
+    }
+
+    fn images(&self, message: &Incoming) -> Result<Tensor> {
+        let backbone = message.field("backbone")?;
+        match self.samples {
+            Samples::Task(task) => match message.field("draw")? {
+                Some(draw) => task.augmented_images(backbone, &rows(message, task)?, draw),
+                None => task.images(backbone, &rows(message, task)?),
+            },
+            Samples::Batch(batch) => batch.images(backbone),
+            Samples::None => Err(no_samples()),
+        }
+    }
+
+    fn backbone(&self, message: &Incoming) -> Result<&BackboneHandle> {
+        let number: usize = message.field("backbone")?;
+        self.backbones.get(number).ok_or_else(|| {
+            Error::failed("a backbone can be used in `start`, `learn` and `predict` only")
+        })
+    }
+
+    fn forward(&self, message: &Incoming, pullbacks: &mut Pullbacks) -> Result<Outgoing> {
+        let backbone = self.backbone(message)?;
+        let prompts: Vec<Prompt> = message.field("prompts")?;
+        let tensors = (prompts.iter())
+            .map(|prompt| message.tensor(&prompt.prompt))
+            .collect::<Result<Vec<_>>>()?;
+        let sites: Vec<_> = (prompts.iter().zip(&tensors))
+            .map(|(prompt, tensor)| Site {
+                name: &prompt.site,
+                prompt: tensor.view(),
+            })
+            .collect();
+        let wanted: Vec<String> = message.field("outputs")?;
+        let options: Map<String, Value> = message.field("options")?;
+        let options = match options.is_empty() {
+            true => Vec::new(),
+            false => serde_json::to_vec(&options).expect("plain data"),
+        };
+        let forwarded = if message.header.get("texts").is_some() {
+            let texts: Vec<String> = message.field("texts")?;
+            let row_text: Vec<i64> = message.field("rows")?;
+            let inputs = Inputs::Texts {
+                texts: &strs(&texts),
+                row_text: &row_text,
+                place: message.field::<Place>("place")?,
+                options: &options,
+            };
+            backbone.forward(&inputs, &sites, &strs(&wanted))?
+        } else {
+            let images = message.tensor(&message.header["images"])?;
+            let inputs = Inputs::Images {
+                images: images.view(),
+                options: &options,
+            };
+            backbone.forward(&inputs, &sites, &strs(&wanted))?
+        };
+        let mut answer = Outgoing::default();
+        let outputs = forwarded.outputs.into_iter();
+        let outputs: Vec<_> = outputs
+            .map(|output| answer.tensor(output))
+            .collect::<Result<_>>()?;
+        answer.header.insert("outputs".into(), json!(outputs));
+        let number = pullbacks.keep(forwarded.pullback);
+        answer.header.insert("pullback".into(), json!(number));
+        Ok(answer)
+    }
+}
+
+fn pull(message: &Incoming, pullbacks: &mut Pullbacks) -> Result<Outgoing> {
+    let number: u64 = message.field("pullback")?;
+    let pullback = pullbacks.kept.remove(&number);
+    let mut pullback = pullback.ok_or_else(|| Error::failed("this pullback has already run"))?;
+    let gradients: Vec<Gradient> = message.field("gradients")?;
+    let tensors = (gradients.iter())
+        .map(|gradient| message.tensor(&gradient.gradient))
+        .collect::<Result<Vec<_>>>()?;
+    let named: Vec<_> = (gradients.iter().zip(&tensors))
+        .map(|(gradient, tensor)| (&*gradient.output, tensor.view()))
+        .collect();
+    let mut answer = Outgoing::default();
+    let pulled = pullback.call(&named)?.into_iter();
+    let pulled: Vec<_> = pulled
+        .map(|(_, gradient)| answer.tensor(gradient))
+        .collect::<Result<_>>()?;
+    answer.header.insert("gradients".into(), json!(pulled));
+    Ok(answer)
+}
+
+/// The rows that are asked for; all of them by default.
+fn rows(message: &Incoming, task: &Task<'_>) -> Result<Vec<u32>> {
+    let rows: Option<Vec<i64>> = message.field("rows")?;
+    let Some(rows) = rows else {
+        return Ok(task.rows());
+    };
+    let row = |row: i64| {
+        let found = u32::try_from(row)
+            .ok()
+            .filter(|&row| (row as usize) < task.len());
+        found.ok_or_else(|| {
+            Error::failed(format!(
+                "there is no row {row}; the task has rows 0 to {}",
+                task.len() - 1
+            ))
+        })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+fn no_samples() -> Error {
+    Error::failed("samples can be read in `learn` and `predict` only")
+}
+
+fn strs(strings: &[String]) -> Vec<&str> {
+    strings.iter().map(String::as_str).collect()
+}
