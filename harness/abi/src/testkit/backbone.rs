@@ -169,6 +169,16 @@ impl<B> BackboneKit<B> {
         self
     }
 
+    /// Creates the backbone once, before any check.
+    ///
+    /// # Errors
+    ///
+    /// What the backbone reports.
+    pub fn accepts(&self) -> crate::Result<()> {
+        let created = self.offered.backbone(&self.parameters, &self.setting);
+        created.map(drop)
+    }
+
     /// Runs the checks.
     ///
     /// # Panics

@@ -173,6 +173,19 @@ impl<S> StrategyKit<S> {
         self
     }
 
+    /// Asks the strategy whether it accepts its parameters, the stream and the backbones, before
+    /// any check.
+    ///
+    /// # Errors
+    ///
+    /// What the strategy's own check reports.
+    pub fn accepts(&self) -> crate::Result<()> {
+        let backbones = backbones(&self.backbones);
+        let stream = Stream::new(self.stream.clone(), backbones.clone());
+        let outline = stream.outline(&self.device, &self.folder, &backbones);
+        self.offered.check(&self.parameters, &outline).map(drop)
+    }
+
     /// Runs the checks.
     ///
     /// # Panics
@@ -187,10 +200,7 @@ impl<S> StrategyKit<S> {
     pub fn report(self) -> Report {
         let begin = self.begin;
         let mut report = Report::new(&self.offered.shown);
-        let backbones = match self.backbones.is_empty() {
-            true => vec![ToyBackbone::handle()],
-            false => self.backbones,
-        };
+        let backbones = backbones(&self.backbones);
         let subject = Subject::new(
             self.offered,
             self.parameters,
@@ -217,6 +227,14 @@ impl<S> StrategyKit<S> {
         begin.check(Check::GlobalState, &mut report);
         subject.finish(&mut report);
         report
+    }
+}
+
+/// Those that were added, or the toy.
+fn backbones(added: &[BackboneHandle]) -> Vec<BackboneHandle> {
+    match added {
+        [] => vec![ToyBackbone::handle()],
+        added => added.to_vec(),
     }
 }
 

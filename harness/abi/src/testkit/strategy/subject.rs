@@ -6,7 +6,7 @@ use crate::foreign::{BackboneHandle, ForeignStrategy, SampleSource};
 use crate::guard;
 use crate::host::Host;
 use crate::state::State;
-use crate::strategy::{Class, Declaration, Learned, Outline, Setting};
+use crate::strategy::{Class, Declaration, Learned, Setting};
 use crate::testkit::offered::Offered;
 use crate::testkit::report::{Check, Report};
 use crate::testkit::stream::{Samples, Stream};
@@ -64,15 +64,7 @@ impl Subject {
         parameters: &Value,
         backbones: &[BackboneHandle],
     ) -> Result<Declaration> {
-        let outline = Outline {
-            tasks: self.stream.tasks() as u32,
-            classes: self.stream.classes.len() as u32,
-            samples: self.stream.train_total().into(),
-            task_samples: self.stream.train_of_largest_task().into(),
-            device: self.device.clone(),
-            folder: self.folder.clone(),
-            backbones: backbones.iter().map(|b| b.info().clone()).collect(),
-        };
+        let outline = self.stream.outline(&self.device, &self.folder, backbones);
         self.watch
             .during("check", || self.offered.check(parameters, &outline))
     }
