@@ -265,19 +265,26 @@ pub struct PluginArgs {
 /// Kinds of projects that `new` creates.
 #[derive(Debug, Subcommand)]
 pub enum NewCommand {
-    /// Create a strategy plugin: a crate that builds, passes the testkit and runs in a scenario
+    /// Create a strategy to start from: a Rust crate, or a Python file, and a scenario that runs it
     #[command(after_help = NEW_STRATEGY_EXAMPLES)]
-    Strategy {
-        /// Folder to create; its name becomes the name of the strategy
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
-        /// Name of the crate and the strategy, such as my-strategy [default: DIR's name]
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-        /// Folder of the harness-abi crate [default: the one this program was built with]
-        #[arg(long, value_name = "DIR")]
-        abi: Option<PathBuf>,
-    },
+    Strategy(NewStrategyArgs),
+}
+
+/// Options of `new strategy`.
+#[derive(Debug, Args)]
+pub struct NewStrategyArgs {
+    /// Folder to create for a Rust crate; its name becomes the name of the strategy
+    #[arg(value_name = "DIR", required_unless_present = "python")]
+    pub dir: Option<PathBuf>,
+    /// Write a Python file and a scenario beside it instead; its name becomes that of the class
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "name", "abi"])]
+    pub python: Option<PathBuf>,
+    /// Name of the crate and the strategy, such as my-strategy [default: DIR's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Folder of the harness-abi crate [default: the one this program was built with]
+    #[arg(long, value_name = "DIR")]
+    pub abi: Option<PathBuf>,
 }
 
 /// What to do with data.
@@ -506,7 +513,8 @@ Examples:
 const NEW_STRATEGY_EXAMPLES: &str = "\
 Examples:
   clbench new strategy my-strategy
-  clbench new strategy research/Attempt3 --name my-strategy";
+  clbench new strategy research/Attempt3 --name my-strategy
+  clbench new strategy --python my_method.py";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:

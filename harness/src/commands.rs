@@ -70,8 +70,8 @@ fn command(cli: Cli) -> Result<(), Error> {
         } => inspect::inspect(&file),
         Command::Init { dir, out } => init::init(&dir, out.as_deref()),
         Command::New {
-            command: NewCommand::Strategy { dir, name, abi },
-        } => new::strategy(&dir, name.as_deref(), abi.as_deref()),
+            command: NewCommand::Strategy(args),
+        } => new::strategy(&args),
         Command::Completions { shell } => completions::completions(shell),
         Command::Schema { plugins } => schema::schema(&plugins),
         Command::Probe => children::probe(),
