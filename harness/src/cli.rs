@@ -1,6 +1,7 @@
 //! The command line, as written.
 
 use crate::byte_size::ByteSize;
+use crate::conformance::GivenParameter;
 use crate::exit_code::ExitCode;
 use crate::id::Seed;
 use crate::plugin::SearchPath;
@@ -89,7 +90,7 @@ pub enum Command {
         #[command(subcommand)]
         command: FetchCommand,
     },
-    /// Inspect plugin files
+    /// Inspect and check plugin files
     Plugin {
         /// What to do.
         #[command(subcommand)]
@@ -110,6 +111,9 @@ pub enum Command {
     /// Check plugins' parameters (a process of `run`)
     #[command(hide = true)]
     Probe,
+    /// Run the testkit on what a plugin offers (a process of `plugin check`)
+    #[command(hide = true)]
+    Testkit,
     /// Compute a cell's features (a process of `run`)
     #[command(hide = true)]
     Embed,
@@ -269,19 +273,26 @@ pub struct PluginArgs {
 /// Kinds of projects that `new` creates.
 #[derive(Debug, Subcommand)]
 pub enum NewCommand {
-    /// Create a strategy plugin: a crate that builds, passes the testkit and runs in a scenario
+    /// Create a strategy to start from: a Rust crate, or a Python file, and a scenario that runs it
     #[command(after_help = NEW_STRATEGY_EXAMPLES)]
-    Strategy {
-        /// Folder to create; its name becomes the name of the strategy
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
-        /// Name of the crate and the strategy, such as my-strategy [default: DIR's name]
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-        /// Folder of the harness-abi crate [default: the one this program was built with]
-        #[arg(long, value_name = "DIR")]
-        abi: Option<PathBuf>,
-    },
+    Strategy(NewStrategyArgs),
+}
+
+/// Options of `new strategy`.
+#[derive(Debug, Args)]
+pub struct NewStrategyArgs {
+    /// Folder to create for a Rust crate; its name becomes the name of the strategy
+    #[arg(value_name = "DIR", required_unless_present = "python")]
+    pub dir: Option<PathBuf>,
+    /// Write a Python file and a scenario beside it instead; its name becomes that of the class
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "name", "abi"])]
+    pub python: Option<PathBuf>,
+    /// Name of the crate and the strategy, such as my-strategy [default: DIR's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Folder of the harness-abi crate [default: the one this program was built with]
+    #[arg(long, value_name = "DIR")]
+    pub abi: Option<PathBuf>,
 }
 
 /// What to do with data.
@@ -383,11 +394,39 @@ pub enum Listed {
 /// What to do with a plugin file.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    /// Run the testkit on a plugin's strategies and backbones
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
     /// Print a plugin file's manifest without running any of its code
     Inspect {
         /// Plugin file
         file: PathBuf,
     },
+}
+
+/// Options of `plugin check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Plugin file, or a class in a Python file, such as my_method.py:MyMethod
+    pub file: PathBuf,
+    /// Check only this strategy
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// Check only this backbone
+    #[arg(long, value_name = "NAME", conflicts_with = "strategy")]
+    pub backbone: Option<String>,
+    /// Set a parameter, such as lr=0.1, or several with a JSON object (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub parameters: Vec<GivenParameter>,
+    /// Set the seed of the strategy and of the testkit's inputs [default: 7]
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// Python that runs a strategy in Python [default: the plugin's own choice]
+    #[arg(long, value_name = "PATH")]
+    pub interpreter: Option<PathBuf>,
+    /// Where to look for plugins.
+    #[command(flatten)]
+    pub plugins: PluginArgs,
 }
 
 impl PluginArgs {
@@ -510,7 +549,21 @@ Examples:
 const NEW_STRATEGY_EXAMPLES: &str = "\
 Examples:
   clbench new strategy my-strategy
-  clbench new strategy research/Attempt3 --name my-strategy";
+  clbench new strategy research/Attempt3 --name my-strategy
+  clbench new strategy --python my_method.py";
+
+const CHECK_EXAMPLES: &str = "\
+The testkit checks what a host relies on: the same seed gives the same bits, the state is everything
+that a strategy remembers, a prediction does not depend on its batch, a pullback returns the
+gradient, and more. It needs no data and no weights. Strategies learn short streams of pictures on a
+toy backbone five times, so pass parameters that make training quick. Every strategy and backbone is
+checked in a process of its own.
+
+Examples:
+  clbench plugin check target/release/libmy_strategy.so
+  clbench plugin check target/release/libmy_strategy.so --strategy mine --parameters epochs=1
+  clbench plugin check libmine.so --backbone mine --parameters '{\"path\": \"weights\"}'
+  clbench plugin check my_method.py:MyMethod --interpreter venv/bin/python";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! One file per command: from arguments to the library, and back to what the user reads.
 
+mod check;
 mod children;
 mod completions;
 mod describe;
@@ -68,13 +69,17 @@ fn command(cli: Cli) -> Result<(), Error> {
         Command::Plugin {
             command: PluginCommand::Inspect { file },
         } => inspect::inspect(&file),
+        Command::Plugin {
+            command: PluginCommand::Check(args),
+        } => check::check(&args),
         Command::Init { dir, out } => init::init(&dir, out.as_deref()),
         Command::New {
-            command: NewCommand::Strategy { dir, name, abi },
-        } => new::strategy(&dir, name.as_deref(), abi.as_deref()),
+            command: NewCommand::Strategy(args),
+        } => new::strategy(&args),
         Command::Completions { shell } => completions::completions(shell),
         Command::Schema { plugins } => schema::schema(&plugins),
         Command::Probe => children::probe(),
+        Command::Testkit => children::testkit(),
         Command::Embed => children::embed(),
         Command::Cell { out, claimed } => children::cell(&out, claimed),
         Command::Report { dir } => children::report(&dir),

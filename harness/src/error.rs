@@ -64,6 +64,12 @@ pub enum Error {
         /// How many there are.
         total: usize,
     },
+    /// A plugin in which `plugin check` found failures.
+    #[error("{what} failed; see the lines marked `FAILED` above")]
+    Nonconforming {
+        /// What failed, in words.
+        what: String,
+    },
     /// A run folder in which `results verify` found problems.
     #[error(
         "`{}` is not as it should be: {problems} problem{}; see the lines marked `FAILED` above",
@@ -258,6 +264,7 @@ impl Error {
             Error::Plugin(_)
             | Error::Score(_)
             | Error::Protocol { .. }
+            | Error::Nonconforming { .. }
             | Error::Limit { .. }
             | Error::BackboneType { .. } => ExitCode::Plugin,
             Error::Unchecked { code, .. } => *code,

@@ -19,7 +19,8 @@
 //! 10. [`report`]: records become CSV files and a leaderboard.
 //!
 //! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how
-//! it fails. [`init`] writes a scenario for a folder of images, [`project`] a plugin project.
+//! it fails. [`init`] writes a scenario for a folder of images, [`project`] a strategy to start
+//! from. [`conformance`] checks whether a plugin keeps what a host relies on.
 //! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
 //! of the manual, [`cache`] is the cache folder, [`regular_file`] reads files and [`atomic`] writes
 //! them, [`full_disk`] recognises a full disk, [`claim`] tells processes what others are working on,
@@ -36,6 +37,7 @@ mod checkout;
 pub mod claim;
 pub mod cli;
 pub mod commands;
+pub mod conformance;
 pub mod domain;
 pub mod error;
 pub mod exit_code;

@@ -3,8 +3,9 @@
 //! [`SearchPath`] finds files, [`PluginFile::open`] reads a file's manifest without running any of
 //! it, [`ParameterSchema`] checks and lists parameters, the [`Registry`] finds the file that offers
 //! a name, and [`Loaded`] loads a copy of a file that nobody can change into the process.
-//! Everything that lists or inspects stops before the last step. `run`, `plan` and `validate` take
-//! it in processes of their own, so that a broken file can harm only what needs it.
+//! Everything that lists or inspects stops before the last step. `run`, `plan`, `validate` and
+//! `plugin check` take it in processes of their own, so that a broken file can harm only what needs
+//! it.
 
 mod beside;
 mod crate_folder;

@@ -1,14 +1,17 @@
-//! Plugin projects that `clbench new` creates. Their files are real files in the folder
-//! `project/strategy` beside this one; the project's names replace `my-strategy` and its like.
+//! What `clbench new` creates: plugin projects in Rust, and [strategies in Python](python). Their
+//! files are real files in the folders `project/strategy` and `project/python` beside this one; the
+//! project's names replace `my-strategy` and its like.
 
 mod error;
 mod name;
+pub mod python;
 
 use crate::atomic::NewFiles;
 use crate::template::{filled, quoted, yaml_scalar};
 use crate::{checkout, init};
 pub use error::ProjectError;
 use name::Name;
+pub(crate) use python::class_name;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -51,14 +54,7 @@ pub fn strategy(
         }
     };
     let abi = absolute(&abi)?;
-    let weights = Path::new(&abi)
-        .ancestors()
-        .nth(2)
-        .and_then(checkout::small_clip);
-    let clip = match &weights {
-        Some(weights) => format!("path: {}", yaml_scalar(&absolute(weights)?)),
-        None => format!("model: {}", init::HUB_MODEL),
-    };
+    let (clip, fetch) = clip(Path::new(&abi).ancestors().nth(2))?;
     let files = [
         (
             "Cargo.toml",
@@ -108,7 +104,16 @@ pub fn strategy(
     Ok(Project {
         name: name.kebab,
         files: files.iter().map(|(file, _)| *file).collect(),
-        fetch: weights.is_none().then_some(init::HUB_MODEL),
+        fetch,
+    })
+}
+
+/// The parameter of the backbone `clip` that names its weights: the small CLIP of a checkout, or
+/// else a model on the hub, which has to be fetched.
+fn clip(checkout: Option<&Path>) -> Result<(String, Option<&'static str>), ProjectError> {
+    Ok(match checkout.and_then(checkout::small_clip) {
+        Some(weights) => (format!("path: {}", yaml_scalar(&absolute(&weights)?)), None),
+        None => (format!("model: {}", init::HUB_MODEL), Some(init::HUB_MODEL)),
     })
 }
 

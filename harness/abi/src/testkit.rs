@@ -25,7 +25,8 @@
 //!     .check();
 //! ```
 //!
-//! [`Strategy`](crate::Strategy) has a complete strategy with its check.
+//! [`Strategy`](crate::Strategy) has a complete strategy with its check. [`loaded`] checks a plugin
+//! file that was loaded, by the names of what it offers; `clbench plugin check` does so.
 //!
 //! Both kits collect all findings in a [`Report`] before `check` panics with it. [`Check`] lists
 //! what is checked. For state that a framework keeps for the whole process, such as the gradient
@@ -35,6 +36,8 @@
 mod backbone;
 mod bad_parameters;
 mod linked;
+mod loaded;
+mod offered;
 mod random;
 mod report;
 mod strategy;
@@ -43,6 +46,7 @@ mod toy;
 mod watch;
 
 pub use backbone::{BackboneKit, backbone};
+pub use loaded::{LoadedPlugin, loaded};
 pub use report::{Check, Finding, Report};
 pub use serde_json::json;
 pub use strategy::{StrategyKit, strategy};

@@ -1,6 +1,7 @@
 //! The child processes that `run` starts.
 
 use super::tables;
+use crate::conformance;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::metric::PluginMetrics;
@@ -24,6 +25,16 @@ const LARGEST_REQUEST: u64 = 4 << 30;
 pub(super) fn probe() -> Result<(), Error> {
     child(|events, interrupt| {
         let answer = probe::probe(&request()?, events, interrupt);
+        let answer = serde_json::to_value(answer).expect("plain data");
+        events.send(&Event::Answer(answer));
+        Ok(())
+    })
+}
+
+/// Runs the testkit on what a plugin offers.
+pub(super) fn testkit() -> Result<(), Error> {
+    child(|events, interrupt| {
+        let answer = conformance::perform(&request()?, events, interrupt)?;
         let answer = serde_json::to_value(answer).expect("plain data");
         events.send(&Event::Answer(answer));
         Ok(())

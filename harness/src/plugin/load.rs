@@ -52,6 +52,11 @@ impl Loaded {
         })
     }
 
+    /// The plugin itself, whose errors do not say where they come from.
+    pub fn foreign(&self) -> ForeignPlugin {
+        self.plugin
+    }
+
     /// Makes a backbone.
     ///
     /// # Errors

@@ -21,6 +21,23 @@ pub enum ProjectError {
         /// A name like it that is valid.
         suggestion: String,
     },
+    /// A Python file that cannot be imported under its name.
+    #[error("`{}` cannot name a Python file with a strategy: {problem}; write `{}`, for example",
+        file.display(), suggestion.display())]
+    PythonName {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with its name.
+        problem: &'static str,
+        /// A file in the same folder whose name is valid.
+        suggestion: PathBuf,
+    },
+    /// A file in the place of one to write.
+    #[error("`{}` already exists; choose another name, or delete it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A folder with files in it.
     #[error("`{}` already exists and is not empty; choose a new folder", dir.display())]
     NotEmpty {

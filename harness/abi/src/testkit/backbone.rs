@@ -11,10 +11,11 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+use super::backbone_setting;
 use super::bad_parameters::{self, Bad};
-use super::report::{Check, Report};
+use super::offered::Offered;
+use super::report::{Begin, Check, Report};
 use super::watch::Watch;
-use super::{backbone_setting, linked};
 use crate::backbone::{Backbone, BackboneSetting};
 use serde_json::{Value, json};
 use std::fmt::Debug;
@@ -24,20 +25,7 @@ use subject::Subject;
 
 /// Starts the checks of a backbone.
 pub fn backbone<B: Backbone>() -> BackboneKit<B> {
-    BackboneKit {
-        parameters: json!({}),
-        bad: Vec::new(),
-        setting: backbone_setting(),
-        seed: 7,
-        probes: 3,
-        step: 1e-2,
-        tolerance: 1e-2,
-        prompt_scale: 0.1,
-        same: 1e-5,
-        callers: Vec::new(),
-        watch: Watch::new(),
-        backbone: PhantomData,
-    }
+    BackboneKit::of(Offered::linked_backbone::<B>())
 }
 
 /// A caller's environment, such as a framework's `no_grad`.
@@ -48,8 +36,12 @@ type Caller = (String, Box<dyn Fn(&mut dyn FnMut())>);
 /// Gradients are read on the CPU, in f32 or f64. Each prompt site takes about twenty calls of
 /// `forward` with two or three rows, and a site of the text encoder three times as many, because a
 /// context can be in three places.
+///
+/// `B` is the author's type, or [`ForeignPlugin`](crate::foreign::ForeignPlugin) for a backbone of
+/// a [loaded](super::loaded) file.
 #[must_use = "call `check` or `report` to run the checks"]
 pub struct BackboneKit<B> {
+    offered: Offered,
     parameters: Value,
     bad: Vec<Bad>,
     setting: BackboneSetting,
@@ -61,10 +53,30 @@ pub struct BackboneKit<B> {
     same: f64,
     callers: Vec<Caller>,
     watch: Watch,
+    begin: Begin,
     backbone: PhantomData<B>,
 }
 
-impl<B: Backbone> BackboneKit<B> {
+impl<B> BackboneKit<B> {
+    pub(super) fn of(offered: Offered) -> BackboneKit<B> {
+        BackboneKit {
+            offered,
+            parameters: json!({}),
+            bad: Vec::new(),
+            setting: backbone_setting(),
+            seed: 7,
+            probes: 3,
+            step: 1e-2,
+            tolerance: 1e-2,
+            prompt_scale: 0.1,
+            same: 1e-5,
+            callers: Vec::new(),
+            watch: Watch::new(),
+            begin: Begin::default(),
+            backbone: PhantomData,
+        }
+    }
+
     /// Sets the parameters, as in a scenario; none by default.
     pub fn parameters(mut self, parameters: Value) -> Self {
         self.parameters = parameters;
@@ -151,6 +163,22 @@ impl<B: Backbone> BackboneKit<B> {
         self
     }
 
+    /// Calls `begin` before each check, which shows how far they are.
+    pub fn before_each(mut self, begin: impl Fn(Check) + 'static) -> Self {
+        self.begin = Begin::calling(begin);
+        self
+    }
+
+    /// Creates the backbone once, before any check.
+    ///
+    /// # Errors
+    ///
+    /// What the backbone reports.
+    pub fn accepts(&self) -> crate::Result<()> {
+        let created = self.offered.backbone(&self.parameters, &self.setting);
+        created.map(drop)
+    }
+
     /// Runs the checks.
     ///
     /// # Panics
@@ -163,19 +191,21 @@ impl<B: Backbone> BackboneKit<B> {
 
     /// Runs the checks and returns what they found.
     pub fn report(self) -> Report {
-        let mut report = Report::new(std::any::type_name::<B>());
-        let plugin = linked::backbone_plugin::<B>();
+        let begin = &self.begin;
+        let mut report = Report::new(&self.offered.shown);
         let create = |parameters: &Value| {
             self.watch.during("create", || {
-                plugin.backbone(linked::NAME, parameters, &self.setting)
+                self.offered.backbone(parameters, &self.setting)
             })
         };
+        begin.check(Check::Parameters, &mut report);
         bad_parameters::check(
             &self.parameters,
             &self.bad,
             |parameters| create(parameters).map(drop),
             &mut report,
         );
+        begin.check(Check::Info, &mut report);
         let (handle, twin) = match (create(&self.parameters), create(&self.parameters)) {
             (Ok(handle), Ok(twin)) => (handle, twin),
             (Err(error), _) | (_, Err(error)) => {
@@ -194,22 +224,26 @@ impl<B: Backbone> BackboneKit<B> {
             watch: &self.watch,
         };
         if info::check(&subject, twin, &mut report) {
-            let checks = [
-                (Check::Encoding, encoding::check(&subject, &mut report)),
-                (Check::Gradients, gradients::check(&subject, &mut report)),
-                (
-                    Check::Pullbacks,
-                    pullbacks::check(&subject, &self.callers, &mut report),
-                ),
-                (Check::Rows, rows::check(&subject, &mut report)),
-                (Check::Errors, errors::check(&subject, &mut report)),
+            type Perform<'c> = &'c dyn Fn(&mut Report) -> crate::Result<()>;
+            let checks: [(Check, Perform<'_>); 5] = [
+                (Check::Encoding, &|report| encoding::check(&subject, report)),
+                (Check::Gradients, &|report| {
+                    gradients::check(&subject, report)
+                }),
+                (Check::Pullbacks, &|report| {
+                    pullbacks::check(&subject, &self.callers, report)
+                }),
+                (Check::Rows, &|report| rows::check(&subject, report)),
+                (Check::Errors, &|report| errors::check(&subject, report)),
             ];
-            for (check, outcome) in checks {
-                if let Err(error) = outcome {
+            for (check, perform) in checks {
+                begin.check(check, &mut report);
+                if let Err(error) = perform(&mut report) {
                     report.fail(check, error.to_string());
                 }
             }
         }
+        begin.check(Check::GlobalState, &mut report);
         subject.drop_watched(&mut report);
         for change in self.watch.take() {
             report.fail(Check::GlobalState, change);

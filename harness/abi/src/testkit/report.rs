@@ -1,9 +1,10 @@
 //! What the testkit found.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What is checked: properties that a host, and readers of its tables, rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Check {
     /// An invalid or unknown parameter is an error of code
     /// [`PARAMETER`](crate::ErrorCode::PARAMETER) with the key's path.
@@ -61,7 +62,7 @@ impl fmt::Display for Check {
 }
 
 /// A single finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The check that found it.
     pub check: Check,
@@ -71,10 +72,13 @@ pub struct Finding {
 
 /// All findings. [`check`](crate::testkit::StrategyKit::check) panics with its
 /// [`Display`](fmt::Display).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// The type that was checked.
+    /// The type that was checked, or the offer of a loaded file.
     pub subject: String,
+    /// The checks that ran, in order. Some are skipped, such as those that would only repeat what
+    /// another has found.
+    pub checked: Vec<Check>,
     /// What must be fixed.
     pub failures: Vec<Finding>,
     /// What an author should know but need not fix, such as a check that was skipped, and why.
@@ -85,6 +89,7 @@ impl Report {
     pub(crate) fn new(subject: &str) -> Report {
         Report {
             subject: subject.into(),
+            checked: Vec::new(),
             failures: Vec::new(),
             notes: Vec::new(),
         }
@@ -98,6 +103,12 @@ impl Report {
     pub(crate) fn note(&mut self, check: Check, message: impl Into<String>) {
         let message = message.into();
         self.notes.push(Finding { check, message });
+    }
+
+    /// Notes why a check that has begun is skipped.
+    pub(crate) fn skip(&mut self, check: Check, why: impl Into<String>) {
+        self.checked.retain(|&begun| begun != check);
+        self.note(check, why);
     }
 
     #[track_caller]
@@ -122,5 +133,23 @@ impl fmt::Display for Report {
             write!(f, "\n  (note) {check}: {message}")?;
         }
         Ok(())
+    }
+}
+
+/// What is called before each check.
+#[derive(Default)]
+pub(crate) struct Begin(Option<Box<dyn Fn(Check)>>);
+
+impl Begin {
+    pub(crate) fn calling(begin: impl Fn(Check) + 'static) -> Begin {
+        Begin(Some(Box::new(begin)))
+    }
+
+    /// Begins a check.
+    pub(crate) fn check(&self, check: Check, report: &mut Report) {
+        report.checked.push(check);
+        if let Some(begin) = &self.0 {
+            begin(check);
+        }
     }
 }

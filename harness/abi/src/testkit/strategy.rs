@@ -13,7 +13,8 @@ mod subject;
 mod tests;
 
 use super::bad_parameters::{self, Bad};
-use super::report::{Check, Report};
+use super::offered::Offered;
+use super::report::{Begin, Check, Report};
 use super::stream::{Stream, SyntheticStream};
 use super::toy::ToyBackbone;
 use super::watch::Watch;
@@ -27,29 +28,19 @@ use subject::Subject;
 
 /// Starts the checks of a strategy.
 pub fn strategy<S: Strategy>() -> StrategyKit<S> {
-    StrategyKit {
-        parameters: json!({}),
-        bad: Vec::new(),
-        backbones: Vec::new(),
-        stream: SyntheticStream::default(),
-        seed: 7,
-        device: "cpu".into(),
-        threads: 1,
-        folder: PathBuf::from("."),
-        accuracy: None,
-        tolerance: 1e-5,
-        order_free: None,
-        watch: Watch::new(),
-        strategy: PhantomData,
-    }
+    StrategyKit::of(Offered::linked_strategy::<S>())
 }
 
 /// The checks of a strategy: configure them, then call [`check`](Self::check).
 ///
 /// The strategy learns the stream five times. Choose parameters that make this quick, such as few
 /// epochs.
+///
+/// `S` is the author's type, or [`ForeignPlugin`](crate::foreign::ForeignPlugin) for a strategy of
+/// a [loaded](super::loaded) file.
 #[must_use = "call `check` or `report` to run the checks"]
 pub struct StrategyKit<S> {
+    offered: Offered,
     parameters: Value,
     bad: Vec<Bad>,
     backbones: Vec<BackboneHandle>,
@@ -62,10 +53,31 @@ pub struct StrategyKit<S> {
     tolerance: f64,
     order_free: Option<f64>,
     watch: Watch,
+    begin: Begin,
     strategy: PhantomData<S>,
 }
 
-impl<S: Strategy> StrategyKit<S> {
+impl<S> StrategyKit<S> {
+    pub(super) fn of(offered: Offered) -> StrategyKit<S> {
+        StrategyKit {
+            offered,
+            parameters: json!({}),
+            bad: Vec::new(),
+            backbones: Vec::new(),
+            stream: SyntheticStream::default(),
+            seed: 7,
+            device: "cpu".into(),
+            threads: 1,
+            folder: PathBuf::from("."),
+            accuracy: None,
+            tolerance: 1e-5,
+            order_free: None,
+            watch: Watch::new(),
+            begin: Begin::default(),
+            strategy: PhantomData,
+        }
+    }
+
     /// Sets the parameters, as in a scenario; none by default.
     pub fn parameters(mut self, parameters: Value) -> Self {
         self.parameters = parameters;
@@ -155,6 +167,25 @@ impl<S: Strategy> StrategyKit<S> {
         self
     }
 
+    /// Calls `begin` before each check, which shows how far they are.
+    pub fn before_each(mut self, begin: impl Fn(Check) + 'static) -> Self {
+        self.begin = Begin::calling(begin);
+        self
+    }
+
+    /// Asks the strategy whether it accepts its parameters, the stream and the backbones, before
+    /// any check.
+    ///
+    /// # Errors
+    ///
+    /// What the strategy's own check reports.
+    pub fn accepts(&self) -> crate::Result<()> {
+        let backbones = backbones(&self.backbones);
+        let stream = Stream::new(self.stream.clone(), backbones.clone());
+        let outline = stream.outline(&self.device, &self.folder, &backbones);
+        self.offered.check(&self.parameters, &outline).map(drop)
+    }
+
     /// Runs the checks.
     ///
     /// # Panics
@@ -167,12 +198,11 @@ impl<S: Strategy> StrategyKit<S> {
 
     /// Runs the checks and returns what they found.
     pub fn report(self) -> Report {
-        let mut report = Report::new(std::any::type_name::<S>());
-        let backbones = match self.backbones.is_empty() {
-            true => vec![ToyBackbone::handle()],
-            false => self.backbones,
-        };
-        let subject = Subject::new::<S>(
+        let begin = self.begin;
+        let mut report = Report::new(&self.offered.shown);
+        let backbones = backbones(&self.backbones);
+        let subject = Subject::new(
+            self.offered,
             self.parameters,
             self.seed,
             self.device,
@@ -181,6 +211,7 @@ impl<S: Strategy> StrategyKit<S> {
             Stream::new(self.stream, backbones),
             self.watch,
         );
+        begin.check(Check::Parameters, &mut report);
         bad_parameters::check(
             &subject.parameters,
             &self.bad,
@@ -192,9 +223,18 @@ impl<S: Strategy> StrategyKit<S> {
             tolerance: self.tolerance,
             order_free: self.order_free,
         };
-        learns_and_after(&subject, &limits, &mut report);
+        learns_and_after(&subject, &limits, &begin, &mut report);
+        begin.check(Check::GlobalState, &mut report);
         subject.finish(&mut report);
         report
+    }
+}
+
+/// Those that were added, or the toy.
+fn backbones(added: &[BackboneHandle]) -> Vec<BackboneHandle> {
+    match added {
+        [] => vec![ToyBackbone::handle()],
+        added => added.to_vec(),
     }
 }
 
@@ -206,29 +246,38 @@ struct Limits {
 }
 
 /// The checks that need a strategy that learns. If it does not, a single finding says why.
-fn learns_and_after(subject: &Subject, limits: &Limits, report: &mut Report) {
+fn learns_and_after(subject: &Subject, limits: &Limits, begin: &Begin, report: &mut Report) {
+    begin.check(Check::Learns, report);
     let mut reference = match learns::check(subject, limits.accuracy, report) {
         Ok(reference) => reference,
         Err(error) => return report.fail(Check::Learns, error.to_string()),
     };
-    let run = |check, outcome: crate::Result<()>, report: &mut Report| {
-        if let Err(error) = outcome {
-            report.fail(check, error.to_string());
-        }
-    };
-    let outcome = prediction::check(subject, &mut reference, report);
-    run(Check::Prediction, outcome, report);
-    let outcome = batches::check(subject, &mut reference, limits.tolerance, report);
-    run(Check::Batches, outcome, report);
-    let outcome = same_bits::check(subject, &mut reference, report);
-    run(Check::SameBits, outcome, report);
-    let outcome = round_trip::check(subject, &reference, report);
-    run(Check::RoundTrip, outcome, report);
+    let run =
+        |check, report: &mut Report, perform: &mut dyn FnMut(&mut Report) -> crate::Result<()>| {
+            begin.check(check, report);
+            if let Err(error) = perform(report) {
+                report.fail(check, error.to_string());
+            }
+        };
+    run(Check::Prediction, report, &mut |report| {
+        prediction::check(subject, &mut reference, report)
+    });
+    run(Check::Batches, report, &mut |report| {
+        batches::check(subject, &mut reference, limits.tolerance, report)
+    });
+    run(Check::SameBits, report, &mut |report| {
+        same_bits::check(subject, &mut reference, report)
+    });
+    run(Check::RoundTrip, report, &mut |report| {
+        round_trip::check(subject, &reference, report)
+    });
     // Other faults would show here again.
     if report.failures.is_empty() {
-        let outcome = returns::check(subject, &reference, limits.order_free, report);
-        run(Check::Returns, outcome, report);
+        run(Check::Returns, report, &mut |report| {
+            returns::check(subject, &reference, limits.order_free, report)
+        });
     }
-    let outcome = errors::check(subject, &reference, report);
-    run(Check::Errors, outcome, report);
+    run(Check::Errors, report, &mut |report| {
+        errors::check(subject, &reference, report)
+    });
 }

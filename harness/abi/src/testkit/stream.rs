@@ -8,10 +8,11 @@ use super::random::Random;
 use crate::backbone::{BackboneInfo, Inputs};
 use crate::error::{Error, Result};
 use crate::foreign::{BackboneHandle, SampleSource};
-use crate::strategy::Class;
+use crate::strategy::{Class, Outline};
 use crate::tensor::{Tensor, TensorView};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const TILES: usize = 4;
 const NAMES: [&str; 12] = [
@@ -104,6 +105,24 @@ impl Stream {
 
     pub(crate) fn backbones(&self) -> &[BackboneHandle] {
         &self.backbones
+    }
+
+    /// What a strategy is told of the stream before anything is trained.
+    pub(crate) fn outline(
+        &self,
+        device: &str,
+        folder: &Path,
+        backbones: &[BackboneHandle],
+    ) -> Outline {
+        Outline {
+            tasks: self.tasks() as u32,
+            classes: self.classes.len() as u32,
+            samples: self.train_total().into(),
+            task_samples: self.train_of_largest_task().into(),
+            device: device.into(),
+            folder: folder.into(),
+            backbones: backbones.iter().map(|b| b.info().clone()).collect(),
+        }
     }
 
     /// Sets the outputs that the strategy declares that it reads.

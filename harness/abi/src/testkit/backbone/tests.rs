@@ -91,6 +91,8 @@ macro_rules! fault {
     };
 }
 
+mod loaded;
+
 fn report<F: Fault>() -> Report {
     backbone::<Faulty<F>>()
         .bad_parameters(json!({ "seed": -1 }), "seed")

@@ -21,7 +21,7 @@ pub(super) fn check(
     report: &mut Report,
 ) -> Result<()> {
     if reference.declaration.batch_dependent {
-        report.note(
+        report.skip(
             Check::Batches,
             "skipped: the strategy declares that it depends on the batch, which the leaderboard shows",
         );

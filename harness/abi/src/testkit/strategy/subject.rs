@@ -2,12 +2,12 @@
 
 use super::snapshot::Snapshot;
 use crate::error::Result;
-use crate::foreign::{BackboneHandle, ForeignPlugin, ForeignStrategy, SampleSource};
+use crate::foreign::{BackboneHandle, ForeignStrategy, SampleSource};
 use crate::guard;
 use crate::host::Host;
 use crate::state::State;
-use crate::strategy::{Class, Declaration, Learned, Outline, Setting, Strategy};
-use crate::testkit::linked;
+use crate::strategy::{Class, Declaration, Learned, Setting};
+use crate::testkit::offered::Offered;
 use crate::testkit::report::{Check, Report};
 use crate::testkit::stream::{Samples, Stream};
 use crate::testkit::watch::Watch;
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 /// What all checks share.
 pub(super) struct Subject {
-    plugin: ForeignPlugin,
+    offered: Offered,
     pub(super) parameters: Value,
     pub(super) seed: u64,
     device: String,
@@ -30,7 +30,8 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    pub(super) fn new<S: Strategy>(
+    pub(super) fn new(
+        offered: Offered,
         parameters: Value,
         seed: u64,
         device: String,
@@ -40,7 +41,7 @@ impl Subject {
         watch: Watch,
     ) -> Subject {
         Subject {
-            plugin: linked::strategy_plugin::<S>(),
+            offered,
             parameters,
             seed,
             device,
@@ -63,18 +64,9 @@ impl Subject {
         parameters: &Value,
         backbones: &[BackboneHandle],
     ) -> Result<Declaration> {
-        let outline = Outline {
-            tasks: self.stream.tasks() as u32,
-            classes: self.stream.classes.len() as u32,
-            samples: self.stream.train_total().into(),
-            task_samples: self.stream.train_of_largest_task().into(),
-            device: self.device.clone(),
-            folder: self.folder.clone(),
-            backbones: backbones.iter().map(|b| b.info().clone()).collect(),
-        };
-        self.watch.during("check", || {
-            self.plugin.check(linked::NAME, parameters, &outline)
-        })
+        let outline = self.stream.outline(&self.device, &self.folder, backbones);
+        self.watch
+            .during("check", || self.offered.check(parameters, &outline))
     }
 
     pub(super) fn create(&self) -> Result<Live<'_>> {
@@ -93,8 +85,7 @@ impl Subject {
             host: Host::silent(),
         };
         let strategy = self.watch.during("create", || {
-            self.plugin
-                .strategy(linked::NAME, &self.parameters, &setting)
+            self.offered.strategy(&self.parameters, &setting)
         })?;
         Ok(Live {
             subject: self,

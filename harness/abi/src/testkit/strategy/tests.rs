@@ -173,6 +173,7 @@ macro_rules! fault {
 }
 
 mod culprits;
+mod loaded;
 mod panics;
 mod prompts;
 mod setting;
