@@ -32,7 +32,6 @@
 pub mod atomic;
 pub mod byte_size;
 pub mod cache;
-mod checkout;
 pub mod claim;
 pub mod cli;
 pub mod commands;
@@ -54,6 +53,7 @@ pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;
+mod shipped;
 pub mod stream;
 pub mod suggest;
 mod template;

@@ -6,7 +6,7 @@ mod name;
 
 use crate::atomic::NewFiles;
 use crate::template::{filled, quoted, yaml_scalar};
-use crate::{checkout, init};
+use crate::{init, shipped};
 pub use error::ProjectError;
 use name::Name;
 use std::fs;
@@ -41,20 +41,25 @@ pub fn strategy(
         None => Name::new(&last_part(dir)?, Some(dir))?,
     };
     check_folder(dir)?;
-    let abi = match (abi, checkout::find()) {
-        (Some(abi), _) if checkout::is_abi(abi) => abi.to_owned(),
+    let abi = match (abi, shipped::checkout()) {
+        (Some(abi), _) if shipped::is_abi(abi) => abi.to_owned(),
         (Some(abi), _) => return Err(ProjectError::NotAbi { dir: abi.into() }),
-        (None, Some(checkout)) => checkout::abi(&checkout),
+        (None, Some(checkout)) => shipped::abi(&checkout),
         (None, None) => {
-            let dir = checkout::at_build_time();
-            return Err(ProjectError::NoCheckout { dir });
+            return Err(match shipped::python_packages() {
+                Some(_) => ProjectError::Installed,
+                None => ProjectError::NoCheckout {
+                    dir: shipped::at_build_time(),
+                },
+            });
         }
     };
     let abi = absolute(&abi)?;
     let weights = Path::new(&abi)
         .ancestors()
         .nth(2)
-        .and_then(checkout::small_clip);
+        .and_then(shipped::small_clip)
+        .or_else(|| shipped::root().as_deref().and_then(shipped::small_clip));
     let clip = match &weights {
         Some(weights) => format!("path: {}", yaml_scalar(&absolute(weights)?)),
         None => format!("model: {}", init::HUB_MODEL),
