@@ -1,6 +1,6 @@
 //! The Python package's own tests, which play the host.
 
-use std::io::Write;
+use clbench_tests::skip;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,11 +20,7 @@ fn interpreter() -> Option<String> {
 #[test]
 fn the_package_passes_its_own_tests() {
     let Some(interpreter) = interpreter() else {
-        // On the uncaptured standard error, so that nobody thinks it passed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no Python with NumPy; name one in CLBENCH_TEST_PYTHON"
-        );
+        skip("no Python with NumPy; name one in CLBENCH_TEST_PYTHON");
         return;
     };
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/python/package");
