@@ -2,11 +2,10 @@
 //! what was finished is kept, and once there is space, the same command completes the run.
 
 use crate::tables::files;
-use clbench_tests::{Dir, Outcome, build, misbehaving, nearest_class_mean};
+use clbench_tests::{Dir, Outcome, build, misbehaving, nearest_class_mean, skip};
 use expect_test::expect;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -166,11 +165,7 @@ fn tried(namespace: &str, limits: impl Iterator<Item = String>) -> BTreeSet<&'st
 #[test]
 fn a_disk_that_fills_at_any_write_is_named_and_nothing_finished_is_lost() {
     let Some(namespace) = namespace() else {
-        // On the uncaptured standard error, so that nobody thinks it passed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: this user cannot mount a small disk"
-        );
+        skip("this user cannot mount a small disk");
         return;
     };
     // By the number of files: each new file in turn is one too many.

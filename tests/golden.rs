@@ -54,7 +54,7 @@ pub fn class_names(fixture: &str) -> Vec<String> {
 
 /// A plugin's file, loaded.
 pub fn load(library: &str) -> Loaded {
-    Loaded::load(&PluginFile::open(&build().join(library)).unwrap()).unwrap()
+    Loaded::load(&PluginFile::open(&build().join(library)).unwrap(), "cpu").unwrap()
 }
 
 /// The CLIP in a folder, from the plugin file.

@@ -37,3 +37,4 @@ mod scenario_errors;
 mod streams;
 mod tables;
 mod verify;
+mod wheel;

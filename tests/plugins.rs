@@ -282,7 +282,7 @@ fn the_code_that_runs_is_that_of_the_hash() {
             let Ok(opened) = PluginFile::open(&file) else {
                 continue;
             };
-            let Ok(plugin) = Loaded::load(&opened) else {
+            let Ok(plugin) = Loaded::load(&opened, "cpu") else {
                 continue;
             };
             let unknown = json!({ "unknown": 1 });

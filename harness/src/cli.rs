@@ -7,8 +7,9 @@ use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::export::{self, EXPORTS, Export};
 use crate::scenario::{Limits, Selection, SetOverride, WrittenDuration};
+use crate::shipped;
 use crate::stream::open::Restriction;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::num::NonZeroUsize;
@@ -84,7 +85,7 @@ pub enum Command {
         #[command(subcommand)]
         command: ResultsCommand,
     },
-    /// Download model weights; no other command uses the network
+    /// Download model weights
     Fetch {
         /// What to do.
         #[command(subcommand)]
@@ -138,7 +139,8 @@ pub enum Command {
 /// Options of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Scenario file
+    /// Scenario file, or the name of a scenario that comes with clbench, such as quickstart
+    #[arg(value_parser = scenario_parser())]
     pub scenario: PathBuf,
     /// Add what this file has to the scenario, such as your own strategies (repeatable)
     #[arg(long, value_name = "FILE")]
@@ -227,7 +229,8 @@ pub struct LeaderboardArgs {
 /// A scenario, and which part of it to use.
 #[derive(Debug, Args)]
 pub struct ScenarioArgs {
-    /// Scenario file
+    /// Scenario file, or the name of a scenario that comes with clbench, such as quickstart
+    #[arg(value_parser = scenario_parser())]
     pub scenario: PathBuf,
     /// Select only this strategy (repeatable)
     #[arg(long, value_name = "STRATEGY")]
@@ -301,7 +304,8 @@ pub enum DataCommand {
     /// Decode every image, find images in both splits, and compare counts and digests with `expect`
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify {
-        /// Scenario file
+        /// Scenario file, or the name of a scenario that comes with clbench, such as quickstart
+        #[arg(value_parser = scenario_parser())]
         scenario: PathBuf,
         /// Select only this domain (repeatable)
         #[arg(long, value_name = "DOMAIN")]
@@ -343,9 +347,9 @@ pub struct VerifyResultsArgs {
     /// Run N cells again, chosen at random, and compare their results bit for bit
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub rerun: Option<NonZeroUsize>,
-    /// Scenario to run the cells from [default: the plan of the folder's latest run on this
-    /// machine]
-    #[arg(long, value_name = "FILE", requires = "rerun")]
+    /// Scenario to run the cells from, a file or a name [default: the plan of the folder's latest run
+    /// on this machine]
+    #[arg(long, value_name = "FILE", requires = "rerun", value_parser = scenario_parser())]
     pub scenario: Option<PathBuf>,
     /// Add what this file has to the scenario (repeatable)
     #[arg(long, value_name = "FILE", requires = "scenario")]
@@ -456,6 +460,11 @@ impl ScenarioArgs {
     }
 }
 
+/// A scenario's file, named by its path or, if it ships, by its name.
+fn scenario_parser() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(shipped::scenario)
+}
+
 /// The export formats, from their registry.
 fn export_parser() -> impl TypedValueParser<Value = &'static dyn Export> {
     let value =
@@ -480,14 +489,14 @@ fn after_help() -> String {
     let mut text = String::from(
         "\
 Examples:
-  clbench run scenarios/quickstart.yaml -j 2    Run a scenario, two cells in parallel
-  clbench init ~/data/flowers                   Write a scenario for your own images
-  clbench new strategy my-strategy              Write your own strategy
+  clbench run quickstart -j 2         Run a scenario, two cells in parallel
+  clbench init ~/data/flowers         Write a scenario for your own images
+  clbench new strategy my-strategy    Write your own strategy
 
 Environment:
   CLBENCH_PLUGIN_PATH  Folders with plugins, separated like PATH
   CLBENCH_LIBTORCH     Folder with libtorch_cpu.so, for plugins that need libtorch
-  CLBENCH_CACHE        Folder for cached features [default: ~/.cache/clbench]
+  CLBENCH_CACHE        Folder for cached features and libtorch [default: ~/.cache/clbench]
 
 Exit codes:",
     );

@@ -14,6 +14,7 @@ use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, Loaded, PluginFile, PluginRef};
 use crate::run::{Child, Event, Events, Fault, Interrupt, Log, Watch, Work, silent};
+use crate::scenario::Device;
 use crate::terminal;
 pub use given::GivenParameter;
 use harness_abi::testkit::{self, Report};
@@ -84,7 +85,7 @@ pub fn perform(
     interrupt: &Interrupt,
 ) -> Result<Answer, Error> {
     events.stage("loading");
-    let loaded = Loaded::load(&PluginFile::open_planned(&request.plugin)?)?;
+    let loaded = Loaded::load(&PluginFile::open_planned(&request.plugin)?, Device::CPU)?;
     let plugin = testkit::loaded(loaded.foreign());
     let refused = |error| {
         let error = loaded.failed(request.kind, &request.name)(error);
@@ -151,6 +152,7 @@ impl Request {
             // As the testkit tells the plugin.
             threads: 1,
             log: Some(&log),
+            foreground: false,
             watch: Watch {
                 silent: Some(&tell),
                 ..Watch::default()

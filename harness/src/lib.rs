@@ -33,7 +33,6 @@
 pub mod atomic;
 pub mod byte_size;
 pub mod cache;
-mod checkout;
 pub mod claim;
 pub mod cli;
 pub mod commands;
@@ -56,6 +55,7 @@ pub mod report;
 pub mod results;
 pub mod run;
 pub mod scenario;
+mod shipped;
 pub mod stream;
 pub mod suggest;
 mod template;

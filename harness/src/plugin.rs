@@ -28,6 +28,7 @@ pub use discover::SearchPath;
 pub use error::{PluginError, PluginFault};
 pub use file::PluginFile;
 pub use kind::Kind;
+pub use libtorch::provide as provide_libtorch;
 pub use load::Loaded;
 pub use parameters::{Choice, InvalidParameter, Parameter, ParameterSchema};
 pub use reference::{PluginId, PluginRef};

@@ -8,7 +8,7 @@ pub mod python;
 
 use crate::atomic::NewFiles;
 use crate::template::{filled, quoted, yaml_scalar};
-use crate::{checkout, init};
+use crate::{init, shipped};
 pub use error::ProjectError;
 use name::Name;
 pub(crate) use python::class_name;
@@ -44,13 +44,17 @@ pub fn strategy(
         None => Name::new(&last_part(dir)?, Some(dir))?,
     };
     check_folder(dir)?;
-    let abi = match (abi, checkout::find()) {
-        (Some(abi), _) if checkout::is_abi(abi) => abi.to_owned(),
+    let abi = match (abi, shipped::checkout()) {
+        (Some(abi), _) if shipped::is_abi(abi) => abi.to_owned(),
         (Some(abi), _) => return Err(ProjectError::NotAbi { dir: abi.into() }),
-        (None, Some(checkout)) => checkout::abi(&checkout),
+        (None, Some(checkout)) => shipped::abi(&checkout),
         (None, None) => {
-            let dir = checkout::at_build_time();
-            return Err(ProjectError::NoCheckout { dir });
+            return Err(match shipped::python_packages() {
+                Some(_) => ProjectError::Installed,
+                None => ProjectError::NoCheckout {
+                    dir: shipped::at_build_time(),
+                },
+            });
         }
     };
     let abi = absolute(&abi)?;
@@ -111,10 +115,13 @@ pub fn strategy(
 /// The parameter of the backbone `clip` that names its weights: the small CLIP of a checkout, or
 /// else a model on the hub, which has to be fetched.
 fn clip(checkout: Option<&Path>) -> Result<(String, Option<&'static str>), ProjectError> {
-    Ok(match checkout.and_then(checkout::small_clip) {
-        Some(weights) => (format!("path: {}", yaml_scalar(&absolute(&weights)?)), None),
-        None => (format!("model: {}", init::HUB_MODEL), Some(init::HUB_MODEL)),
-    })
+    let shipped = || shipped::root().as_deref().and_then(shipped::small_clip);
+    Ok(
+        match checkout.and_then(shipped::small_clip).or_else(shipped) {
+            Some(weights) => (format!("path: {}", yaml_scalar(&absolute(&weights)?)), None),
+            None => (format!("model: {}", init::HUB_MODEL), Some(init::HUB_MODEL)),
+        },
+    )
 }
 
 /// Writes all files, or none.

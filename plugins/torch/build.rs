@@ -6,11 +6,10 @@
 //! Why an rpath: cargo starts test binaries and benchmarks itself, and they need to find libtorch.
 //! Cargo's more specific instructions (`rustc-link-arg-tests` and the like) do not cover a
 //! library's unit tests, so this one applies to all targets, and the plugin's `.so` gets the rpath
-//! too. There it has no effect: clbench opens `libc10.so`, `libtorch_cpu.so` and, if present,
+//! too. There it has no effect: clbench opens `libc10.so`, `libtorch_cpu.so` and, on a GPU,
 //! `libtorch_cuda.so` by their full paths before it opens a plugin, and the dynamic linker searches
-//! an rpath only for libraries that are not loaded yet. clbench opens them from `CLBENCH_LIBTORCH`,
-//! or else from `lib` of the libtorch in the user's cache (`CLBENCH_CACHE`, else
-//! `XDG_CACHE_HOME/clbench`, else `~/.cache/clbench`).
+//! an rpath only for libraries that are not loaded yet. `harness/src/plugin/libtorch.rs` says where
+//! clbench opens them from.
 //!
 //! A plugin's hash is in every record, and clones of one commit should build the same plugins. So
 //! the rpath is relative to the binary wherever libtorch and the target folder are both in the

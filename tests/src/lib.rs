@@ -135,8 +135,7 @@ pub fn root() -> &'static Path {
         .expect("the tests are in the root")
 }
 
-/// The folder of the real Fashion-MNIST. If it is missing, tests skip what needs it, and say so on
-/// the uncaptured standard error, so that nobody thinks it passed.
+/// The folder of the real Fashion-MNIST. If it is missing, tests [`skip`] what needs it.
 ///
 /// # Panics
 ///
@@ -151,8 +150,14 @@ pub fn fashion_mnist() -> Option<&'static Path> {
         folder.display()
     );
     assert!(env::var_os("CI").is_none(), "{missing}");
-    let _ = writeln!(std::io::stderr(), "SKIPPED {missing}");
+    skip(&missing);
     None
+}
+
+/// Says that a test is skipped, and why: on the uncaptured standard error, so that nobody thinks it
+/// passed.
+pub fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// A temporary folder for a test, with its own feature cache.

@@ -1,9 +1,9 @@
 //! An interpreter for tests of strategies in Python.
 
-use std::io::Write;
+use crate::skip;
+use std::env;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::{env, io};
 
 /// A Python with NumPy: the one named in `CLBENCH_TEST_PYTHON`, that of the path, or the system's.
 /// If there is none, tests skip what needs it, and say so on the uncaptured standard error, so that
@@ -12,7 +12,7 @@ pub fn python() -> Option<&'static str> {
     static FOUND: OnceLock<Option<String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| with_module("numpy"));
     if found.is_none() {
-        skipped("no Python with NumPy; name one in CLBENCH_TEST_PYTHON");
+        skip("no Python with NumPy; name one in CLBENCH_TEST_PYTHON");
     }
     found.as_deref()
 }
@@ -22,7 +22,7 @@ pub fn python_with_torch() -> Option<&'static str> {
     static FOUND: OnceLock<Option<String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| with_module("torch"));
     if found.is_none() {
-        skipped("no Python with PyTorch; name one in CLBENCH_TEST_PYTHON");
+        skip("no Python with PyTorch; name one in CLBENCH_TEST_PYTHON");
     }
     found.as_deref()
 }
@@ -37,8 +37,4 @@ fn with_module(module: &str) -> Option<String> {
             .status();
         imported.is_ok_and(|status| status.success())
     })
-}
-
-fn skipped(why: &str) {
-    let _ = writeln!(io::stderr(), "SKIPPED: {why}");
 }

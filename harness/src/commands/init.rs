@@ -3,10 +3,10 @@
 
 use super::print::print;
 use crate::atomic::NewFiles;
-use crate::checkout;
 use crate::error::Error;
 use crate::init::{self, HUB_MODEL, InitError, Origin, Survey};
 use crate::scenario::Scenario;
+use crate::shipped;
 use crate::stream::open::{Restriction, cut, open};
 use crate::template::{one_line, shell_word};
 use std::fmt::Write;
@@ -28,7 +28,7 @@ fn written(dir: &Path, out: Option<&Path>) -> Result<String, Error> {
         return Err(InitError::Exists { path: file }.into());
     }
     let survey = Survey::of(dir)?;
-    let weights = checkout::find().as_deref().and_then(checkout::small_clip);
+    let weights = shipped::root().as_deref().and_then(shipped::small_clip);
     let text = init::scenario(&survey, dir, &file, weights.as_deref())?;
     let mut written = NewFiles::default();
     if survey.origin != Origin::AsItIs {

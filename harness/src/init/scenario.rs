@@ -3,7 +3,7 @@
 use super::error::InitError;
 use super::survey::{Origin, Survey};
 use super::{HUB_MODEL, split_file};
-use crate::checkout;
+use crate::shipped;
 use crate::template::{filled, one_line, quoted, shell_word, yaml_scalar};
 use std::path::{Component, Path, PathBuf};
 
@@ -95,21 +95,21 @@ fn backbone(home: &Path, weights: Option<&Path>) -> Result<String, InitError> {
     ))
 }
 
-/// The line that gives editors the schema, if this program's checkout has it.
+/// The line that gives editors the schema, if it ships with this program.
 fn schema(home: &Path) -> Result<String, InitError> {
-    let Some(schema) = checkout::find().as_deref().and_then(checkout::schema) else {
+    let Some(schema) = shipped::root().as_deref().and_then(shipped::schema) else {
         return Ok(String::new());
     };
     let schema = text(&path_of_ours(home, &schema))?;
     Ok(format!("# yaml-language-server: $schema={schema}\n#\n"))
 }
 
-/// The path of a file of this program's checkout. A scenario in the same checkout stays valid when
-/// the checkout is moved.
+/// The path of a file that ships. A scenario in the same checkout stays valid when the checkout is
+/// moved.
 fn path_of_ours(home: &Path, file: &Path) -> PathBuf {
     let file = resolved(file);
-    let checkout = checkout::find().map(|root| resolved(&root));
-    match checkout.is_some_and(|root| home.starts_with(root)) {
+    let shipped = shipped::root().map(|root| resolved(&root));
+    match shipped.is_some_and(|root| home.starts_with(root)) {
         true => relative(home, &file),
         false => file,
     }

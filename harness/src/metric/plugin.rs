@@ -56,7 +56,7 @@ impl PluginMetrics {
         let mut metrics = Vec::new();
         for (name, file) in wanted {
             if !plugins.contains_key(file.hash()) {
-                plugins.insert(file.hash(), Loaded::load(file)?);
+                plugins.insert(file.hash(), Loaded::load(file, "cpu")?);
             }
             metrics.push(plugins[file.hash()].metric(name)?);
         }

@@ -66,6 +66,10 @@ pub enum PluginError {
         hint: String,
     },
 
+    /// libtorch cannot be fetched.
+    #[error("{0}")]
+    Unfetched(String),
+
     /// The plugin's own code reported an error.
     #[error("plugin {}: {kind} `{name}`: {error}{}", path.display(), advice(error))]
     Failed {
@@ -185,12 +189,16 @@ pub enum PluginFault {
     },
     /// libtorch was not found.
     #[error(
-        "needs {}, which was not found in {searched}; run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so",
+        "needs {}, which was not found in {searched}{note}; {fix}, or set CLBENCH_LIBTORCH to the folder that holds libtorch_cpu.so",
         super::LIBTORCH
     )]
     NoLibtorch {
         /// Where it was searched for.
         searched: String,
+        /// What was passed over.
+        note: String,
+        /// How to get it.
+        fix: &'static str,
     },
     /// The libtorch that was found has another version.
     #[error("needs {}, but {} is version {found}; set CLBENCH_LIBTORCH to the `lib` folder of the right one", super::LIBTORCH, folder.display())]
@@ -202,7 +210,7 @@ pub enum PluginFault {
     },
     /// The system cannot load libtorch.
     #[error(
-        "needs {}, but the one in {} cannot be opened ({error}); run `cargo xtask setup`, or set CLBENCH_LIBTORCH to the folder of a complete one",
+        "needs {}, but the one in {} cannot be opened ({error}); {fix}, or set CLBENCH_LIBTORCH to the folder of a complete one",
         super::LIBTORCH, folder.display()
     )]
     DamagedLibtorch {
@@ -210,6 +218,8 @@ pub enum PluginFault {
         folder: PathBuf,
         /// What the loader says.
         error: String,
+        /// How to get another one.
+        fix: &'static str,
     },
     /// The system cannot load it.
     #[error(

@@ -17,17 +17,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Loads a file that passed the preflight, after the runtime that it needs. The code that runs
-    /// is exactly that of the file's hash.
+    /// Loads a file that passed the preflight, after the runtime that it needs on this device. The
+    /// code that runs is exactly that of the file's hash.
     ///
     /// # Errors
     ///
     /// If libtorch is needed but missing, the file has changed, the system cannot load it, or a
     /// type has another layout.
-    pub fn load(file: &PluginFile) -> Result<Loaded, PluginError> {
+    pub fn load(file: &PluginFile, device: &str) -> Result<Loaded, PluginError> {
         let path = file.path();
         if file.manifest().runtime.is_some() {
-            libtorch::open().map_err(|fault| fault.of(path))?;
+            libtorch::open(device).map_err(|fault| fault.of(path))?;
         }
         let absolute =
             std::path::absolute(path).map_err(|error| PluginFault::Unreadable(error).of(path))?;

@@ -58,6 +58,12 @@ pub enum ProjectError {
         /// Where it was at build time.
         dir: PathBuf,
     },
+    /// An installed program, which never had the source code.
+    #[error(
+        "a strategy in Rust is built with the crate harness-abi, which is in clbench's source code and not part of what \
+         pip installs; clone the repository, and pass its folder `harness/abi` with `--abi DIR`"
+    )]
+    Installed,
     /// A folder that is not the crate.
     #[error(
         "`{}` is not the crate harness-abi; pass the folder `harness/abi` of a clbench checkout with `--abi DIR`", dir.display()

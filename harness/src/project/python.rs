@@ -2,7 +2,6 @@
 
 use super::{ProjectError, clip};
 use crate::atomic::NewFiles;
-use crate::checkout;
 use crate::template::filled;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ pub struct PythonFiles {
 pub fn strategy(file: &Path) -> Result<PythonFiles, ProjectError> {
     let Names { module, class, row } = Names::of(file)?;
     let scenario = file.with_extension("yaml");
-    let (clip, fetch) = clip(checkout::find().as_deref())?;
+    let (clip, fetch) = clip(None)?;
     let python = filled(include_str!("python/my_method.py"), &[("MyMethod", &class)]);
     let yaml = filled(
         include_str!("python/scenario.yaml"),

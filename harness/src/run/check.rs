@@ -9,7 +9,7 @@ use super::script::Start;
 use super::{Event, Fault, Interrupt, Log, MemoryNeed, Watch, silent};
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
-use crate::plugin::{Kind, PluginRef, Registry};
+use crate::plugin::{Kind, PluginRef, Registry, provide_libtorch};
 use crate::scenario::{Device, Regime, Scenario};
 use crate::stream::open::{CutStream, largest_task};
 use crate::terminal;
@@ -26,6 +26,8 @@ pub struct Check<'a> {
     /// For each stream and each row, the index of its check among the request's strategies. A row
     /// that has the same number of tasks and classes on two streams is checked once.
     pub(super) rows: Vec<Vec<usize>>,
+    /// Whether a plugin needs libtorch.
+    on_libtorch: bool,
 }
 
 /// What the plugins answered.
@@ -58,10 +60,11 @@ impl Check<'_> {
             let mut rows = scenario.strategies.iter();
             rows.any(|row| row.backbones.iter().any(|backbone| backbone == name))
         };
-        let mut backbones = Vec::new();
+        let (mut backbones, mut on_libtorch) = (Vec::new(), false);
         for backbone in scenario.backbones.iter().filter(|b| used(&b.name)) {
             let file = registry.find(Kind::Backbone, &backbone.use_, backbone.plugin.as_deref())?;
             check_backbone(scenario, backbone, &file)?;
+            on_libtorch |= file.manifest().runtime.is_some();
             backbones.push(BackboneCheck {
                 name: backbone.name.clone(),
                 use_: backbone.use_.clone(),
@@ -75,6 +78,7 @@ impl Check<'_> {
         for row in &scenario.strategies {
             let file = registry.find(Kind::Strategy, &row.use_, row.plugin.as_deref())?;
             check_strategy(scenario, row, &file)?;
+            on_libtorch |= file.manifest().runtime.is_some();
             let folder = absolute(&row.folder)?;
             for (CutStream { domains, of_seed }, rows) in streams.iter().zip(&mut rows) {
                 let seed = scenario.seeds[0];
@@ -136,6 +140,7 @@ impl Check<'_> {
             scenario,
             request,
             rows,
+            on_libtorch,
         })
     }
 
@@ -160,7 +165,8 @@ impl Check<'_> {
         needs
     }
 
-    /// Lets the plugins check their parameters on a device, in a child process.
+    /// Lets the plugins check their parameters on a device, in a child process. This is the first
+    /// time that plugins run, so libtorch is fetched here.
     ///
     /// # Errors
     ///
@@ -172,6 +178,16 @@ impl Check<'_> {
         };
         // Shown only if something goes wrong, and then before the error.
         let log = Log::in_memory();
+        if self.on_libtorch
+            && let Err(error) = provide_libtorch(&|| interrupt.requested())
+        {
+            let error = interrupt.check().err().unwrap_or_else(|| error.into());
+            return Err(Refusal {
+                error: Box::new(error),
+                missing: None,
+                log,
+            });
+        }
         let input = serde_json::to_string(&request).expect("plain data");
         let mut answer = None;
         let tell = |length| terminal::say(silent(Work::Check, length));

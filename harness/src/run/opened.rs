@@ -53,7 +53,7 @@ impl Opened {
         });
         let pool = Pool::new(domains.collect::<Result<_, Error>>()?);
         let host = host(events.clone(), interrupt.clone());
-        let mut plugins = Plugins::default();
+        let mut plugins = Plugins::on(&job.cell.device);
         let backbones = (0..job.cell.backbones.len())
             .map(|index| open_backbone(job, index, &mut plugins, &host, events))
             .collect::<Result<_, _>>()?;
@@ -168,19 +168,31 @@ pub(super) fn open_backbone(
     Ok((handle, plugin))
 }
 
-/// Plugin files that this process has loaded.
-#[derive(Default)]
-pub(super) struct Plugins(HashMap<String, Arc<Loaded>>);
+/// Plugin files that this process has loaded, to compute on one device.
+pub(super) struct Plugins {
+    device: String,
+    loaded: HashMap<String, Arc<Loaded>>,
+}
 
 impl Plugins {
+    pub(super) fn on(device: &str) -> Plugins {
+        Plugins {
+            device: device.to_owned(),
+            loaded: HashMap::new(),
+        }
+    }
+
     /// Loads a file, which must not have changed since the run was planned.
     pub(super) fn load(&mut self, plugin: &PluginRef) -> Result<Arc<Loaded>, Error> {
         let hash = &plugin.id.hash;
-        if let Some(loaded) = self.0.get(hash) {
+        if let Some(loaded) = self.loaded.get(hash) {
             return Ok(loaded.clone());
         }
-        let loaded = Arc::new(Loaded::load(&PluginFile::open_planned(plugin)?)?);
-        self.0.insert(hash.clone(), loaded.clone());
+        let loaded = Arc::new(Loaded::load(
+            &PluginFile::open_planned(plugin)?,
+            &self.device,
+        )?);
+        self.loaded.insert(hash.clone(), loaded.clone());
         Ok(loaded)
     }
 }

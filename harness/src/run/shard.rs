@@ -78,7 +78,7 @@ impl FeatureRequest {
         );
         let domain = job.open_domain(self.domain)?;
         let host = host(events.clone(), interrupt.clone());
-        let mut plugins = Plugins::default();
+        let mut plugins = Plugins::on(&job.cell.device);
         let (handle, plugin) = open_backbone(job, self.backbone, &mut plugins, &host, events)?;
         events.stage(features_of(backbone, paths));
         let names: Vec<String> = (self.outputs.iter())

@@ -19,6 +19,8 @@ Commands:
   pretrain [ARGUMENTS]      Train the small CLIP from scratch; `--help` lists the ARGUMENTS
   build                     Build the program, its plugins and the tests' stand-alone plugins in
                             release mode
+  wheel [--out DIR]         Build, and pack a wheel for `pip install` into DIR, by default
+                            target/wheel
   setup                     Set up libtorch for plain cargo and editors, and build nothing
 
 The first command that needs libtorch fetches libtorch 2.11.0 (544 MB) with pip. It is kept in
@@ -34,6 +36,7 @@ pub enum Command {
     Bench(Vec<OsString>),
     Book(Vec<OsString>),
     Pretrain(Vec<OsString>),
+    Wheel(Vec<OsString>),
     Soak,
     Build,
     Setup,
@@ -54,6 +57,7 @@ impl Command {
             Some("bench") => return Ok(Self::Bench(rest)),
             Some("book") => return Ok(Self::Book(rest)),
             Some("pretrain") => return Ok(Self::Pretrain(rest)),
+            Some("wheel") => return Ok(Self::Wheel(rest)),
             Some("soak") => Self::Soak,
             Some("build") => Self::Build,
             Some("setup") => Self::Setup,

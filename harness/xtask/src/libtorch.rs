@@ -1,7 +1,7 @@
 //! Find or fetch a libtorch of the right version, and link to it where every cargo looks.
 //!
 //! The user's own is used ([`choice`]) if `LIBTORCH_USE_PYTORCH` or `LIBTORCH` names one, else the
-//! one in the cache ([`cache`]), which the first use fetches ([`fetch`]). Either way
+//! one in the cache ([`cache`]), which the first use fetches ([`Fetch`]). Either way
 //! `.cargo/libtorch` becomes a link to it. `.cargo/config.toml` sets `LIBTORCH` to that link for
 //! everything that cargo starts, so that plain cargo, an editor's language server and xtask agree.
 //! Cargo starts xtask too, so xtask sees that value if the user has set none; that one value does
@@ -9,25 +9,18 @@
 
 mod cache;
 mod choice;
-mod fetch;
 mod link;
-mod pip;
 mod python;
 mod version;
 
 use crate::environment::Environment;
 use anyhow::Result;
 use choice::Choice;
-use std::path::Path;
-
-/// The version that the pinned tch needs. Change it together with `tch` in `Cargo.toml` and with
-/// `libtorch.txt`.
-pub const VERSION: &str = "2.11.0";
-
-/// What the first use fetches, for messages.
-pub fn description() -> String {
-    format!("libtorch {VERSION} ({} MB)", pip::DOWNLOAD_MEGABYTES)
-}
+use harness_libtorch::Fetch;
+pub use harness_libtorch::VERSION;
+#[cfg(test)]
+pub use harness_libtorch::description;
+use std::path::{Path, PathBuf};
 
 /// Makes `link` lead to a complete libtorch of the right version.
 ///
@@ -40,7 +33,7 @@ pub fn ensure(
 ) -> Result<()> {
     let folder = match choice::choose(environment, link)? {
         Choice::Users(folder) => folder,
-        Choice::Fetched => fetch::ensure(environment)?,
+        Choice::Fetched => fetch(environment)?,
     };
     if link::leads_elsewhere(link, &folder) {
         eprintln!(
@@ -50,4 +43,16 @@ pub fn ensure(
         forget_compiled()?;
     }
     link::point(link, &folder)
+}
+
+fn fetch(environment: &Environment) -> Result<PathBuf> {
+    Fetch {
+        cache: &cache::root(environment)?,
+        pythons: &["python3", "python"].map(PathBuf::from),
+        // Ctrl-C ends xtask and pip.
+        stopped: &|| false,
+        say: &|line| eprintln!("xtask: {line}"),
+        instead: &format!("set LIBTORCH to a libtorch {VERSION} folder"),
+    }
+    .ensure()
 }

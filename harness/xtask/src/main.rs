@@ -3,8 +3,8 @@
 //! Plugins on libtorch need exactly one version of libtorch to compile, link and load. This crate
 //! finds or fetches it ([`libtorch`]), then calls cargo with flags that let build, lints, tests,
 //! docs and benchmarks share one compilation of tch's C++ code ([`steps`]). It also builds the
-//! manual ([`book`]). It depends on no other crate of the workspace and on few others, so that it
-//! compiles in seconds.
+//! manual ([`book`]) and packs what Python installs ([`wheel`]). It depends on few crates, so that
+//! it compiles in seconds.
 
 mod book;
 mod cli;
@@ -12,6 +12,7 @@ mod environment;
 mod libtorch;
 mod stand_alone;
 mod steps;
+mod wheel;
 mod workspace;
 
 use cli::Command;

@@ -47,16 +47,20 @@ impl StandAlone {
     }
 
     /// Whether `clbench run` with these arguments may load it: one of them names its target folder,
-    /// or one is a file that does or that extends another file.
+    /// or one is a file, or the name of one in `scenarios`, that does or that extends another file.
     pub fn may_be_used(&self, arguments: &[OsString]) -> bool {
         let path = format!("{}/target/", self.name());
+        let repository = self.project.ancestors().nth(4).unwrap_or(Path::new(""));
         arguments.iter().any(|argument| {
             let argument = argument.to_string_lossy();
             // `--with=FILE` is an argument too.
             let file = argument.rsplit('=').next().unwrap_or_default();
+            let named = repository.join("scenarios").join(format!("{file}.yaml"));
+            let mut texts = [PathBuf::from(file), named]
+                .into_iter()
+                .filter_map(|file| fs::read_to_string(file).ok());
             argument.contains(&path)
-                || fs::read_to_string(file)
-                    .is_ok_and(|text| text.contains(&path) || text.contains("extends:"))
+                || texts.any(|text| text.contains(&path) || text.contains("extends:"))
         })
     }
 }
@@ -71,8 +75,9 @@ mod tests {
         let used = |argument: &str, text: &str| {
             let file = folder.path().join("scenario.yaml");
             fs::write(&file, text).unwrap();
+            let project = "repository/tests/fixtures/plugins/nearest-class-mean";
             let plugin = StandAlone {
-                project: "tests/fixtures/plugins/nearest-class-mean".into(),
+                project: folder.path().join(project),
             };
             let argument = argument.replace("FILE", file.to_str().unwrap());
             plugin.may_be_used(&[argument.into()])
@@ -85,6 +90,10 @@ mod tests {
             "strategies.ncm.plugin=nearest-class-mean/target/debug/lib.so",
             ""
         ));
+        let scenarios = folder.path().join("repository/scenarios");
+        fs::create_dir_all(&scenarios).unwrap();
+        fs::write(scenarios.join("digits.yaml"), named).unwrap();
+        assert!(used("digits", ""));
         // A strategy of clbench's own plugins has the same name.
         assert!(!used("FILE", "use: nearest-class-mean"));
         assert!(!used("--seed", "extends: digits.yaml"));

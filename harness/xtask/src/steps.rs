@@ -10,6 +10,7 @@ use crate::cli::Command;
 use crate::environment::Environment;
 use crate::libtorch;
 use crate::stand_alone::StandAlone;
+use crate::wheel;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
@@ -67,6 +68,11 @@ pub fn carry_out(command: &Command, workspace: &Workspace) -> Result<()> {
                 ["bench", "--workspace", "--bench", "*"],
                 arguments,
             )
+        }
+        Command::Wheel(arguments) => {
+            steps.build()?;
+            announce("wheel");
+            wheel::pack(&workspace.root, workspace.release(), arguments)
         }
         Command::Soak => steps.soak(),
         Command::Book(arguments) => {

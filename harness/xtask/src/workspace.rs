@@ -2,7 +2,7 @@
 
 use crate::stand_alone::StandAlone;
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folders that the steps use.
 pub struct Workspace {
@@ -31,6 +31,11 @@ impl Workspace {
             root: root.to_owned(),
             release: release.to_owned(),
         })
+    }
+
+    /// Cargo's release folder.
+    pub fn release(&self) -> &Path {
+        &self.release
     }
 
     /// A program of the workspace, in the same folder as this one.

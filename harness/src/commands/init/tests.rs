@@ -88,7 +88,7 @@ fn train_and_test_are_used_as_they_are() {
           clbench run HOME/flowers/scenario.yaml
     "#]],
     );
-    let checkout = checkout::find().unwrap();
+    let checkout = shipped::checkout().unwrap();
     let yaml = read(&home, "scenario.yaml").replace(checkout.to_str().unwrap(), "CHECKOUT");
     expect![[r##"
         # yaml-language-server: $schema=CHECKOUT/scenarios/scenario.schema.json

@@ -3,9 +3,10 @@
 //! Pip handles mirror and proxy settings, retries and hash checks, and logs to a file. The terminal
 //! shows one progress bar for all wheels, which follows the size of the files on the disk.
 
-use super::python::Python;
-use crate::libtorch::VERSION;
-use anyhow::{Context, Result};
+use crate::VERSION;
+use crate::fetch::PAUSE;
+use crate::python::Python;
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt;
 use std::fs;
@@ -42,6 +43,10 @@ pub struct Download<'a> {
     pub scratch: &'a Path,
     /// Pip's log file.
     pub log: &'a Path,
+    /// Whether to give up.
+    pub stopped: &'a dyn Fn() -> bool,
+    /// Prints a line.
+    pub say: &'a dyn Fn(&str),
 }
 
 /// Why pip failed, according to its log. Its text says what to do.
@@ -97,14 +102,21 @@ impl Download<'_> {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command
             .spawn()
-            .with_context(|| format!("cannot start {}", python.name))?;
-        let progress = Progress::new();
+            .with_context(|| format!("cannot start {}", python.program.display()))?;
+        let progress = Progress::new(self.say);
         let status = loop {
             if let Some(status) = child.try_wait().context("cannot wait for pip")? {
                 break status;
             }
+            if (self.stopped)() {
+                // It may have ended by itself, of the same signal.
+                let _ = child.kill();
+                let _ = child.wait();
+                progress.bar.finish_and_clear();
+                bail!("interrupted");
+            }
             progress.show(size_below(self.wheels) + size_below(self.scratch));
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(PAUSE);
         };
         progress.bar.finish_and_clear();
         if status.success() {
@@ -116,16 +128,17 @@ impl Download<'_> {
 }
 
 /// A bar on a terminal, else a line every few seconds.
-struct Progress {
+struct Progress<'a> {
     /// Draws nothing without a terminal.
     bar: ProgressBar,
     next_line: std::cell::Cell<Option<Instant>>,
+    say: &'a dyn Fn(&str),
 }
 
-impl Progress {
+impl<'a> Progress<'a> {
     const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
-    fn new() -> Self {
+    fn new(say: &'a dyn Fn(&str)) -> Self {
         let style =
             "libtorch [{bar:40}] {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}";
         let style = ProgressStyle::with_template(style).expect("the template is well formed");
@@ -133,6 +146,7 @@ impl Progress {
         Self {
             bar: ProgressBar::new(DOWNLOAD_BYTES).with_style(style.progress_chars("=> ")),
             next_line: std::cell::Cell::new(next_line),
+            say,
         }
     }
 
@@ -142,10 +156,10 @@ impl Progress {
         self.bar.set_position(bytes);
         let now = Instant::now();
         if self.next_line.get().is_some_and(|next| next <= now) {
-            eprintln!(
-                "xtask: libtorch {} of {DOWNLOAD_MEGABYTES} MB",
+            (self.say)(&format!(
+                "libtorch {} of {DOWNLOAD_MEGABYTES} MB",
                 megabytes(bytes)
-            );
+            ));
             self.next_line.set(Some(now + Self::BETWEEN_LINES));
         }
     }
