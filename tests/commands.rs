@@ -56,6 +56,7 @@ fn ls() {
         clbench-heads 0.1.0           libtorch 2.11.0     BUILD/libclbench_heads.so
         clbench-metrics 0.1.0         no runtime library  BUILD/libclbench_metrics.so
         clbench-pixels 0.1.0          no runtime library  BUILD/libclbench_pixels.so
+        clbench-python 0.1.0          no runtime library  BUILD/libclbench_python.so
         clbench-text-prompts 0.1.0    libtorch 2.11.0     BUILD/libclbench_text_prompts.so
         clbench-visual-prompts 0.1.0  libtorch 2.11.0     BUILD/libclbench_visual_prompts.so
         clbench-vit 0.1.0             libtorch 2.11.0     BUILD/libclbench_vit.so

@@ -45,7 +45,7 @@ fn a_change_of_any_module_makes_records_stale_and_nothing_else_does() {
 
     // Of the same length and time, so that only its bytes tell.
     let modified = fs::metadata(&helpers).unwrap().modified().unwrap();
-    dir.write("helpers.py", "CHOSEN = 1\n");
+    dir.write("helpers.py", "CHOSEN =-1\n");
     fs::File::options()
         .write(true)
         .open(&helpers)
