@@ -195,6 +195,22 @@ fn a_missing_file() {
     );
 }
 
+/// Neither a file nor a scenario that ships.
+#[test]
+fn an_unknown_name() {
+    let dir = Dir::new();
+    dir.write("mine.yaml", GOOD);
+    for (name, meant) in [("quikstart", "quickstart"), ("mine", "mine.yaml")] {
+        let outcome = dir.clbench(["run", name]).outcome();
+        assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+        let start = format!(
+            "error: invalid value '{name}' for '<SCENARIO>': no such file, and no scenario of this name comes with \
+             clbench; did you mean `{meant}`? The choices are `cars-196`, "
+        );
+        assert!(outcome.stderr.starts_with(&start), "{}", outcome.stderr);
+    }
+}
+
 #[test]
 fn arguments_that_change_or_select() {
     arguments(

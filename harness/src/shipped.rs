@@ -94,7 +94,11 @@ pub(crate) fn scenario(named: PathBuf) -> Result<PathBuf, String> {
         return Ok(file);
     }
     let names = || known.keys().map(String::as_str);
-    let meant = suggest::closest(name, names());
+    let file = format!("{name}.yaml");
+    let meant = match Path::new(&file).exists() {
+        true => Some(&*file),
+        false => suggest::closest(name, names()),
+    };
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
     Err(format!(
         "no such file, and no scenario of this name comes with clbench{} The choices are {}",
