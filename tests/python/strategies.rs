@@ -1,10 +1,11 @@
 //! What a strategy in Python computes.
 
 use super::{run, scenario};
-use clbench_tests::{Dir, python, python_with_torch, root};
+use clbench_tests::{Dir, build, python, python_with_torch, root};
 use expect_test::expect;
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 
 fn example(dir: &Dir, name: &str) {
     let file = root().join("plugins/python/examples").join(name);
@@ -123,4 +124,64 @@ fn what_is_wrong_in_a_scenario_is_said_with_its_line() {
         2 error: s.yaml:7: strategies.mine.grid.lr[1]: expected float, got 'fast'
         2 error: s.yaml:7: strategies.mine.interpreter: `interpreter` is for a class in Python; add `python: FILE.py:CLASS`, or remove it
     "#]].assert_eq(&said);
+}
+
+/// A terminal of its own, in which `c` is typed at every prompt of the debugger.
+const TERMINAL: &str = r#"
+import os, pty, sys
+
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = b""
+while True:
+    try:
+        read = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not read:
+        break
+    shown += read
+    if read.endswith(b"(Pdb) "):
+        os.write(terminal, b"p answer * 100\n" if b"4200" not in shown else b"c\n")
+_, status = os.waitpid(pid, 0)
+print(shown.decode())
+sys.exit(os.WEXITSTATUS(status))
+"#;
+
+#[test]
+fn a_debugger_gets_the_terminal_and_nothing_is_recorded() {
+    let Some(python) = python() else {
+        return;
+    };
+    let dir = Dir::new();
+    dir.write(
+        "method.py",
+        "import clbench\nimport numpy as np\n\n\nclass Method(clbench.Strategy):\n    \
+         def learn(self, task):\n        answer = 42\n        breakpoint()\n        answer += 1\n\n    \
+         def predict(self, batch):\n        return np.zeros((len(batch), len(batch.classes)))\n",
+    );
+    dir.write("terminal.py", TERMINAL);
+    scenario(
+        &dir,
+        python,
+        "  mine: {python: method.py:Method, interpreter: PYTHON}\n",
+    );
+    let program = build().join("clbench");
+    let program = program.to_str().unwrap();
+    let args = [
+        "terminal.py",
+        program,
+        "run",
+        "s.yaml",
+        "--plugin-dir",
+        "plugins",
+    ];
+    let args = args
+        .into_iter()
+        .chain(["--out", "out", "--limit", "8", "--debug-python"]);
+    let outcome = dir.program(Path::new(python), args).outcome();
+    assert_eq!(outcome.code, 0, "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("4200"), "{}", outcome.stdout);
+    assert!(!dir.path("out").exists());
 }

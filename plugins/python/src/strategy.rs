@@ -65,6 +65,9 @@ impl Strategy for Python {
         zygote.same_sources(script.identity(), declaration.sources.clone())?;
         if declaration.versions.contains_key(TORCH) {
             zygote.import(TORCH)?;
+            if script.mentions(OPTIMISERS) {
+                zygote.import(WITH_OPTIMISERS)?;
+            }
         }
         Ok(declaration)
     }
@@ -115,6 +118,10 @@ impl Strategy for Python {
         call.header.insert("index".into(), index);
         let requests = self.requests(Samples::Task(task));
         let (_, done) = self.worker.borrow_mut().call(call, &requests)?;
+        // The workers of later tasks need not import them again.
+        for module in read::<Vec<String>>(&done, "imported")? {
+            self.worker.borrow().zygote().import(&module)?;
+        }
         Ok(Learned {
             optimiser_steps: read(&done, "optimiser_steps")?,
         })
@@ -175,6 +182,10 @@ impl Python {
 
 /// The module that is worth importing once for all workers.
 const TORCH: &str = "torch";
+/// What a file mentions that uses PyTorch's optimisers, and the module that their first step
+/// imports.
+const OPTIMISERS: &str = "torch.optim";
+const WITH_OPTIMISERS: &str = "torch._dynamo";
 
 /// A class in a file, and the interpreter that runs it.
 struct Script<'a> {
@@ -201,14 +212,17 @@ impl Script<'_> {
     /// The zygote of the interpreter. It imports PyTorch if the file mentions it.
     fn zygote(&self, host: Option<&Host>) -> Result<Arc<Zygote>> {
         let zygote = Zygote::of(&self.interpreter, host)?;
-        let text = fs::read(&self.file).unwrap_or_default();
-        if text
-            .windows(TORCH.len())
-            .any(|window| window == TORCH.as_bytes())
-        {
+        if self.mentions(TORCH) {
             zygote.import(TORCH)?;
         }
         Ok(zygote)
+    }
+
+    /// Whether the file has this text in it.
+    fn mentions(&self, text: &str) -> bool {
+        let file = fs::read(&self.file).unwrap_or_default();
+        file.windows(text.len())
+            .any(|window| window == text.as_bytes())
     }
 
     fn call(&self, name: &str) -> Map<String, Value> {

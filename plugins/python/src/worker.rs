@@ -49,6 +49,11 @@ impl Worker {
         }
     }
 
+    /// The zygote that it was forked from.
+    pub fn zygote(&self) -> &Zygote {
+        &self.zygote
+    }
+
     /// Makes a call, and serves what the worker asks for until it is done. Returns its last
     /// message, and what that says is done.
     ///

@@ -19,7 +19,7 @@ On a worker's connection the host makes one call at a time:
 |:--|:--|:--|
 | `check` | `file`, `class`, `parameters`, `snapshot`, `setting`, `backbones` | what the class declares, `sources`, `versions` |
 | `create` | the same, `debug` | `sources` |
-| `learn` | `task`, `labels`, `index` | `optimiser_steps` |
+| `learn` | `task`, `labels`, `index` | `optimiser_steps`; `imported`, worth an order `import` |
 | `predict` | `batch` | `logits` |
 | `state` | | `json`, a text; `tensors` by name |
 | `restore` | `json`, `tensors` | |
@@ -62,6 +62,9 @@ from clbench.wire import Closed, Connection, Received
 VERSION = 1
 #: The files of frames that say nothing to a strategy's author: this package's and the importer's.
 NOT_SHOWN = (os.path.dirname(os.path.abspath(__file__)) + os.sep, "<frozen importlib")
+#: Modules that take long to import, and that PyTorch imports only when they are used: the first
+#: step of an optimiser needs this one.
+SLOW = ("torch._dynamo",)
 KEEPS = ("statistics", "generators", "features", "images")
 
 
@@ -251,8 +254,10 @@ class Session:
     def learn(self, call):
         seed_everything(self.instance.setting.seed, call["task"]["id"])
         task = Task(self.host, call["task"], call["labels"], call["index"])
+        before = set(sys.modules)
         steps = self.instance.learn(task)
-        return {"optimiser_steps": int(steps or 0)}
+        imported = [name for name in SLOW if name in sys.modules and name not in before]
+        return {"optimiser_steps": int(steps or 0), "imported": imported}
 
     def predict(self, call):
         batch = Batch(self.host, call["batch"])
