@@ -5,6 +5,7 @@ mod cached_outputs;
 mod checkpoints;
 mod commands;
 mod comparison;
+mod conformance;
 mod coop_parity;
 mod device;
 mod digits;

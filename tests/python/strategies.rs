@@ -133,7 +133,7 @@ import os, pty, sys
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
-shown = b""
+shown, typed = b"", 0
 while True:
     try:
         read = os.read(terminal, 4096)
@@ -142,8 +142,10 @@ while True:
     if not read:
         break
     shown += read
-    if read.endswith(b"(Pdb) "):
-        os.write(terminal, b"p answer * 100\n" if b"4200" not in shown else b"c\n")
+    # Of both tasks.
+    while shown.count(b"(Pdb) ") > typed:
+        os.write(terminal, b"c\n" if typed else b"p answer * 100\n")
+        typed += 1
 _, status = os.waitpid(pid, 0)
 print(shown.decode())
 sys.exit(os.WEXITSTATUS(status))
@@ -184,4 +186,56 @@ fn a_debugger_gets_the_terminal_and_nothing_is_recorded() {
     assert_eq!(outcome.code, 0, "{}", outcome.stdout);
     assert!(outcome.stdout.contains("4200"), "{}", outcome.stdout);
     assert!(!dir.path("out").exists());
+}
+
+#[test]
+fn the_file_that_a_new_strategy_starts_as_passes_its_check_and_has_a_row() {
+    let Some(python) = python() else {
+        return;
+    };
+    let dir = Dir::new();
+    let new = ["new", "strategy", "--python", "my_method.py"];
+    dir.clbench(new).succeeds();
+    let check = ["plugin", "check", "my_method.py:MyMethod", "--interpreter"];
+    let checked = dir.clbench(check.iter().chain(&[python])).outcome();
+    assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
+    let written = fs::read_to_string(dir.path("my_method.yaml")).unwrap();
+    let written = written.replace(
+        "python: my_method.py:MyMethod",
+        &format!("python: my_method.py:MyMethod\n    interpreter: {python}"),
+    );
+    dir.write("my_method.yaml", written);
+    let args = ["run", "my_method.yaml", "--limit", "3", "--seed", "1"];
+    let run = dir.clbench(args).succeeds();
+    assert!(run.stdout.contains("my-method"), "{}", run.stdout);
+}
+
+#[test]
+fn the_check_of_a_faulty_strategy_names_the_rule_and_the_line() {
+    let Some(python) = python() else {
+        return;
+    };
+    let dir = Dir::new();
+    dir.write(
+        "forgetful.py",
+        "import clbench\nimport numpy as np\n\n\nclass Forgetful(clbench.Strategy):\n    \
+         def learn(self, task):\n        self.seen = [kind.id for kind in task.classes]\n\n    \
+         def predict(self, batch):\n        logits = np.zeros((len(batch), len(batch.classes)))\n        \
+         logits[:, self.seen[0]] = 1\n        return logits\n",
+    );
+    let check = ["plugin", "check", "forgetful.py:Forgetful", "--interpreter"];
+    let checked = dir.clbench(check.iter().chain(&[python])).outcome();
+    assert_eq!(checked.code, 3);
+    expect![[r#"
+        forgetful.py:Forgetful: the testkit found 1 failure(s)
+          passed  parameters
+          passed  learns
+          passed  prediction changes nothing
+          passed  independent of the batch
+          passed  same seed, same bits
+          note    same seed, same bits: another seed gives the same bits, so the strategy does not use randomness
+          FAILED  state round trip: `predict`: DIR/forgetful.py:11: AttributeError: 'Forgetful' object has no attribute 'seen'
+          passed  errors, not panics
+          passed  global state left alone
+    "#]].assert_eq(&checked.stdout);
 }

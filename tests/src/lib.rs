@@ -63,7 +63,7 @@ fn cargo_build(more: &[&str]) {
     // again, and all that depends on them would be compiled twice.
     let of_a_package = env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
-        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "OUT_DIR"
     });
     for (name, _) in of_a_package {
         cargo.env_remove(name);

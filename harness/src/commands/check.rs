@@ -55,7 +55,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<(), Error> {
                     }
                     Found::Crashed(error) => {
                         print(&format!(
-                            "{shown}: the testkit could not end\n  FAILED  {}\n",
+                            "{shown}: the testkit could not finish\n  FAILED  {}\n",
                             on_one_line(&error.to_string())
                         ))?;
                         checked += 1;
