@@ -158,7 +158,7 @@ fn each_fault_has_a_clear_message_and_nothing_remains() {
         nearest-class-mean: done
         nothing-learn: strategy `python`: TypeError: `predict` should return a tensor or an array, not NoneType
         prints-learn: done
-        row-learn: strategy `python`: DIR/faulty.py:53: there is no row 1000000; the task has rows 0 to 39
+        row-learn: strategy `python`: DIR/faulty.py:53: there is no row 1000000; the task has 40 rows
         segfault-learn: strategy `python`: the Python process crashed (signal 11, a segmentation fault); the log has the line
         set-learn: strategy `python`: TypeError: the state's `kept` is a set; keep tensors, arrays, numbers, texts, lists and dicts
         shape-learn: strategy `python`: ValueError: `predict` returned shape [1, 1]; expected [80, 5]: a row for each image, a column for each class

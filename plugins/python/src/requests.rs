@@ -225,8 +225,8 @@ fn rows(message: &Incoming, task: &Task<'_>) -> Result<Vec<u32>> {
             .filter(|&row| (row as usize) < task.len());
         found.ok_or_else(|| {
             Error::failed(format!(
-                "there is no row {row}; the task has rows 0 to {}",
-                task.len() - 1
+                "there is no row {row}; the task has {} rows",
+                task.len()
             ))
         })
     };

@@ -83,8 +83,12 @@ class Sources:
             )
         if isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             spec.loader = _Loader(spec.name, spec.origin, self)
-        else:
+        elif os.path.isfile(spec.origin):
             self.take(spec.name, spec.origin)
+        else:
+            raise ImportError(
+                f"`{spec.name}` is in an archive, {spec.origin}, so records cannot know it; unpack it"
+            )
         return spec
 
     def _is_own(self, path):
