@@ -113,6 +113,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
                 dtype: "f32".into(),
             }],
             strategy: CellStrategy {
+                sources: BTreeMap::new(),
                 label: None,
                 use_: "strategy".into(),
                 plugin: plugin("strategies"),

@@ -39,8 +39,8 @@ class CoOp(clbench.Strategy):
     def encode(self, context, classes):
         """The text features of classes, of unit length: [classes, width]."""
         texts = [kind.name.replace("_", " ") for kind in classes]
-        rows = context.expand(len(texts), -1, -1)
-        [embeddings] = self.backbone.forward({"text.context": rows}, texts=texts, options=OPTIONS)
+        prompts = {"text.context": context[None]}  # one row, for all texts
+        [embeddings] = self.backbone.forward(prompts, texts=texts, options=OPTIONS)
         return normalize(embeddings, dim=-1)
 
     def learn(self, task):

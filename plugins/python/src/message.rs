@@ -209,9 +209,9 @@ mod tests {
             assert_eq!(tensor.view().as_bytes().unwrap(), expected, "{entry}");
         }
         for wrong in [
-            json!({"dtype": "f32", "shape": [1 << 40], "at": 0}),
+            json!({"dtype": "f32", "shape": [1_i64 << 40], "at": 0}),
             json!({"dtype": "f32", "shape": [-1], "at": 0}),
-            json!({"dtype": "f32", "shape": [1], "at": 1 << 50}),
+            json!({"dtype": "f32", "shape": [1], "at": 1_i64 << 50}),
             json!({"dtype": "f32", "shape": [1], "memory": 1_u64 << 50}),
             json!({"dtype": "bool", "shape": [1], "at": 0}),
             json!({"dtype": "f32", "shape": [1]}),

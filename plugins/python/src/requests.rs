@@ -24,14 +24,22 @@ pub enum Samples<'a> {
 /// Forward passes whose backward pass has not run.
 #[derive(Debug, Default)]
 pub struct Pullbacks {
-    kept: HashMap<u64, PullbackHandle>,
+    kept: HashMap<u64, Kept>,
     next: u64,
 }
 
+/// A forward pass.
+#[derive(Debug)]
+struct Kept {
+    pullback: PullbackHandle,
+    /// The sites whose prompt has one row for all rows.
+    shared: Vec<String>,
+}
+
 impl Pullbacks {
-    fn keep(&mut self, pullback: PullbackHandle) -> u64 {
+    fn keep(&mut self, kept: Kept) -> u64 {
         self.next += 1;
-        self.kept.insert(self.next, pullback);
+        self.kept.insert(self.next, kept);
         self.next
     }
 
@@ -148,9 +156,30 @@ impl Requests<'_> {
     fn forward(&self, message: &Incoming, pullbacks: &mut Pullbacks) -> Result<Outgoing> {
         let backbone = self.backbone(message)?;
         let prompts: Vec<Prompt> = message.field("prompts")?;
-        let tensors = (prompts.iter())
-            .map(|prompt| message.tensor(&prompt.prompt))
-            .collect::<Result<Vec<_>>>()?;
+        let images = match message.header.get("texts") {
+            Some(_) => None,
+            None => Some(message.tensor(&message.header["images"])?),
+        };
+        let row_text: Vec<i64> = match images {
+            Some(_) => Vec::new(),
+            None => message.field("rows")?,
+        };
+        let rows = match &images {
+            Some(images) => images.view().shape().first().copied().unwrap_or(0),
+            None => row_text.len() as i64,
+        };
+        let (mut tensors, mut shared) = (Vec::new(), Vec::new());
+        for prompt in &prompts {
+            let tensor = message.tensor(&prompt.prompt)?;
+            let is_shared = rows > 1 && tensor.view().shape().first() == Some(&1);
+            tensors.push(match is_shared {
+                true => repeated(&tensor, rows)?,
+                false => tensor,
+            });
+            if is_shared {
+                shared.push(prompt.site.clone());
+            }
+        }
         let sites: Vec<_> = (prompts.iter().zip(&tensors))
             .map(|(prompt, tensor)| Site {
                 name: &prompt.site,
@@ -163,20 +192,18 @@ impl Requests<'_> {
             true => Vec::new(),
             false => serde_json::to_vec(&options).expect("plain data"),
         };
-        let forwarded = if message.header.get("texts").is_some() {
-            let texts: Vec<String> = message.field("texts")?;
-            let row_text: Vec<i64> = message.field("rows")?;
-            let inputs = Inputs::Texts {
-                texts: &strs(&texts),
-                row_text: &row_text,
-                place: message.field::<Place>("place")?,
+        let forwarded = if let Some(images) = &images {
+            let inputs = Inputs::Images {
+                images: images.view(),
                 options: &options,
             };
             backbone.forward(&inputs, &sites, &strs(&wanted))?
         } else {
-            let images = message.tensor(&message.header["images"])?;
-            let inputs = Inputs::Images {
-                images: images.view(),
+            let texts: Vec<String> = message.field("texts")?;
+            let inputs = Inputs::Texts {
+                texts: &strs(&texts),
+                row_text: &row_text,
+                place: message.field::<Place>("place")?,
                 options: &options,
             };
             backbone.forward(&inputs, &sites, &strs(&wanted))?
@@ -187,7 +214,10 @@ impl Requests<'_> {
             .map(|output| answer.tensor(output))
             .collect::<Result<_>>()?;
         answer.header.insert("outputs".into(), json!(outputs));
-        let number = pullbacks.keep(forwarded.pullback);
+        let number = pullbacks.keep(Kept {
+            pullback: forwarded.pullback,
+            shared,
+        });
         answer.header.insert("pullback".into(), json!(number));
         Ok(answer)
     }
@@ -195,8 +225,12 @@ impl Requests<'_> {
 
 fn pull(message: &Incoming, pullbacks: &mut Pullbacks) -> Result<Outgoing> {
     let number: u64 = message.field("pullback")?;
-    let pullback = pullbacks.kept.remove(&number);
-    let mut pullback = pullback.ok_or_else(|| Error::failed("this pullback has already run"))?;
+    let kept = pullbacks.kept.remove(&number);
+    let kept = kept.ok_or_else(|| Error::failed("this pullback has already run"))?;
+    let Kept {
+        mut pullback,
+        shared,
+    } = kept;
     let gradients: Vec<Gradient> = message.field("gradients")?;
     let tensors = (gradients.iter())
         .map(|gradient| message.tensor(&gradient.gradient))
@@ -207,10 +241,38 @@ fn pull(message: &Incoming, pullbacks: &mut Pullbacks) -> Result<Outgoing> {
     let mut answer = Outgoing::default();
     let pulled = pullback.call(&named)?.into_iter();
     let pulled: Vec<_> = pulled
-        .map(|(_, gradient)| answer.tensor(gradient))
+        .map(|(site, gradient)| {
+            answer.tensor(match shared.contains(&site) {
+                true => summed(&gradient)?,
+                false => gradient,
+            })
+        })
         .collect::<Result<_>>()?;
     answer.header.insert("gradients".into(), json!(pulled));
     Ok(answer)
+}
+
+/// A prompt with the same row for all rows.
+fn repeated(prompt: &Tensor, rows: i64) -> Result<Tensor> {
+    let view = prompt.view();
+    let mut shape = view.shape().to_vec();
+    shape[0] = rows;
+    Tensor::from_vec(view.as_slice::<f32>()?.repeat(rows as usize), &shape)
+}
+
+/// The gradient of a prompt with one row for all rows: the sum over the rows.
+fn summed(gradient: &Tensor) -> Result<Tensor> {
+    let view = gradient.view();
+    let mut shape = view.shape().to_vec();
+    shape[0] = 1;
+    let length = shape.iter().product::<i64>() as usize;
+    let mut sum = vec![0.0_f32; length];
+    for row in view.as_slice::<f32>()?.chunks_exact(length.max(1)) {
+        for (sum, value) in sum.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+    Tensor::from_vec(sum, &shape)
 }
 
 /// The rows that are asked for; all of them by default.
@@ -239,4 +301,20 @@ fn no_samples() -> Error {
 
 fn strs(strings: &[String]) -> Vec<&str> {
     strings.iter().map(String::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_of_one_row_is_for_all_rows_and_its_gradient_is_their_sum() {
+        let prompt = Tensor::from_vec(vec![1.0_f32, 2.0], &[1, 2, 1]).unwrap();
+        let rows = repeated(&prompt, 3).unwrap();
+        assert_eq!(rows.view().shape(), [3, 2, 1]);
+        assert_eq!(rows.view().as_slice::<f32>().unwrap(), [1.0, 2.0].repeat(3));
+        let sum = summed(&rows).unwrap();
+        assert_eq!(sum.view().shape(), [1, 2, 1]);
+        assert_eq!(sum.view().as_slice::<f32>().unwrap(), [3.0, 6.0]);
+    }
 }

@@ -111,21 +111,19 @@ impl Worker {
 
     fn send(&self, mut message: Outgoing) -> Result<()> {
         let stop = || self.stops();
-        loop {
-            let sent = self
-                .zygote
-                .settled(self.pid, &mut message, |message, memory| {
-                    self.connection.send(message, memory, &self.peer(&stop))
-                })?;
-            match sent {
-                Ok(()) => return Ok(()),
-                // A part may have been sent, so this connection is of no further use.
-                Err(Broken::Stopped) => {
-                    self.signal(Signal::KILL);
-                    return Err(Error::cancelled());
-                }
-                Err(_) => return Err(self.ended()),
+        let sent = self
+            .zygote
+            .settled(self.pid, &mut message, |message, memory| {
+                self.connection.send(message, memory, &self.peer(&stop))
+            })?;
+        match sent {
+            Ok(()) => Ok(()),
+            // A part may have been sent, so this connection is of no further use.
+            Err(Broken::Stopped) => {
+                self.signal(Signal::KILL);
+                Err(Error::cancelled())
             }
+            Err(_) => Err(self.ended()),
         }
     }
 

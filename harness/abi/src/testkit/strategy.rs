@@ -21,6 +21,7 @@ use super::watch::Watch;
 use crate::foreign::BackboneHandle;
 use crate::strategy::Strategy;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -201,16 +202,17 @@ impl<S> StrategyKit<S> {
         let begin = self.begin;
         let mut report = Report::new(&self.offered.shown);
         let backbones = backbones(&self.backbones);
-        let subject = Subject::new(
-            self.offered,
-            self.parameters,
-            self.seed,
-            self.device,
-            self.threads,
-            self.folder,
-            Stream::new(self.stream, backbones),
-            self.watch,
-        );
+        let subject = Subject {
+            offered: self.offered,
+            parameters: self.parameters,
+            seed: self.seed,
+            device: self.device,
+            threads: self.threads,
+            folder: self.folder,
+            stream: Stream::new(self.stream, backbones),
+            watch: self.watch,
+            drops: RefCell::default(),
+        };
         begin.check(Check::Parameters, &mut report);
         bad_parameters::check(
             &subject.parameters,

@@ -59,9 +59,10 @@ class Backbone:
     ) -> List[Any]:
         """Outputs with prompts at their sites, differentiable with respect to the prompts.
 
-        `prompts` has torch tensors by site, such as `{"text.context": [rows, tokens, width]}`. The
-        inputs are `texts`, where `rows` has the text of each row (by default each text once), or
-        `images`. A second backward pass computes the forward pass again.
+        `prompts` has torch tensors by site, such as `{"text.context": [rows, tokens, width]}`; one
+        row, `[1, tokens, width]`, is for all rows. The inputs are `texts`, where `rows` has the text
+        of each row (by default each text once), or `images`. A second backward pass computes the
+        forward pass again.
         """
         import torch
 

@@ -72,7 +72,7 @@ def zygote(descriptor):
     """Forks a worker whenever the host asks for one, until the host is gone."""
     control = Connection(descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    workers = {}
+    workers = set()
     try:
         opening = control.receive()
         control.send({"version": VERSION})
@@ -94,11 +94,11 @@ def zygote(descriptor):
                     faulthandler.enable()
                     _end(serve(Connection(ours)))
                 os.close(ours)
-                workers[child] = True
+                workers.add(child)
                 control.send_descriptor({"worker": child}, theirs)
             else:
                 _, status = os.waitpid(order["ended"], 0)
-                del workers[order["ended"]]
+                workers.discard(order["ended"])
                 control.send({"status": exit_code(status)})
     except Closed:
         # The host is gone. Workers are not waited for before this, so their numbers are theirs.

@@ -17,42 +17,19 @@ use std::path::PathBuf;
 
 /// What all checks share.
 pub(super) struct Subject {
-    offered: Offered,
+    pub(super) offered: Offered,
     pub(super) parameters: Value,
     pub(super) seed: u64,
-    device: String,
-    threads: u32,
-    folder: PathBuf,
+    pub(super) device: String,
+    pub(super) threads: u32,
+    pub(super) folder: PathBuf,
     pub(super) stream: Stream,
-    watch: Watch,
+    pub(super) watch: Watch,
     /// Panics in the author's `Drop`, which the guard swallows.
-    drops: RefCell<Vec<String>>,
+    pub(super) drops: RefCell<Vec<String>>,
 }
 
 impl Subject {
-    pub(super) fn new(
-        offered: Offered,
-        parameters: Value,
-        seed: u64,
-        device: String,
-        threads: u32,
-        folder: PathBuf,
-        stream: Stream,
-        watch: Watch,
-    ) -> Subject {
-        Subject {
-            offered,
-            parameters,
-            seed,
-            device,
-            threads,
-            folder,
-            stream,
-            watch,
-            drops: RefCell::default(),
-        }
-    }
-
     pub(super) fn check(&self, parameters: &Value) -> Result<Declaration> {
         let declaration = self.check_with(parameters, self.stream.backbones())?;
         self.stream.declare(&declaration.reads);
