@@ -96,7 +96,7 @@ fn without_prompts_forward_equals_plain_encoding() {
     let images = TensorView::new(&pixels, &IMAGES).unwrap();
     let plain = received(&clip.encode_images(images).unwrap());
     let called = see(&clip, "", &[], "embedding").unwrap();
-    assert_close("images", &called, &plain, 1e-6);
+    assert_close("images", &called, &plain, 1e-5);
 
     let plain = received(
         &clip
@@ -105,10 +105,10 @@ fn without_prompts_forward_equals_plain_encoding() {
     );
     let texts = ["zebra", "old castle"];
     let called = read(&clip, &texts, &[1, 0], "", &[], "embedding").unwrap();
-    assert_close("texts", &called.get(0), &plain.get(0), 1e-6);
-    assert_close("texts", &called.get(1), &plain.get(2), 1e-6);
+    assert_close("texts", &called.get(0), &plain.get(0), 1e-5);
+    assert_close("texts", &called.get(1), &plain.get(2), 1e-5);
     let dotted = read(&clip, &texts, &[0], r#"{"suffix": "."}"#, &[], "embedding").unwrap();
-    assert_close("a suffix", &dotted.get(0), &plain.get(1), 1e-6);
+    assert_close("a suffix", &dotted.get(0), &plain.get(1), 1e-5);
 }
 
 #[test]
