@@ -40,4 +40,4 @@ pub use record::{
     CellRecord, CheckpointCosts, ClassCounts, Costs, RECORD_FORMAT, Scalar, WallSeconds,
 };
 pub use run_file::{PlanSelection, PlannedCell, RUN_FORMAT, RunFile, RunPlan};
-pub use sources::{by_module, digest};
+pub use sources::by_module;

@@ -5,7 +5,6 @@
 //! adds the paths.
 
 use super::canonical::canonical;
-use super::sources::digest;
 use crate::domain::Shots;
 use crate::id::Seed;
 use crate::plugin::PluginId;
@@ -150,13 +149,19 @@ impl Code<'_> {
 }
 
 impl CellStrategy {
+    /// Twelve hex digits for its sources.
+    pub fn sources_digest(&self) -> String {
+        let json = serde_json::to_vec(&self.sources).expect("plain data");
+        blake3::hash(&json).to_hex()[..12].to_owned()
+    }
+
     /// A hash of the code that computes it: its plugin's file, and its own sources if it is a
     /// script.
     pub fn code_hash(&self) -> String {
         match self.sources.is_empty() {
             true => self.plugin.hash.clone(),
             false => {
-                let code = format!("{} {}", self.plugin.hash, digest(&self.sources));
+                let code = format!("{} {}", self.plugin.hash, self.sources_digest());
                 blake3::hash(code.as_bytes()).to_hex().to_string()
             }
         }

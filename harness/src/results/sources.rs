@@ -28,12 +28,6 @@ pub fn by_module(sources: &[SourceFile]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Twelve hex digits for these modules.
-pub fn digest(modules: &BTreeMap<String, String>) -> String {
-    let json = serde_json::to_vec(modules).expect("plain data");
-    blake3::hash(&json).to_hex()[..12].to_owned()
-}
-
 impl RunFolder {
     /// Keeps a copy of a cell's sources, unless it is there already. Returns its folder, as an
     /// absolute path; none if the cell's strategy has no sources.
@@ -89,7 +83,7 @@ impl RunFolder {
     fn sources_of(&self, cell: &Cell) -> PathBuf {
         self.path()
             .join("sources")
-            .join(digest(&cell.strategy.sources))
+            .join(cell.strategy.sources_digest())
     }
 }
 

@@ -98,6 +98,11 @@ fn shown_commands_parse() {
                 }
                 _ => continue,
             };
+            // A name in capitals stands for a file, which need not exist.
+            let arguments = arguments.into_iter().map(|word| match &*word {
+                "SCENARIO" => "scenario.yaml".to_owned(),
+                _ => word,
+            });
             let line = ["clbench".to_owned()].into_iter().chain(arguments);
             if let Err(error) = Cli::try_parse_from(line)
                 && error.use_stderr()
