@@ -11,6 +11,7 @@ use harness_abi::{
     BackboneHandle, Batch, Declaration, Error, Host, Learned, Outline, Result, Setting, State,
     Strategy, Task, Tensor,
 };
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -32,19 +33,15 @@ impl Strategy for Python {
         let script = Script::find(parameters, &outline.folder)?;
         let zygote = script.zygote(None)?;
         let mut worker = zygote.fork(None)?;
-        let mut call = script.call("check");
-        call.insert(
-            "setting".into(),
-            json!({
-                "seed": 0,
-                "tasks": outline.tasks,
-                "classes": outline.classes,
-                "device": outline.device,
-                "threads": 1,
-                "folder": outline.folder,
-            }),
-        );
-        call.insert("backbones".into(), infos(outline.backbones.iter()));
+        let about = About {
+            seed: 0,
+            tasks: outline.tasks,
+            classes: outline.classes,
+            device: &outline.device,
+            threads: 1,
+            folder: &outline.folder,
+        };
+        let call = script.call("check", &about, outline.backbones.iter());
         let requests = Requests {
             samples: Samples::None,
             backbones: &[],
@@ -76,20 +73,16 @@ impl Strategy for Python {
         let script = Script::find(&parameters, &setting.folder)?;
         let zygote = script.zygote(Some(&setting.host))?;
         let mut worker = zygote.fork(Some(&setting.host))?;
-        let mut call = script.call("create");
-        call.insert(
-            "setting".into(),
-            json!({
-                "seed": setting.seed,
-                "tasks": setting.tasks,
-                "classes": setting.classes,
-                "device": setting.device,
-                "threads": setting.threads,
-                "folder": setting.folder,
-            }),
-        );
+        let about = About {
+            seed: setting.seed,
+            tasks: setting.tasks,
+            classes: setting.classes,
+            device: &setting.device,
+            threads: setting.threads,
+            folder: &setting.folder,
+        };
         let backbones = setting.backbones.iter().map(BackboneHandle::info);
-        call.insert("backbones".into(), infos(backbones));
+        let mut call = script.call("create", &about, backbones);
         call.insert("debug".into(), json!(parameters.debug));
         let requests = Requests {
             samples: Samples::None,
@@ -187,6 +180,17 @@ const TORCH: &str = "torch";
 const OPTIMISERS: &str = "torch.optim";
 const WITH_OPTIMISERS: &str = "torch._dynamo";
 
+/// What the author's code sees as `self.setting`.
+#[derive(Serialize)]
+struct About<'a> {
+    seed: u64,
+    tasks: u32,
+    classes: u32,
+    device: &'a str,
+    threads: u32,
+    folder: &'a Path,
+}
+
 /// A class in a file, and the interpreter that runs it.
 struct Script<'a> {
     parameters: &'a Parameters,
@@ -225,7 +229,13 @@ impl Script<'_> {
             .any(|window| window == text.as_bytes())
     }
 
-    fn call(&self, name: &str) -> Map<String, Value> {
+    /// A call about the class, before there is a strategy.
+    fn call<'a>(
+        &self,
+        name: &str,
+        about: &About<'_>,
+        backbones: impl Iterator<Item = &'a BackboneInfo>,
+    ) -> Map<String, Value> {
         let parameters = self.parameters.parameters.clone();
         let call = json!({
             "call": name,
@@ -233,6 +243,8 @@ impl Script<'_> {
             "class": self.parameters.class,
             "parameters": parameters.unwrap_or_else(|| json!({})),
             "snapshot": self.parameters.snapshot,
+            "setting": about,
+            "backbones": backbones.collect::<Vec<_>>(),
         });
         match call {
             Value::Object(call) => call,
@@ -244,9 +256,4 @@ impl Script<'_> {
     fn identity(&self) -> Value {
         json!([self.file, self.parameters.snapshot])
     }
-}
-
-fn infos<'a>(infos: impl Iterator<Item = &'a BackboneInfo>) -> Value {
-    let infos = infos.map(|info| serde_json::to_value(info).expect("plain data"));
-    Value::Array(infos.collect())
 }
