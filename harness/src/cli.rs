@@ -57,6 +57,9 @@ pub enum Command {
     /// Print the leaderboard of one or more run folders
     #[command(after_help = LEADERBOARD_EXAMPLES)]
     Leaderboard(LeaderboardArgs),
+    /// Write a page with tables and figures of one or more run folders
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Write a scenario for a folder of images
     #[command(after_help = INIT_EXAMPLES)]
     Init {
@@ -130,7 +133,7 @@ pub enum Command {
     },
     /// Write a run's tables (a process of `run`)
     #[command(hide = true)]
-    Report {
+    Gather {
         /// Run folder
         dir: PathBuf,
     },
@@ -221,6 +224,32 @@ pub struct LeaderboardArgs {
     /// the same [default FILE: the figures that come with clbench]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub published: Option<Option<PathBuf>>,
+    /// Where to look for plugins.
+    #[command(flatten)]
+    pub plugins: PluginArgs,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folders written by `run`, such as results/runs/quickstart, or files of packed results
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Page to write; only a page that clbench wrote is overwritten
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub out: PathBuf,
+    /// Also write every figure as SVG, and its numbers as CSV, to this folder
+    #[arg(long, value_name = "DIR")]
+    pub figures: Option<PathBuf>,
+    /// Show this metric (repeatable) [default: the scenario's `columns`]
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub metrics: Vec<String>,
+    /// Rank by this metric [default: the scenario's `rank_by`]
+    #[arg(long, value_name = "METRIC")]
+    pub rank_by: Option<String>,
+    /// Show all records, also those of earlier versions of the scenario
+    #[arg(long)]
+    pub all: bool,
     /// Where to look for plugins.
     #[command(flatten)]
     pub plugins: PluginArgs,
@@ -546,6 +575,14 @@ Examples:
   clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer
   clbench leaderboard results/runs/ranpac-cifar-100 --published
   clbench leaderboard results/runs/mine --published=figures.yaml";
+
+const REPORT_EXAMPLES: &str = "\
+The page opens offline: style, script and figures are in the file.
+
+Examples:
+  clbench report results/runs/quickstart
+  clbench report results/runs/a results/runs/b -o both.html
+  clbench report results/quickstart.records --figures figures";
 
 const INIT_EXAMPLES: &str = "\
 If there is no test folder, init draws 20 % of each class for testing and writes that split to a

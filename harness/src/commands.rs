@@ -12,6 +12,7 @@ mod ls;
 mod new;
 mod plan;
 mod print;
+mod report;
 mod resolve;
 mod results;
 mod run;
@@ -82,6 +83,7 @@ fn command(cli: Cli) -> Result<(), Error> {
         Command::Testkit => children::testkit(),
         Command::Embed => children::embed(),
         Command::Cell { out, claimed } => children::cell(&out, claimed),
-        Command::Report { dir } => children::report(&dir),
+        Command::Report(args) => report::report(&args),
+        Command::Gather { dir } => children::gather(&dir),
     }
 }

@@ -126,7 +126,7 @@ pub(super) struct RunReport {
 }
 
 /// Writes the folder's CSV files, and answers with the report of a run, whose plan is the request.
-pub(super) fn report(dir: &Path) -> Result<(), Error> {
+pub(super) fn gather(dir: &Path) -> Result<(), Error> {
     child(|events, interrupt| {
         let plan: RunPlan = request()?;
         let report = reported(&RunFolder::new(dir), plan, events, interrupt)?;

@@ -8,7 +8,7 @@ use crate::plugin::Registry;
 use crate::published::Published;
 use crate::report::Leaderboard;
 use crate::report::export::TERMINAL;
-use crate::results::{RunFolder, Shown, load};
+use crate::results::{Loaded, RunFolder, Shown, load};
 use crate::terminal;
 use harness_abi::Matrix;
 
@@ -52,8 +52,14 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
             }
         ));
     }
-    for (folder, hidden) in loaded.left_out {
-        let (plural, are) = if hidden == 1 {
+    say_left_out(&loaded);
+    Ok(())
+}
+
+/// Says which records are not shown.
+pub(super) fn say_left_out(loaded: &Loaded) {
+    for (folder, hidden) in &loaded.left_out {
+        let (plural, are) = if *hidden == 1 {
             ("", "is")
         } else {
             ("s", "are")
@@ -63,12 +69,11 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
             folder.display()
         ));
     }
-    Ok(())
 }
 
 /// The metrics that the arguments choose; by default, those that the scenarios of all folders agree
 /// on, as they were when they were last run.
-fn choice(
+pub(super) fn choice(
     folders: &[RunFolder],
     columns: Vec<String>,
     rank_by: Option<String>,

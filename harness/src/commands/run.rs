@@ -160,7 +160,7 @@ fn report_in_child(
     let mut report = None;
     let child = Child {
         work: Work::Tables,
-        args: &["report"],
+        args: &["gather"],
         paths: &[folder.path()],
         input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,

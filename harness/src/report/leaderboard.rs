@@ -15,6 +15,8 @@ use harness_abi::Matrix;
 pub struct Leaderboard {
     /// The metrics, in the order of [`Entry::scores`](super::Entry::scores).
     pub metrics: Vec<MetricInfo>,
+    /// The index of the metric that ranks, if there is one.
+    pub rank_by: Option<usize>,
     /// The indices of the metrics that tables show.
     pub columns: Vec<usize>,
     /// The streams in the order of the records, followed by the means over streams.
@@ -66,6 +68,7 @@ impl Leaderboard {
         let sections = streams.chain(source.overall(&rows, &units));
         Ok(Self {
             metrics: metrics.to_vec(),
+            rank_by,
             columns,
             per_domain: None,
             sections: sections

@@ -15,7 +15,7 @@ use crate::stream::Augmentation;
 use harness_abi::Matrix;
 
 /// Whether a section repeats another: the mean over one stream equals that stream.
-fn repeats(section: &Section) -> bool {
+pub(super) fn repeats(section: &Section) -> bool {
     matches!(&section.scope, Scope::Overall { streams } if streams.len() == 1)
 }
 
@@ -123,7 +123,7 @@ impl Table {
     }
 
     /// The metrics of a section.
-    fn of(leaderboard: &Leaderboard, section: &Section) -> Self {
+    pub(super) fn of(leaderboard: &Leaderboard, section: &Section) -> Self {
         let shown = &leaderboard.columns;
         let column = |&index: &usize| {
             let metric = &leaderboard.metrics[index];

@@ -1,0 +1,237 @@
+//! The report: one HTML page that opens offline, and its figures as files.
+//!
+//! Everything on the page is in its file: style, script, pictures and numbers. Pictures are SVG and
+//! readable without the script, which sorts tables and draws the accuracy matrices of any cell when
+//! they are opened. Streams beyond the first few are compressed until they are opened
+//! ([`packed`]), so that the page of ten thousand cells is small enough to send.
+
+mod cells;
+mod glance;
+mod made;
+mod packed;
+mod view;
+
+use super::ReportError;
+use super::figures::{Context, Figure, Styles};
+use super::leaderboard::Leaderboard;
+use super::standing::Scope;
+use super::table::{self, Table};
+use crate::metric::{Choice, MetricSet, evaluate};
+use crate::published::Published;
+use crate::results::CellRecord;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, context};
+use packed::Part;
+use serde::Serialize;
+
+/// What the beginning of every page contains.
+pub const PAGE_MARK: &str = "<meta name=\"generator\" content=\"clbench ";
+
+/// What a report is made from.
+#[derive(Debug)]
+pub struct Report<'a> {
+    records: &'a [CellRecord],
+    values: Vec<Vec<Option<f64>>>,
+    board: Leaderboard,
+    styles: Styles,
+    description: Option<String>,
+}
+
+/// What the template of the page reads.
+#[derive(Serialize)]
+struct Content<'a> {
+    title: String,
+    description: Option<&'a str>,
+    facts: Vec<String>,
+    overall: Vec<Part>,
+    streams: Vec<Part>,
+    made: made::Made,
+    version: &'static str,
+    style: &'static str,
+    script: &'static str,
+    ramp: [&'static str; 9],
+}
+
+/// A figure of a report as files: the picture and its numbers, with the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FigureFiles {
+    /// The name of both files, without the ending.
+    pub name: String,
+    /// The picture, a file of SVG.
+    pub svg: String,
+    /// The numbers, as CSV.
+    pub csv: String,
+}
+
+impl<'a> Report<'a> {
+    /// The report on these records. Published figures with the same protocol stand beside them.
+    /// `description` is what the scenario says that it is for.
+    ///
+    /// # Errors
+    ///
+    /// If a metric cannot be computed, a chosen metric is unknown, or records contradict each
+    /// other.
+    pub fn of(
+        records: &'a [CellRecord],
+        metrics: &dyn MetricSet,
+        choice: &Choice,
+        published: &Published,
+        description: Option<String>,
+    ) -> Result<Report<'a>, ReportError> {
+        let values = evaluate(records, metrics)?;
+        let infos = metrics.infos();
+        let board = Leaderboard::of_values(records, infos, &values, choice, None)?;
+        let mut board = board.beside(published, records, false);
+        for section in &mut board.sections {
+            section.published.retain(|figure| figure.mark.is_same());
+        }
+        Ok(Report {
+            records,
+            values,
+            styles: Styles::of(&board),
+            board,
+            description,
+        })
+    }
+
+    /// The page.
+    pub fn page(&self) -> String {
+        let mut environment = Environment::new();
+        environment
+            .add_template("page.html", include_str!("page/page.html"))
+            .and_then(|()| {
+                environment.add_template("section.html", include_str!("page/section.html"))
+            })
+            .expect("the templates are part of the program");
+        let section = |(number, context): (usize, Context<'_>)| {
+            let section = view::Section::of(&context, number);
+            let template = environment
+                .get_template("section.html")
+                .expect("added above");
+            let view = Value::from(Serde(&section));
+            let body = template
+                .render(context! { section => view })
+                .expect("it is tested");
+            (section, body)
+        };
+        let is_overall =
+            |context: &Context<'_>| matches!(context.section.scope, Scope::Overall { .. });
+        let (overall, streams): (Vec<_>, Vec<_>) = self.contexts().partition(is_overall);
+        let sections = (1..).zip(overall.into_iter().chain(streams)).map(section);
+        let (overall, streams): (Vec<_>, Vec<_>) =
+            sections.partition(|(section, _)| section.is_overall);
+        let content = Content {
+            title: self.title(),
+            description: self.description.as_deref(),
+            facts: self.facts(),
+            overall: overall.into_iter().map(Part::whole).collect(),
+            streams: packed::within_budget(streams),
+            made: made::Made::of(self.records, &self.board),
+            version: env!("CARGO_PKG_VERSION"),
+            style: include_str!("page/style.css"),
+            script: include_str!("page/script.js"),
+            ramp: super::plot::palette::RAMP,
+        };
+        let template = environment.get_template("page.html").expect("added above");
+        let page = template.render(Value::from(Serde(&content)));
+        page.expect("it is tested")
+    }
+
+    /// Every figure as files.
+    pub fn figures(&self) -> Vec<FigureFiles> {
+        let mut files = Vec::new();
+        for (context, stem) in self.contexts().zip(self.stems()) {
+            for figure in context.figures() {
+                let Figure {
+                    name,
+                    title,
+                    svg,
+                    csv,
+                    ..
+                } = figure;
+                files.push(FigureFiles {
+                    name: slug(&format!("{stem}.{name}")),
+                    svg: svg.file(&format!("{stem}: {title}")),
+                    csv,
+                });
+            }
+        }
+        files
+    }
+
+    /// The sections that are shown.
+    fn contexts(&self) -> impl Iterator<Item = Context<'_>> {
+        let sections = self.board.sections.iter();
+        let sections = sections.filter(|section| !table::repeats(section));
+        sections.map(|section| Context {
+            board: &self.board,
+            section,
+            records: self.records,
+            values: &self.values,
+            styles: &self.styles,
+        })
+    }
+
+    /// The beginning of the names of each section's files: different for each.
+    fn stems(&self) -> Vec<String> {
+        let mut stems: Vec<String> = Vec::new();
+        for context in self.contexts() {
+            let name = context.section.scope.name();
+            let taken = |stem: &str| stems.iter().any(|other| slug(other) == slug(stem));
+            let numbered = (2..).map(|number| format!("{name}-{number}"));
+            let mut candidates = std::iter::once(name.to_owned()).chain(numbered);
+            let free = candidates.find(|stem| !taken(stem));
+            stems.push(free.expect("there is always another number"));
+        }
+        stems
+    }
+
+    fn title(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for record in self.records {
+            if !names.contains(&record.cell.scenario.as_str()) {
+                names.push(&record.cell.scenario);
+            }
+        }
+        names.join(", ")
+    }
+
+    /// What was compared, in numbers.
+    fn facts(&self) -> Vec<String> {
+        fn counted(n: usize, what: &str) -> String {
+            let plural = if n == 1 { "" } else { "s" };
+            match what.strip_suffix('y').filter(|_| n != 1) {
+                Some(stem) => format!("{n} {stem}ies"),
+                None => format!("{n} {what}{plural}"),
+            }
+        }
+        let distinct = |of: fn(&CellRecord) -> String| {
+            let all: std::collections::BTreeSet<String> = self.records.iter().map(of).collect();
+            all.len()
+        };
+        vec![
+            counted(distinct(|r| r.cell.strategy.row.clone()), "strategy"),
+            counted(distinct(|r| r.cell.stream.name.clone()), "stream"),
+            counted(distinct(|r| r.cell.seed.to_string()), "seed"),
+            counted(self.records.len(), "cell"),
+        ]
+    }
+}
+
+/// The table of a section, with its notes.
+fn table_of(context: &Context<'_>) -> Table {
+    Table::of(context.board, context.section)
+}
+
+/// A name in a form that every file system takes.
+fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '+') {
+            slug.push(character);
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_matches('-').to_owned()
+}
