@@ -1,5 +1,6 @@
 """A run's tables, read from those that are committed."""
 
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -53,9 +54,26 @@ class TableTests(unittest.TestCase):
     def test_hashes_stay_texts(self):
         self.assertTrue(self.results.costs.settings.map(len).eq(12).all())
 
+    def test_names_stay_texts_and_only_an_empty_field_is_missing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write = lambda name, text: (Path(folder) / name).write_text(text, encoding="utf-8")
+            write("confusion.csv", "stream,seed,class,predicted,count\ns,1,NA,7,2\ns,1,007,null,3\n")
+            write("classes.csv", "seed,after_task,class,task,n,seen_correct\n1,1,7,1,10,8\n1,1,9,2,5,\n")
+            write("scalars.csv", "seed,task,name,step,value\n1,1,loss,0,0.5\n1,1,loss,1,NaN\n1,1,loss,2,inf\n")
+            results = clbench.results(folder)
+            pairs = list(zip(results.confusion["class"], results.confusion["predicted"]))
+            self.assertEqual(pairs, [("NA", "7"), ("007", "null")])
+            self.assertEqual(list(results.confusion["count"]), [2, 3])
+            self.assertEqual(list(results.classes["class"]), ["7", "9"])
+            self.assertEqual(list(results.classes["seen_correct"].isna()), [False, True])
+            self.assertEqual(results.scalars["value"][0] + 1, 1.5)
+            self.assertTrue(pandas.isna(results.scalars["value"][1]))
+
     def test_what_is_missing_is_named(self):
         with self.assertRaisesRegex(FileNotFoundError, "nowhere/costs.csv: no such file"):
             clbench.results("nowhere").costs
+        with self.assertRaisesRegex(FileNotFoundError, "`clbench run --confusion` writes it"):
+            self.results.confusion
         with self.assertRaisesRegex(AttributeError, "no table `cost`; there are accuracy"):
             self.results.cost
 
