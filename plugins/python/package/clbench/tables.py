@@ -79,8 +79,8 @@ def file_of(folder, table: str) -> Path:
 
 class Results:
     """The tables of a run, each a pandas frame: `accuracy`, `metrics`, `costs`, `leaderboard` and
-    `domains`; `scalars`, the values that strategies reported while learning; `classes`, the accuracy
-    on each class; and `confusion`, if the run was asked for it.
+    `domains`; `scalars`, the values that strategies reported while learning; `classes`, the
+    accuracy on each class; and `confusion`, if the run was asked for it.
 
     The manual describes their columns under "Files and columns". Accuracies are in percent. Missing
     values are NaN. A table is read when it is first used.

@@ -1,7 +1,7 @@
 """What exporters write, read back from it.
 
-Without the tools, the tests of what is passed to W&B's library use a stand-in for it, and those that
-read files back are skipped. `CLBENCH_TEST_EXPORTERS` makes a missing tool an error.
+What is passed to the tools is tested with stand-ins for them. Tests that read files back need the
+tools, and are skipped without. `CLBENCH_TEST_EXPORTERS` makes a missing tool an error.
 """
 
 import contextlib
@@ -295,7 +295,8 @@ def offline_run(path):
                 if "/" in key:
                     curves[key].append((at, value))
         if record.HasField("summary"):
-            summary.update((name(item), json.loads(item.value_json)) for item in record.summary.update)
+            for item in record.summary.update:
+                summary[name(item)] = json.loads(item.value_json)
     return run, curves, summary
 
 
@@ -436,8 +437,9 @@ class TensorboardTests(Folder):
         for cell, one in zip(cells, written):
             events = EventAccumulator(one.where)
             events.Reload()
-            final = {name: [(cell.tasks, value)] for name, value in _tensorboard._final(cell).items()}
-            expected = {**cell.accuracy, **final}
+            expected = dict(cell.accuracy)
+            for name, value in _tensorboard._final(cell).items():
+                expected[name] = [(cell.tasks, value)]
             self.assertEqual(set(events.Tags()["scalars"]), set(expected))
             for name, curve in expected.items():
                 found = [(event.step, event.value) for event in events.Scalars(name)]

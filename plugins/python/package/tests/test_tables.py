@@ -56,10 +56,14 @@ class TableTests(unittest.TestCase):
 
     def test_names_stay_texts_and_only_an_empty_field_is_missing(self):
         with tempfile.TemporaryDirectory() as folder:
-            write = lambda name, text: (Path(folder) / name).write_text(text, encoding="utf-8")
-            write("confusion.csv", "stream,seed,class,predicted,count\ns,1,NA,7,2\ns,1,007,null,3\n")
-            write("classes.csv", "seed,after_task,class,task,n,seen_correct\n1,1,7,1,10,8\n1,1,9,2,5,\n")
-            write("scalars.csv", "seed,task,name,step,value\n1,1,loss,0,0.5\n1,1,loss,1,NaN\n1,1,loss,2,inf\n")
+
+            def write(table, *lines):
+                text = "\n".join(lines) + "\n"
+                (Path(folder) / f"{table}.csv").write_text(text, encoding="utf-8")
+
+            write("confusion", "seed,class,predicted,count", "1,NA,7,2", "1,007,null,3")
+            write("classes", "seed,class,n,seen_correct", "1,7,10,8", "1,9,5,")
+            write("scalars", "task,name,step,value", "1,loss,0,0.5", "1,loss,1,NaN", "1,loss,2,inf")
             results = clbench.results(folder)
             pairs = list(zip(results.confusion["class"], results.confusion["predicted"]))
             self.assertEqual(pairs, [("NA", "7"), ("007", "null")])

@@ -172,10 +172,10 @@ def _scalars(rows: List[Dict[str, str]]) -> Dict[str, List[Value]]:
 def continued(steps: Iterable[int]) -> List[int]:
     """Steps that increase throughout, so that a curve goes on from task to task.
 
-    Most strategies count anew in every task, and some in every fit within a task: a step that is not
-    above the one before it begins a new count, which is shifted to follow after the last. The gap
-    between the two is the smallest that was seen so far, or 1. Counts that go on over tasks stay as
-    they are.
+    Most strategies restart their steps in every task, and some in every fit within a task. A step
+    that does not exceed the one before it begins a new count, which is shifted to follow the last
+    one. The gap between the two is the smallest gap so far, or 1. Steps that already increase over
+    tasks are kept.
 
     >>> continued([0, 10, 20, 0, 10, 20])
     [0, 10, 20, 30, 40, 50]

@@ -31,8 +31,8 @@ def tensorboard(
     - curves in percent, whose step is the number of tasks learned: `accuracy_seen/mean` is the mean
       over the tasks learned so far, and `accuracy_seen/task_1` the accuracy on the first task.
       `candidates` are the classes that a prediction may choose from: "seen", "all", "task";
-    - `training/NAME`, if the strategy reported values while it learned. Steps that are counted anew
-      in every task are continued over tasks;
+    - `training/NAME`, if the strategy reported values while it learned. Steps that restart in every
+      task are continued over tasks;
     - the metrics (`metrics/faa`, in percent or points) and the costs (`costs/learn_seconds`,
       `costs/peak_memory_bytes`, …), at the step of the last task.
 

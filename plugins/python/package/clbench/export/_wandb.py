@@ -33,16 +33,16 @@ def wandb(
       strategy, method and backbone, besides your own `tags`;
     - as config, what made the cell: the hashes of split, images, class order, weights and plugin
       file, `settings`, `seed`, `tasks`, `threads`, `device` and `dtype`;
-    - curves in percent over `tasks_learned`: `accuracy_seen/mean` is the mean over the tasks learned
-      so far, and `accuracy_seen/task_1` the accuracy on the first task. `candidates` are the classes
+    - curves in percent over `tasks_learned`: `accuracy_seen/mean` is the mean over tasks learned so
+      far, and `accuracy_seen/task_1` the accuracy on the first task. `candidates` are the classes
       that a prediction may choose from: "seen", "all", "task";
     - `training/NAME` over `training_step`, if the strategy reported values while it learned. Steps
-      that are counted anew in every task are continued over tasks;
+      that restart in every task are continued over tasks;
     - as summary, the metrics (`metrics/faa`, in percent or points) and the costs
       (`costs/learn_seconds`, `costs/peak_memory_bytes`, …).
 
-    `mode` is "online", "offline" or "disabled"; by default, what `WANDB_MODE` says. Offline runs are
-    written to `directory`/wandb, by default in the working folder, and `wandb sync` uploads them.
+    `mode` is "online", "offline" or "disabled"; by default, what `WANDB_MODE` says. Offline runs
+    are written to `directory`/wandb, by default in the working folder; `wandb sync` uploads them.
 
     A cell has the same run id whenever it is exported, so W&B replaces what it had of the run, and
     an offline run replaces the one that was written before.
@@ -77,7 +77,8 @@ def _missing():
 
 def _write(library, cell: Exported, project, entity, mode, directory, tags) -> Written:
     identity = cell.identity
-    named = [identity.get(name) for name in ("scenario", "stream", "strategy", "method", "backbone")]
+    of = ("scenario", "stream", "strategy", "method", "backbone")
+    named = [identity.get(name) for name in of]
     tags = [tag for tag in dict.fromkeys([*named, *tags]) if tag and len(tag) <= LONGEST_TAG]
     run = library.init(
         project=project,
@@ -125,8 +126,8 @@ def _write(library, cell: Exported, project, entity, mode, directory, tags) -> W
 
 
 def _history(cell: Exported):
-    """The rows of a run in the order of time: what was reported in a task, then the accuracies after
-    it."""
+    """The rows of a run in the order of time: what was reported in a task, then the accuracies
+    after it."""
     for after in range(cell.tasks + 1):
         for name, values in cell.scalars.items():
             for step, task, value in values:
