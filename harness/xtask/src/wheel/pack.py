@@ -51,9 +51,9 @@ Requires-Dist: torch=={torch}; extra == "torch"
 Provides-Extra: pandas
 Requires-Dist: pandas; extra == "pandas"
 Provides-Extra: tensorboard
-Requires-Dist: tensorboard>=2.10; extra == "tensorboard"
+Requires-Dist: tensorboard>=2.18; extra == "tensorboard"
 Provides-Extra: wandb
-Requires-Dist: wandb>=0.20; extra == "wandb"
+Requires-Dist: wandb>=0.20.1; extra == "wandb"
 Description-Content-Type: text/markdown
 
 {description}"""
