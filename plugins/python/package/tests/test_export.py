@@ -7,6 +7,7 @@ tools, and are skipped without. `CLBENCH_TEST_EXPORTERS` makes a missing tool an
 import contextlib
 import csv
 import importlib
+import json
 import os
 import struct
 import subprocess
@@ -20,7 +21,7 @@ from unittest import mock
 
 import clbench
 import clbench.export
-from clbench.export import _cells, _tensorboard, _wandb
+from clbench.export import _cells, _tensorboard
 from clbench.tables import Cell
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -277,8 +278,6 @@ class WandbTests(Folder):
 
 def offline_run(path):
     """The run in a file of W&B's: its description, its curves by name, and its summary."""
-    import json
-
     from wandb.proto import wandb_internal_pb2
 
     run, curves, summary = None, defaultdict(list), {}
