@@ -24,6 +24,7 @@ mod leaderboard;
 mod limits;
 mod manual;
 mod misbehaviour;
+mod notebook;
 mod packing;
 mod parameters;
 mod plugins;

@@ -3,26 +3,11 @@
 
 use crate::leaderboard::Means;
 use crate::tables::files;
-use clbench_tests::{Dir, Run, build, nearest_class_mean, root, skip};
+use clbench_tests::{Dir, Run, build, nearest_class_mean, python_with_pip, root};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fs};
-
-/// A Python whose pip can install into another environment.
-fn python() -> Option<String> {
-    let named = env::var("CLBENCH_TEST_PYTHON").ok();
-    let known = ["python3", "/usr/bin/python3"].map(String::from);
-    named.into_iter().chain(known).find(|python| {
-        let code =
-            "import pip, venv; assert (22, 3) <= tuple(map(int, pip.__version__.split('.')[:2]))";
-        let imported = Command::new(python)
-            .args(["-c", code])
-            .stderr(Stdio::null())
-            .status();
-        imported.is_ok_and(|status| status.success())
-    })
-}
 
 fn succeeds(command: &mut Command) {
     let output = command.output().unwrap();
@@ -40,12 +25,7 @@ struct Installed {
 impl Installed {
     /// A new one; `None` if there is no pip.
     fn new() -> Option<Installed> {
-        let Some(python) = python() else {
-            let missing = "no Python with `venv` and pip 22.3 or later";
-            assert!(env::var_os("CI").is_none(), "{missing}");
-            skip(missing);
-            return None;
-        };
+        let python = python_with_pip()?;
         // A scenario names it, so the wheel has it.
         nearest_class_mean();
         let dir = Dir::new();
@@ -106,6 +86,7 @@ const PART: &str = "quickstart --domain digits --seed 1992 --only linear-head --
 fn the_installed_program_has_all_that_it_needs() {
     if let Some(installed) = Installed::new() {
         runs_the_quickstart_in_any_folder(&installed);
+        exporters_name_extras_that_exist(&installed);
         uses_only_a_pytorch_of_the_right_version(&installed);
     }
 }
@@ -139,6 +120,31 @@ fn runs_the_quickstart_in_any_folder(installed: &Installed) {
 
     let module = installed.run(&dir, "python", "-m clbench --version");
     assert_eq!(module.succeeds().stdout, run("--version"));
+}
+
+fn exporters_name_extras_that_exist(installed: &Installed) {
+    let mut folders = fs::read_dir(&installed.packages).unwrap();
+    let metadata = folders.find_map(|entry| {
+        let path = entry.unwrap().path().join("METADATA");
+        let about = fs::read_to_string(path).ok()?;
+        about.contains("\nName: clbench\n").then_some(about)
+    });
+    let metadata = metadata.expect("the wheel has metadata");
+    let dir = Dir::new();
+    for (tool, call) in [
+        ("tensorboard", "tensorboard('run','out')"),
+        ("wandb", "wandb('run')"),
+    ] {
+        dir.write(
+            "call.py",
+            format!("import clbench\nclbench.export.{call}\n"),
+        );
+        let failed = installed.run(&dir, "python", "call.py").outcome();
+        let advice = format!("run `pip install 'clbench[{tool}]'`");
+        assert!(failed.stderr.contains(&advice), "{}", failed.stderr);
+        let extra = format!("\nProvides-Extra: {tool}\nRequires-Dist: {tool}>=");
+        assert!(metadata.contains(&extra), "{metadata}");
+    }
 }
 
 fn uses_only_a_pytorch_of_the_right_version(installed: &Installed) {

@@ -9,7 +9,7 @@ mod python;
 mod tiny_clip;
 
 pub use l2p_vit::{l2p_images, l2p_query_vit_folder, l2p_vit_folder};
-pub use python::{python, python_with_torch};
+pub use python::{python, python_with_pip, python_with_torch};
 pub use tiny_clip::tiny_clip_folder;
 
 use rustix::process::{Pid, Signal, kill_process};

@@ -27,12 +27,34 @@ pub fn python_with_torch() -> Option<&'static str> {
     found.as_deref()
 }
 
+/// A Python whose pip can install into another environment; as [`python`].
+///
+/// # Panics
+///
+/// If there is none in continuous integration, which installs it.
+pub fn python_with_pip() -> Option<String> {
+    let code =
+        "import pip, venv; assert (22, 3) <= tuple(map(int, pip.__version__.split('.')[:2]))";
+    let found = that_runs(code);
+    if found.is_none() {
+        let missing = "no Python with `venv` and pip 22.3 or later";
+        assert!(env::var_os("CI").is_none(), "{missing}");
+        skip(missing);
+    }
+    found
+}
+
 fn with_module(module: &str) -> Option<String> {
+    that_runs(&format!("import {module}"))
+}
+
+/// The first interpreter in which this code does not fail.
+fn that_runs(code: &str) -> Option<String> {
     let named = env::var("CLBENCH_TEST_PYTHON").ok();
     let known = ["python3", "/usr/bin/python3"].map(String::from);
     named.into_iter().chain(known).find(|interpreter| {
         let imported = Command::new(interpreter)
-            .args(["-c", &format!("import {module}")])
+            .args(["-c", code])
             .stderr(Stdio::null())
             .status();
         imported.is_ok_and(|status| status.success())

@@ -50,6 +50,10 @@ Provides-Extra: torch
 Requires-Dist: torch=={torch}; extra == "torch"
 Provides-Extra: pandas
 Requires-Dist: pandas; extra == "pandas"
+Provides-Extra: tensorboard
+Requires-Dist: tensorboard>=2.18; extra == "tensorboard"
+Provides-Extra: wandb
+Requires-Dist: wandb>=0.20.1; extra == "wandb"
 Description-Content-Type: text/markdown
 
 {description}"""
@@ -78,7 +82,9 @@ clbench run quickstart -j 2
 
 The first run fetches libtorch for the CPU (0.5 GB), unless PyTorch {torch} is installed, as
 `pip install 'clbench[torch]'` does. Results go to `results/runs` in the working folder. In Python,
-`clbench.results` reads them, and a strategy is a subclass of `clbench.Strategy`.
+`clbench.results` reads them (`pip install 'clbench[pandas]'`), `clbench.export` shows them in
+TensorBoard and W&B (`clbench[tensorboard]`, `clbench[wandb]`), and a strategy is a subclass of
+`clbench.Strategy`.
 """
 
 

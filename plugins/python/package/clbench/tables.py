@@ -1,19 +1,46 @@
 """A run's tables as pandas frames, and its accuracy matrices as arrays. Needs pandas."""
 
+import csv
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional
 
-TABLES = ("accuracy", "metrics", "costs", "leaderboard", "domains")
-#: Hashes look like numbers at times, such as 5612e3.
-HASHES = (
+TABLES = (
+    "accuracy",
+    "metrics",
+    "costs",
+    "leaderboard",
+    "domains",
+    "scalars",
+    "classes",
+    "confusion",
+)
+#: Why a table may be missing although the run is done.
+ABSENT = {
+    "scalars": "runs of older versions have none",
+    "classes": "runs of older versions have none",
+    "confusion": "`clbench run --confusion` writes it",
+}
+#: Columns of text. Many look like numbers at times: a hash such as 5612e3, a class `7`, one seed.
+TEXTS = (
+    "scenario",
+    "stream",
+    "domain",
     "split_hash",
     "content_digest",
     "class_order_digest",
+    "backbone",
     "backbone_fingerprint",
     "backbone_plugin_hash",
+    "strategy",
+    "method",
+    "plugin",
     "plugin_version",
     "plugin_hash",
     "settings",
+    "seeds",
+    "name",
+    "class",
+    "predicted",
 )
 
 
@@ -34,11 +61,29 @@ def results(folder) -> "Results":
     return Results(folder)
 
 
-class Results:
-    """The tables of a run: `accuracy`, `metrics`, `costs`, `leaderboard` and `domains`.
+def file_of(folder, table: str) -> Path:
+    """The file of a table: `FOLDER/TABLE.csv`, or `FOLDER.TABLE.csv`."""
+    folder = Path(folder)
+    within = folder / f"{table}.csv"
+    beside = Path(f"{folder}.{table}.csv")
+    for path in (within, beside):
+        if path.is_file():
+            return path
+    advice = ABSENT.get(
+        table,
+        "a run writes its tables when its cells are done, and `clbench leaderboard DIR` makes them "
+        "again",
+    )
+    raise FileNotFoundError(f"{within}: no such file; {advice}")
 
-    Each is a pandas frame with the columns that the manual describes under "Files and columns".
-    Missing values are NaN.
+
+class Results:
+    """The tables of a run, each a pandas frame: `accuracy`, `metrics`, `costs`, `leaderboard` and
+    `domains`; `scalars`, the values that strategies reported while learning; `classes`, the
+    accuracy on each class; and `confusion`, if the run was asked for it.
+
+    The manual describes their columns under "Files and columns". Accuracies are in percent. Missing
+    values are NaN. A table is read when it is first used.
     """
 
     def __init__(self, folder):
@@ -58,14 +103,15 @@ class Results:
     def _frame(self, table):
         import pandas
 
-        within = self.folder / f"{table}.csv"
-        beside = self.folder.with_name(f"{self.folder.name}.{table}.csv")
-        for path in (within, beside):
-            if path.is_file():
-                return pandas.read_csv(path, dtype={name: str for name in HASHES})
-        raise FileNotFoundError(
-            f"{within}: no such file; a run writes its tables when its cells are done, and "
-            "`clbench leaderboard DIR` makes them again"
+        path = file_of(self.folder, table)
+        with open(path, encoding="utf-8", newline="") as file:
+            columns = next(csv.reader(file), [])
+        return pandas.read_csv(
+            path,
+            dtype={name: str for name in TEXTS},
+            # A class may be called `NA` or `null`, and a number that was reported may be NaN.
+            keep_default_na=False,
+            na_values={name: [""] if name in TEXTS else ["", "NaN"] for name in columns},
         )
 
     def matrices(self, candidates: str = "seen") -> Dict[Cell, "object"]:

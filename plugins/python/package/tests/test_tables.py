@@ -1,5 +1,6 @@
 """A run's tables, read from those that are committed."""
 
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -53,9 +54,30 @@ class TableTests(unittest.TestCase):
     def test_hashes_stay_texts(self):
         self.assertTrue(self.results.costs.settings.map(len).eq(12).all())
 
+    def test_names_stay_texts_and_only_an_empty_field_is_missing(self):
+        with tempfile.TemporaryDirectory() as folder:
+
+            def write(table, *lines):
+                text = "\n".join(lines) + "\n"
+                (Path(folder) / f"{table}.csv").write_text(text, encoding="utf-8")
+
+            write("confusion", "seed,class,predicted,count", "1,NA,7,2", "1,007,null,3")
+            write("classes", "seed,class,n,seen_correct", "1,7,10,8", "1,9,5,")
+            write("scalars", "task,name,step,value", "1,loss,0,0.5", "1,loss,1,NaN", "1,loss,2,inf")
+            results = clbench.results(folder)
+            pairs = list(zip(results.confusion["class"], results.confusion["predicted"]))
+            self.assertEqual(pairs, [("NA", "7"), ("007", "null")])
+            self.assertEqual(list(results.confusion["count"]), [2, 3])
+            self.assertEqual(list(results.classes["class"]), ["7", "9"])
+            self.assertEqual(list(results.classes["seen_correct"].isna()), [False, True])
+            self.assertEqual(results.scalars["value"][0] + 1, 1.5)
+            self.assertTrue(pandas.isna(results.scalars["value"][1]))
+
     def test_what_is_missing_is_named(self):
         with self.assertRaisesRegex(FileNotFoundError, "nowhere/costs.csv: no such file"):
             clbench.results("nowhere").costs
+        with self.assertRaisesRegex(FileNotFoundError, "`clbench run --confusion` writes it"):
+            self.results.confusion
         with self.assertRaisesRegex(AttributeError, "no table `cost`; there are accuracy"):
             self.results.cost
 
