@@ -3,9 +3,18 @@
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional
 
-TABLES = ("accuracy", "metrics", "costs", "leaderboard", "domains")
-#: Hashes look like numbers at times, such as 5612e3.
-HASHES = (
+TABLES = (
+    "accuracy",
+    "metrics",
+    "costs",
+    "leaderboard",
+    "domains",
+    "classes",
+    "scalars",
+    "confusion",
+)
+#: Hashes and names look like numbers at times, such as 5612e3.
+TEXTS = (
     "split_hash",
     "content_digest",
     "class_order_digest",
@@ -14,6 +23,8 @@ HASHES = (
     "plugin_version",
     "plugin_hash",
     "settings",
+    "class",
+    "predicted",
 )
 
 
@@ -35,7 +46,8 @@ def results(folder) -> "Results":
 
 
 class Results:
-    """The tables of a run: `accuracy`, `metrics`, `costs`, `leaderboard` and `domains`.
+    """The tables of a run: `accuracy`, `metrics`, `costs`, `leaderboard`, `domains`, `classes`,
+    `scalars` and `confusion`.
 
     Each is a pandas frame with the columns that the manual describes under "Files and columns".
     Missing values are NaN.
@@ -62,7 +74,7 @@ class Results:
         beside = self.folder.with_name(f"{self.folder.name}.{table}.csv")
         for path in (within, beside):
             if path.is_file():
-                return pandas.read_csv(path, dtype={name: str for name in HASHES})
+                return pandas.read_csv(path, dtype={name: str for name in TEXTS})
         raise FileNotFoundError(
             f"{within}: no such file; a run writes its tables when its cells are done, and "
             "`clbench leaderboard DIR` makes them again"
