@@ -194,7 +194,9 @@ fn a_killed_cell_resumes_and_leaves_what_an_undisturbed_one_leaves() {
     let undisturbed = dir.path("undisturbed");
     // What a resumed cell must neither lose nor repeat.
     let reported = rows(&undisturbed.join("scalars.csv"));
-    let tasks = reported.iter().map(|row| row["task"].parse::<usize>().unwrap());
+    let tasks = reported
+        .iter()
+        .map(|row| row["task"].parse::<usize>().unwrap());
     assert!(tasks.eq((1..=TASKS).flat_map(|task| [task; 2])));
     let killed = kill(&dir, |out| run(&dir, out, 40), kills(), &undisturbed);
     let mut again = 0;

@@ -59,6 +59,12 @@ fn good_results() {
     let again = verify(&dir, &["--rerun", "1", "--scenario", "tiny.yaml"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(again.stdout.matches("the same, bit for bit").count(), 1);
+    // Earlier versions wrote fewer files.
+    fs::remove_file(dir.path("results/runs/tiny/scalars.csv")).unwrap();
+    let older = verify(&dir, &[]);
+    assert_eq!(older.code, 0, "{}", older.stdout);
+    let line = "  scalars.csv       not there, and would be empty\n";
+    assert!(older.stdout.contains(line), "{}", older.stdout);
 }
 
 #[test]
