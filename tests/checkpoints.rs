@@ -1,7 +1,7 @@
 //! Cells that are killed: they resume at their last checkpoint, and leave what an undisturbed run
 //! leaves.
 
-use crate::tables::files;
+use crate::tables::{files, rows};
 use clbench_tests::{Dir, Run, misbehaving, root, signal, wait_for};
 use expect_test::expect;
 use rustix::process::Signal;
@@ -29,7 +29,7 @@ fn scenario(dir: &Dir, more: &str) {
 
 fn run<'a>(dir: &'a Dir, out: &str, nap: u32) -> Run<'a> {
     let args = ["run", "s.yaml", "--plugin-dir", "plugins", "--limit", "20"];
-    let more = ["--save-predictions", "--out", out];
+    let more = ["--save-predictions", "--confusion", "--out", out];
     dir.clbench(args.iter().chain(&more))
         .env("DIARY", dir.path(&format!("{out}.diary")))
         .env("DIARY_NAP", nap.to_string())
@@ -129,7 +129,7 @@ fn kill<'a>(
     undisturbed: &Path,
 ) -> Killed {
     let expected = tables(undisturbed);
-    assert_eq!(expected.len(), 5, "four tables and the predictions");
+    assert_eq!(expected.len(), 8, "seven tables and the predictions");
     let time = Duration::from_secs_f64(seconds(undisturbed));
     let mut moments = Moments(0x9e37_79b9_7f4a_7c15);
     let mut all = Killed {
@@ -192,6 +192,12 @@ fn a_killed_cell_resumes_and_leaves_what_an_undisturbed_one_leaves() {
     scenario(&dir, "checkpoint: always\n");
     run(&dir, "undisturbed", 40).succeeds();
     let undisturbed = dir.path("undisturbed");
+    // What a resumed cell must neither lose nor repeat.
+    let reported = rows(&undisturbed.join("scalars.csv"));
+    let tasks = reported
+        .iter()
+        .map(|row| row["task"].parse::<usize>().unwrap());
+    assert!(tasks.eq((1..=TASKS).flat_map(|task| [task; 2])));
     let killed = kill(&dir, |out| run(&dir, out, 40), kills(), &undisturbed);
     let mut again = 0;
     for (out, kills) in &killed.kills {

@@ -176,7 +176,7 @@ fn a_disk_that_fills_at_any_write_is_named_and_nothing_finished_is_lost() {
     // By their sizes: each block in turn is one too many.
     kinds.extend(tried(
         namespace,
-        (1..200).map(|pages| format!("size={}k", 4 * pages)),
+        (1..300).map(|pages| format!("size={}k", 4 * pages)),
     ));
     let kinds: Vec<_> = kinds.into_iter().collect();
     assert_eq!(

@@ -43,6 +43,9 @@ fn good_results() {
           costs.csv         the same when made again
           leaderboard.csv   the same when made again
           domains.csv       the same when made again
+          classes.csv       the same when made again
+          scalars.csv       the same when made again
+          confusion.csv     the same when made again
           run again         digits · nearest-class-mean · seed 1992: the same, bit for bit
           run again         digits · nearest-class-mean · seed 1996: the same, bit for bit
 
@@ -56,6 +59,12 @@ fn good_results() {
     let again = verify(&dir, &["--rerun", "1", "--scenario", "tiny.yaml"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(again.stdout.matches("the same, bit for bit").count(), 1);
+    // Earlier versions wrote fewer files.
+    fs::remove_file(dir.path("results/runs/tiny/scalars.csv")).unwrap();
+    let older = verify(&dir, &[]);
+    assert_eq!(older.code, 0, "{}", older.stdout);
+    let line = "  scalars.csv       not there, and would be empty\n";
+    assert!(older.stdout.contains(line), "{}", older.stdout);
 }
 
 #[test]
@@ -66,7 +75,8 @@ fn tables_and_records_that_were_changed() {
     let edited = text.replacen(",88.8", ",98.8", 1);
     assert_ne!(edited, text);
     fs::write(&table, edited).unwrap();
-    // A record with new counts and a checksum that fits them, as a forger would make it.
+    // A record with new counts and a checksum that fits them, as a forger would make it: without
+    // the counts per class, which would have to add up to them.
     let cells = dir.path("results/runs/tiny/cells");
     let mut records: Vec<_> = fs::read_dir(&cells)
         .unwrap()
@@ -80,6 +90,7 @@ fn tables_and_records_that_were_changed() {
     record
         .matrices
         .set(harness_abi::Matrix::Seen, last, first, n);
+    record.classes = None;
     record.write_atomic(&records[0]).unwrap();
     expect![[r#"
         results/runs/tiny
@@ -89,9 +100,12 @@ fn tables_and_records_that_were_changed() {
           costs.csv         the same when made again
           leaderboard.csv   FAILED: line 2 is not what the records give; run the scenario again to write it anew
           domains.csv       the same when made again
+          classes.csv       FAILED: line 2 is not what the records give; run the scenario again to write it anew
+          scalars.csv       the same when made again
+          confusion.csv     the same when made again
           run again         FAILED: digits · nearest-class-mean · seed 1992: `seen` after task 5 on task 1 was 119, but is 109 now
           run again         digits · nearest-class-mean · seed 1996: the same, bit for bit
-        error: `results/runs/tiny` is not as it should be: 4 problems; see the lines marked `FAILED` above
+        error: `results/runs/tiny` is not as it should be: 5 problems; see the lines marked `FAILED` above
         exit code 4
     "#]].assert_eq(&said(&verify(&dir, &["--rerun", "2"])));
     // One without.

@@ -99,6 +99,9 @@ fn two_then_three_runs_at_once_share_the_work_and_leave_what_one_leaves() {
             "accuracy.csv",
             "metrics.csv",
             "leaderboard.csv",
+            "classes.csv",
+            "scalars.csv",
+            "confusion.csv",
             "plan.jsonl",
         ] {
             let read = |out: &str| fs::read_to_string(dir.path(out).join(name)).unwrap();

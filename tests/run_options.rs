@@ -227,6 +227,36 @@ fn saved_predictions_reproduce_the_accuracies() {
 }
 
 #[test]
+fn a_confusion_matrix_is_kept_if_it_is_asked_for() {
+    let dir = prepared();
+    run_one(&dir, "out", &[]);
+    assert_eq!(rows(&dir.path("out/confusion.csv")), []);
+    // An existing record without one is not enough.
+    run_one(&dir, "out", &["--confusion"]);
+    let confusion = rows(&dir.path("out/confusion.csv"));
+    let count = |row: &Row| row["count"].parse::<u64>().unwrap();
+    assert_eq!(confusion.iter().map(count).sum::<u64>(), 599);
+    let classes = rows(&dir.path("out/classes.csv"));
+    let last: Vec<_> = classes
+        .iter()
+        .filter(|row| row["after_task"] == "5")
+        .collect();
+    assert_eq!(last.len(), 10);
+    for class in last {
+        let mut right = confusion
+            .iter()
+            .filter(|row| row["class"] == row["predicted"]);
+        let right = right
+            .find(|row| row["class"] == class["class"])
+            .map_or(0, count);
+        assert_eq!(right.to_string(), class["seen_correct"]);
+    }
+    // A record with one is enough for a run that does not ask for it.
+    run_one(&dir, "out", &[]);
+    assert_eq!(rows(&dir.path("out/confusion.csv")), confusion);
+}
+
+#[test]
 fn a_grid_gives_a_row_for_each_value() {
     let dir = prepared();
     let grid = "strategies.mean.grid={shrinkage: [0, 5], normalise: [false, true]}";

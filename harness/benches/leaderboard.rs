@@ -151,6 +151,7 @@ fn record(domain: u64, strategy: u64, seed: u64) -> CellRecord {
         versions: BTreeMap::new(),
         matrices: matrices(seed),
         classes: None,
+        confusion: None,
         scalars: Vec::new(),
         costs: Costs {
             wall_seconds: WallSeconds {

@@ -288,6 +288,9 @@ pub struct ScenarioArgs {
     /// Save every prediction (row, sample, class and logits) next to the records
     #[arg(long)]
     pub save_predictions: bool,
+    /// Keep which classes are taken for which after the last task: in records and confusion.csv
+    #[arg(long)]
+    pub confusion: bool,
     /// Where to look for plugins.
     #[command(flatten)]
     pub plugins: PluginArgs,

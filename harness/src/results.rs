@@ -10,6 +10,8 @@
 mod canonical;
 mod cell;
 mod checkpoint;
+mod class_counts;
+mod confusion;
 mod error;
 mod failure;
 #[cfg(test)]
@@ -23,10 +25,13 @@ mod packed;
 mod predictions;
 mod record;
 mod run_file;
+mod scalar;
 mod sources;
 
 pub use cell::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream, CodeDifference};
 pub use checkpoint::{Checkpoint, CheckpointParts, SavedRow};
+pub use class_counts::ClassCounts;
+pub use confusion::Confusion;
 pub use error::ResultsError;
 pub use failure::{Cause, Failure};
 pub use folder::RunFolder;
@@ -36,8 +41,7 @@ pub use load::{Loaded, Shown, load};
 pub use matrix::{AccuracyMatrices, AfterTask, MatrixError};
 pub use packed::PACKED_FORMAT;
 pub use predictions::{Predicted, Predictions, RowWriter};
-pub use record::{
-    CellRecord, CheckpointCosts, ClassCounts, Costs, RECORD_FORMAT, Scalar, WallSeconds,
-};
+pub use record::{CellRecord, CheckpointCosts, Costs, RECORD_FORMAT, WallSeconds};
 pub use run_file::{PlanSelection, PlannedCell, RUN_FORMAT, RunFile, RunPlan};
+pub use scalar::Scalar;
 pub use sources::by_module;

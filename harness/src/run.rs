@@ -40,6 +40,7 @@ pub mod probe;
 mod process;
 mod protocol;
 mod samples;
+mod scalars;
 mod score;
 mod script;
 mod set_line;

@@ -32,7 +32,10 @@ impl Host {
         self.0.log(level as u32, RStr::from_str(message));
     }
 
-    /// Records a value of the training, such as `loss` after an epoch.
+    /// Records a value of the training, such as `loss` after an epoch. Values that are reported in
+    /// `learn` are part of the cell's record and of `scalars.csv`; others, and those that are not
+    /// finite, are only logged. Report them in an order that does not depend on chance, so from one
+    /// thread: a cell that is run again must give the same record.
     pub fn scalar(&self, name: &str, step: u64, value: f64) {
         self.0.scalar(RStr::from_str(name), step, value);
     }

@@ -16,6 +16,7 @@ pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
         &PlanOptions {
             restriction: args.restriction(),
             save_predictions: args.save_predictions,
+            confusion: args.confusion,
             // So that it works where the scenario's device is missing.
             device: Device::CPU,
             metrics: &[],

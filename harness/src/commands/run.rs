@@ -35,6 +35,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         &PlanOptions {
             restriction: args.scenario.restriction(),
             save_predictions: args.scenario.save_predictions,
+            confusion: args.scenario.confusion,
             device: scenario.device.as_str(),
             metrics: &metrics,
         },

@@ -1,16 +1,19 @@
 //! The CSV files of a run; the page `columns.md` of the manual explains every column.
 //!
 //! Rows are in the order of the records. Measured values always have six decimals and seconds
-//! three, so equal inputs give equal bytes; a missing value is an empty field. A column is a name
-//! and a function that returns its value in a row; every row begins with the identity of its
-//! numbers.
+//! three, so equal inputs give equal bytes; a missing value is an empty field. What strategies
+//! reported has all its digits. A column is a name and a function that returns its value in a row;
+//! every row begins with the identity of its numbers.
 
 mod accuracy;
+mod classes;
+mod confusion;
 mod costs;
 mod domains;
 mod file;
 mod leaderboard;
 mod metrics;
+mod scalars;
 
 use super::ReportError;
 use super::coverage::Coverage;
@@ -34,6 +37,9 @@ const TABLES: &[Table] = &[
     ("costs", |content| costs::costs(content.records)),
     ("leaderboard", |content| leaderboard(content.leaderboard)),
     ("domains", |content| domains(content.leaderboard)),
+    ("classes", |content| classes::classes(content.records)),
+    ("scalars", |content| scalars::scalars(content.records)),
+    ("confusion", |content| confusion::confusion(content.records)),
 ];
 
 /// The names of the CSV files of a run, without `.csv`.
@@ -50,8 +56,8 @@ pub struct Content<'a> {
     leaderboard: &'a Leaderboard,
 }
 
-/// Writes `accuracy.csv`, `metrics.csv`, `costs.csv`, `leaderboard.csv` and `domains.csv`, each
-/// atomically, and returns the leaderboard.
+/// Writes every CSV file of a run, each atomically, and returns the leaderboard. A file without
+/// rows has its header.
 ///
 /// # Errors
 ///
@@ -85,7 +91,7 @@ mod tests {
     use super::file::origin;
     use super::*;
     use crate::metric::fixture::metrics;
-    use crate::results::fixture::{blind, joint, record};
+    use crate::results::fixture::{blind, joint, record, with_classes};
     use expect_test::expect;
 
     /// `wanted` columns of a CSV, one line per row.
@@ -112,7 +118,7 @@ mod tests {
     pub(super) fn cells() -> Vec<CellRecord> {
         vec![
             record("digits", "head", 1, [50, 90]),
-            record("digits", "head", 2, [60, 90]),
+            with_classes(record("digits", "head", 2, [60, 90])),
             blind("digits", "ncm", 1, [80, 80]),
             blind("digits", "ncm", 2, [84, 80]),
             joint("digits", "joint", 1, [97, 96]),

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::domain::content::Trust;
-use crate::id::Seed;
+use crate::id::{ClassId, Seed};
 use crate::plugin::PluginId;
 use crate::scenario::Regime;
 use crate::stream::{Augmentation, ClassOrder, Cut, StreamSpec, Tasks};
-use harness_abi::{Declaration, Keeps};
+use harness_abi::{Declaration, Keeps, Matrix};
 use std::collections::BTreeMap;
 
 /// A cell of two tasks with 100 test samples each: 95 % correct after the first task, `last` per
@@ -95,6 +95,7 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
             "task": [[50, 50], [99, 60], [99, 99]],
         })),
         classes: None,
+        confusion: None,
         scalars: Vec::new(),
         costs: Costs {
             wall_seconds: WallSeconds {
@@ -115,6 +116,33 @@ pub(crate) fn record(domain: &str, row: &str, seed: u64, last: [u64; 2]) -> Cell
 pub(crate) fn as_run(mut record: CellRecord) -> CellRecord {
     record.cell.id = record.cell.proper_id();
     record.stream.class_order_digest = record.proper_order_digest().as_str().to_owned();
+    record
+}
+
+/// The same record with counts per class, each half of its task's, and a confusion matrix in which
+/// every wrong prediction is the next class.
+pub(crate) fn with_classes(mut record: CellRecord) -> CellRecord {
+    let matrices = &record.matrices;
+    let mut counts = ClassCounts::new(vec![50; 4], 2).unwrap();
+    for candidates in Matrix::EACH {
+        for after in matrices.rows() {
+            let halves = matrices.tasks().flat_map(|task| {
+                let correct = matrices.correct(candidates, after, task);
+                [correct.map(|n| n.div_ceil(2)), correct.map(|n| n / 2)]
+            });
+            counts.set(candidates, after, halves.collect());
+        }
+    }
+    let mut entries = Vec::new();
+    for (class, correct) in (0..).zip(&counts.seen[2]) {
+        let correct = correct.unwrap();
+        entries.push((ClassId(class), ClassId(class), correct));
+        entries.push((ClassId(class), ClassId((class + 1) % 4), 50 - correct));
+    }
+    entries.retain(|&(_, _, n)| n > 0);
+    entries.sort_unstable();
+    record.confusion = Some(Confusion { entries });
+    record.classes = Some(counts);
     record
 }
 

@@ -217,10 +217,12 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{as_run, plan, record};
-    use super::super::{PlanSelection, load};
+    use super::super::{AccuracyMatrices, ClassCounts, PlanSelection, Scalar, load};
     use super::*;
+    use crate::id::TaskId;
     use crate::plugin::{PluginId, PluginRef};
     use expect_test::expect;
+    use harness_abi::Matrix;
     use std::slice;
     use tempfile::TempDir;
 
@@ -312,6 +314,86 @@ mod tests {
         expect![[r#"
             `DIR/quick.md` is neither a run folder nor packed results; name a folder that `clbench run` wrote, such as `results/runs/<scenario>`, or a file that `clbench results pack` wrote"#]]
         .assert_eq(&message(RunFolder::new(&page).run_file().unwrap_err()));
+    }
+
+    /// A record of so many classes in ten tasks, with 50 test samples of each and a loss after each
+    /// of 20 epochs. Its numbers are random.
+    fn large(classes: u32, seed: u64, scores_unseen: bool) -> CellRecord {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64 ^ seed;
+        let mut random = move |below: u64| {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            (bits >> 20) % below
+        };
+        let (tasks, of_task) = (10, classes / 10);
+        let mut record = record("digits", "head", seed, [90, 70]);
+        record.stream.classes = (0..classes).map(|class| format!("class {class}")).collect();
+        record.stream.task_sizes = vec![of_task; tasks as usize];
+        record.stream.domains[0].n_test = u64::from(classes) * 50;
+        let counts = ClassCounts::new(vec![50; classes as usize], tasks as usize);
+        let mut counts = counts.unwrap();
+        let mut matrices = AccuracyMatrices::new(vec![u64::from(of_task) * 50; tasks as usize]);
+        for candidates in Matrix::EACH {
+            for after in matrices.rows() {
+                let measured = |class: u32| {
+                    let learned = class < after.0 * of_task;
+                    match candidates {
+                        Matrix::Seen => learned,
+                        Matrix::All => scores_unseen || after.0 == tasks,
+                        Matrix::Task => scores_unseen || learned,
+                    }
+                };
+                let row = (0..classes).map(|class| measured(class).then(|| random(51)));
+                let row: Vec<Option<u64>> = row.collect();
+                for (task, of_task) in matrices.tasks().zip(row.chunks(of_task as usize)) {
+                    let sum = of_task.iter().copied().sum::<Option<u64>>();
+                    matrices.set(candidates, after, task, sum);
+                }
+                counts.set(candidates, after, row);
+            }
+        }
+        record.matrices = matrices;
+        record.classes = Some(counts);
+        for task in (1..=tasks).map(TaskId) {
+            for step in 1..=20 {
+                let value = random(1 << 50) as f64 / (1_u64 << 50) as f64;
+                let name = "loss".to_owned();
+                record.scalars.push(Scalar {
+                    name,
+                    task,
+                    step,
+                    value,
+                });
+            }
+        }
+        as_run(record)
+    }
+
+    /// In bytes: the record's file, and what it takes in a packed file of many.
+    fn sizes(classes: u32, scores_unseen: bool) -> [usize; 2] {
+        let records = (0..10).map(|seed| large(classes, seed, scores_unseen).to_bytes());
+        let texts: Vec<String> = records
+            .map(|text| String::from_utf8(text).unwrap())
+            .collect();
+        let lines: Vec<&str> = texts.iter().map(|text| text.trim_end()).collect();
+        let size = |lines: &[&str]| -> usize {
+            let packed = pack(lines).unwrap();
+            packed.iter().map(|line| line.len() + 1).sum()
+        };
+        let each = (size(&lines) - size(&lines[..5])) / 5;
+        [texts[0].len(), each]
+    }
+
+    /// What the manual says of sizes.
+    #[test]
+    fn a_record_of_many_classes_stays_small() {
+        let kilobytes = |classes, scores_unseen| -> [usize; 2] {
+            sizes(classes, scores_unseen).map(|bytes| bytes.div_ceil(1000))
+        };
+        let found = [(100, false), (100, true), (1000, false), (1000, true)];
+        let found = found.map(|(classes, scores_unseen)| kilobytes(classes, scores_unseen));
+        assert_eq!(found, [[12, 9], [16, 13], [56, 39], [99, 83]]);
     }
 
     #[test]

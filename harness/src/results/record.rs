@@ -4,16 +4,17 @@
 //! matrices as counts, and the costs. Metrics are not part of it; they are computed from it, so a
 //! new metric needs no new run. Tables are made only from records.
 //!
-//! Optional fields are not written if absent. Some fields are not written yet
-//! ([`CellRecord::scalars`], …); they are part of the format so that adding them later needs no new
-//! format.
+//! Optional fields are not written if absent. Records of earlier versions lack some of them
+//! ([`CellRecord::classes`], [`CellRecord::scalars`]).
 //!
 //! A record is believed only if it is whole: its checksum is that of its bytes, its id is that of
 //! its cell, and its counts fit its stream. The checksum shows damage and edits; it is no
 //! signature, since anyone can compute it. `clbench results verify --rerun` shows more: that the
 //! numbers come out again.
 
-use super::{AccuracyMatrices, AfterTask, Cell, LearnedStream, ResultsError};
+use super::class_counts::shown;
+use super::{AccuracyMatrices, AfterTask, Cell, ClassCounts, Confusion, LearnedStream};
+use super::{ResultsError, Scalar, scalar};
 use crate::atomic;
 use crate::id::{ClassId, TaskId};
 use crate::regular_file::{self, LARGEST_LIST};
@@ -46,43 +47,17 @@ pub struct CellRecord {
     pub versions: BTreeMap<String, String>,
     /// The counts of correct predictions.
     pub matrices: AccuracyMatrices,
-    /// The same per class. Not written yet.
+    /// The same per class; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<ClassCounts>,
-    /// Values that the strategy reported while learning. Not written yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Which classes are taken for which after the last task, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
+    /// Values that the strategy reported while learning, task by task and curve by curve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "scalar")]
     pub scalars: Vec<Scalar>,
     /// Its costs; the only part in which two equal runs differ.
     pub costs: Costs,
-}
-
-/// Correct predictions per class: rows t = 0..=T, one column per class in stream order; absent
-/// entries as in [`AccuracyMatrices`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClassCounts {
-    /// Test samples of each class.
-    pub n: Vec<u64>,
-    /// Among the classes seen so far.
-    pub seen: Vec<Vec<Option<u64>>>,
-    /// Among all classes.
-    pub all: Vec<Vec<Option<u64>>>,
-    /// Among the classes of the class's own task.
-    pub task: Vec<Vec<Option<u64>>>,
-}
-
-/// A value that a strategy reported while learning.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scalar {
-    /// Its name, as chosen by the strategy.
-    pub name: String,
-    /// The task that was being learned.
-    pub task: TaskId,
-    /// The step, as counted by the strategy.
-    pub step: u64,
-    /// The value.
-    pub value: f64,
 }
 
 /// The costs of a cell.
@@ -237,7 +212,17 @@ impl CellRecord {
         if self.proper_order_digest().as_str() != stream.class_order_digest {
             return Err("its class order digest does not match its classes".to_owned());
         }
-        Ok(())
+        if let Some(classes) = &self.classes {
+            classes.check(stream, matrices)?;
+        }
+        if let Some(confusion) = &self.confusion {
+            confusion.check(self.classes.as_ref())?;
+        }
+        let of_stream = |scalar: &Scalar| (1..=tasks as u32).contains(&scalar.task.0);
+        match self.scalars.iter().all(of_stream) {
+            true => Ok(()),
+            false => Err("it has values of a task that its stream does not have".to_owned()),
+        }
     }
 
     /// The class order digest that matches the record's classes, tasks and templates.
@@ -286,7 +271,8 @@ impl CellRecord {
     }
 
     /// In what the results of the two differ, in words; empty if they are the same bit for bit.
-    /// What they were planned with is not compared.
+    /// What they were planned with is not compared, nor what only one of them has, nor the values
+    /// that the strategy [reported](Self::scalar_difference).
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut differences = Vec::new();
         let contents = self.stream.domains.iter().zip(&other.stream.domains);
@@ -311,7 +297,6 @@ impl CellRecord {
                 count(self, after, on) != count(other, after, on)
             };
             if let Some((after, on)) = entries.find(differs) {
-                let shown = |n: Option<u64>| n.map_or("nothing".to_owned(), |n| n.to_string());
                 let (then, now) = (count(self, after, on), count(other, after, on));
                 differences.push(format!(
                     "`{}` after task {after} on task {on} was {}, but is {} now",
@@ -324,18 +309,48 @@ impl CellRecord {
         if differences.is_empty() && self.matrices != other.matrices {
             differences.push("its numbers of test samples are others".to_owned());
         }
+        // If the sums differ, so do these.
+        if differences.is_empty() {
+            let counts = self.classes.as_ref().zip(other.classes.as_ref());
+            let names = &self.stream.classes;
+            differences.extend(counts.and_then(|(then, now)| then.difference(now, names)));
+        }
+        if differences.is_empty() && both_differ(&self.confusion, &other.confusion) {
+            differences.push("other classes are taken for each other".to_owned());
+        }
         differences
     }
 
-    /// Whether the two records are equal except for their costs.
-    pub fn same_result(&self, other: &Self) -> bool {
-        *other
-            == Self {
-                costs: other.costs.clone(),
-                checksum: other.checksum.clone(),
-                ..self.clone()
-            }
+    /// The first of the values reported while learning in which the two differ, in words. The same
+    /// counts can come with other last digits of a loss. A record without values may be of an
+    /// earlier version, which did not keep them.
+    pub fn scalar_difference(&self, other: &Self) -> Option<String> {
+        match self.scalars.is_empty() || other.scalars.is_empty() {
+            true => None,
+            false => scalar::difference(&self.scalars, &other.scalars),
+        }
     }
+
+    /// Whether the two records are equal except for their costs, for the values that the strategy
+    /// reported, and for what only one of them has.
+    pub fn same_result(&self, other: &Self) -> bool {
+        !both_differ(&self.classes, &other.classes)
+            && !both_differ(&self.confusion, &other.confusion)
+            && *other
+                == Self {
+                    costs: other.costs.clone(),
+                    checksum: other.checksum.clone(),
+                    classes: other.classes.clone(),
+                    confusion: other.confusion.clone(),
+                    scalars: other.scalars.clone(),
+                    ..self.clone()
+                }
+    }
+}
+
+/// Whether two records have different values of something that only one might have.
+fn both_differ<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if one != other)
 }
 
 /// Stands for the checksum while it is computed.
@@ -371,7 +386,7 @@ fn stated_format(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::super::RunFolder;
-    use super::super::fixture::{as_run, record};
+    use super::super::fixture::{as_run, record, with_classes};
     use super::*;
     use crate::id::Seed;
     use expect_test::expect;
@@ -389,7 +404,7 @@ mod tests {
         let names: Vec<_> = folder.cells().read_dir().unwrap().collect();
         assert_eq!(names.len(), 1, "no temporary file is left: {names:?}");
 
-        // The fields that nothing writes yet.
+        // The fields that it may lack.
         assert!(
             !std::fs::read_to_string(&path)
                 .unwrap()
@@ -397,12 +412,7 @@ mod tests {
         );
         record.cell.strategy.label = Some("NCM (ours)".into());
         record.versions.insert("python".into(), "3.13.1".into());
-        record.classes = Some(ClassCounts {
-            n: vec![50; 4],
-            seen: vec![vec![None; 4]; 3],
-            all: vec![vec![Some(1); 4]; 3],
-            task: vec![vec![Some(2); 4]; 3],
-        });
+        record = with_classes(record);
         record.scalars.push(Scalar {
             name: "loss".into(),
             task: TaskId(1),
@@ -416,14 +426,57 @@ mod tests {
             bytes: 4096,
         });
         record.write_atomic(&path).unwrap();
-        assert!(CellRecord::read(&path).unwrap().same_result(&record));
+        let read = CellRecord::read(&path).unwrap();
+        let checksum = read.checksum.clone();
+        assert_eq!(read, CellRecord { checksum, ..record });
+    }
+
+    /// Older records have no counts per class, and a loss may have other last digits elsewhere.
+    #[test]
+    fn what_only_one_record_has_is_no_difference() {
+        let old = as_run(record("digits", "ncm", 1992, [90, 70]));
+        let mut new = with_classes(old.clone());
+        new.scalars.push(Scalar {
+            name: "loss".into(),
+            task: TaskId(1),
+            step: 1,
+            value: 0.5,
+        });
+        for (one, other) in [(&old, &new), (&new, &old)] {
+            assert_eq!(one.differences(other), [""; 0]);
+            assert!(one.same_result(other));
+            assert_eq!(one.scalar_difference(other), None);
+        }
+        let mut other = new.clone();
+        other.scalars[0].value = 0.25;
+        assert_eq!(new.differences(&other), [""; 0]);
+        assert!(new.same_result(&other));
+        expect!["`loss` at step 1 of task 1 was 0.5, but is 0.25 now"]
+            .assert_eq(&new.scalar_difference(&other).unwrap());
+        let classes = other.classes.as_mut().unwrap();
+        classes.seen[2][0] = Some(44);
+        assert!(!new.same_result(&other));
+        expect!["`seen` of class `zero` after task 2 was 45, but is 44 now"]
+            .assert_eq(&new.differences(&other).join("; "));
+        // Sums that differ say it all.
+        other
+            .matrices
+            .set(Matrix::Seen, AfterTask(2), TaskId(1), Some(89));
+        expect!["`seen` after task 2 on task 1 was 90, but is 89 now"]
+            .assert_eq(&new.differences(&other).join("; "));
     }
 
     /// Where it is, a change makes a record unreadable, with or without a new checksum.
     #[test]
     fn a_changed_record_is_not_believed() {
         let dir = tempfile::tempdir().unwrap();
-        let good = as_run(record("digits", "ncm", 1992, [90, 70]));
+        let mut good = with_classes(as_run(record("digits", "ncm", 1992, [90, 70])));
+        good.scalars.push(Scalar {
+            name: "loss".into(),
+            task: TaskId(2),
+            step: 1,
+            value: 0.5,
+        });
         let path = RunFolder::new(dir.path()).record(&good.cell.id);
         let why = |record: &CellRecord| {
             record.write_atomic(&path).unwrap();
@@ -456,6 +509,10 @@ mod tests {
             changed(|record| record.stream.task_sizes[0] = 3),
             changed(|record| record.stream.domains[0].n_test = 201),
             changed(|record| record.stream.classes.swap(0, 3)),
+            changed(|record| record.classes.as_mut().unwrap().all[0][0] = Some(11)),
+            changed(|record| record.confusion.as_mut().unwrap().entries.truncate(1)),
+            changed(|record| record.classes = None),
+            changed(|record| record.scalars[0].task = TaskId(3)),
         ];
         expect![[r#"
             its id does not match its cell, whose id is `digits-ncm-s7-0815a305e847`
@@ -464,6 +521,10 @@ mod tests {
             its tasks have 5 classes, but it lists 4
             its tasks have 200 test samples, but its domains have 201
             its class order digest does not match its classes
+            its counts per class do not add up to `all` after task 0
+            its confusion matrix does not fit its counts per class
+            it has a confusion matrix, but no counts per class
+            it has values of a task that its stream does not have
         "#]]
         .assert_eq(&reasons.map(|reason| reason + "\n").concat());
     }

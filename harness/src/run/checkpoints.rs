@@ -192,6 +192,7 @@ fn usable(
         stream,
         declaration,
         matrices,
+        classes,
         ..
     } = &checkpoint.record;
     if cell.id != record.cell.id {
@@ -209,7 +210,9 @@ fn usable(
     }
     let tasks = record.stream.task_sizes.len();
     let same_counts = matrices.tasks().len() == tasks
-        && (matrices.tasks()).all(|task| matrices.n(task) == record.matrices.n(task));
+        && (matrices.tasks()).all(|task| matrices.n(task) == record.matrices.n(task))
+        && classes.as_ref().map(|counts| &counts.n)
+            == record.classes.as_ref().map(|counts| &counts.n);
     let possible = (1..=tasks as u32).contains(&checkpoint.learned);
     if *cell != record.cell
         || *stream != record.stream

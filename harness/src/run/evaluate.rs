@@ -7,7 +7,7 @@ use super::{Embedded, Interrupt};
 use crate::domain::Split;
 use crate::error::Error;
 use crate::plugin::{Kind, Loaded};
-use crate::results::{AccuracyMatrices, AfterTask, Predicted, Predictions};
+use crate::results::{AfterTask, CellRecord, Predicted, Predictions};
 use crate::stream::Augmentation;
 use crate::stream::Stream;
 use harness_abi::Class;
@@ -29,20 +29,25 @@ pub(super) struct Evaluation<'a> {
     pub strategy_name: &'a str,
     pub scorer: &'a Scorer,
     pub interrupt: &'a Interrupt,
+    /// Whether to count, in the last row, which classes are taken for which.
+    pub confusion: bool,
 }
 
 impl Evaluation<'_> {
-    /// Predicts and counts a row, and saves its predictions if they are saved.
+    /// Predicts and counts a row of the record, and saves its predictions if they are saved.
     pub(super) fn row(
         &self,
         strategy: &mut ForeignStrategy,
         after: AfterTask,
-        matrices: &mut AccuracyMatrices,
+        record: &mut CellRecord,
         predictions: Option<&mut Predictions>,
     ) -> Result<(), Error> {
         let order = shuffled(self.pool.len(Split::Test), ORDER_SEED);
         let candidates = &self.classes[..self.scorer.width(after) as usize];
         let mut tally = self.scorer.row(after);
+        if self.confusion && after.index() == self.stream.n_tasks() {
+            tally = tally.with_confusion();
+        }
         let failed = self.plugin.failed(Kind::Strategy, self.strategy_name);
         let mut writer = match predictions {
             Some(predictions) => Some(predictions.row(after)?),
@@ -76,7 +81,11 @@ impl Evaluation<'_> {
                 }
             }
         }
-        tally.write_to(matrices)?;
+        tally.write_to(&mut record.matrices)?;
+        if let Some(counts) = &mut record.classes {
+            tally.write_classes_to(counts);
+        }
+        record.confusion = tally.into_confusion();
         match writer {
             Some(writer) => Ok(writer.finish()?),
             None => Ok(()),

@@ -79,11 +79,9 @@ pub fn execute(
                 notes.push(format!("{title}: {why}; running it again"));
                 missing.push(planned);
             }
-            Found::WithoutPredictions => {
+            Found::Lacking(what) => {
                 let title = planned.job.cell.title();
-                notes.push(format!(
-                    "{title}: its predictions were not saved; running it again"
-                ));
+                notes.push(format!("{title}: {what}; running it again"));
                 missing.push(planned);
             }
         }
@@ -165,7 +163,8 @@ fn failure(
 enum Found {
     Done,
     Missing,
-    WithoutPredictions,
+    /// Its record is current, but something else is wanted too.
+    Lacking(&'static str),
     Stale(&'static str),
 }
 
@@ -183,7 +182,7 @@ fn found(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) -> Resul
             }
         }
         Recorded::Not => Ok(Found::Missing),
-        Recorded::WithoutPredictions => Ok(Found::WithoutPredictions),
+        Recorded::Lacking(what) => Ok(Found::Lacking(what)),
         Recorded::Stale(why) => Ok(Found::Stale(why)),
     }
 }
@@ -191,7 +190,7 @@ fn found(folder: &RunFolder, job: &Job, contents: &PlannedContents<'_>) -> Resul
 /// A cell's record, whatever images it was made from.
 enum Recorded {
     Whole(Box<CellRecord>),
-    WithoutPredictions,
+    Lacking(&'static str),
     Not,
     Stale(&'static str),
 }
@@ -216,7 +215,10 @@ fn recorded(folder: &RunFolder, job: &Job) -> Recorded {
         None => {}
     }
     if job.save_predictions && !folder.predictions(&cell.id).exists() {
-        return Recorded::WithoutPredictions;
+        return Recorded::Lacking("its predictions were not saved");
+    }
+    if job.confusion && record.confusion.is_none() {
+        return Recorded::Lacking("its record has no confusion matrix");
     }
     Recorded::Whole(Box::new(record))
 }
@@ -414,8 +416,7 @@ fn run_one(job: &Job, folder: &RunFolder, show: &Show, interrupt: &Interrupt) ->
             return Ok(());
         }
         Recorded::Not => "there is no record of it",
-        Recorded::WithoutPredictions => "its predictions were not saved",
-        Recorded::Stale(why) => why,
+        Recorded::Lacking(why) | Recorded::Stale(why) => why,
     };
     Err(ended.err().unwrap_or_else(|| Error::Child {
         message: format!("its process reported success, but {lacking}"),

@@ -1,5 +1,6 @@
 //! The host's services for plugins, in the process of a cell.
 
+use super::scalars::Scalars;
 use super::{Event, Events, Interrupt};
 use crate::terminal;
 use harness_abi::host::HostService;
@@ -11,11 +12,12 @@ use std::time::{Duration, Instant};
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A host that passes progress and warnings from plugins to the parent, and logs everything but
-/// progress.
-pub(super) fn host(events: Arc<Events>, interrupt: Interrupt) -> Host {
+/// progress. Scalars also go to `scalars`.
+pub(super) fn host(events: Arc<Events>, interrupt: Interrupt, scalars: Arc<Scalars>) -> Host {
     Host::serving(Arc::new(CellHost {
         events,
         interrupt,
+        scalars,
         last: Mutex::new(None),
     }))
 }
@@ -23,6 +25,7 @@ pub(super) fn host(events: Arc<Events>, interrupt: Interrupt) -> Host {
 struct CellHost {
     events: Arc<Events>,
     interrupt: Interrupt,
+    scalars: Arc<Scalars>,
     last: Mutex<Option<Instant>>,
 }
 
@@ -55,6 +58,9 @@ impl HostService for CellHost {
 
     fn scalar(&self, name: &str, step: u64, value: f64) {
         terminal::say(format_args!("{name}[{step}] = {value}"));
+        if let Some(warning) = self.scalars.add(name, step, value) {
+            self.log(Level::Warning, &warning);
+        }
     }
 
     fn cancelled(&self) -> bool {

@@ -28,6 +28,9 @@ pub struct Job {
     pub paths: Paths,
     /// Whether to save every prediction.
     pub save_predictions: bool,
+    /// Whether the record is to have the confusion matrix after the last task.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confusion: bool,
     /// Whether the terminal is left to the strategy, for a debugger.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub debug: bool,
@@ -206,6 +209,7 @@ mod tests {
                 script: ScriptPaths::default(),
             },
             save_predictions: false,
+            confusion: false,
             debug: false,
             checkpoint: Checkpointing::default(),
             limits: Limits::default(),
@@ -216,6 +220,13 @@ mod tests {
     fn a_line_round_trips_and_an_edited_one_is_refused() {
         let line = job().line();
         assert_eq!(Job::parse(&line).unwrap(), job());
+        // A line without the option is what earlier versions wrote.
+        assert!(!line.contains("confusion"));
+        let confusion = Job {
+            confusion: true,
+            ..job()
+        };
+        assert_eq!(Job::parse(&confusion.line()).unwrap(), confusion);
         let refused = |from: &str, to: &str| {
             let changed = line.replace(from, to);
             assert_ne!(changed, line);

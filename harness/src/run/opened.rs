@@ -5,6 +5,7 @@
 use super::content::{content, sent};
 use super::host::host;
 use super::pool::{Pool, PooledDomain};
+use super::scalars::Scalars;
 use super::script::Start;
 use super::{Caches, Embedded, Embedder, Events, Interrupt, Job, PluginPaths};
 use crate::error::Error;
@@ -28,6 +29,8 @@ pub struct Opened {
     /// The strategy's parameters as its plugin gets them.
     pub(super) strategy_parameters: Value,
     pub(super) host: Host,
+    /// What plugins report to the host while the strategy learns.
+    pub(super) scalars: Arc<Scalars>,
 }
 
 impl Opened {
@@ -52,7 +55,8 @@ impl Opened {
             })
         });
         let pool = Pool::new(domains.collect::<Result<_, Error>>()?);
-        let host = host(events.clone(), interrupt.clone());
+        let scalars = Arc::<Scalars>::default();
+        let host = host(events.clone(), interrupt.clone(), scalars.clone());
         let mut plugins = Plugins::on(&job.cell.device);
         let backbones = (0..job.cell.backbones.len())
             .map(|index| open_backbone(job, index, &mut plugins, &host, events))
@@ -69,6 +73,7 @@ impl Opened {
             }
             .with(&job.cell.strategy.parameters),
             host,
+            scalars,
         })
     }
 

@@ -28,6 +28,8 @@ pub struct PlanOptions<'a> {
     pub restriction: Restriction,
     /// Whether cells save their predictions.
     pub save_predictions: bool,
+    /// Whether records have the confusion matrix after the last task.
+    pub confusion: bool,
     /// The device on which plugins check their parameters; cells keep the scenario's.
     pub device: &'a str,
     /// Metrics that must load.
@@ -70,6 +72,7 @@ impl Plan {
         let &PlanOptions {
             restriction,
             save_predictions,
+            confusion,
             ..
         } = options;
         let domains = scenario
@@ -182,6 +185,7 @@ impl Plan {
                             },
                         },
                         save_predictions,
+                        confusion,
                         debug: false,
                         checkpoint: scenario.checkpoint,
                         limits: scenario.limits,

@@ -134,7 +134,7 @@ impl Answer {
 
 /// Checks a request. Call this in a separate process.
 pub fn probe(request: &Request, events: &Arc<Events>, interrupt: &Interrupt) -> Answer {
-    let host: Host = host(events.clone(), interrupt.clone());
+    let host: Host = host(events.clone(), interrupt.clone(), Arc::default());
     let mut plugins = Plugins::on(&request.device);
     let mut handles: Vec<BackboneHandle> = Vec::new();
     for check in &request.backbones {

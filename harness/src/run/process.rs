@@ -9,8 +9,8 @@ use super::{Caches, Event, Events, Interrupt, Job};
 use crate::domain::Split;
 use crate::error::Error;
 use crate::results::{
-    AccuracyMatrices, CellRecord, Costs, LearnedDomain, LearnedStream, Predictions, RECORD_FORMAT,
-    RunFolder, WallSeconds, by_module,
+    AccuracyMatrices, CellRecord, ClassCounts, Costs, LearnedDomain, LearnedStream, Predictions,
+    RECORD_FORMAT, RunFolder, WallSeconds, by_module,
 };
 use crate::stream::Stream;
 use std::collections::BTreeMap;
@@ -74,6 +74,7 @@ pub fn run_cell(
         predictions: (job.save_predictions)
             .then(|| Predictions::new(folder, &cell.id, stream.n_classes())),
         checkpoints: Checkpoints::new(job, folder, events, start),
+        confusion: job.confusion,
     };
     // If the strategy crashes the process now, this tells which plugin it is.
     events.stage(format!(
@@ -86,6 +87,7 @@ pub fn run_cell(
         mut record,
         predictions,
         checkpoints,
+        ..
     } = progress;
     if let Some(predictions) = &predictions {
         predictions.join()?;
@@ -124,6 +126,7 @@ fn fresh(
             n_test: domain.samples(Split::Test).len() as u64,
         }
     });
+    let (of_tasks, of_classes) = protocol.test_counts();
     CellRecord {
         format: RECORD_FORMAT,
         checksum: String::new(),
@@ -131,8 +134,9 @@ fn fresh(
         stream: LearnedStream::of(stream, domains.collect(), &cell.stream.templates()),
         declaration: protocol.declaration.clone(),
         versions: BTreeMap::new(),
-        matrices: AccuracyMatrices::new(protocol.test_counts()),
-        classes: None,
+        classes: ClassCounts::new(of_classes, of_tasks.len()),
+        confusion: None,
+        matrices: AccuracyMatrices::new(of_tasks),
         scalars: Vec::new(),
         costs: Costs {
             wall_seconds: WallSeconds {

@@ -6,6 +6,7 @@ use super::evaluate::Evaluation;
 use super::opened::Opened;
 use super::pool::{Pool, PooledSample};
 use super::samples::LentSamples;
+use super::scalars::Scalars;
 use super::score::Scorer;
 use super::{Embedded, Event, Events, Interrupt};
 use crate::domain::Split;
@@ -33,6 +34,7 @@ pub(super) struct Protocol<'a> {
     folder: &'a Path,
     parameters: &'a Value,
     host: Host,
+    scalars: &'a Scalars,
     interrupt: &'a Interrupt,
     /// What the strategy declares about itself.
     pub declaration: Declaration,
@@ -45,6 +47,8 @@ pub(super) struct Progress<'a> {
     pub record: CellRecord,
     pub predictions: Option<Predictions>,
     pub checkpoints: Checkpoints<'a>,
+    /// Whether the record is to have a confusion matrix.
+    pub confusion: bool,
 }
 
 impl<'a> Protocol<'a> {
@@ -73,6 +77,7 @@ impl<'a> Protocol<'a> {
             folder: &opened.strategy_folder,
             parameters: &opened.strategy_parameters,
             host: opened.host.clone(),
+            scalars: &opened.scalars,
             interrupt,
             declaration,
             classes: classes.collect(),
@@ -97,11 +102,13 @@ impl<'a> Protocol<'a> {
             strategy_name: &self.cell.strategy.use_,
             scorer: &scorer,
             interrupt: self.interrupt,
+            confusion: progress.confusion,
         };
         let Progress {
             record,
             predictions,
             checkpoints,
+            ..
         } = progress;
         let resumed = checkpoints.resume(record, predictions.as_mut());
         let evaluate = |strategy: &mut ForeignStrategy,
@@ -111,7 +118,7 @@ impl<'a> Protocol<'a> {
                         predictions: Option<&mut Predictions>|
          -> Result<(), Error> {
             let clock = Instant::now();
-            evaluation.row(strategy, after, &mut record.matrices, predictions)?;
+            evaluation.row(strategy, after, record, predictions)?;
             if self.state_of(strategy)?.hash != before {
                 return Err(self.breach(format!(
                     "prediction after task {after} changed its state; `predict` must not change the state"
@@ -149,7 +156,9 @@ impl<'a> Protocol<'a> {
                 of: steps.len() as u32,
             });
             let clock = Instant::now();
+            self.scalars.begin(TaskId(id), steps.len());
             record.costs.optimiser_steps += self.learn(&mut strategy, id, *lesson)?;
+            record.scalars.extend(self.scalars.end());
             let Taken { size, bytes, hash } = self.state_of(&strategy)?;
             record.costs.state_bytes = size;
             record.costs.wall_seconds.learn += clock.elapsed().as_secs_f64();
@@ -257,13 +266,15 @@ impl<'a> Protocol<'a> {
         })
     }
 
-    /// The number of test samples of each task.
-    pub(super) fn test_counts(&self) -> Vec<u64> {
-        let mut counts = vec![0; self.stream.n_tasks()];
+    /// The number of test samples of each task, and of each class.
+    pub(super) fn test_counts(&self) -> (Vec<u64>, Vec<u64>) {
+        let mut of_tasks = vec![0; self.stream.n_tasks()];
+        let mut of_classes = vec![0; self.stream.n_classes()];
         for PooledSample { domain, sample, .. } in self.pool.samples(Split::Test) {
-            counts[self.stream.task_of(domain, sample.label).index()] += 1;
+            of_tasks[self.stream.task_of(domain, sample.label).index()] += 1;
+            of_classes[self.stream.class_of(domain, sample.label).index()] += 1;
         }
-        counts
+        (of_tasks, of_classes)
     }
 
     fn failed(&self) -> impl Fn(harness_abi::Error) -> Error {

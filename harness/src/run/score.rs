@@ -2,12 +2,13 @@
 //! candidates.
 //!
 //! A [`Scorer`] masks the columns of the logits itself, so no strategy can influence that; a
-//! [`Tally`] counts one row of the [`AccuracyMatrices`].
+//! [`Tally`] counts one row of the [`AccuracyMatrices`], and the same per class.
 
 use crate::id::{ClassId, TaskId};
-use crate::results::{AccuracyMatrices, AfterTask, Predicted};
+use crate::results::{AccuracyMatrices, AfterTask, ClassCounts, Confusion, Predicted};
 use crate::stream::Stream;
 use harness_abi::Matrix;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Why predictions could not be scored.
@@ -105,6 +106,8 @@ impl Scorer {
             scorer: self,
             after,
             columns: vec![Column::default(); self.tasks.len()],
+            classes: vec![Column::default(); self.classes],
+            confusion: None,
         }
     }
 
@@ -129,6 +132,17 @@ impl Scorer {
             }
         }
     }
+
+    /// Which classes have an entry in a row: those of whose tasks each has one.
+    fn has_classes(&self, candidates: Matrix, after: AfterTask) -> Vec<bool> {
+        let mut has = vec![true; self.classes];
+        for (task, Candidates { own, .. }) in (1..).map(TaskId).zip(&self.tasks) {
+            if !self.has(candidates, after, task) {
+                own.iter().for_each(|&class| has[class] = false);
+            }
+        }
+        has
+    }
 }
 
 /// One row of the matrices while predictions are counted.
@@ -136,7 +150,12 @@ impl Scorer {
 pub struct Tally<'a> {
     scorer: &'a Scorer,
     after: AfterTask,
+    /// By task.
     columns: Vec<Column>,
+    /// By class.
+    classes: Vec<Column>,
+    /// How often a class was predicted as which, among the seen classes; `None` if not counted.
+    confusion: Option<BTreeMap<(ClassId, ClassId), u64>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -147,7 +166,26 @@ struct Column {
     task: u64,
 }
 
+impl Column {
+    fn correct(&self, candidates: Matrix) -> u64 {
+        match candidates {
+            Matrix::Seen => self.seen,
+            Matrix::All => self.all,
+            Matrix::Task => self.task,
+        }
+    }
+}
+
 impl Tally<'_> {
+    /// Also counts which seen classes are taken for which. Classes have to have been seen.
+    #[must_use]
+    pub fn with_confusion(self) -> Self {
+        Self {
+            confusion: Some(BTreeMap::new()),
+            ..self
+        }
+    }
+
     /// Counts one test image, given its logits for [`Scorer::width`] classes in stream order.
     ///
     /// The highest logit wins; ties go to the lowest class. −∞ excludes a class.
@@ -189,11 +227,19 @@ impl Tally<'_> {
         let correct = |candidates: Range<usize>| -> u64 {
             u64::from(wins(logits, candidates, truth.index()))
         };
-        let column = &mut self.columns[task];
-        column.n += 1;
-        column.seen += correct(0..scorer.seen(after));
-        column.all += correct(0..logits.len());
-        column.task += u64::from(wins_among(logits, &scorer.tasks[task].own, truth.index()));
+        let seen = correct(0..scorer.seen(after));
+        let all = correct(0..logits.len());
+        let of_task = u64::from(wins_among(logits, &scorer.tasks[task].own, truth.index()));
+        for column in [&mut self.columns[task], &mut self.classes[truth.index()]] {
+            column.n += 1;
+            column.seen += seen;
+            column.all += all;
+            column.task += of_task;
+        }
+        if let Some(confusion) = &mut self.confusion {
+            let predicted = winner(&logits[..scorer.seen(after)]);
+            *confusion.entry((truth, predicted)).or_default() += 1;
+        }
         Ok(())
     }
 
@@ -223,17 +269,36 @@ impl Tally<'_> {
         }
         for (task, column) in matrices.tasks().zip(&self.columns) {
             for candidates in Matrix::EACH {
-                let correct = match candidates {
-                    Matrix::Seen => column.seen,
-                    Matrix::All => column.all,
-                    Matrix::Task => column.task,
-                };
                 let has = self.scorer.has(candidates, after, task);
-                let kept = has.then_some(correct);
+                let kept = has.then_some(column.correct(candidates));
                 matrices.set(candidates, after, task, kept);
             }
         }
         Ok(())
+    }
+
+    /// Sets the row's entries of each class. A class without test samples has none.
+    ///
+    /// # Panics
+    ///
+    /// If the counts belong to another stream.
+    pub fn write_classes_to(&self, counts: &mut ClassCounts) {
+        for candidates in Matrix::EACH {
+            let has = self.scorer.has_classes(candidates, self.after);
+            let row = self.classes.iter().zip(has);
+            let row =
+                row.map(|(class, has)| (has && class.n > 0).then_some(class.correct(candidates)));
+            counts.set(candidates, self.after, row.collect());
+        }
+    }
+
+    /// Which classes were taken for which, if that was counted.
+    pub fn into_confusion(self) -> Option<Confusion> {
+        let entries = self.confusion?.into_iter();
+        let entries = entries.map(|((class, predicted), n)| (class, predicted, n));
+        Some(Confusion {
+            entries: entries.collect(),
+        })
     }
 
     fn measures(&self, on: TaskId) -> bool {
@@ -251,6 +316,17 @@ impl Scorer {
             false => image.name.to_owned(),
         }
     }
+}
+
+/// The class with the first of the highest logits. No logit may be NaN.
+fn winner(logits: &[f32]) -> ClassId {
+    let mut best = 0;
+    for (class, &logit) in logits.iter().enumerate() {
+        if logit > logits[best] {
+            best = class;
+        }
+    }
+    ClassId(best as u32)
 }
 
 /// Whether `truth` has the first of the highest logits among the candidates. No logit may be NaN.
@@ -464,5 +540,147 @@ mod tests {
         let scorer = Scorer::new(&stream(&[2, 1]), false);
         let last = |after| scorer.has(Matrix::All, AfterTask(after), TaskId(1));
         assert_eq!([0, 1, 2].map(last), [false, false, true]);
+    }
+
+    /// The counts of random predictions of samples, each with its class and its task. Those of each
+    /// row must add up to the matrices.
+    fn counted(scorer: &Scorer, samples: &[(u32, u32)], tasks: u32) -> ClassCounts {
+        let mut n = vec![0; tasks as usize];
+        let mut of_class = vec![0; scorer.classes];
+        for &(class, task) in samples {
+            n[task as usize - 1] += 1;
+            of_class[class as usize] += 1;
+        }
+        let mut matrices = AccuracyMatrices::new(n);
+        let mut counts = ClassCounts::new(of_class, tasks as usize).unwrap();
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        for after in (0..=tasks).map(AfterTask) {
+            let mut tally = scorer.row(after);
+            if after.0 == tasks {
+                tally = tally.with_confusion();
+            }
+            for &(class, task) in samples {
+                let logits = (0..scorer.width(after)).map(|_| {
+                    bits ^= bits << 13;
+                    bits ^= bits >> 7;
+                    bits ^= bits << 17;
+                    // Few values, so that there are ties.
+                    (bits >> 61) as f32
+                });
+                let logits: Vec<f32> = logits.collect();
+                tally.add(&image("x", class, task), &logits).unwrap();
+            }
+            tally.write_to(&mut matrices).unwrap();
+            tally.write_classes_to(&mut counts);
+            if let Some(confusion) = tally.into_confusion() {
+                let mut correct = vec![0; scorer.classes];
+                let mut all = vec![0; scorer.classes];
+                for (class, predicted, n) in confusion.entries {
+                    all[class.index()] += n;
+                    if class == predicted {
+                        correct[class.index()] += n;
+                    }
+                }
+                assert_eq!(all, counts.n);
+                let last = counts.seen.last().unwrap().iter();
+                assert_eq!(correct, last.map(|n| n.unwrap()).collect::<Vec<_>>());
+            }
+        }
+        for candidates in Matrix::EACH {
+            for after in matrices.rows() {
+                let entries = matrices.tasks();
+                let entries = entries.map(|on| matrices.correct(candidates, after, on));
+                let entries: Vec<_> = entries.collect();
+                let classes = (0..scorer.classes as u32).map(ClassId);
+                let classes = classes.map(|class| counts.correct(candidates, after, class));
+                let classes: Vec<_> = classes.collect();
+                let sum = |counts: &[Option<u64>]| counts.iter().flatten().sum::<u64>();
+                if entries.iter().all(Option::is_some) {
+                    assert!(classes.iter().all(Option::is_some), "{candidates} {after}");
+                    assert_eq!(sum(&classes), sum(&entries), "{candidates} {after}");
+                } else {
+                    assert!(sum(&classes) <= sum(&entries), "{candidates} {after}");
+                }
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn counts_per_class_add_up_to_the_matrices() {
+        let classes = [0_u32, 1, 2, 3, 4];
+        let samples = classes.iter().flat_map(|&class| {
+            let task = if class < 3 { 1 } else { 2 };
+            vec![(class, task); class as usize + 2]
+        });
+        let samples: Vec<_> = samples.collect();
+        for scores_unseen in [false, true] {
+            let scorer = Scorer::new(&stream(&[3, 2]), scores_unseen);
+            let counts = counted(&scorer, &samples, 2);
+            assert_eq!(counts.n, [2, 3, 4, 5, 6]);
+            let exist = |rows: &[Vec<Option<u64>>]| -> Vec<String> {
+                let row = |row: &Vec<Option<u64>>| {
+                    let sign = |n: &Option<u64>| if n.is_some() { 'x' } else { '.' };
+                    row.iter().map(sign).collect()
+                };
+                rows.iter().map(row).collect()
+            };
+            assert_eq!(exist(&counts.seen), [".....", "xxx..", "xxxxx"]);
+            let [all, task] = match scores_unseen {
+                true => [["xxxxx"; 3]; 2],
+                false => [[".....", ".....", "xxxxx"], [".....", "xxx..", "xxxxx"]],
+            };
+            assert_eq!(exist(&counts.all), all);
+            assert_eq!(exist(&counts.task), task);
+        }
+    }
+
+    #[test]
+    fn a_class_that_comes_back_is_counted_once_all_its_tasks_are() {
+        // Three tasks {0, 1}, {1, 2} and {2, 0}.
+        let samples = [
+            (0, 1),
+            (1, 1),
+            (1, 2),
+            (2, 2),
+            (2, 2),
+            (2, 3),
+            (0, 3),
+            (0, 3),
+        ];
+        let exist =
+            |row: &[Option<u64>]| -> Vec<bool> { row.iter().map(Option::is_some).collect() };
+        for scores_unseen in [false, true] {
+            let counts = counted(&returning(scores_unseen), &samples, 3);
+            assert_eq!(counts.n, [3, 2, 3]);
+            assert_eq!(exist(&counts.seen[1]), [false; 3]);
+            assert_eq!(exist(&counts.seen[2]), [false, true, false]);
+            assert_eq!(exist(&counts.seen[3]), [true; 3]);
+            // All classes have been seen after the second task.
+            assert_eq!(exist(&counts.all[2]), [true; 3]);
+        }
+    }
+
+    #[test]
+    fn the_confusion_matrix_has_the_predictions_among_the_seen_classes() {
+        let scorer = Scorer::new(&stream(&[2, 1]), true);
+        let mut tally = scorer.row(AfterTask(2)).with_confusion();
+        for (truth, logits) in [
+            (0, [0.0, 1.0, 2.0]),
+            (0, [3.0, 3.0, 2.0]),
+            (1, [3.0, 3.0, 2.0]),
+            (1, [-INF, -INF, -INF]),
+            (0, [0.0, 1.0, 1.0]),
+        ] {
+            tally.add(&image("x", truth, 1), &logits).unwrap();
+        }
+        tally.add(&image("x", 2, 2), &[0.0, 0.0, INF]).unwrap();
+        let entries = tally.into_confusion().unwrap().entries;
+        let entries: Vec<_> = entries.iter().map(|(a, b, n)| (a.0, b.0, *n)).collect();
+        assert_eq!(
+            entries,
+            [(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 2), (2, 2, 1)]
+        );
+        assert_eq!(scorer.row(AfterTask(2)).into_confusion(), None);
     }
 }

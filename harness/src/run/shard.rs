@@ -77,7 +77,7 @@ impl FeatureRequest {
             &job.paths.backbones[self.backbone],
         );
         let domain = job.open_domain(self.domain)?;
-        let host = host(events.clone(), interrupt.clone());
+        let host = host(events.clone(), interrupt.clone(), Arc::default());
         let mut plugins = Plugins::on(&job.cell.device);
         let (handle, plugin) = open_backbone(job, self.backbone, &mut plugins, &host, events)?;
         events.stage(features_of(backbone, paths));

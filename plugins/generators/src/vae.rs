@@ -114,6 +114,9 @@ struct Progress {
     done: AtomicU64,
     /// Whether a stack has failed, so that the others stop.
     failed: AtomicBool,
+    /// The first class of the stack whose loss is reported: the order in which several report
+    /// theirs would be chance.
+    reported: Option<u32>,
 }
 
 /// The fits, or the error of the first that failed by itself.
@@ -151,6 +154,7 @@ impl Generator for Autoencoders {
             total: stacks.len() as u64 * u64::from(self.vae.epochs),
             done: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            reported: names.first().copied(),
         };
         let fits = in_parallel(stacks, |(names, samples)| {
             let fit = self.fit_stack(names, &samples, fitting, &progress);
@@ -242,7 +246,10 @@ impl Autoencoders {
                 }
                 let new = epoch % EPOCHS_PER_LOOK + 1;
                 let done = progress.done.fetch_add(new.into(), Ordering::Relaxed) + u64::from(new);
-                fitting.host.scalar("vae loss", done, loss);
+                if names.first() == progress.reported.as_ref() {
+                    let epoch = u64::from(epoch) + 1;
+                    fitting.host.scalar("vae loss", epoch, loss);
+                }
                 fitting.host.progress("vae epoch", done, progress.total);
             }
         }

@@ -80,7 +80,9 @@ impl Requests<'_> {
             }
             "scalar" => {
                 let name: String = message.field("name")?;
-                host.scalar(&name, message.field("step")?, message.field("value")?);
+                // JSON has no NaN.
+                let value: Option<f64> = message.field("value")?;
+                host.scalar(&name, message.field("step")?, value.unwrap_or(f64::NAN));
             }
             other => return Err(broken(&format!("a message `{other}`"))),
         }

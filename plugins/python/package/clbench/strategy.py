@@ -1,5 +1,6 @@
 """What an author writes, and what the host hands to it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -78,9 +79,11 @@ class Task:
         self._host.tell({"tell": "progress", "phase": phase, "done": int(step), "total": int(of)})
 
     def scalar(self, name: str, step: int, value: float) -> None:
-        """Records a value of the training, such as the loss after an epoch."""
-        message = {"tell": "scalar", "name": name, "step": int(step), "value": float(value)}
-        self._host.tell(message)
+        """Records a value of the training, such as the loss after an epoch. Values that are not
+        finite are only logged."""
+        value = float(value)
+        finite = value if math.isfinite(value) else None
+        self._host.tell({"tell": "scalar", "name": name, "step": int(step), "value": finite})
 
 
 class Batch:

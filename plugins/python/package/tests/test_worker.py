@@ -105,6 +105,13 @@ class WorkerTests(unittest.TestCase):
         source = "import clbench\nclass Broken(clbench.Strategy):\n    def learn(self, task):\n"
         return self.worker(source + textwrap.indent(body, " " * 8), "Broken")
 
+    def test_a_value_that_is_not_finite_is_told_without_a_number(self):
+        body = 'for step, loss in enumerate([0.5, float("nan")]):\n    task.scalar("loss", step, loss)'
+        worker = self.broken(body)
+        self.learn(worker)
+        told = [(message["tell"], message["step"], message["value"]) for message in worker.told]
+        self.assertEqual(told, [("scalar", 0, 0.5), ("scalar", 1, None)])
+
     def test_a_strategy_learns_is_restored_in_a_fresh_process_and_predicts(self):
         first = self.worker(MEANS, "Means", {"scale": 2, "steps": 7})
         self.assertEqual(self.learn(first)["done"]["optimiser_steps"], 7)
