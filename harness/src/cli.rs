@@ -133,6 +133,9 @@ pub enum Command {
     Report {
         /// Run folder
         dir: PathBuf,
+        /// Width of the terminal that shows the table
+        #[arg(long, value_name = "COLUMNS")]
+        width: Option<usize>,
     },
 }
 

@@ -82,6 +82,6 @@ fn command(cli: Cli) -> Result<(), Error> {
         Command::Testkit => children::testkit(),
         Command::Embed => children::embed(),
         Command::Cell { out, claimed } => children::cell(&out, claimed),
-        Command::Report { dir } => children::report(&dir),
+        Command::Report { dir, width } => children::report(&dir, width),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
         Some(_) => Some(Matrix::Task),
         None => None,
     };
-    let text = args.format.write(&leaderboard);
+    let text = args.format.write(&leaderboard, terminal::width());
     match args.format.name() == TERMINAL.name() {
         true => print(&text)?,
         false => print_data(&text)?,

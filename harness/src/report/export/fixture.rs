@@ -37,5 +37,5 @@ pub(super) fn written(export: &dyn Export, records: &[CellRecord], columns: &[&s
         columns: columns.iter().map(ToString::to_string).collect(),
     };
     let board = Leaderboard::build(records, &metrics(), &choice, None).unwrap();
-    export.write(&board)
+    export.write(&board, None)
 }
