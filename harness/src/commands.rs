@@ -2,6 +2,7 @@
 
 mod check;
 mod children;
+mod compare;
 mod completions;
 mod describe;
 mod fetch;
@@ -48,6 +49,7 @@ fn command(cli: Cli) -> Result<(), Error> {
             plugins,
         } => ls::ls(what, name.as_deref(), &plugins),
         Command::Leaderboard(args) => leaderboard::leaderboard(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Data {
             command:
                 DataCommand::Verify {

@@ -1,8 +1,10 @@
 //! From cell records to tables.
 //!
 //! [`Leaderboard::build`] takes means over seeds and streams and ranks strategies; [`write_tables`]
-//! writes CSV files to the run folder; an [`Export`] writes the leaderboard for a terminal, a
-//! README, a paper or a program.
+//! writes CSV files to the run folder. A [`Pivot`] has one metric of a leaderboard by stream, and a
+//! [`Comparison`] says whether the difference between two strategies could be chance, pair by
+//! [`Pair`]. An [`Export`] writes any such [`Report`] for a terminal, a README, a paper or a
+//! program.
 //!
 //! Two rules hold everywhere. A missing value is empty, with the reason next to it, never 0. And
 //! only comparable cells share a table: cells with a different split (including those made with
@@ -11,6 +13,7 @@
 //! shown once.
 
 mod beside;
+mod comparison;
 mod coverage;
 mod csv;
 mod domain_scores;
@@ -20,6 +23,9 @@ mod figure;
 mod identity;
 mod leaderboard;
 mod number;
+mod pair;
+mod paired;
+mod pivot;
 mod rank;
 mod row;
 mod section;
@@ -28,13 +34,18 @@ mod statistics;
 mod table;
 mod twin;
 
+pub use comparison::{Block, Compared, Comparison, LEVEL, Outcome, Verdict};
 pub use coverage::Coverage;
 pub use csv::{table_names, write_tables};
 pub use domain_scores::{DomainScore, Measure};
 pub use error::ReportError;
-pub use export::Export;
+pub use export::{Export, Report};
 pub use figure::Beside;
 pub use identity::Identity;
 pub use leaderboard::Leaderboard;
+pub use pair::{Pair, pairs};
+pub use paired::{FEWEST_PAIRS, Paired, holm};
+pub use pivot::Pivot;
 pub use standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
 pub use statistics::Summary;
+pub use table::Table;

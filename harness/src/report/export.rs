@@ -2,7 +2,7 @@
 
 mod csv;
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 mod form;
 mod grid;
 mod latex;

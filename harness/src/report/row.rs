@@ -234,17 +234,7 @@ impl<'a> Source<'a> {
                 best: false,
             };
         }
-        let first = self.first(row);
-        let matrix = self.metrics[metric].matrix;
-        Score::Absent(if first.cell.strategy.regime == Regime::Joint {
-            Absence::Joint
-        } else if !first.declaration.scores_unseen
-            && matches!(matrix, Some(Matrix::All | Matrix::Task))
-        {
-            Absence::CannotScoreUnseen
-        } else {
-            Absence::Undefined
-        })
+        Score::Absent(absence(self.first(row), &self.metrics[metric]))
     }
 
     fn entry(
@@ -313,6 +303,18 @@ impl<'a> Source<'a> {
             .next()
             .expect("a row is made with its first cell");
         &self.records[*index]
+    }
+}
+
+/// Why a cell has no value in a metric.
+pub(super) fn absence(record: &CellRecord, metric: &MetricInfo) -> Absence {
+    let needs_unseen = matches!(metric.matrix, Some(Matrix::All | Matrix::Task));
+    if record.cell.strategy.regime == Regime::Joint {
+        Absence::Joint
+    } else if !record.declaration.scores_unseen && needs_unseen {
+        Absence::CannotScoreUnseen
+    } else {
+        Absence::Undefined
     }
 }
 

@@ -365,7 +365,10 @@ mod tests {
         for from in [&folder, &file] {
             for shown in [Shown::Current, Shown::All] {
                 let loaded = load(std::slice::from_ref(from), shown).unwrap();
-                assert_eq!(labels(&loaded.records), expected.map(|l| l.map(str::to_owned)));
+                assert_eq!(
+                    labels(&loaded.records),
+                    expected.map(|l| l.map(str::to_owned))
+                );
             }
             let ids = records.iter().map(|record| record.cell.id.as_str());
             let of = from.records_of(ids).unwrap();
@@ -377,7 +380,10 @@ mod tests {
         // A cell is loaded once, however two folders label it.
         plan.cells[0].label = None;
         folder.join("quick", &plan, "", &|| true).unwrap();
-        assert_eq!(load(&[file, folder], Shown::Current).unwrap().records.len(), 3);
+        assert_eq!(
+            load(&[file, folder], Shown::Current).unwrap().records.len(),
+            3
+        );
     }
 
     #[test]

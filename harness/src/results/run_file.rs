@@ -361,11 +361,7 @@ mod tests {
         run.add(labelled(seed(1), &["a", "b", "c"], Some("(old)")));
         run.add(labelled(seed(2), &["a"], Some("(new)")));
         run.add(labelled(seed(3), &["b"], None));
-        let labels = BTreeMap::from([
-            ("a", Some("a (new)")),
-            ("b", None),
-            ("c", Some("c (old)")),
-        ]);
+        let labels = BTreeMap::from([("a", Some("a (new)")), ("b", None), ("c", Some("c (old)"))]);
         assert_eq!(run.labels(), labels);
         let json = serde_json::to_vec(&run).unwrap();
         assert_eq!(RunFile::parse(&json).unwrap().labels(), labels);

@@ -54,7 +54,9 @@ fn write(table: &Table) -> String {
         text += &format!("\\label{{{anchor}}}\n");
     }
     let lead = table.lead.iter();
-    let lead: String = lead.map(|lead| if lead.right { 'r' } else { 'l' }).collect();
+    let lead: String = lead
+        .map(|lead| if lead.right { 'r' } else { 'l' })
+        .collect();
     let numbers = "r".repeat(table.columns.len());
     text += &format!("\\begin{{tabular}}{{{lead}{numbers}}}\n\\toprule\n");
     let lead = table.lead.iter().map(|lead| escaped(lead.heading));
@@ -65,9 +67,8 @@ fn write(table: &Table) -> String {
         text += &row(table, line);
     }
     if !table.references.is_empty() {
-        text += &format!(
-            "\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{{REFERENCES}}}}} \\\\\n"
-        );
+        text +=
+            &format!("\\midrule\n\\multicolumn{{{width}}}{{l}}{{\\emph{{{REFERENCES}}}}} \\\\\n");
         for line in &table.references {
             text += &row(table, line);
         }
@@ -79,7 +80,11 @@ fn write(table: &Table) -> String {
         Marks::None => "",
     };
     for (index, note) in table.notes.iter().enumerate() {
-        text += &format!("\n{}~{}.", superscript(&(index + 1).to_string()), escaped(note));
+        text += &format!(
+            "\n{}~{}.",
+            superscript(&(index + 1).to_string()),
+            escaped(note)
+        );
     }
     for line in &table.footer {
         text += &format!("\n{}.", escaped(line));

@@ -285,7 +285,7 @@ entries:
             digits
             #  strategy  keeps                  faa
                                                 % ↑
-            ───────────────────────────────────────
+            ────────────────────────────────────────
             1  ncm       statistics  * 80.75 ± 0.35
             2  head      nothing       70.50 ± 0.71
             * best
@@ -293,7 +293,7 @@ entries:
 
             published figures (never ranked)
             method           metric        published          here  compared with  protocol
-            ─────────────────────────────────────────────────────────────────────────────────────────
+            ──────────────────────────────────────────────────────────────────────────────────────────
             ncm [1]          faa                80.5  80.75 ± 0.35  ncm            same protocol
             head [1]         faa               71.25             –  head           same protocol
             head [1]         ci-transfer          30             –  head           same protocol

@@ -76,7 +76,12 @@ fn blocks(table: &Table, width: usize) -> Vec<String> {
         let name = |line: &&Line| format!("{}{}", line.lead[table.name], notes(line));
         lines.iter().map(name).collect()
     };
-    let marked = |line: &Line| line.notes.iter().map(|&note| (SPELLING.note)(note)).collect();
+    let marked = |line: &Line| {
+        line.notes
+            .iter()
+            .map(|&note| (SPELLING.note)(note))
+            .collect()
+    };
     let has_units = table.columns.iter().any(|column| column.unit.is_some());
     let lead = table.lead.iter().enumerate();
     let lead = lead.map(|(index, lead)| grid::Column {
@@ -113,12 +118,7 @@ fn blocks(table: &Table, width: usize) -> Vec<String> {
     }
 }
 
-fn number_column(
-    index: usize,
-    column: &Column,
-    lines: &[&Line],
-    has_units: bool,
-) -> grid::Column {
+fn number_column(index: usize, column: &Column, lines: &[&Line], has_units: bool) -> grid::Column {
     grid::Column {
         heading: heading(broken(&column.name), has_units, SPELLING.unit(column)),
         right: true,
@@ -147,7 +147,10 @@ fn broken(name: &str) -> Vec<String> {
             _ => lines.push(part.to_owned()),
         }
     }
-    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+    lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }
 
 /// A line of text, wrapped between words.
@@ -178,11 +181,11 @@ mod tests {
             digits
             #  strategy      keeps                  faa     ci-transfer  forgetting-seen
                                                     % ↑             % ↑         points ↓
-            ────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────
             1  ncm           statistics  * 80.75 ± 0.35           – [1]   * 15.00 ± 0.00
             2  head [2] [3]  nothing       70.75 ± 0.35  * 30.00 ± 0.00     43.50 ± 0.71
                half [4]      nothing              99.00           30.00            -4.00
-            ────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────
                joint         images        96.50 ± 0.00           – [5]            – [5]
             below the rule: joint training, for reference (unranked)
             * best
@@ -196,11 +199,11 @@ mod tests {
             far_away
             #  strategy      keeps                  faa     ci-transfer  forgetting-seen
                                                     % ↑             % ↑         points ↓
-            ────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────
             1  ncm           statistics  * 70.75 ± 0.35           – [1]   * 35.00 ± 0.00
             2  head [2] [3]  nothing       60.75 ± 0.35  * 30.00 ± 0.00     63.50 ± 0.71
                half [4]      nothing              99.00           30.00            -4.00
-            ────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────
                joint         images        86.50 ± 0.00           – [5]            – [5]
             below the rule: joint training, for reference (unranked)
             * best
@@ -214,11 +217,11 @@ mod tests {
             overall: mean over digits, far_away
             #  strategy      keeps                  faa     ci-transfer  forgetting-seen
                                                     % ↑             % ↑         points ↓
-            ────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────
             1  ncm           statistics  * 75.75 ± 0.35           – [1]   * 25.00 ± 0.00
             2  head [2] [3]  nothing       65.75 ± 0.35  * 30.00 ± 0.00     53.50 ± 0.71
                half [4]      nothing              – [4]           – [4]            – [4]
-            ────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────
                joint         images        91.50 ± 0.00           – [5]            – [5]
             below the rule: joint training, for reference (unranked)
             * best
@@ -241,7 +244,7 @@ mod tests {
             digits
             #  strategy  keeps        faa  ci-transfer  forgetting-seen
                                       % ↑          % ↑         points ↓
-            ───────────────────────────────────────────────────────────
+            ────────────────────────────────────────────────────────────
             1  head      nothing  * 70.00      * 30.00          * 45.00
             * best
             2 tasks; seed 1; split digits-split, images digits-image
@@ -264,7 +267,7 @@ mod tests {
             digits
             #  strategy  keeps        faa
                                       % ↑
-            ─────────────────────────────
+            ──────────────────────────────
             1  l2p       nothing  * 75.00
             2  head      nothing    70.00
             * best
@@ -276,7 +279,7 @@ mod tests {
             digits
             #  strategy              keeps        faa
                                                   % ↑
-            ─────────────────────────────────────────
+            ──────────────────────────────────────────
             1  l2p [1]               nothing  * 75.00
             2  head (quick)          nothing    70.00
             2  head (augmented) [1]  nothing    70.00
@@ -316,7 +319,13 @@ mod tests {
             records.push(other);
             records.push(joint("digits", "joint", seed, [97, 96]));
         }
-        let columns = ["faa", "ci-transfer", "forgetting-seen", "faa", "ci-transfer"];
+        let columns = [
+            "faa",
+            "ci-transfer",
+            "forgetting-seen",
+            "faa",
+            "ci-transfer",
+        ];
         let choice = Choice {
             rank_by: None,
             columns: columns.map(String::from).to_vec(),
@@ -335,18 +344,18 @@ mod tests {
             digits
             #  strategy                   keeps                         faa     ci-transfer  forgetting-seen             faa
                                                                         % ↑             % ↑         points ↓             % ↑
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
             1  nearest-mean-of-exemplars  images+statistics  * 80.75 ± 0.35           – [1]   * 15.00 ± 0.00  * 80.75 ± 0.35
             2  Ours (with prompts) [2]    nothing              69.25 ± 0.35  * 30.00 ± 0.00     45.00 ± 0.00    69.25 ± 0.35
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
                joint                      images               96.50 ± 0.00           – [3]            – [3]    96.50 ± 0.00
 
             strategy                      ci-transfer
                                                   % ↑
-            ─────────────────────────────────────────
+            ──────────────────────────────────────────
             nearest-mean-of-exemplars           – [1]
             Ours (with prompts)        * 30.00 ± 0.00
-            ─────────────────────────────────────────
+            ──────────────────────────────────────────
             joint                               – [3]
             below the rule: joint training, for reference (unranked)
             * best
@@ -359,18 +368,18 @@ mod tests {
             digits
             #  strategy                   keeps                         faa     ci-transfer
                                                                         % ↑             % ↑
-            ───────────────────────────────────────────────────────────────────────────────
+            ────────────────────────────────────────────────────────────────────────────────
             1  nearest-mean-of-exemplars  images+statistics  * 80.75 ± 0.35           – [1]
             2  Ours (with prompts) [2]    nothing              69.25 ± 0.35  * 30.00 ± 0.00
-            ───────────────────────────────────────────────────────────────────────────────
+            ────────────────────────────────────────────────────────────────────────────────
                joint                      images               96.50 ± 0.00           – [3]
 
             strategy                   forgetting-seen             faa     ci-transfer
                                               points ↓             % ↑             % ↑
-            ──────────────────────────────────────────────────────────────────────────
+            ───────────────────────────────────────────────────────────────────────────
             nearest-mean-of-exemplars   * 15.00 ± 0.00  * 80.75 ± 0.35           – [1]
             Ours (with prompts)           45.00 ± 0.00    69.25 ± 0.35  * 30.00 ± 0.00
-            ──────────────────────────────────────────────────────────────────────────
+            ───────────────────────────────────────────────────────────────────────────
             joint                                – [3]    96.50 ± 0.00           – [3]
             below the rule: joint training, for reference (unranked)
             * best
@@ -379,7 +388,8 @@ mod tests {
             [3] not defined for a joint run
             2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split,
                 images digits-image
-        "#]].assert_eq(&wide(80));
+        "#]]
+        .assert_eq(&wide(80));
         // One column at a time, whose numbers stay whole.
         let narrow = wide(54);
         assert_eq!(narrow.matches("strategy").count(), 5, "{narrow}");

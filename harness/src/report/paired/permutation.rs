@@ -124,7 +124,11 @@ mod tests {
         for count in 1..=13 {
             for shift in [0.0, 0.5, 3.0] {
                 let differences = differences(count, shift);
-                assert_eq!(exact(&differences), counted(&differences), "{differences:?}");
+                assert_eq!(
+                    exact(&differences),
+                    counted(&differences),
+                    "{differences:?}"
+                );
             }
         }
     }
@@ -156,7 +160,10 @@ mod tests {
         // 0.1 + 0.2 is not 0.3, and 24 of 64 sums are as far from 0 as ±0.2.
         let tied = [0.1, 0.2, -0.3, 0.1, 0.2, -0.1];
         assert_eq!(exact(&tied), counted(&tied));
-        assert_eq!(exact(&tied.map(|d| d * 10.0)), exact(&[1.0, 2.0, -3.0, 1.0, 2.0, -1.0]));
+        assert_eq!(
+            exact(&tied.map(|d| d * 10.0)),
+            exact(&[1.0, 2.0, -3.0, 1.0, 2.0, -1.0])
+        );
         assert_eq!(exact(&[0.0; 8]), 1.0);
         assert_eq!(exact(&[1.0, -1.0, 2.0, -2.0, 0.5, -0.5]), 1.0);
     }
@@ -169,7 +176,10 @@ mod tests {
         let error = 3.0 * (exactly * (1.0 - exactly) / 100_000.0).sqrt();
         assert!((exactly - estimate).abs() < error, "{exactly} {estimate}");
         let more = Paired::of(&differences(41, 1.0)).unwrap();
-        assert_eq!((more.exact, Paired::of(&most).unwrap().exact), (false, true));
+        assert_eq!(
+            (more.exact, Paired::of(&most).unwrap().exact),
+            (false, true)
+        );
         assert_eq!(Paired::of(&differences(41, 1.0)).unwrap(), more);
         // No draw is as extreme.
         let certain = Paired::of(&[1.0; 80]).unwrap();
