@@ -25,6 +25,7 @@ mod limits;
 mod manual;
 mod misbehaviour;
 mod packing;
+mod papers;
 mod parameters;
 mod plugins;
 mod preprocessing;
