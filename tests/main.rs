@@ -26,6 +26,8 @@ mod manual;
 mod misbehaviour;
 mod notebook;
 mod packing;
+mod page;
+mod papers;
 mod parameters;
 mod plugins;
 mod preprocessing;

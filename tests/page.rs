@@ -31,19 +31,39 @@ fn used(browser: &str, dir: &Dir, width: u32, dark: bool) -> Value {
     dir.write("frame.html", FRAME.replace("WIDTH", &width.to_string()));
     let mut command = Command::new("timeout");
     command
-        .args(["120", browser, "--headless", "--no-sandbox", "--disable-gpu"])
-        .args(["--hide-scrollbars", "--virtual-time-budget=20000", "--dump-dom"])
+        .args([
+            "120",
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+        ])
+        .args([
+            "--hide-scrollbars",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+        ])
         .arg(format!("--user-data-dir={}", dir.path("profile").display()))
         .arg("--window-size=1280,1000");
     if dark {
         command.arg("--blink-settings=preferredColorScheme=0");
     }
     let page = format!("file://{}", dir.path("frame.html").display());
-    let output = command.arg(page).env("HOME", dir.path("")).output().unwrap();
+    let output = command
+        .arg(page)
+        .env("HOME", dir.path(""))
+        .output()
+        .unwrap();
     let dom = String::from_utf8_lossy(&output.stdout);
-    let said = dom.split_once("<pre id=\"said\">").and_then(|(_, rest)| rest.split_once("</pre>"));
-    let (said, _) = said.unwrap_or_else(|| panic!("{dom}{}", String::from_utf8_lossy(&output.stderr)));
-    let said = said.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    let said = dom
+        .split_once("<pre id=\"said\">")
+        .and_then(|(_, rest)| rest.split_once("</pre>"));
+    let (said, _) =
+        said.unwrap_or_else(|| panic!("{dom}{}", String::from_utf8_lossy(&output.stderr)));
+    let said = said
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
 }
 
@@ -55,7 +75,10 @@ fn page(dir: &Dir) -> String {
     assert_eq!(outcome.stdout, "");
     let page = fs::read_to_string(dir.path("report.html")).unwrap();
     let check = fs::read_to_string(root().join("tests/fixtures/page/check.js")).unwrap();
-    dir.write("checked.html", page.replacen("<script>", &format!("<script>{check}</script><script>"), 1));
+    dir.write(
+        "checked.html",
+        page.replacen("<script>", &format!("<script>{check}</script><script>"), 1),
+    );
     page
 }
 
@@ -76,8 +99,17 @@ fn the_page_works_in_a_browser_at_the_width_of_a_phone_and_of_a_desk() {
         row[index].to_owned()
     };
     let expected = |column: &str, after: &str| -> Vec<String> {
-        let wanted = [("stream", "recoloured"), ("strategy", "cgil"), ("seed", "1996"), ("after_task", after)];
-        let of_cell = rows.iter().filter(|row| wanted.iter().all(|(name, value)| field(row, name) == *value));
+        let wanted = [
+            ("stream", "recoloured"),
+            ("strategy", "cgil"),
+            ("seed", "1996"),
+            ("after_task", after),
+        ];
+        let of_cell = rows.iter().filter(|row| {
+            wanted
+                .iter()
+                .all(|(name, value)| field(row, name) == *value)
+        });
         let texts = of_cell.map(|row| match field(row, column).parse::<f64>() {
             Ok(accuracy) => format!("{accuracy:.1}"),
             Err(_) => String::new(),
@@ -87,7 +119,10 @@ fn the_page_works_in_a_browser_at_the_width_of_a_phone_and_of_a_desk() {
     for (width, dark) in [(390, false), (390, true), (1280, false), (1280, true)] {
         let said = used(browser, &dir, width, dark);
         let problems = said["problems"].as_array().unwrap();
-        assert!(problems.is_empty(), "{width} px, dark {dark}: {problems:#?}");
+        assert!(
+            problems.is_empty(),
+            "{width} px, dark {dark}: {problems:#?}"
+        );
         assert_eq!(said["width"], width);
         assert_eq!(said["dark"], dark);
         for (matrix, column) in [("seen", "seen_accuracy"), ("all", "all_accuracy")] {
@@ -110,14 +145,18 @@ fn the_page_is_one_file_and_says_what_made_its_numbers() {
     for reference in ["src=", "url(", "@import", "href=\"http", "fetch("] {
         assert!(!page.contains(reference), "{reference}");
     }
-    let leaderboard = fs::read_to_string(root().join("results/quickstart.leaderboard.csv")).unwrap();
+    let leaderboard =
+        fs::read_to_string(root().join("results/quickstart.leaderboard.csv")).unwrap();
     let mut rows = csv::Reader::from_reader(leaderboard.as_bytes());
     let header = rows.headers().unwrap().clone();
     for row in rows.records().map(Result::unwrap) {
         for (name, value) in header.iter().zip(&row) {
             let whole = !value.contains('+') && !value.starts_with("combined:");
             match name {
-                "split_hash" | "content_digest" | "backbone_fingerprint" | "backbone_plugin_hash"
+                "split_hash"
+                | "content_digest"
+                | "backbone_fingerprint"
+                | "backbone_plugin_hash"
                 | "plugin_hash"
                     if whole && !value.is_empty() =>
                 {
@@ -139,11 +178,14 @@ fn figures_are_files_and_nothing_else_is_overwritten() {
     let dir = Dir::new();
     let records = root().join("results/quickstart.records");
     let records = records.to_str().unwrap();
-    dir.clbench(["report", records, "--figures", "figures"]).succeeds();
+    dir.clbench(["report", records, "--figures", "figures"])
+        .succeeds();
     let mut names: Vec<String> = fs::read_dir(dir.path("figures"))
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("overall.") || name.starts_with("digits.") && !name.contains("matrix"))
+        .filter(|name| {
+            name.starts_with("overall.") || name.starts_with("digits.") && !name.contains("matrix")
+        })
         .collect();
     names.sort();
     expect_test::expect![[r#"
@@ -172,19 +214,28 @@ fn figures_are_files_and_nothing_else_is_overwritten() {
     "#]]
     .assert_eq(&(names.join("\n") + "\n"));
     let numbers = fs::read_to_string(dir.path("figures/overall.trade-off.csv")).unwrap();
-    let leaderboard = fs::read_to_string(root().join("results/quickstart.leaderboard.csv")).unwrap();
-    let cgil = numbers.lines().find(|line| line.starts_with("cgil,")).unwrap();
+    let leaderboard =
+        fs::read_to_string(root().join("results/quickstart.leaderboard.csv")).unwrap();
+    let cgil = numbers
+        .lines()
+        .find(|line| line.starts_with("cgil,"))
+        .unwrap();
     let faa = cgil.split(',').nth(1).unwrap();
     assert!(leaderboard.contains(&format!(",{faa},")), "{cgil}");
 
     dir.write("notes.html", "<p>mine</p>");
-    let refused = dir.clbench(["report", records, "-o", "notes.html"]).outcome();
+    let refused = dir
+        .clbench(["report", records, "-o", "notes.html"])
+        .outcome();
     expect_test::expect![[r#"
         error: `notes.html` exists and is not a report of clbench; choose another file with `-o FILE`
     "#]]
     .assert_eq(&refused.stderr);
     assert_eq!(refused.code, 2);
-    assert_eq!(fs::read_to_string(dir.path("notes.html")).unwrap(), "<p>mine</p>");
+    assert_eq!(
+        fs::read_to_string(dir.path("notes.html")).unwrap(),
+        "<p>mine</p>"
+    );
 }
 
 /// Whatever a strategy is called, the page shows it and nothing runs.
@@ -209,12 +260,22 @@ strategies: { "cgil": { use: nearest-class-mean }, "<img src=x onerror=boom()>":
     dir.clbench(args).succeeds();
     dir.clbench(["report", "out"]).succeeds();
     let page = fs::read_to_string(dir.path("report.html")).unwrap();
-    assert!(!page.contains("<img") && !page.contains("<script>hacked"), "{page}");
+    assert!(
+        !page.contains("<img") && !page.contains("<script>hacked"),
+        "{page}"
+    );
     let count = page.matches("<script").count();
     assert_eq!(page.matches("</script>").count(), count);
     dir.write("frame.html", "");
     let dom = Command::new("timeout")
-        .args(["120", browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .args([
+            "120",
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--dump-dom",
+        ])
         .arg(format!("--user-data-dir={}", dir.path("profile").display()))
         .arg(format!("file://{}", dir.path("report.html").display()))
         .env("HOME", dir.path(""))

@@ -60,6 +60,9 @@ pub enum Command {
     /// Write a page with tables and figures of one or more run folders
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Test whether the difference between two strategies could be chance
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(CompareArgs),
     /// Write a scenario for a folder of images
     #[command(after_help = INIT_EXAMPLES)]
     Init {
@@ -136,6 +139,9 @@ pub enum Command {
     Gather {
         /// Run folder
         dir: PathBuf,
+        /// Width of the terminal that shows the table
+        #[arg(long, value_name = "COLUMNS")]
+        width: Option<usize>,
     },
 }
 
@@ -224,6 +230,42 @@ pub struct LeaderboardArgs {
     /// the same [default FILE: the figures that come with clbench]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub published: Option<Option<PathBuf>>,
+    /// Show only this metric, of every strategy on every stream, as papers do
+    #[arg(
+        long,
+        value_name = "METRIC",
+        conflicts_with_all = ["metrics", "rank_by", "per_domain", "published"]
+    )]
+    pub pivot: Option<String>,
+    /// Set the table's caption, in LaTeX; for `--pivot` and `--format latex` [default: the metric
+    /// and the seeds]
+    #[arg(long, value_name = "TEXT", requires = "pivot")]
+    pub caption: Option<String>,
+    /// Set the name of the table for `\ref`; for `--pivot` and `--format latex` [default:
+    /// tab:METRIC]
+    #[arg(long, value_name = "NAME", requires = "pivot")]
+    pub label: Option<String>,
+    /// Where to look for plugins.
+    #[command(flatten)]
+    pub plugins: PluginArgs,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Strategy by its name or label; without DIR, a run folder or a file of packed results
+    pub a: String,
+    /// Strategy or run to compare it with
+    pub b: String,
+    /// Folders written by `run`, or files of packed results, that have both strategies
+    #[arg(value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_parser = export_parser(), default_value = EXPORTS[0].name())]
+    pub format: &'static dyn Export,
+    /// Compare this metric (repeatable) [default: the scenario's `columns`]
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub metrics: Vec<String>,
     /// Where to look for plugins.
     #[command(flatten)]
     pub plugins: PluginArgs,
@@ -576,6 +618,7 @@ Examples:
   clbench leaderboard results/runs/a results/runs/b --format markdown
   clbench leaderboard results/quickstart.records results/runs/mine
   clbench leaderboard results/runs/quickstart --rank-by ci-transfer --metric ci-transfer
+  clbench leaderboard results/runs/quickstart --pivot faa --format latex --label tab:main
   clbench leaderboard results/runs/ranpac-cifar-100 --published
   clbench leaderboard results/runs/mine --published=figures.yaml";
 
@@ -586,6 +629,17 @@ Examples:
   clbench report results/runs/quickstart
   clbench report results/runs/a results/runs/b -o both.html
   clbench report results/quickstart.records --figures figures";
+
+const COMPARE_EXAMPLES: &str = "\
+Values are paired by stream and seed; only pairs with the same split, images, tasks and class order
+count. The test is an exact permutation test of the paired differences, and its p-values are
+corrected for the number of metrics, or of strategies, by Holm's method. Below six pairs there is no
+p-value, since none could be below 0.05.
+
+Examples:
+  clbench compare ranpac cgil results/runs/quickstart
+  clbench compare 'RanPAC (ours)' slda results/runs/a results/runs/b --metric faa
+  clbench compare results/runs/after results/runs/before";
 
 const INIT_EXAMPLES: &str = "\
 If there is no test folder, init draws 20 % of each class for testing and writes that split to a

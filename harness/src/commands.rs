@@ -2,6 +2,7 @@
 
 mod check;
 mod children;
+mod compare;
 mod completions;
 mod describe;
 mod fetch;
@@ -49,6 +50,7 @@ fn command(cli: Cli) -> Result<(), Error> {
             plugins,
         } => ls::ls(what, name.as_deref(), &plugins),
         Command::Leaderboard(args) => leaderboard::leaderboard(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Data {
             command:
                 DataCommand::Verify {
@@ -84,6 +86,6 @@ fn command(cli: Cli) -> Result<(), Error> {
         Command::Embed => children::embed(),
         Command::Cell { out, claimed } => children::cell(&out, claimed),
         Command::Report(args) => report::report(&args),
-        Command::Gather { dir } => children::gather(&dir),
+        Command::Gather { dir, width } => children::gather(&dir, width),
     }
 }

@@ -302,6 +302,9 @@ impl Error {
             },
             Error::Report(error) => match error {
                 ReportError::Ambiguous { .. } | ReportError::ClassOrder { .. } => ExitCode::Data,
+                ReportError::UnknownStrategy { .. }
+                | ReportError::SeveralRows { .. }
+                | ReportError::SameStrategy { .. } => ExitCode::Usage,
                 ReportError::Metric(_) | ReportError::Unwritten { .. } => ExitCode::Internal,
             },
             Error::File { .. }

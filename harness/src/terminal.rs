@@ -36,6 +36,23 @@ pub fn print_data(text: &str) -> io::Result<()> {
     }
 }
 
+/// The width of the terminal that standard output is, in columns; `None` if it is something else,
+/// such as a file or a pipe.
+///
+/// A terminal that does not know its width may be described by `COLUMNS`.
+pub fn width() -> Option<usize> {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&out).ok();
+    let columns = size.map(|size| usize::from(size.ws_col));
+    columns.filter(|&columns| columns > 0).or_else(|| {
+        let columns = std::env::var("COLUMNS").ok()?;
+        columns.trim().parse().ok().filter(|&columns| columns > 0)
+    })
+}
+
 fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
@@ -76,7 +93,7 @@ fn escaped(text: &str, shown: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// Whether a terminal or an editor obeys the character instead of showing it: the controls of ASCII
 /// and Latin-1, line separators, and what changes the direction of text.
-fn is_control(letter: char) -> bool {
+pub(crate) fn is_control(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,

@@ -126,10 +126,10 @@ pub(super) struct RunReport {
 }
 
 /// Writes the folder's CSV files, and answers with the report of a run, whose plan is the request.
-pub(super) fn gather(dir: &Path) -> Result<(), Error> {
+pub(super) fn gather(dir: &Path, width: Option<usize>) -> Result<(), Error> {
     child(|events, interrupt| {
         let plan: RunPlan = request()?;
-        let report = reported(&RunFolder::new(dir), plan, events, interrupt)?;
+        let report = reported(&RunFolder::new(dir), plan, width, events, interrupt)?;
         let report = serde_json::to_value(report).expect("plain data");
         events.send(&Event::Answer(report));
         Ok(())
@@ -140,6 +140,7 @@ pub(super) fn gather(dir: &Path) -> Result<(), Error> {
 fn reported(
     folder: &RunFolder,
     plan: RunPlan,
+    width: Option<usize>,
     events: &Events,
     interrupt: &Interrupt,
 ) -> Result<RunReport, Error> {
@@ -163,7 +164,7 @@ fn reported(
         )));
     }
     Ok(RunReport {
-        table: TERMINAL.write(&tables.leaderboard),
+        table: TERMINAL.write(&tables.leaderboard, width),
         others: tables.others,
     })
 }

@@ -6,13 +6,14 @@ use crate::error::Error;
 use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
 use crate::published::Published;
-use crate::report::Leaderboard;
-use crate::report::export::TERMINAL;
+use crate::report::export::{LATEX, TERMINAL};
+use crate::report::{Export, Leaderboard, Pivot, Report};
 use crate::results::{Loaded, RunFolder, Shown, load};
 use crate::terminal;
 use harness_abi::Matrix;
 
 pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
+    check_latex(args)?;
     let published = match &args.published {
         Some(Some(file)) => Some(Published::read(file)?),
         Some(None) => Some(Published::built_in()?),
@@ -21,7 +22,16 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
     let registry = Registry::discover(&args.plugins.search_path())?;
     let metrics = PluginMetrics::load(&PluginMetrics::find(&registry, None)?)?;
     let folders: Vec<RunFolder> = args.dirs.iter().map(RunFolder::new).collect();
-    let choice = choice(&folders, args.metrics.clone(), args.rank_by.clone())?;
+    let choice = match &args.pivot {
+        Some(metric) => Choice {
+            rank_by: Some(metric.clone()),
+            columns: vec![metric.clone()],
+        },
+        None => Choice {
+            rank_by: rank_by(&folders, args.rank_by.clone())?,
+            columns: columns(&folders, args.metrics.clone())?,
+        },
+    };
     let shown = if args.all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
     let mut leaderboard = Leaderboard::build(&loaded.records, &metrics, &choice, None)?;
@@ -37,10 +47,13 @@ pub(super) fn leaderboard(args: &LeaderboardArgs) -> Result<(), Error> {
         Some(_) => Some(Matrix::Task),
         None => None,
     };
-    let text = args.format.write(&leaderboard);
-    match args.format.name() == TERMINAL.name() {
-        true => print(&text)?,
-        false => print_data(&text)?,
+    match &args.pivot {
+        Some(metric) => {
+            let pivot = Pivot::of(&leaderboard, metric)?;
+            let pivot = pivot.captioned(args.caption.clone(), args.label.clone());
+            print_report(args.format, &pivot)?;
+        }
+        None => print_report(args.format, &leaderboard)?,
     }
     if !found {
         terminal::say(format_args!(
@@ -71,14 +84,69 @@ pub(super) fn say_left_out(loaded: &Loaded) {
     }
 }
 
-/// The metrics that the arguments choose; by default, those that the scenarios of all folders agree
-/// on, as they were when they were last run.
-pub(super) fn choice(
+/// Prints a report in a format.
+pub(super) fn print_report(format: &dyn Export, report: &dyn Report) -> Result<(), Error> {
+    let text = format.write(report, terminal::width());
+    match format.name() == TERMINAL.name() {
+        true => print(&text),
+        false => print_data(&text),
+    }
+}
+
+/// Checks that what only LaTeX has is asked of LaTeX.
+fn check_latex(args: &LeaderboardArgs) -> Result<(), Error> {
+    let options = [("--caption", &args.caption), ("--label", &args.label)];
+    let given = options.iter().find(|(_, value)| value.is_some());
+    if let Some((option, _)) = given
+        && args.format.name() != LATEX.name()
+    {
+        return Err(Error::Usage(format!(
+            "`{option}` is for `--format latex`, and this is `--format {}`; change one of them",
+            args.format.name()
+        )));
+    }
+    let breaks = |letter: char| "{}\\%#~&$^ ".contains(letter) || letter.is_control();
+    match &args.label {
+        Some(label) if label.is_empty() || label.contains(breaks) => Err(Error::Usage(format!(
+            "`--label {label}` is no name that `\\ref` takes; use letters, digits, `:` and `-`, as in `tab:main`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The metric that the argument chooses to rank by; by default, that which the scenarios of all
+/// folders agree on, as they were when they were last run.
+pub(super) fn rank_by(
     folders: &[RunFolder],
-    columns: Vec<String>,
-    rank_by: Option<String>,
-) -> Result<Choice, Error> {
-    let mut runs: Vec<(&RunFolder, Choice)> = Vec::new();
+    given: Option<String>,
+) -> Result<Option<String>, Error> {
+    if given.is_some() {
+        return Ok(given);
+    }
+    let runs = choices(folders)?;
+    let agreed = agreed(
+        runs.iter().map(|(folder, run)| (*folder, &run.rank_by)),
+        "rank by different metrics; choose one with `--rank-by METRIC`",
+    )?;
+    Ok(agreed.flatten())
+}
+
+/// The metrics that the arguments choose to show; by default, as for [`rank_by`].
+pub(super) fn columns(folders: &[RunFolder], given: Vec<String>) -> Result<Vec<String>, Error> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let runs = choices(folders)?;
+    let agreed = agreed(
+        runs.iter().map(|(folder, run)| (*folder, &run.columns)),
+        "show different metrics; choose some with `--metric METRIC`",
+    )?;
+    Ok(agreed.unwrap_or_default())
+}
+
+/// What the scenario of each folder with `run.json` chooses.
+fn choices(folders: &[RunFolder]) -> Result<Vec<(&RunFolder, Choice)>, Error> {
+    let mut runs = Vec::new();
     for folder in folders {
         if let Some(run) = folder.run_file()?
             && let Some(latest) = run.latest()
@@ -86,23 +154,7 @@ pub(super) fn choice(
             runs.push((folder, Choice::of(latest)));
         }
     }
-    let rank_by = match rank_by {
-        Some(rank_by) => Some(rank_by),
-        None => agreed(
-            runs.iter().map(|(folder, run)| (*folder, &run.rank_by)),
-            "rank by different metrics; choose one with `--rank-by METRIC`",
-        )?
-        .flatten(),
-    };
-    let columns = match columns.is_empty() {
-        false => columns,
-        true => agreed(
-            runs.iter().map(|(folder, run)| (*folder, &run.columns)),
-            "show different metrics; choose some with `--metric METRIC`",
-        )?
-        .unwrap_or_default(),
-    };
-    Ok(Choice { rank_by, columns })
+    Ok(runs)
 }
 
 /// The value that all runs share; `None` if there are no runs.

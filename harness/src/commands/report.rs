@@ -1,14 +1,14 @@
 //! `clbench report`: a page about results, and its figures as files.
 
-use super::leaderboard::{choice, say_left_out};
+use super::leaderboard::{columns, rank_by, say_left_out};
 use crate::atomic;
 use crate::cli::ReportArgs;
 use crate::error::Error;
-use crate::metric::PluginMetrics;
+use crate::metric::{Choice, PluginMetrics};
 use crate::plugin::Registry;
 use crate::published::Published;
 use crate::regular_file::{self, LARGEST_LIST};
-use crate::report::{PAGE_MARK, Report};
+use crate::report::{PAGE_MARK, Page};
 use crate::results::{RunFolder, Shown, load};
 use crate::terminal;
 use std::io;
@@ -20,20 +20,23 @@ pub(super) fn report(args: &ReportArgs) -> Result<(), Error> {
     let registry = Registry::discover(&args.plugins.search_path())?;
     let metrics = PluginMetrics::load(&PluginMetrics::find(&registry, None)?)?;
     let folders: Vec<RunFolder> = args.dirs.iter().map(RunFolder::new).collect();
-    let choice = choice(&folders, args.metrics.clone(), args.rank_by.clone())?;
+    let choice = Choice {
+        rank_by: rank_by(&folders, args.rank_by.clone())?,
+        columns: columns(&folders, args.metrics.clone())?,
+    };
     let shown = if args.all { Shown::All } else { Shown::Current };
     let loaded = load(&folders, shown)?;
     let description = description(&folders)?;
-    let report = Report::of(&loaded.records, &metrics, &choice, &published, description)?;
-    let page = report.page();
-    atomic::write(&args.out, page.as_bytes()).map_err(Error::file(&args.out))?;
+    let page = Page::of(&loaded.records, &metrics, &choice, &published, description)?;
+    let html = page.html();
+    atomic::write(&args.out, html.as_bytes()).map_err(Error::file(&args.out))?;
     terminal::say(format_args!(
         "wrote {} ({:.1} MB); open it in a browser",
         args.out.display(),
-        page.len() as f64 / 1e6
+        html.len() as f64 / 1e6
     ));
     if let Some(folder) = &args.figures {
-        let figures = report.figures();
+        let figures = page.figures();
         for figure in &figures {
             for (ending, content) in [("svg", &figure.svg), ("csv", &figure.csv)] {
                 let path = folder.join(format!("{}.{ending}", figure.name));

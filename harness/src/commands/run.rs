@@ -159,9 +159,12 @@ fn report_in_child(
     let path = folder.report_log();
     let log = PendingLog::create(&path);
     let mut report = None;
+    // The child's own standard output is a pipe.
+    let width = terminal::width().map(|width| format!("--width={width}"));
+    let args: Vec<&str> = ["gather"].into_iter().chain(width.as_deref()).collect();
     let child = Child {
         work: Work::Tables,
-        args: &["gather"],
+        args: &args,
         paths: &[folder.path()],
         input: &serde_json::to_string(plan).expect("plain data"),
         threads: 1,

@@ -2,10 +2,9 @@
 //! the same stream with the same seed.
 
 use super::figures::Context;
+use super::pair::{Pair, pairs};
 use super::paired::{Paired, holm};
 use super::standing::{Entry, Standing};
-use crate::id::Seed;
-use std::collections::BTreeMap;
 
 /// The strategies of a section against its best one, in the metric that ranks.
 pub(super) struct AgainstBest<'a> {
@@ -58,12 +57,9 @@ impl<'a> AgainstBest<'a> {
         let best = entries
             .iter()
             .find(|entry| entry.standing == Standing::Ranked(1))?;
-        let values = by_pair(context, best, metric);
         let against = |entry: &&'a Entry| {
-            let own = by_pair(context, entry, metric);
-            let differences: Vec<f64> = (own.iter())
-                .filter_map(|(key, value)| Some(value - values.get(key)?))
-                .collect();
+            let pairs = pairs(context.records, context.values, metric, entry, best);
+            let differences: Vec<f64> = pairs.iter().map(Pair::difference).collect();
             let paired = Paired::of(&differences)?;
             Some(Against {
                 entry,
@@ -122,19 +118,4 @@ impl<'a> AgainstBest<'a> {
             least * (pairs.len() as f64) < LEVEL
         })
     }
-}
-
-/// The values of an entry by stream and seed.
-fn by_pair<'a>(
-    context: &Context<'a>,
-    entry: &Entry,
-    metric: usize,
-) -> BTreeMap<(&'a str, Seed), f64> {
-    let cells = entry.cells.iter();
-    let keyed = cells.filter_map(|&index| {
-        let cell = &context.records[index].cell;
-        let value = context.values[index][metric]?;
-        Some(((cell.stream.name.as_str(), cell.seed), value))
-    });
-    keyed.collect()
 }

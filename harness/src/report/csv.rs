@@ -23,6 +23,7 @@ use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::{CellRecord, RunFolder};
 
 pub(super) use domains::domains;
+pub(super) use file::{text, value};
 pub(super) use leaderboard::leaderboard;
 
 /// A file: its name and its content.

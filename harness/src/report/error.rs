@@ -29,4 +29,15 @@ pub enum ReportError {
         scenario: String,
         seed: Seed,
     },
+    #[error("no strategy is called `{name}`{hint}")]
+    UnknownStrategy { name: String, hint: String },
+    #[error("`{name}` is the name of several rows; write {}", alternatives(rows))]
+    SeveralRows { name: String, rows: Vec<String> },
+    #[error("`{one}` and `{other}` are the same strategy; name two")]
+    SameStrategy { one: String, other: String },
+}
+
+fn alternatives(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(" or ")
 }

@@ -1,15 +1,16 @@
-//! The formats in which a leaderboard is written: one file each, and one line in [`EXPORTS`].
+//! The formats in which reports are written: one file each, and one line in [`EXPORTS`].
 
 mod csv;
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 mod form;
+mod grid;
 mod latex;
 mod markdown;
-mod published;
+pub(super) mod published;
 mod terminal;
 
-pub use form::Export;
+pub use form::{Export, Report};
 
 /// All formats; the first is the default.
 pub const EXPORTS: &[&dyn Export] = &[
@@ -21,6 +22,9 @@ pub const EXPORTS: &[&dyn Export] = &[
 
 /// The format for a terminal.
 pub const TERMINAL: &dyn Export = EXPORTS[0];
+
+/// The format for papers.
+pub const LATEX: &dyn Export = EXPORTS[3];
 
 /// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Export> {
@@ -36,6 +40,6 @@ mod tests {
         for export in EXPORTS {
             assert_eq!(by_name(export.name()).unwrap().summary(), export.summary());
         }
-        assert_eq!(TERMINAL.name(), "table");
+        assert_eq!((TERMINAL.name(), LATEX.name()), ("table", "latex"));
     }
 }

@@ -27,9 +27,9 @@ use serde::Serialize;
 /// What the beginning of every page contains.
 pub const PAGE_MARK: &str = "<meta name=\"generator\" content=\"clbench ";
 
-/// What a report is made from.
+/// A page, and what it is made from.
 #[derive(Debug)]
-pub struct Report<'a> {
+pub struct Page<'a> {
     records: &'a [CellRecord],
     values: Vec<Vec<Option<f64>>>,
     board: Leaderboard,
@@ -52,7 +52,7 @@ struct Content<'a> {
     ramp: [&'static str; 9],
 }
 
-/// A figure of a report as files: the picture and its numbers, with the same name.
+/// A figure of a page as files: the picture and its numbers, with the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FigureFiles {
     /// The name of both files, without the ending.
@@ -63,8 +63,8 @@ pub struct FigureFiles {
     pub csv: String,
 }
 
-impl<'a> Report<'a> {
-    /// The report on these records. Published figures with the same protocol stand beside them.
+impl<'a> Page<'a> {
+    /// The page about these records. Published figures with the same protocol stand beside them.
     /// `description` is what the scenario says that it is for.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
         choice: &Choice,
         published: &Published,
         description: Option<String>,
-    ) -> Result<Report<'a>, ReportError> {
+    ) -> Result<Page<'a>, ReportError> {
         let values = evaluate(records, metrics)?;
         let infos = metrics.infos();
         let board = Leaderboard::of_values(records, infos, &values, choice, None)?;
@@ -85,7 +85,7 @@ impl<'a> Report<'a> {
         for section in &mut board.sections {
             section.published.retain(|figure| figure.mark.is_same());
         }
-        Ok(Report {
+        Ok(Page {
             records,
             values,
             styles: Styles::of(&board),
@@ -94,8 +94,8 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// The page.
-    pub fn page(&self) -> String {
+    /// Its HTML.
+    pub fn html(&self) -> String {
         let mut environment = Environment::new();
         environment
             .add_template("page.html", include_str!("page/page.html"))

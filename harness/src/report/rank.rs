@@ -4,41 +4,16 @@ use super::standing::{Entry, Score, Section, Standing};
 use crate::metric::MetricInfo;
 
 /// Ranks the competitors by the metric with this index, and marks the best values among them.
-///
-/// Values that print the same in the CSV count as equal: the order of summation must not decide a
-/// rank.
-///
-/// A negative loss of accuracy, such as negative forgetting, is not marked. It rarely says that less
-/// was forgotten: while a class is unseen it can attract images of learned classes, among *all*
-/// candidates or inside a strategy, and these are regained when it is learned.
 pub(super) fn judged(
     mut section: Section,
     metrics: &[MetricInfo],
     rank_by: Option<usize>,
 ) -> Section {
-    let competes = |entry: &Entry| entry.standing == Standing::Unranked;
     for (index, metric) in metrics.iter().enumerate() {
-        let keys: Vec<Option<i64>> = section
-            .entries
-            .iter()
-            .map(|entry| key(&entry.scores[index], metric))
-            .collect();
-        let can_be_best = |entry: &Entry, key: &i64| {
-            let gain = !metric.higher_is_better && metric.unit == "points" && *key > 0;
-            competes(entry) && !gain
-        };
-        let rivals: Vec<i64> = section
-            .entries
-            .iter()
-            .zip(&keys)
-            .filter_map(|(entry, key)| key.filter(|key| can_be_best(entry, key)))
-            .collect();
-        for (entry, key) in section.entries.iter_mut().zip(&keys) {
-            let Some(key) = key.filter(|key| can_be_best(entry, key)) else {
-                continue;
-            };
+        let places = places(&section, index, metric);
+        for (entry, place) in section.entries.iter_mut().zip(places) {
             if let Score::Measured { best, .. } = &mut entry.scores[index] {
-                *best = rivals.iter().all(|rival| *rival <= key);
+                *best = place == Some(1);
             }
         }
     }
@@ -56,6 +31,35 @@ pub(super) fn judged(
         }
     }
     section
+}
+
+/// The place of each entry's value in the metric with this index, for marks: 1 for the best one
+/// among competitors, 2 for the next value. Equal values share a place. `None` for an entry that
+/// has no value or does not compete.
+///
+/// Values that print the same in the CSV count as equal: the order of summation must not decide a
+/// rank.
+///
+/// A negative loss of accuracy, such as negative forgetting, has no place. It rarely says that less
+/// was forgotten: while a class is unseen it can attract images of learned classes, among *all*
+/// candidates or inside a strategy, and these are regained when it is learned.
+pub(super) fn places(section: &Section, index: usize, metric: &MetricInfo) -> Vec<Option<u32>> {
+    let of_entry = |entry: &Entry| {
+        let key = key(&entry.scores[index], metric).filter(|_| competes(entry))?;
+        let gain = !metric.higher_is_better && metric.unit == "points" && key > 0;
+        (!gain).then_some(key)
+    };
+    let keys: Vec<Option<i64>> = section.entries.iter().map(of_entry).collect();
+    let mut values: Vec<i64> = keys.iter().flatten().copied().collect();
+    values.sort_unstable_by(|a, b| b.cmp(a));
+    values.dedup();
+    let place = |key: &i64| values.iter().position(|value| value == key);
+    let place = |key: Option<i64>| key.as_ref().and_then(place).map(|at| at as u32 + 1);
+    keys.into_iter().map(place).collect()
+}
+
+fn competes(entry: &Entry) -> bool {
+    matches!(entry.standing, Standing::Unranked | Standing::Ranked(_))
 }
 
 /// The mean in millionths, negated if lower is better.

@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 pub(super) struct Row<'a> {
     unit: usize,
     name: &'a str,
+    /// What tables call it.
+    title: &'a str,
     backbones: Vec<&'a str>,
     settings: String,
     cells: BTreeMap<Seed, usize>,
@@ -49,6 +51,7 @@ impl<'a> Source<'a> {
                 rows.push(Row {
                     unit,
                     name,
+                    title: cell.strategy.title(),
                     backbones,
                     settings,
                     cells: BTreeMap::new(),
@@ -231,17 +234,7 @@ impl<'a> Source<'a> {
                 best: false,
             };
         }
-        let first = self.first(row);
-        let matrix = self.metrics[metric].matrix;
-        Score::Absent(if first.cell.strategy.regime == Regime::Joint {
-            Absence::Joint
-        } else if !first.declaration.scores_unseen
-            && matches!(matrix, Some(Matrix::All | Matrix::Task))
-        {
-            Absence::CannotScoreUnseen
-        } else {
-            Absence::Undefined
-        })
+        Score::Absent(absence(self.first(row), &self.metrics[metric]))
     }
 
     fn entry(
@@ -272,6 +265,7 @@ impl<'a> Source<'a> {
         Entry {
             label,
             identity: Identity::of(&cells),
+            own_label: strategy.label.clone(),
             cells: indices,
             regime: strategy.regime,
             augmentations,
@@ -312,9 +306,21 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Why a cell has no value in a metric.
+pub(super) fn absence(record: &CellRecord, metric: &MetricInfo) -> Absence {
+    let needs_unseen = matches!(metric.matrix, Some(Matrix::All | Matrix::Task));
+    if record.cell.strategy.regime == Regime::Joint {
+        Absence::Joint
+    } else if !record.declaration.scores_unseen && needs_unseen {
+        Absence::CannotScoreUnseen
+    } else {
+        Absence::Undefined
+    }
+}
+
 /// Whether a mean over these streams means something. Two streams over the same images are two
 /// views of one thing, and transfer to known classes is another quantity than transfer to new ones.
-fn have_a_mean(streams: &[&CellRecord]) -> bool {
+pub(super) fn have_a_mean(streams: &[&CellRecord]) -> bool {
     let domains = |record: &CellRecord| -> Vec<String> {
         let domains = record.cell.stream.domains.iter();
         domains.map(|domain| domain.name.clone()).collect()
@@ -378,27 +384,32 @@ fn lacking_seeds(row: &Row<'_>, coverage: &Coverage) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("lacks seed{plural} {}", lacking.join(", ")))
 }
 
-/// The name of the strategy's row, with backbone, scenario and settings only if rows of the same
-/// name differ in them.
+/// What the scenario calls the row, with its name, backbone, scenario and settings only if rows that
+/// are called the same differ in them.
 fn label<'r, 'a: 'r>(
     row: &Row<'a>,
     rows: impl IntoIterator<Item = &'r Row<'a>>,
     units: &[Unit<'_>],
 ) -> String {
-    let mut differ = [false; 3];
-    for other in rows.into_iter().filter(|other| other.name == row.name) {
-        differ[0] |= other.backbones != row.backbones;
-        differ[1] |= units[other.unit].scenario != units[row.unit].scenario;
-        differ[2] |= same_row(other, row) && other.settings != row.settings;
+    let mut differ = [false; 4];
+    for other in rows.into_iter().filter(|other| other.title == row.title) {
+        differ[0] |= other.name != row.name;
+        differ[1] |= other.name == row.name && other.backbones != row.backbones;
+        differ[2] |=
+            other.name == row.name && units[other.unit].scenario != units[row.unit].scenario;
+        differ[3] |= same_row(other, row) && other.settings != row.settings;
     }
-    let mut label = row.name.to_owned();
-    if differ[0] {
-        label += &format!(" on {}", row.backbones.join("+"));
+    let mut label = row.title.to_owned();
+    if differ[0] && row.title != row.name {
+        label += &format!(" ({})", row.name);
     }
     if differ[1] {
-        label += &format!(" ({})", units[row.unit].scenario);
+        label += &format!(" on {}", row.backbones.join("+"));
     }
     if differ[2] {
+        label += &format!(" ({})", units[row.unit].scenario);
+    }
+    if differ[3] {
         label += &format!(" [{}]", row.settings);
     }
     label

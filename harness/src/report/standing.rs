@@ -98,8 +98,11 @@ impl Scope {
 /// One strategy in a section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The strategy's row, with whatever distinguishes it from others of that name in the section.
+    /// What tables call it: the scenario's label or name of the row, with whatever distinguishes it
+    /// from others that are called the same in the section.
     pub label: String,
+    /// The scenario's label of the row, if it has one.
+    pub own_label: Option<String>,
     /// What the numbers were computed from.
     pub identity: Identity,
     /// The records that it summarises, as indices.

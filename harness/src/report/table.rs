@@ -1,15 +1,20 @@
 //! A table for people, before it is written for a terminal, in Markdown or in LaTeX.
 //!
-//! One table per section: a line per strategy, best first, and a column per chosen metric. Joint
-//! runs come last, unranked: they are a reference. An absent value is a dash with a note that says
-//! why.
+//! A leaderboard has one table per section: a line per strategy, best first, and a column per
+//! chosen metric. Joint runs come last, unranked: they are a reference. An absent value is a dash
+//! with a note that says why. [Pivot tables](super::pivot) and
+//! [comparisons](super::comparison) are tables of the same kind.
 
+use super::csv;
 use super::domain_scores::{DomainScore, Measure};
+use super::export::{Report, published};
 use super::figure::Beside;
 use super::leaderboard::Leaderboard;
 use super::number::{decimals, joined, keeps};
 use super::standing::{Entry, Scope, Score, Section, Standing};
+use super::statistics::Summary;
 use crate::id::Seed;
+use crate::metric::MetricInfo;
 use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use harness_abi::Matrix;
@@ -20,40 +25,111 @@ pub(super) fn repeats(section: &Section) -> bool {
 }
 
 /// The content of a table, independent of the format.
-pub(super) struct Table {
+#[derive(Debug, Clone)]
+pub struct Table {
     pub(super) title: String,
+    /// What a paper prints in place of the title.
+    pub(super) caption: Option<Caption>,
+    /// The name by which a paper refers to the table.
+    pub(super) anchor: Option<String>,
+    /// The columns of text that every line begins with.
+    pub(super) lead: Vec<Lead>,
+    /// The index of that among them with the lines' names, which bear the notes.
+    pub(super) name: usize,
     pub(super) columns: Vec<Column>,
     pub(super) competitors: Vec<Line>,
     pub(super) references: Vec<Line>,
+    /// Up to which place values are marked.
+    pub(super) marks: Marks,
     /// Numbered from 1.
     pub(super) notes: Vec<String>,
     pub(super) footer: Vec<String>,
     pub(super) published: Vec<Beside>,
 }
 
+/// A caption.
+#[derive(Debug, Clone)]
+pub(super) enum Caption {
+    /// In the language of the format.
+    Raw(String),
+    /// Text that the format escapes.
+    Text(String),
+}
+
+/// A column of text at the beginning of every line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lead {
+    pub(super) heading: &'static str,
+    /// Whether it is a number.
+    pub(super) right: bool,
+}
+
+#[derive(Debug, Clone)]
 pub(super) struct Column {
-    pub(super) metric: String,
-    pub(super) unit: String,
+    pub(super) name: String,
+    /// `None` if the columns share one, or it has none.
+    pub(super) unit: Option<Unit>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) name: String,
     pub(super) higher_is_better: bool,
 }
 
+#[derive(Debug, Clone)]
 pub(super) struct Line {
-    pub(super) rank: Option<u32>,
-    pub(super) strategy: String,
-    /// Numbers of the notes on the strategy as a whole.
+    /// One text for each column of the lead.
+    pub(super) lead: Vec<String>,
+    /// Numbers of the notes on the line as a whole.
     pub(super) notes: Vec<usize>,
-    pub(super) keeps: String,
     pub(super) cells: Vec<Field>,
 }
 
+#[derive(Debug, Clone)]
 pub(super) enum Field {
     Value {
         mean: String,
         std: Option<String>,
-        best: bool,
+        mark: Mark,
+        /// The number of a note on it.
+        note: Option<usize>,
     },
+    Text(String),
     /// The number of the note that says why.
-    Absent(usize),
+    Absent(Option<usize>),
+}
+
+/// How a value stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    None,
+    Best,
+    Second,
+}
+
+/// Which marks a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marks {
+    None,
+    Best,
+    BestAndSecond,
+}
+
+/// The note above or below the references.
+pub(super) const REFERENCES: &str = "joint training, for reference (unranked)";
+
+impl Report for Leaderboard {
+    fn tables(&self) -> Vec<Table> {
+        Table::all(self)
+    }
+
+    fn csv(&self) -> String {
+        match self.per_domain {
+            Some(_) => csv::domains(self),
+            None => published::csv(self, csv::leaderboard(self)),
+        }
+    }
 }
 
 impl Table {
@@ -90,23 +166,21 @@ impl Table {
             let scores = entry.domain_scores.iter();
             let scores = scores.filter(|s| (s.candidates, s.measure) == (candidates, measure));
             let field = |score: &DomainScore| match &score.summary {
-                Some(summary) => Field::Value {
-                    mean: decimals(summary.mean, 2),
-                    std: summary.std.map(|std| decimals(std, 2)),
-                    best: false,
-                },
-                None => Field::Absent(notes.number(match measure {
+                Some(summary) => Field::of(summary, Mark::None, None),
+                None => Field::Absent(Some(notes.number(match measure {
                     Measure::Transfer if score.domain == 0 => "nothing comes before it",
                     _ if entry.regime == Regime::Joint => "not defined for a joint run",
                     _ => "cannot score unseen classes",
-                })),
+                }))),
             };
             scores.map(field).collect()
         };
         let column = |domain: &String| Column {
-            metric: domain.clone(),
-            unit: "%".to_owned(),
-            higher_is_better: true,
+            name: domain.clone(),
+            unit: Some(Unit {
+                name: "%".to_owned(),
+                higher_is_better: true,
+            }),
         };
         let columns = domains.iter().map(column).collect();
         let among = match candidates {
@@ -128,19 +202,17 @@ impl Table {
         let column = |&index: &usize| {
             let metric = &leaderboard.metrics[index];
             Column {
-                metric: metric.name.clone(),
-                unit: metric.unit.clone(),
-                higher_is_better: metric.higher_is_better,
+                name: metric.name.clone(),
+                unit: Some(Unit::of(metric)),
             }
         };
         let fields = |entry: &Entry, notes: &mut Notes| -> Vec<Field> {
             let field = |&index: &usize| match &entry.scores[index] {
-                Score::Measured { summary, best } => Field::Value {
-                    mean: decimals(summary.mean, 2),
-                    std: summary.std.map(|std| decimals(std, 2)),
-                    best: *best,
-                },
-                Score::Absent(absence) => Field::Absent(notes.number(&absence.to_string())),
+                Score::Measured { summary, best } => {
+                    let mark = if *best { Mark::Best } else { Mark::None };
+                    Field::of(summary, mark, None)
+                }
+                Score::Absent(absence) => Field::Absent(Some(notes.number(&absence.to_string()))),
             };
             shown.iter().map(field).collect()
         };
@@ -180,9 +252,21 @@ impl Table {
         }
         Self {
             title: title(leaderboard, section),
+            caption: None,
+            anchor: None,
+            lead: vec![
+                Lead {
+                    heading: "#",
+                    right: true,
+                },
+                Lead::text("strategy"),
+                Lead::text("keeps"),
+            ],
+            name: 1,
             columns,
             competitors,
             references,
+            marks: Marks::Best,
             notes: notes.0,
             footer: footer(section),
             published: section.published.clone(),
@@ -197,34 +281,68 @@ impl Line {
         notes: &mut Notes,
     ) -> Self {
         let mut own = Vec::new();
-        let mut rank = None;
+        let mut rank = String::new();
         match &entry.standing {
-            Standing::Ranked(number) => rank = Some(*number),
+            Standing::Ranked(number) => rank = number.to_string(),
             Standing::Incomplete(lacking) => own.push(notes.number(lacking)),
             Standing::Reference | Standing::Unranked => {}
         }
-        if entry.batch_dependent {
-            own.push(notes.number("predictions depend on the batch"));
-        }
-        if let Some(adaptation) = &entry.adaptation {
-            own.push(notes.number(&format!("an adaptation: {adaptation}")));
-        }
+        own.extend(notes.on_strategy(entry));
         Self {
-            rank,
-            strategy: entry.label.clone(),
+            lead: vec![rank, entry.label.clone(), keeps(&entry.keeps)],
             cells: fields(entry, notes),
             notes: own,
-            keeps: keeps(&entry.keeps),
+        }
+    }
+}
+
+impl Lead {
+    /// A column of text.
+    pub(super) fn text(heading: &'static str) -> Self {
+        let right = false;
+        Self { heading, right }
+    }
+}
+
+impl Unit {
+    /// That of a metric.
+    pub(super) fn of(metric: &MetricInfo) -> Self {
+        Self {
+            name: metric.unit.clone(),
+            higher_is_better: metric.higher_is_better,
+        }
+    }
+}
+
+impl Field {
+    /// Mean and spread of a summary.
+    pub(super) fn of(summary: &Summary, mark: Mark, note: Option<usize>) -> Self {
+        Self::Value {
+            mean: decimals(summary.mean, 2),
+            std: summary.std.map(|std| decimals(std, 2)),
+            mark,
+            note,
         }
     }
 }
 
 /// The distinct notes, numbered in order of first use.
 #[derive(Default)]
-struct Notes(Vec<String>);
+pub(super) struct Notes(pub(super) Vec<String>);
 
 impl Notes {
-    fn number(&mut self, text: &str) -> usize {
+    /// Those on a strategy, whatever its results.
+    pub(super) fn on_strategy(&mut self, entry: &Entry) -> Vec<usize> {
+        let batch = entry
+            .batch_dependent
+            .then(|| "predictions depend on the batch".to_owned());
+        let adaptation = entry.adaptation.as_ref();
+        let adaptation = adaptation.map(|adaptation| format!("an adaptation: {adaptation}"));
+        let texts = batch.into_iter().chain(adaptation);
+        texts.map(|text| self.number(&text)).collect()
+    }
+
+    pub(super) fn number(&mut self, text: &str) -> usize {
         let index = self
             .0
             .iter()
@@ -239,7 +357,7 @@ impl Notes {
 
 /// The stream's name; with its split if another section has a stream of the same name, with its
 /// images if that has the same split too, and with the class order if that has the same images.
-fn title(leaderboard: &Leaderboard, section: &Section) -> String {
+pub(super) fn title(leaderboard: &Leaderboard, section: &Section) -> String {
     match &section.scope {
         Scope::Overall { streams } => {
             format!("overall: mean over {}", streams.join(", "))
@@ -337,17 +455,21 @@ fn footer(section: &Section) -> Vec<String> {
             joined(augmentations, ", ")
         ));
     }
-    if let Some(limit) = section.limit {
-        lines.push(format!(
-            "--limit {limit}: at most {limit} samples per class; not comparable with full runs"
-        ));
-    }
-    if let Some(validation) = section.validation {
-        lines.push(format!(
-            "--validation {validation}: tested on this part of the training data; not comparable with test results"
-        ));
-    }
+    lines.extend(restrictions(section));
     lines
+}
+
+/// What makes the results of a section incomparable with those of full runs.
+pub(super) fn restrictions(section: &Section) -> Vec<String> {
+    let limit = section.limit.map(|limit| {
+        format!("--limit {limit}: at most {limit} samples per class; not comparable with full runs")
+    });
+    let validation = section.validation.map(|validation| {
+        format!(
+            "--validation {validation}: tested on this part of the training data; not comparable with test results"
+        )
+    });
+    limit.into_iter().chain(validation).collect()
 }
 
 /// The augmentation of training images, if it is the same for all entries; entries of different

@@ -99,7 +99,8 @@ pub struct CellBackbone {
 pub struct CellStrategy {
     /// The name of its row in the scenario and the leaderboard.
     pub row: String,
-    /// What tables call the row, if not by its name. Scenarios cannot set this yet.
+    /// What tables call the row, if not by its name. In a record, as it was when the cell was run;
+    /// the current plan's counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Its name in the plugin; several rows may use one strategy with different parameters.
@@ -149,6 +150,11 @@ impl Code<'_> {
 }
 
 impl CellStrategy {
+    /// What tables call the row.
+    pub fn title(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.row)
+    }
+
     /// Twelve hex digits for its sources.
     pub fn sources_digest(&self) -> String {
         let json = serde_json::to_vec(&self.sources).expect("plain data");

@@ -162,6 +162,7 @@ pub(crate) fn plan(
                     id: format!("{domain}-{row}-{seed}-{version}"),
                     stream: (*domain).into(),
                     row: (*row).into(),
+                    label: None,
                     seed: Seed(*seed),
                 });
             }

@@ -1,7 +1,7 @@
 //! Loads the records of run folders.
 
-use super::{CellRecord, ResultsError, RunFolder};
-use std::collections::{HashMap, HashSet};
+use super::{CellRecord, ResultsError, RunFile, RunFolder};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::thread::{self, ScopedJoinHandle};
 use std::{fs, io, panic};
@@ -28,7 +28,8 @@ pub struct Loaded {
 ///
 /// Those of a folder's current plans come first, in the order of [`RunFile::current`]; all others
 /// are ordered by scenario, stream, strategy row, backbones and seed. If two folders have the same
-/// record of a cell, it is returned once.
+/// record of a cell, it is returned once. Rows are labelled as a folder's current plans say, so a
+/// change of a label needs no new record.
 ///
 /// # Errors
 ///
@@ -46,7 +47,12 @@ pub fn load(folders: &[RunFolder], shown: Shown) -> Result<Loaded, ResultsError>
         }
         for record in found {
             let twins = by_id.entry(record.cell.id.clone()).or_default();
-            if !twins.iter().any(|&twin| records[twin].same_result(&record)) {
+            let same = |twin: &CellRecord| {
+                let mut twin = twin.clone();
+                twin.cell.strategy.label = record.cell.strategy.label.clone();
+                twin.same_result(&record)
+            };
+            if !twins.iter().any(|&twin| same(&records[twin])) {
                 twins.push(records.len());
                 records.push(record);
             }
@@ -87,7 +93,12 @@ impl RunFolder {
         ids: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<Result<CellRecord, ResultsError>>, ResultsError> {
         let Some(packed) = self.packed()? else {
-            return Ok(read_each(&self.existing(ids)));
+            let mut read = read_each(&self.existing(ids));
+            // Whatever is wrong with `run.json` is for those to say who need more of it.
+            if let Ok(Some(run)) = self.run_file() {
+                label(read.iter_mut().flatten(), &run.labels());
+            }
+            return Ok(read);
         };
         let records = packed.into_records().into_iter().flatten();
         let mut records: HashMap<String, CellRecord> = records
@@ -124,7 +135,9 @@ impl RunFolder {
         if all.is_empty() {
             return Err(ResultsError::NoCells { dir: dir() });
         }
-        let (current, others) = match self.run_file()? {
+        let run = self.run_file()?;
+        let labels = run.as_ref().map(RunFile::labels).unwrap_or_default();
+        let (current, others) = match &run {
             None => (Vec::new(), all),
             Some(run) => {
                 let current = self.existing(run.current().iter().map(|cell| cell.id.as_str()));
@@ -136,8 +149,10 @@ impl RunFolder {
                         let others = others.len();
                         return Err(ResultsError::NoneCurrent { dir: dir(), others });
                     }
-                    let records: Result<_, _> = read_each(&current).into_iter().collect();
-                    return Ok((records?, others.len()));
+                    let records: Result<Vec<_>, _> = read_each(&current).into_iter().collect();
+                    let mut records = records?;
+                    label(&mut records, &labels);
+                    return Ok((records, others.len()));
                 }
                 (current, others)
             }
@@ -148,6 +163,7 @@ impl RunFolder {
         let (mut records, mut others) = (read(&current)?, read(&others)?);
         others.sort_by(|a, b| order(a).cmp(&order(b)));
         records.extend(others);
+        label(&mut records, &labels);
         Ok((records, 0))
     }
 
@@ -179,6 +195,19 @@ impl RunFolder {
         }
         paths.sort();
         Ok(paths)
+    }
+}
+
+/// Gives the rows of records their labels; a row that is not listed keeps its own.
+pub(super) fn label<'a>(
+    records: impl IntoIterator<Item = &'a mut CellRecord>,
+    labels: &BTreeMap<&str, Option<&str>>,
+) {
+    for record in records {
+        let strategy = &mut record.cell.strategy;
+        if let Some(label) = labels.get(&*strategy.row) {
+            strategy.label = label.map(str::to_owned);
+        }
     }
 }
 
@@ -299,6 +328,61 @@ mod tests {
                 "`{}` has no results of its current plan yet, but 3 of earlier plans; `--all` shows them",
                 dir.path().display()
             )
+        );
+    }
+
+    #[test]
+    fn rows_have_the_labels_of_the_current_plan_also_once_packed() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::new(dir.path().join("runs"));
+        folder.create().unwrap();
+        let labelled = |row, label: Option<&str>| {
+            let mut record = as_run(record("digits", row, 1, [90, 70]));
+            record.cell.strategy.label = label.map(str::to_owned);
+            record
+        };
+        let records = [
+            labelled("a", None),
+            labelled("b", Some("B (as it was)")),
+            labelled("c", Some("C")),
+        ];
+        let selection = PlanSelection::default();
+        let mut plan = plan(selection, &["digits"], &["a", "b", "c"], &[1], "");
+        for (cell, record) in plan.cells.iter_mut().zip(&records) {
+            cell.id = record.cell.id.clone();
+            write(folder.path(), record);
+        }
+        plan.cells[0].label = Some("A (ours)".into());
+        plan.cells[2].label = Some("C".into());
+        folder.join("quick", &plan, "", &|| true).unwrap();
+        let expected = [Some("A (ours)"), None, Some("C")];
+        let labels = |records: &[CellRecord]| -> Vec<Option<String>> {
+            let labels = records.iter().map(|r| r.cell.strategy.label.clone());
+            labels.collect()
+        };
+        let file = RunFolder::new(dir.path().join("quick.records"));
+        folder.pack(file.path()).unwrap();
+        for from in [&folder, &file] {
+            for shown in [Shown::Current, Shown::All] {
+                let loaded = load(std::slice::from_ref(from), shown).unwrap();
+                assert_eq!(
+                    labels(&loaded.records),
+                    expected.map(|l| l.map(str::to_owned))
+                );
+            }
+            let ids = records.iter().map(|record| record.cell.id.as_str());
+            let of = from.records_of(ids).unwrap();
+            assert_eq!(labels(&of), expected.map(|l| l.map(str::to_owned)));
+            let run = from.run_file().unwrap().unwrap();
+            assert_eq!(run.labels()["a"], Some("A (ours)"));
+            assert_eq!(run.labels()["b"], None);
+        }
+        // A cell is loaded once, however two folders label it.
+        plan.cells[0].label = None;
+        folder.join("quick", &plan, "", &|| true).unwrap();
+        assert_eq!(
+            load(&[file, folder], Shown::Current).unwrap().records.len(),
+            3
         );
     }
 

@@ -8,6 +8,7 @@ mod json_text;
 mod sharing;
 
 use self::sharing::{Unpacker, pack};
+use super::load::label;
 use super::record::Unfit;
 use super::{
     CellRecord, PlannedCell, RECORD_FORMAT, ResultsError, RunFile, RunFolder, RunPlan, Shown,
@@ -16,6 +17,7 @@ use crate::atomic;
 use crate::regular_file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -45,6 +47,9 @@ struct Run {
     scenario: String,
     /// The latest plan, without its cells: these are the records, in their order.
     plan: RunPlan,
+    /// What tables call rows, if that is not what the records say, or null for their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, Option<String>>,
 }
 
 /// Packed results that were read.
@@ -63,17 +68,23 @@ impl RunFolder {
     pub fn pack(&self, file: &Path) -> Result<usize, ResultsError> {
         let (records, _) = self.records(Shown::Current)?;
         let run = self.run_file()?;
+        let texts = records.iter().map(|record| self.record_text(record));
+        let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
         let run = run.and_then(|run| {
-            let scenario = run.scenario.clone();
-            run.latest().cloned().map(|plan| Run { scenario, plan })
+            let plan = run.latest().cloned()?;
+            let labels = relabelled(&records, &texts);
+            let scenario = run.scenario;
+            Some(Run {
+                scenario,
+                plan,
+                labels,
+            })
         });
         let header = Header {
             packed_records: PACKED_FORMAT,
             records: records.len(),
             run: run.map(Run::portable),
         };
-        let texts = records.iter().map(|record| self.record_text(record));
-        let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
         let lines: Vec<&str> = texts
             .iter()
             .map(|text| text.trim_end_matches('\n'))
@@ -173,6 +184,11 @@ impl RunFolder {
             return Err(unreadable(1, reason));
         }
         let run = header.run;
+        if let Some(run) = &run {
+            let labels = run.labels.iter();
+            let labels = labels.map(|(row, label)| (row.as_str(), label.as_deref()));
+            label(records.iter_mut().flatten(), &labels.collect());
+        }
         Ok(Some(Packed { run, records }))
     }
 
@@ -190,7 +206,9 @@ impl Packed {
 
     /// `run.json` of a run that consists of these records.
     pub(super) fn into_run_file(self) -> Option<RunFile> {
-        let Run { scenario, mut plan } = self.run?;
+        let Run {
+            scenario, mut plan, ..
+        } = self.run?;
         let cells = self.records.iter().flatten().map(|record| &record.cell);
         plan.cells = cells.map(PlannedCell::of).collect();
         let mut run = RunFile::new(&scenario);
@@ -212,6 +230,19 @@ impl Run {
         }
         self
     }
+}
+
+/// The labels of rows that tables show otherwise than records have them; `texts` are the records as
+/// they are in their files.
+fn relabelled(records: &[CellRecord], texts: &[String]) -> BTreeMap<String, Option<String>> {
+    let changed = records.iter().zip(texts).filter_map(|(record, text)| {
+        let strategy = &record.cell.strategy;
+        let written: Value = serde_json::from_str(text).unwrap_or_default();
+        let written = written["cell"]["strategy"]["label"].as_str();
+        let label = strategy.label.clone();
+        (written != label.as_deref()).then(|| (strategy.row.clone(), label))
+    });
+    changed.collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::id::Seed;
 use crate::plugin::PluginRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 
@@ -87,6 +87,9 @@ pub struct PlannedCell {
     pub stream: String,
     /// The strategy's row.
     pub row: String,
+    /// What tables call the row, if not by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Its seed.
     pub seed: Seed,
 }
@@ -98,6 +101,7 @@ impl PlannedCell {
             id: cell.id.clone(),
             stream: cell.stream.name.clone(),
             row: cell.strategy.row.clone(),
+            label: cell.strategy.label.clone(),
             seed: cell.seed,
         }
     }
@@ -148,6 +152,20 @@ impl RunFile {
     /// The latest plan.
     pub fn latest(&self) -> Option<&RunPlan> {
         self.plans.last()
+    }
+
+    /// What tables call each row: as the latest plan that has it says, whatever records say. `None`
+    /// stands for the row's name.
+    pub fn labels(&self) -> BTreeMap<&str, Option<&str>> {
+        let mut labels = BTreeMap::new();
+        for plan in self.plans.iter().rev() {
+            // Within a plan, all cells of a row agree.
+            let known: Vec<&str> = labels.keys().copied().collect();
+            let new = plan.cells.iter();
+            let new = new.filter(|cell| known.binary_search(&&*cell.row).is_err());
+            labels.extend(new.map(|cell| (&*cell.row, cell.label.as_deref())));
+        }
+        labels
     }
 
     /// The cells that tables show, by stream, then strategy, then seed; each in the order of the
@@ -234,6 +252,7 @@ impl RunFileOfFormat2 {
             id: id.clone(),
             stream: stream.clone(),
             row: row.clone(),
+            label: None,
             seed,
         };
         let cells = places.zip(&self.cells).map(cell).collect();
@@ -327,6 +346,25 @@ mod tests {
         run.add(plan(whole(), &["d"], &["b"], &[1], "v5"));
         assert_eq!(ids(&run), ["d-b-1-v5", "d-a-1-v4"]);
         assert_eq!(run.plans.len(), 2);
+    }
+
+    #[test]
+    fn the_latest_plan_that_has_a_row_labels_it() {
+        let mut run = RunFile::new("s");
+        let labelled = |selection, rows: &[&str], label: Option<&str>| {
+            let mut plan = plan(selection, &["d"], rows, &[1], "v1");
+            for cell in &mut plan.cells {
+                cell.label = label.map(|label| format!("{} {label}", cell.row));
+            }
+            plan
+        };
+        run.add(labelled(seed(1), &["a", "b", "c"], Some("(old)")));
+        run.add(labelled(seed(2), &["a"], Some("(new)")));
+        run.add(labelled(seed(3), &["b"], None));
+        let labels = BTreeMap::from([("a", Some("a (new)")), ("b", None), ("c", Some("c (old)"))]);
+        assert_eq!(run.labels(), labels);
+        let json = serde_json::to_vec(&run).unwrap();
+        assert_eq!(RunFile::parse(&json).unwrap().labels(), labels);
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Plan {
                             .collect(),
                         strategy: CellStrategy {
                             row: row.name.clone(),
-                            label: None,
+                            label: row.label.clone(),
                             use_: row.use_.clone(),
                             plugin: check.plugin.id.clone(),
                             sources: by_module(&sources[number]),

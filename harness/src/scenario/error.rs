@@ -338,6 +338,16 @@ pub enum Problem {
     TooMuchText { most: String },
     #[error("two rows of this grid are called `{row}`; list each value once")]
     DuplicateRow { row: String },
+    #[error("a label is one line of text, and this one has {found}; write it without")]
+    ControlInLabel { found: &'static str },
+    #[error(
+        "tables would call `{row}` and `{other}` both `{label}`; give each row a label of its own"
+    )]
+    DuplicateLabel {
+        label: String,
+        row: String,
+        other: String,
+    },
 
     // References, in the file and in arguments.
     #[error("unknown {what} `{name}`{}", hint(name, known.iter().map(String::as_str)))]

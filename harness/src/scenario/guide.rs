@@ -159,6 +159,9 @@ fn of_a_known_slip(
             Some(renamed(key, format!("parameters: {shown}")))
         }
         (["strategies" | "backbones", ..], "name") => Some(renamed(key, format!("use: {shown}"))),
+        (["strategies", ..], "title" | "display_name" | "alias") => {
+            Some(renamed(key, format!("label: {shown}")))
+        }
         ([.., "stream" | "class_order", _], "seed") => {
             Some(renamed(key, format!("class_order: {{numpy: {shown}}}")))
         }

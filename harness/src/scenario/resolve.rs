@@ -17,8 +17,9 @@ use super::{grid, parameter_folder};
 use crate::domain::{Draw, KeyError, Shots, Source, check_entries};
 use crate::id::Seed;
 use crate::plugin::PluginFault;
+use crate::terminal;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,7 @@ pub(super) fn resolve(spec: spec::Scenario, tree: Tree) -> Result<Scenario, Scen
         let rows = resolver.strategy(&name, strategy.unwrap_or_default(), &backbones)?;
         strategies.extend(rows);
     }
+    resolver.distinct_titles(&strategies)?;
     if let Some(metrics) = &spec.metrics {
         let fix = "list metrics, or remove the key to report all";
         resolver.entries(&KeyPath::top("metrics"), metrics, fix)?;
@@ -402,6 +404,7 @@ impl Resolver<'_> {
             Some(_) => python::USE.to_owned(),
             None => self.use_(&key, written.use_, name)?,
         };
+        let label = self.label(&key.join("label"), written.label)?;
         let interpreter = self.interpreter(&key, written.interpreter, python.is_some())?;
         let plugin = self.plugin(&key.join("plugin"), written.plugin)?;
         let backbones =
@@ -433,9 +436,14 @@ impl Resolver<'_> {
             if !names.insert(row.clone()) {
                 return Err(self.error(&key.join("grid"), Problem::DuplicateRow { row }));
             }
+            let suffix = match combination.suffix() {
+                none if none.is_empty() => none,
+                choices => format!(" {choices}"),
+            };
             rows.push(StrategyRow {
                 name: row,
                 base: name.to_owned(),
+                label: label.as_ref().map(|label| format!("{label}{suffix}")),
                 use_: use_.clone(),
                 plugin: plugin.clone(),
                 backbones: backbones.clone(),
@@ -453,6 +461,47 @@ impl Resolver<'_> {
             });
         }
         Ok(rows)
+    }
+
+    /// What tables call a row.
+    fn label(
+        &self,
+        key: &KeyPath,
+        written: Option<String>,
+    ) -> Result<Option<String>, ScenarioError> {
+        let Some(label) = written else {
+            return Ok(None);
+        };
+        if label.trim().is_empty() {
+            let fix = "write what tables call the row, or remove the key for its name";
+            return Err(self.error(key, Problem::Empty { fix }));
+        }
+        if let Some(found) = label.chars().find(|&letter| terminal::is_control(letter)) {
+            let found = in_words(found);
+            return Err(self.error(key, Problem::ControlInLabel { found }));
+        }
+        Ok(Some(label.trim().to_owned()))
+    }
+
+    /// Checks that tables call no two rows the same.
+    fn distinct_titles(&self, rows: &[StrategyRow]) -> Result<(), ScenarioError> {
+        let mut row_of: HashMap<&str, &StrategyRow> = HashMap::new();
+        for row in rows {
+            let Some(other) = row_of.insert(row.title(), row) else {
+                continue;
+            };
+            // Names are distinct, so one of the two has a label.
+            let labelled = if row.label.is_some() { row } else { other };
+            return Err(self.error(
+                &labelled.key().join("label"),
+                Problem::DuplicateLabel {
+                    label: row.title().to_owned(),
+                    row: other.name.clone(),
+                    other: row.name.clone(),
+                },
+            ));
+        }
+        Ok(())
     }
 
     /// The backbones that a strategy names. The default is the scenario's only backbone, or none.
@@ -554,11 +603,7 @@ impl Resolver<'_> {
             ));
         }
         if let Some(found) = path.chars().find(|letter| letter.is_control()) {
-            let found = match found {
-                '\n' => "a line break",
-                '\t' => "a tab",
-                _ => "a control character",
-            };
+            let found = in_words(found);
             return Err(self.error(key, Problem::EscapeInPath { found }));
         }
         let path = Path::new(&path);
@@ -576,5 +621,14 @@ impl Resolver<'_> {
         }
         let folder = self.tree.file_of(key).parent().unwrap_or(Path::new(""));
         Ok(folder.join(path))
+    }
+}
+
+/// A control character in words.
+fn in_words(found: char) -> &'static str {
+    match found {
+        '\n' => "a line break",
+        '\t' => "a tab",
+        _ => "a control character",
     }
 }

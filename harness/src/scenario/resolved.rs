@@ -203,6 +203,8 @@ pub struct StrategyRow {
     pub name: String,
     /// The strategy's name in the scenario, shared by all rows of its grid.
     pub base: String,
+    /// What tables call the row, if not by its name; with the choices from the grid, like the name.
+    pub label: Option<String>,
     /// The name under which a plugin offers it.
     pub use_: String,
     /// The plugin's file, if the scenario names one.
@@ -229,6 +231,11 @@ pub struct StrategyRow {
 }
 
 impl StrategyRow {
+    /// What tables call the row.
+    pub fn title(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
+
     /// The path of its entry in the file, `strategies.NAME`.
     pub fn key(&self) -> KeyPath {
         KeyPath::top("strategies").join(&self.base)

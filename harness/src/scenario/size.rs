@@ -99,10 +99,15 @@ fn check_text(spec: &spec::Scenario, tree: &Tree) -> Result<(), ScenarioError> {
         };
         let own = rows_of(strategy);
         rows += own;
-        text += own * streams_of(spec) as u128 * seeds * length(&strategy.parameters);
-        if text > MOST_TEXT {
-            let key = KeyPath::top("strategies").join(name);
-            return fail(key.join("parameters"));
+        let key = KeyPath::top("strategies").join(name);
+        for (part, length) in [
+            ("label", length(&strategy.label)),
+            ("parameters", length(&strategy.parameters)),
+        ] {
+            text += own * streams_of(spec) as u128 * seeds * length;
+            if text > MOST_TEXT {
+                return fail(key.join(part));
+            }
         }
     }
     for (name, domain) in &spec.domains {

@@ -97,6 +97,10 @@ pub struct Backbone {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Strategy {
+    /// What tables call the row, such as `RanPAC (ours)`; results do not depend on it. Default: its
+    /// name in this scenario. The rows of a `grid` have their choices after the label.
+    #[schemars(length(min = 1))]
+    pub label: Option<String>,
     /// The name under which a plugin offers it. Default: its name in this scenario.
     #[serde(rename = "use")]
     pub use_: Option<String>,

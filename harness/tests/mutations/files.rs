@@ -237,7 +237,7 @@ fn record_file() {
             board.is_ok_and(|board| {
                 EXPORTS
                     .iter()
-                    .all(|export| !export.write(&board).is_empty())
+                    .all(|export| !export.write(&board, Some(80)).is_empty())
             })
         }),
     }

@@ -108,11 +108,11 @@ fn write(writer: &mut ::csv::Writer<Vec<u8>>, fields: impl Iterator<Item = impl 
 }
 
 /// A measured value, or an empty field.
-pub(super) fn value(number: Option<f64>) -> String {
+pub(in crate::report) fn value(number: Option<f64>) -> String {
     number.map_or_else(String::new, |number| decimals(number, 6))
 }
 
 /// Text, or an empty field.
-pub(super) fn text(item: Option<impl ToString>) -> String {
+pub(in crate::report) fn text(item: Option<impl ToString>) -> String {
     item.map_or_else(String::new, |item| item.to_string())
 }

@@ -54,8 +54,9 @@ impl Row<'_> {
     }
 }
 
-fn columns<'a>() -> [Column<Row<'a>>; 26] {
+fn columns<'a>() -> [Column<Row<'a>>; 27] {
     [
+        ("label", |row| text(row.entry.own_label.as_ref())),
         ("limit", |row| text(row.section.limit)),
         ("validation", |row| text(row.section.validation)),
         ("tasks", |row| text(row.tasks())),
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn it_summarises_seeds_and_explains_empty_fields() {
         let csv = leaderboard(&board(&cells()));
-        expect!["limit,validation,tasks,later_classes,known_classes,regime,augmentation,keeps,adaptation,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
+        expect!["label,limit,validation,tasks,later_classes,known_classes,regime,augmentation,keeps,adaptation,scores_unseen,batch_dependent,trainable_parameters,provenance,trials,seeds,metric,unit,higher_is_better,matrix,n_seeds,mean,std,ci95_low,ci95_high,rank,note"]
             .assert_eq(&own_columns(&csv));
         let shown = [
             "domain",

@@ -1,9 +1,6 @@
-//! CSV with all metrics, one row per stream, strategy and metric.
+//! CSV for programs, with everything that is known.
 
-use super::form::Export;
-use super::published;
-use crate::report::csv;
-use crate::report::leaderboard::Leaderboard;
+use super::form::{Export, Report};
 
 #[derive(Debug)]
 pub(super) struct Csv;
@@ -14,13 +11,10 @@ impl Export for Csv {
     }
 
     fn summary(&self) -> &'static str {
-        "CSV with all metrics, one row per stream, strategy and metric, as in `leaderboard.csv`"
+        "CSV for programs, with all metrics"
     }
 
-    fn write(&self, leaderboard: &Leaderboard) -> String {
-        match leaderboard.per_domain {
-            Some(_) => csv::domains(leaderboard),
-            None => published::csv(leaderboard, csv::leaderboard(leaderboard)),
-        }
+    fn write(&self, report: &dyn Report, _: Option<usize>) -> String {
+        report.csv()
     }
 }

@@ -9,7 +9,7 @@ use crate::results::fixture::{blind, joint, record};
 
 /// Two domains, two seeds: a head that forgets, a strategy that cannot score unseen classes, a
 /// joint run, and one that lacks seed 2.
-fn cells() -> Vec<CellRecord> {
+pub(in crate::report) fn cells() -> Vec<CellRecord> {
     let mut cells = Vec::new();
     for (domain, offset) in [("digits", 0), ("far_away", 20)] {
         for seed in [1, 2] {
@@ -37,5 +37,5 @@ pub(super) fn written(export: &dyn Export, records: &[CellRecord], columns: &[&s
         columns: columns.iter().map(ToString::to_string).collect(),
     };
     let board = Leaderboard::build(records, &metrics(), &choice, None).unwrap();
-    export.write(&board)
+    export.write(&board, None)
 }

@@ -1,10 +1,18 @@
 //! The trait of formats, and what the formats for people have in common.
 
-use crate::report::leaderboard::Leaderboard;
-use crate::report::table::{Column, Table};
+use crate::report::table::{Column, Field, Mark, Table};
 use std::fmt;
 
-/// A format in which a leaderboard is written.
+/// What a format writes: a leaderboard, a pivot table, a comparison.
+pub trait Report {
+    /// Its tables for people.
+    fn tables(&self) -> Vec<Table>;
+
+    /// The same for programs, as CSV.
+    fn csv(&self) -> String;
+}
+
+/// A format in which reports are written.
 pub trait Export: fmt::Debug + Sync {
     /// Its name for `--format`.
     fn name(&self) -> &'static str;
@@ -12,13 +20,13 @@ pub trait Export: fmt::Debug + Sync {
     /// Its description in `--help`.
     fn summary(&self) -> &'static str;
 
-    /// Writes a leaderboard.
-    fn write(&self, leaderboard: &Leaderboard) -> String;
+    /// Writes a report. `width` is that of the terminal that shows it, if one does.
+    fn write(&self, report: &dyn Report, width: Option<usize>) -> String;
 }
 
-/// A leaderboard as tables for people, one per section, each written by `write`.
-pub(super) fn tables(leaderboard: &Leaderboard, write: impl Fn(&Table) -> String) -> String {
-    let tables: Vec<String> = Table::all(leaderboard).iter().map(write).collect();
+/// The tables of a report, each written by `write`.
+pub(super) fn tables(report: &dyn Report, write: impl Fn(&Table) -> String) -> String {
+    let tables: Vec<String> = report.tables().iter().map(write).collect();
     tables.join("\n")
 }
 
@@ -27,22 +35,31 @@ pub(super) struct Spelling {
     pub(super) higher_is_better: &'static str,
     pub(super) lower_is_better: &'static str,
     pub(super) plus_minus: &'static str,
+    pub(super) dash: &'static str,
     pub(super) escaped: fn(&str) -> String,
+    /// The best value, and the second best.
+    pub(super) marked: fn(String, Mark) -> String,
+    /// A reference to the note with this number.
+    pub(super) note: fn(usize) -> String,
 }
 
 impl Spelling {
-    /// A metric's unit, and whether higher or lower is better.
+    /// The unit of a column, and whether higher or lower is better; empty if it has none.
     pub(super) fn unit(&self, column: &Column) -> String {
-        let arrow = match column.higher_is_better {
+        let Some(unit) = &column.unit else {
+            return String::new();
+        };
+        let arrow = match unit.higher_is_better {
             true => self.higher_is_better,
             false => self.lower_is_better,
         };
-        format!("{} {arrow}", (self.escaped)(&column.unit))
+        format!("{} {arrow}", (self.escaped)(&unit.name))
     }
 
-    /// A metric's name, and its unit.
+    /// A column's name, and its unit.
     pub(super) fn heading(&self, column: &Column) -> String {
-        format!("{} {}", (self.escaped)(&column.metric), self.unit(column))
+        let heading = format!("{} {}", (self.escaped)(&column.name), self.unit(column));
+        heading.trim_end().to_owned()
     }
 
     /// A mean with its spread, if it has one.
@@ -52,9 +69,25 @@ impl Spelling {
             None => mean.to_owned(),
         }
     }
-}
 
-/// A rank, or an empty text.
-pub(super) fn rank(rank: Option<u32>) -> String {
-    rank.map_or_else(String::new, |rank| rank.to_string())
+    /// A field of a table, with its mark and its note.
+    pub(super) fn field(&self, field: &Field) -> String {
+        let (text, note) = match field {
+            Field::Value {
+                mean,
+                std,
+                mark,
+                note,
+            } => {
+                let number = self.number(mean, std.as_deref());
+                ((self.marked)(number, *mark), note)
+            }
+            Field::Text(text) => ((self.escaped)(text), &None),
+            Field::Absent(note) => (self.dash.to_owned(), note),
+        };
+        match note {
+            Some(note) => text + &(self.note)(*note),
+            None => text,
+        }
+    }
 }

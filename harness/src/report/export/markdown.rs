@@ -1,15 +1,21 @@
 //! Markdown tables for READMEs.
 
-use super::form::{Export, Spelling, rank, tables};
+use super::form::{Export, Report, Spelling, tables};
 use super::published;
-use crate::report::leaderboard::Leaderboard;
-use crate::report::table::{Field, Line, Table};
+use crate::report::table::{Line, Mark, Marks, REFERENCES, Table};
 
 const SPELLING: Spelling = Spelling {
     higher_is_better: "↑",
     lower_is_better: "↓",
     plus_minus: "±",
+    dash: "–",
     escaped,
+    marked: |number, mark| match mark {
+        Mark::Best => format!("**{number}**"),
+        Mark::Second => format!("<u>{number}</u>"),
+        Mark::None => number,
+    },
+    note: |note| format!(" ({note})"),
 };
 
 #[derive(Debug)]
@@ -24,60 +30,69 @@ impl Export for Markdown {
         "Markdown table for a README"
     }
 
-    fn write(&self, leaderboard: &Leaderboard) -> String {
-        tables(leaderboard, write)
+    fn write(&self, report: &dyn Report, _: Option<usize>) -> String {
+        tables(report, write)
     }
 }
 
 fn write(table: &Table) -> String {
-    let mut text = format!("**{}**\n\n| # | strategy | keeps |", escaped(&table.title));
+    let mut text = format!("**{}**\n\n|", escaped(&table.title));
+    for lead in &table.lead {
+        text += &format!(" {} |", lead.heading);
+    }
     for column in &table.columns {
         text += &format!(" {} |", SPELLING.heading(column));
     }
-    text += "\n|--:|:--|:--|";
+    text += "\n|";
+    for lead in &table.lead {
+        text += if lead.right { "--:|" } else { ":--|" };
+    }
     text += &"--:|".repeat(table.columns.len());
     text.push('\n');
     for line in &table.competitors {
-        text += &row(line);
+        text += &row(table, line);
     }
     if !table.references.is_empty() {
-        text += "| | *joint training, for reference (unranked)* | |";
+        text.push('|');
+        for index in 0..table.lead.len() {
+            text += &match index == table.name {
+                true => format!(" *{REFERENCES}* |"),
+                false => " |".to_owned(),
+            };
+        }
         text += &" |".repeat(table.columns.len());
         text.push('\n');
         for line in &table.references {
-            text += &row(line);
+            text += &row(table, line);
         }
     }
-    text += "\n**Bold**: best";
-    for (index, note) in table.notes.iter().enumerate() {
-        text += &format!("; ({}) {}", index + 1, escaped(note));
-    }
-    text += ".\n";
-    for line in &table.footer {
-        // A line break after the previous line.
-        text.insert_str(text.len() - 1, "  ");
-        text += &format!("{}\n", escaped(line));
-    }
+    let marks = match table.marks {
+        Marks::Best => Some("**Bold**: best".to_owned()),
+        Marks::BestAndSecond => Some("**Bold**: best; <u>underlined</u>: second best".to_owned()),
+        Marks::None => None,
+    };
+    let notes = table.notes.iter().enumerate();
+    let notes = notes.map(|(index, note)| format!("({}) {}", index + 1, escaped(note)));
+    let legend: Vec<String> = marks.into_iter().chain(notes).collect();
+    let legend = (!legend.is_empty()).then(|| legend.join("; ") + ".");
+    let footer = table.footer.iter().map(|line| escaped(line));
+    let below: Vec<String> = legend.into_iter().chain(footer).collect();
+    // With a line break after each line.
+    text += &format!("\n{}\n", below.join("  \n"));
     text + &published::markdown(&table.published, &SPELLING)
 }
 
-fn row(line: &Line) -> String {
-    let rank = rank(line.rank);
-    let notes: String = line.notes.iter().map(|note| format!(" ({note})")).collect();
-    let mut text = format!(
-        "| {rank} | {}{notes} | {} |",
-        escaped(&line.strategy),
-        line.keeps
-    );
+fn row(table: &Table, line: &Line) -> String {
+    let mut text = String::from("|");
+    for (index, lead) in line.lead.iter().enumerate() {
+        text += &format!(" {}", escaped(lead));
+        if index == table.name {
+            text.extend(line.notes.iter().map(|&note| (SPELLING.note)(note)));
+        }
+        text += " |";
+    }
     for cell in &line.cells {
-        text += &match cell {
-            Field::Value { mean, std, best } => {
-                let number = SPELLING.number(mean, std.as_deref());
-                let bold = if *best { "**" } else { "" };
-                format!(" {bold}{number}{bold} |")
-            }
-            Field::Absent(note) => format!(" – ({note}) |"),
-        };
+        text += &format!(" {} |", SPELLING.field(cell));
     }
     text.push('\n');
     text

@@ -1,12 +1,12 @@
 //! Published figures below the table of their section, in every format.
 
 use super::form::Spelling;
+use super::grid::{Column, Grid};
 use crate::metric::MetricInfo;
 use crate::report::figure::Beside;
 use crate::report::leaderboard::Leaderboard;
 use crate::report::number::decimals;
 use crate::report::standing::Section;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 use std::collections::HashMap;
 
 const TITLE: &str = "published figures (never ranked)";
@@ -20,8 +20,6 @@ const HEADINGS: [&str; 6] = [
 ];
 /// The columns of numbers.
 const NUMBERS: std::ops::Range<usize> = 2..4;
-/// As wide as the tables.
-const WIDTH: u16 = 120;
 
 /// The figures as texts, and their sources, which are numbered from 1.
 struct Lines {
@@ -59,31 +57,21 @@ impl Lines {
 }
 
 /// For a terminal.
-pub(super) fn terminal(figures: &[Beside], spelling: &Spelling) -> String {
+pub(super) fn terminal(figures: &[Beside], spelling: &Spelling, width: usize) -> String {
     if figures.is_empty() {
         return String::new();
     }
     let marked = |method: &str, source| format!("{method} [{source}]");
     let Lines { lines, sources } = Lines::of(figures, spelling, marked);
-    let mut grid = comfy_table::Table::new();
-    let below_header = LineStyle::none().fill('─').junction('─');
-    grid.load_style(TableStyle::new().header_separator(below_header))
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH)
-        .force_no_tty();
-    grid.set_header(HEADINGS);
-    for line in lines {
-        grid.add_row(line);
-    }
-    for (index, column) in grid.column_iter_mut().enumerate() {
-        column.set_padding((0, 1));
-        if NUMBERS.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let columns = HEADINGS.iter().enumerate().map(|(index, heading)| Column {
+        heading: vec![(*heading).to_owned()],
+        right: NUMBERS.contains(&index),
+        wraps: !NUMBERS.contains(&index),
+        cells: lines.iter().map(|line| line[index].clone()).collect(),
+    });
     let mut text = format!("\n{TITLE}\n");
-    for line in grid.lines() {
-        text += &format!("{}\n", line.trim_end());
+    for line in Grid::new(columns.collect()).lines(width, None) {
+        text += &format!("{line}\n");
     }
     for (index, source) in sources.iter().enumerate() {
         text += &format!("[{}] {source}\n", index + 1);
@@ -139,7 +127,7 @@ pub(super) fn latex(figures: &[Beside], spelling: &Spelling) -> String {
 /// The CSV of a leaderboard with the published figures after the rows of their section, and three
 /// more columns: `protocol`, `compared_with` and `source`. They are empty in own rows, and what
 /// only own rows have is empty in these. A leaderboard without figures has no such columns.
-pub(super) fn csv(leaderboard: &Leaderboard, own: String) -> String {
+pub(in crate::report) fn csv(leaderboard: &Leaderboard, own: String) -> String {
     let sections = &leaderboard.sections;
     if sections.iter().all(|section| section.published.is_empty()) {
         return own;
@@ -281,7 +269,7 @@ entries:
             .unwrap_or_else(|error| panic!("{error}"));
         let board = Leaderboard::build(&cells, &metrics(), &choice, None).unwrap();
         let board = board.beside(&published, &cells, shown_only);
-        by_name(format).unwrap().write(&board)
+        by_name(format).unwrap().write(&board, None)
     }
 
     /// Up to the first line of the next section.

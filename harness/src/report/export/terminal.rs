@@ -1,22 +1,29 @@
 //! Tables for terminals.
+//!
+//! A table is as wide as the terminal at most. If not all of its columns fit, it continues in
+//! further blocks below, which repeat the names of its lines.
 
-use super::form::{Export, Spelling, rank, tables};
+use super::form::{Export, Report, Spelling, tables};
+use super::grid::{self, Grid, how_many, total};
 use super::published;
-use crate::report::leaderboard::Leaderboard;
-use crate::report::table::{Column, Field, Line, Table};
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Row, TableStyle};
+use crate::report::table::{Column, Line, Mark, Marks, REFERENCES, Table};
 
-/// Wide enough for six columns of numbers, narrow enough for half a screen.
-const WIDTH: u16 = 120;
-
-/// Placeholder for a rule until the widths are known; no cell contains it.
-const RULE: &str = "\u{2500}\u{2500}rule";
+/// The width if no terminal shows it: wide enough for six columns of numbers, narrow enough for
+/// half a screen.
+const WIDTH: usize = 120;
 
 const SPELLING: Spelling = Spelling {
     higher_is_better: "↑",
     lower_is_better: "↓",
     plus_minus: "±",
+    dash: "–",
     escaped: str::to_owned,
+    marked: |number, mark| match mark {
+        Mark::Best => format!("* {number}"),
+        Mark::Second => format!("+ {number}"),
+        Mark::None => number,
+    },
+    note: |note| format!(" [{note}]"),
 };
 
 #[derive(Debug)]
@@ -28,128 +35,144 @@ impl Export for Terminal {
     }
 
     fn summary(&self) -> &'static str {
-        "Plain table for a terminal, at most 120 columns wide"
+        "Plain table, as wide as the terminal at most, or 120 columns elsewhere"
     }
 
-    fn write(&self, leaderboard: &Leaderboard) -> String {
-        tables(leaderboard, write)
+    fn write(&self, report: &dyn Report, width: Option<usize>) -> String {
+        tables(report, |table| write(table, width))
     }
 }
 
-fn write(table: &Table) -> String {
-    let mut grid = comfy_table::Table::new();
-    // No vertical lines, one line below the header.
-    let below_header = LineStyle::none().fill('─').junction('─');
-    grid.load_style(TableStyle::new().header_separator(below_header))
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH)
-        .force_no_tty();
-    grid.set_header(headers(&table.columns));
-    for line in &table.competitors {
-        grid.add_row(row(line));
-    }
-    if !table.references.is_empty() {
-        grid.add_row(["", RULE]);
-        for line in &table.references {
-            grid.add_row(row(line));
-        }
-    }
-    for (index, column) in grid.column_iter_mut().enumerate() {
-        // With the blank in place of a vertical line, that makes two between columns.
-        column.set_padding((0, 1));
-        if !(1..3).contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let lines: Vec<String> = grid
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    let width = lines
-        .iter()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0);
+fn write(table: &Table, width: Option<usize>) -> String {
     let mut text = format!("{}\n", table.title);
-    for line in lines {
-        if line.contains(RULE) {
-            text += &"─".repeat(width);
-        } else {
-            text += &line;
-        }
+    text += &blocks(table, width.unwrap_or(WIDTH)).join("\n");
+    let mut below: Vec<String> = Vec::new();
+    if !table.references.is_empty() {
+        below.push(format!("below the rule: {REFERENCES}"));
+    }
+    match table.marks {
+        Marks::Best => below.push("* best".to_owned()),
+        Marks::BestAndSecond => below.push("* best, + second best".to_owned()),
+        Marks::None => {}
+    }
+    let notes = table.notes.iter().enumerate();
+    below.extend(notes.map(|(index, note)| format!("[{}] {note}", index + 1)));
+    below.extend(table.footer.iter().cloned());
+    for line in below {
+        text += &match width {
+            Some(width) => between_words(&line, width),
+            None => line,
+        };
         text.push('\n');
     }
-    if !table.references.is_empty() {
-        text += "below the rule: joint training, for reference (unranked)\n";
-    }
-    text += "* best\n";
-    for (index, note) in table.notes.iter().enumerate() {
-        text += &format!("[{}] {note}\n", index + 1);
-    }
-    for line in &table.footer {
-        text += &format!("{line}\n");
-    }
-    text + &published::terminal(&table.published, &SPELLING)
+    text + &published::terminal(&table.published, &SPELLING, width.unwrap_or(WIDTH))
 }
 
-/// Names are on the line above the units; a long name starts further up.
-fn headers(columns: &[Column]) -> Vec<String> {
-    let names: Vec<Vec<String>> = columns
-        .iter()
-        .map(|column| broken(&column.metric))
-        .collect();
-    let lines = names.iter().map(Vec::len).max().unwrap_or(1);
-    let lowered = |name: &[String]| "\n".repeat(lines - name.len()) + &name.join("\n");
-    let fixed = ["#", "strategy", "keeps"].map(|name| lowered(&[name.into()]));
-    let metrics = columns.iter().zip(&names);
-    let metrics =
-        metrics.map(|(column, name)| format!("{}\n{}", lowered(name), SPELLING.unit(column)));
-    fixed.into_iter().chain(metrics).collect()
+/// The lines of the table, in as many blocks as its columns need.
+fn blocks(table: &Table, width: usize) -> Vec<String> {
+    let lines: Vec<&Line> = table.competitors.iter().chain(&table.references).collect();
+    let rule = (!table.references.is_empty()).then_some(table.competitors.len());
+    let names = |notes: &dyn Fn(&Line) -> String| {
+        let name = |line: &&Line| format!("{}{}", line.lead[table.name], notes(line));
+        lines.iter().map(name).collect()
+    };
+    let marked = |line: &Line| {
+        line.notes
+            .iter()
+            .map(|&note| (SPELLING.note)(note))
+            .collect()
+    };
+    let has_units = table.columns.iter().any(|column| column.unit.is_some());
+    let lead = table.lead.iter().enumerate();
+    let lead = lead.map(|(index, lead)| grid::Column {
+        heading: heading(vec![lead.heading.to_owned()], has_units, String::new()),
+        right: lead.right,
+        wraps: !lead.right,
+        cells: match index == table.name {
+            true => names(&marked),
+            false => lines.iter().map(|line| line.lead[index].clone()).collect(),
+        },
+    });
+    let mut lead: Vec<grid::Column> = lead.collect();
+    let columns = table.columns.iter().enumerate();
+    let columns = columns.map(|(index, column)| number_column(index, column, &lines, has_units));
+    let columns: Vec<grid::Column> = columns.collect();
+    let mut rest = &columns[..];
+    let mut blocks = Vec::new();
+    loop {
+        // One column at least, for which names give way.
+        let fit = how_many(rest, total(&lead), width).max(1).min(rest.len());
+        let (block, others) = rest.split_at(fit);
+        let shown = lead.iter().chain(block).cloned().collect();
+        let lines = Grid::new(shown).lines(width, rule);
+        blocks.push(lines.join("\n") + "\n");
+        rest = others;
+        if rest.is_empty() {
+            return blocks;
+        }
+        if blocks.len() == 1 {
+            let mut name = lead.swap_remove(table.name);
+            name.cells = names(&|_| String::new());
+            lead = vec![name];
+        }
+    }
 }
 
-/// A name in lines that are no wider than a column of numbers, broken after hyphens.
+fn number_column(index: usize, column: &Column, lines: &[&Line], has_units: bool) -> grid::Column {
+    grid::Column {
+        heading: heading(broken(&column.name), has_units, SPELLING.unit(column)),
+        right: true,
+        wraps: false,
+        cells: (lines.iter())
+            .map(|line| SPELLING.field(&line.cells[index]))
+            .collect(),
+    }
+}
+
+/// Names are on the line above the units.
+fn heading(mut name: Vec<String>, has_units: bool, unit: String) -> Vec<String> {
+    if has_units {
+        name.push(unit);
+    }
+    name
+}
+
+/// A name in lines that are no wider than a column of numbers, broken after hyphens and blanks.
 fn broken(name: &str) -> Vec<String> {
     const LONGEST: usize = 15;
     let mut lines: Vec<String> = Vec::new();
-    for part in name.split_inclusive('-') {
+    for part in name.split_inclusive(['-', ' ']) {
         match lines.last_mut() {
-            Some(line) if line.len() + part.len() <= LONGEST => line.push_str(part),
+            Some(line) if line.len() + part.trim_end().len() <= LONGEST => line.push_str(part),
             _ => lines.push(part.to_owned()),
         }
     }
     lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
 }
 
-fn row(line: &Line) -> Row {
-    let notes: String = line.notes.iter().map(|note| format!(" [{note}]")).collect();
-    let cell = |cell: &Field| match cell {
-        Field::Value { mean, std, best } => {
-            let star = if *best { "* " } else { "" };
-            format!("{star}{}", SPELLING.number(mean, std.as_deref()))
-        }
-        Field::Absent(note) => format!("– [{note}]"),
-    };
-    let begin = [
-        rank(line.rank),
-        format!("{}{notes}", line.strategy),
-        line.keeps.clone(),
-    ];
-    Row::from(
-        begin
-            .into_iter()
-            .chain(line.cells.iter().map(cell))
-            .collect::<Vec<_>>(),
-    )
+/// A line of text, wrapped between words.
+fn between_words(line: &str, width: usize) -> String {
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .subsequent_indent("    ");
+    textwrap::fill(line, options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{example, written};
     use super::*;
+    use crate::metric::Choice;
+    use crate::metric::fixture::metrics;
+    use crate::report::leaderboard::Leaderboard;
     use crate::results::CellRecord;
-    use crate::results::fixture::{joint, record};
+    use crate::results::fixture::{blind, joint, record};
     use crate::stream::Augmentation;
     use expect_test::expect;
+    use harness_abi::Keeps;
     use std::num::NonZeroUsize;
 
     #[test]
@@ -281,5 +304,95 @@ mod tests {
         for line in table {
             assert!(line.chars().count() <= 120, "{line}");
         }
+    }
+
+    /// Five metrics, two strategies with long names, two seeds.
+    fn wide(width: usize) -> String {
+        let mut records = Vec::new();
+        for seed in [1, 2] {
+            let mut own = blind("digits", "nearest-mean-of-exemplars", seed, [80, 80 + seed]);
+            own.declaration.keeps = vec![Keeps::Images, Keeps::Statistics];
+            records.push(own);
+            let mut other = record("digits", "ours", seed, [50, 90 - seed]);
+            other.cell.strategy.label = Some("Ours (with prompts)".into());
+            other.declaration.batch_dependent = true;
+            records.push(other);
+            records.push(joint("digits", "joint", seed, [97, 96]));
+        }
+        let columns = [
+            "faa",
+            "ci-transfer",
+            "forgetting-seen",
+            "faa",
+            "ci-transfer",
+        ];
+        let choice = Choice {
+            rank_by: None,
+            columns: columns.map(String::from).to_vec(),
+        };
+        let board = Leaderboard::build(&records, &metrics(), &choice, None).unwrap();
+        let text = Terminal.write(&board, Some(width));
+        for line in text.lines() {
+            assert!(line.chars().count() <= width, "{line}");
+        }
+        text
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_continue_below() {
+        expect![[r#"
+            digits
+            #  strategy                   keeps                         faa     ci-transfer  forgetting-seen             faa
+                                                                        % ↑             % ↑         points ↓             % ↑
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            1  nearest-mean-of-exemplars  images+statistics  * 80.75 ± 0.35           – [1]   * 15.00 ± 0.00  * 80.75 ± 0.35
+            2  Ours (with prompts) [2]    nothing              69.25 ± 0.35  * 30.00 ± 0.00     45.00 ± 0.00    69.25 ± 0.35
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+               joint                      images               96.50 ± 0.00           – [3]            – [3]    96.50 ± 0.00
+
+            strategy                      ci-transfer
+                                                  % ↑
+            ──────────────────────────────────────────
+            nearest-mean-of-exemplars           – [1]
+            Ours (with prompts)        * 30.00 ± 0.00
+            ──────────────────────────────────────────
+            joint                               – [3]
+            below the rule: joint training, for reference (unranked)
+            * best
+            [1] cannot score unseen classes
+            [2] predictions depend on the batch
+            [3] not defined for a joint run
+            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split, images digits-image
+        "#]].assert_eq(&wide(120));
+        expect![[r#"
+            digits
+            #  strategy                   keeps                         faa     ci-transfer
+                                                                        % ↑             % ↑
+            ────────────────────────────────────────────────────────────────────────────────
+            1  nearest-mean-of-exemplars  images+statistics  * 80.75 ± 0.35           – [1]
+            2  Ours (with prompts) [2]    nothing              69.25 ± 0.35  * 30.00 ± 0.00
+            ────────────────────────────────────────────────────────────────────────────────
+               joint                      images               96.50 ± 0.00           – [3]
+
+            strategy                   forgetting-seen             faa     ci-transfer
+                                              points ↓             % ↑             % ↑
+            ───────────────────────────────────────────────────────────────────────────
+            nearest-mean-of-exemplars   * 15.00 ± 0.00  * 80.75 ± 0.35           – [1]
+            Ours (with prompts)           45.00 ± 0.00    69.25 ± 0.35  * 30.00 ± 0.00
+            ───────────────────────────────────────────────────────────────────────────
+            joint                                – [3]    96.50 ± 0.00           – [3]
+            below the rule: joint training, for reference (unranked)
+            * best
+            [1] cannot score unseen classes
+            [2] predictions depend on the batch
+            [3] not defined for a joint run
+            2 tasks; seeds 1, 2; mean ± standard deviation over seeds; split digits-split,
+                images digits-image
+        "#]]
+        .assert_eq(&wide(80));
+        // One column at a time, whose numbers stay whole.
+        let narrow = wide(54);
+        assert_eq!(narrow.matches("strategy").count(), 5, "{narrow}");
+        assert!(narrow.contains("* 80.75 ± 0.35"), "{narrow}");
     }
 }

@@ -7,7 +7,7 @@ use crate::report::figures::{Context, in_order};
 use crate::report::number::decimals;
 use crate::report::standing::{Entry, Scope, Standing};
 use crate::report::statistics::Summary;
-use crate::report::table::{Field, Line};
+use crate::report::table::{Column, Field, Lead, Line, Mark};
 use crate::results::CellRecord;
 use serde::Serialize;
 
@@ -104,6 +104,7 @@ impl Section {
     /// The section with this number.
     pub(super) fn of(context: &Context<'_>, number: usize) -> Section {
         let table = super::table_of(context);
+        let row = |line: &Line| row(line, &table.lead, table.name);
         let comparison = AgainstBest::of(context);
         let figures = context.figures().into_iter();
         let figures = figures.filter(|figure| figure.on_page);
@@ -128,25 +129,13 @@ impl Section {
                 .collect(),
             cells: Cells::of(context),
             leaderboard: Sortable {
-                columns: (["#", "strategy", "keeps"].into_iter())
-                    .map(|name| Heading {
-                        name: name.to_owned(),
+                columns: (table.lead.iter())
+                    .map(|lead| Heading {
+                        name: lead.heading.to_owned(),
                         unit: String::new(),
-                        number: name == "#",
+                        number: lead.right,
                     })
-                    .chain(table.columns.iter().map(|column| Heading {
-                        name: column.metric.clone(),
-                        unit: format!(
-                            "{} {}",
-                            column.unit,
-                            if column.higher_is_better {
-                                "↑"
-                            } else {
-                                "↓"
-                            }
-                        ),
-                        number: true,
-                    }))
+                    .chain(table.columns.iter().map(heading))
                     .collect(),
                 competitors: table.competitors.iter().map(row).collect(),
                 references: table.references.iter().map(row).collect(),
@@ -158,44 +147,62 @@ impl Section {
     }
 }
 
-/// A line of the leaderboard.
-fn row(line: &Line) -> Row {
-    let rank = line.rank.map_or(String::new(), |rank| rank.to_string());
-    let fixed = [
-        Value {
+fn heading(column: &Column) -> Heading {
+    let unit = column.unit.as_ref().map_or(String::new(), |unit| {
+        let arrow = if unit.higher_is_better { "↑" } else { "↓" };
+        format!("{} {arrow}", unit.name)
+    });
+    Heading {
+        name: column.name.clone(),
+        unit,
+        number: true,
+    }
+}
+
+/// A line of the leaderboard, whose notes stand at its name.
+fn row(line: &Line, leads: &[Lead], name: usize) -> Row {
+    let lead = (line.lead.iter().zip(leads))
+        .enumerate()
+        .map(|(index, (text, lead))| Value {
+            text: text.clone(),
             // Whoever has no rank comes last.
-            sort: line.rank.map_or("1e9".to_owned(), |rank| rank.to_string()),
-            text: rank,
+            sort: match lead.right && text.is_empty() {
+                true => "1e9".to_owned(),
+                false => String::new(),
+            },
+            notes: match index == name {
+                true => line.notes.clone(),
+                false => Vec::new(),
+            },
             ..Value::default()
-        },
-        Value {
-            text: line.strategy.clone(),
-            notes: line.notes.clone(),
-            ..Value::default()
-        },
-        Value {
-            text: line.keeps.clone(),
-            ..Value::default()
-        },
-    ];
+        });
     let fields = line.cells.iter().map(|field| match field {
-        Field::Value { mean, std, best } => Value {
+        Field::Value {
+            mean,
+            std,
+            mark,
+            note,
+        } => Value {
             text: match std {
                 Some(std) => format!("{mean} ± {std}"),
                 None => mean.clone(),
             },
             sort: mean.clone(),
-            best: *best,
-            notes: Vec::new(),
+            best: *mark == Mark::Best,
+            notes: note.iter().copied().collect(),
+        },
+        Field::Text(text) => Value {
+            text: text.clone(),
+            ..Value::default()
         },
         Field::Absent(note) => Value {
             text: "–".to_owned(),
-            notes: vec![*note],
+            notes: note.iter().copied().collect(),
             ..Value::default()
         },
     });
     Row {
-        cells: fixed.into_iter().chain(fields).collect(),
+        cells: lead.chain(fields).collect(),
     }
 }
 

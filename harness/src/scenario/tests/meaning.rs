@@ -187,6 +187,32 @@ fn every_key_arrives_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_label_is_for_tables_and_a_grid_adds_its_choices() {
+    let labelled = GOOD.replace(
+        "    parameters: {lr: 0.1, epochs: 5}\n",
+        "    label: ' Linear (ours)  '\n    grid: {lr: [0.1, 0.2]}\n",
+    );
+    let scenario = parse(&labelled).unwrap();
+    let rows: Vec<(&str, &str)> = scenario
+        .strategies
+        .iter()
+        .map(|row| (row.name.as_str(), row.title()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("linear[lr=0.1]", "Linear (ours) [lr=0.1]"),
+            ("linear[lr=0.2]", "Linear (ours) [lr=0.2]"),
+            ("nearest-class-mean", "nearest-class-mean"),
+        ]
+    );
+    assert_eq!(scenario.strategies[2].label, None);
+    // On the command line too.
+    let set = parse_with(GOOD, &["strategies.linear.label=Ours"]).unwrap();
+    assert_eq!(set.strategies[0].title(), "Ours");
+}
+
+#[test]
 fn a_grid_makes_a_row_per_combination_the_first_key_slowest() {
     let scenario = parse(FULL).unwrap();
     assert_eq!(

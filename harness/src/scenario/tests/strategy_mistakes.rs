@@ -125,6 +125,69 @@ fn strategies() {
 }
 
 #[test]
+fn labels() {
+    let ncm = "nearest-class-mean: {}";
+    let with = |keys: &str| changed(ncm, &format!("nearest-class-mean: {{{keys}}}"));
+    says(
+        &with("label: ' '"),
+        expect![[r#"
+        scenarios/test.yaml:10: strategies.nearest-class-mean.label: must not be empty; write what tables call the row, or remove the key for its name
+           10 |   nearest-class-mean: {label: ' '}
+              |                        ^^^^^
+    "#]],
+    );
+    says(
+        &with(r#"label: "NCM\n(ours)""#),
+        expect![[r#"
+        scenarios/test.yaml:10: strategies.nearest-class-mean.label: a label is one line of text, and this one has a line break; write it without
+           10 |   nearest-class-mean: {label: "NCM\n(ours)"}
+              |                        ^^^^^
+    "#]],
+    );
+    says(
+        &with(r#"label: "\e[2JNCM""#),
+        expect![[r#"
+        scenarios/test.yaml:10: strategies.nearest-class-mean.label: a label is one line of text, and this one has a control character; write it without
+           10 |   nearest-class-mean: {label: "\e[2JNCM"}
+              |                        ^^^^^
+    "#]],
+    );
+    says(
+        &with("label: 5"),
+        expect![[r#"
+        scenarios/test.yaml:10: strategies.nearest-class-mean.label: expected text, found the whole number 5; put it in quotes
+           10 |   nearest-class-mean: {label: 5}
+              |                        ^^^^^
+    "#]],
+    );
+    says(
+        &with("label: linear"),
+        expect![[r#"
+        scenarios/test.yaml:10: strategies.nearest-class-mean.label: tables would call `linear` and `nearest-class-mean` both `linear`; give each row a label of its own
+           10 |   nearest-class-mean: {label: linear}
+              |                        ^^^^^
+    "#]],
+    );
+    says(
+        &with("title: NCM (ours)"),
+        expect![[r#"
+        scenarios/test.yaml:10: strategies.nearest-class-mean.title: unknown key `title`; write `label: NCM (ours)`
+           10 |   nearest-class-mean: {title: NCM (ours)}
+              |                        ^^^^^
+    "#]],
+    );
+    change(
+        "  linear:\n",
+        "  other: {use: linear, label: NCM (ours)}\n  again: {use: linear, label: NCM (ours)}\n  linear:\n",
+        expect![[r#"
+            scenarios/test.yaml:9: strategies.again.label: tables would call `other` and `again` both `NCM (ours)`; give each row a label of its own
+                9 |   again: {use: linear, label: NCM (ours)}
+                  |                        ^^^^^
+        "#]],
+    );
+}
+
+#[test]
 fn grids() {
     let linear = "    parameters: {lr: 0.1, epochs: 5}\n";
     let with = |grid: &str| changed(linear, &format!("{linear}    grid: {grid}\n"));

@@ -1,0 +1,646 @@
+//! One metric of every strategy on every stream: the main table of a paper.
+//!
+//! A section of the leaderboard is a column, so two splits of one stream are two columns. The mean
+//! over streams comes last, where the leaderboard has one. Best and second best values are marked
+//! column by column, among ranked competitors.
+
+use super::csv::value;
+use super::export::Report;
+use super::leaderboard::Leaderboard;
+use super::number::joined;
+use super::rank::places;
+use super::standing::{Entry, Scope, Score, Section, Standing};
+use super::statistics::Summary;
+use super::table::{
+    Caption, Column, Field, Lead, Line, Mark, Marks, Notes, Table, repeats, restrictions, title,
+};
+use crate::id::Seed;
+use crate::metric::{Choice, MetricError, MetricInfo};
+use std::cmp::Reverse;
+
+/// A pivot table of a leaderboard.
+#[derive(Debug, Clone)]
+pub struct Pivot<'a> {
+    metric: &'a MetricInfo,
+    /// The index of the metric.
+    index: usize,
+    columns: Vec<PivotColumn<'a>>,
+    /// Best first.
+    rows: Vec<Row<'a>>,
+    caption: Option<String>,
+    anchor: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct PivotColumn<'a> {
+    name: String,
+    section: &'a Section,
+    /// One for each entry of the section.
+    marks: Vec<Mark>,
+}
+
+/// A strategy: for each column, its entry there and the entry's index in the section.
+#[derive(Debug, Clone)]
+struct Row<'a>(Vec<Option<(usize, &'a Entry)>>);
+
+impl<'a> Pivot<'a> {
+    /// The table of the metric with this name. The leaderboard should rank by it, so that what
+    /// lacks a value has no rank.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such metric.
+    pub fn of(leaderboard: &'a Leaderboard, metric: &str) -> Result<Self, MetricError> {
+        let choice = Choice {
+            rank_by: None,
+            columns: vec![metric.to_owned()],
+        };
+        let index = choice.columns(&leaderboard.metrics)?[0];
+        let metric = &leaderboard.metrics[index];
+        let columns = columns(leaderboard, index, metric);
+        let rows = rows(&columns, index, metric);
+        Ok(Self {
+            metric,
+            index,
+            columns,
+            rows,
+            caption: None,
+            anchor: None,
+        })
+    }
+
+    /// The same with a caption and a label for LaTeX, both as LaTeX has them.
+    #[must_use]
+    pub fn captioned(self, caption: Option<String>, label: Option<String>) -> Self {
+        Self {
+            caption,
+            anchor: label,
+            ..self
+        }
+    }
+
+    /// The metric's unit, and which direction is better.
+    fn unit(&self) -> String {
+        let better = match self.metric.higher_is_better {
+            true => "higher is better",
+            false => "lower is better",
+        };
+        format!("{}, {better}", self.metric.unit)
+    }
+
+    fn seeds(&self) -> String {
+        let entries = self.rows.iter().flat_map(Row::entries);
+        let mut seeds: Vec<Seed> = entries.flat_map(|entry| &entry.seeds).copied().collect();
+        seeds.sort();
+        seeds.dedup();
+        match &seeds[..] {
+            [only] => format!("seed {only}"),
+            _ => format!(
+                "mean ± standard deviation over seeds {}",
+                joined(&seeds, ", ")
+            ),
+        }
+    }
+
+    /// What the metric is: the words before the colon of its summary, if it has one, and its name.
+    fn metric_in_words(&self) -> String {
+        let name = &self.metric.name;
+        let Some((words, _)) = self.metric.summary.split_once(':') else {
+            return name.clone();
+        };
+        let mut letters = words.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        format!("{}, {name}", first.chain(letters).collect::<String>())
+    }
+
+    /// What tables call each row: its label or name, with more only if another row has the same.
+    fn titles(&self) -> Vec<String> {
+        let by_name = |row: &Row<'_>| {
+            let entry = row.first();
+            let own = entry.own_label.as_ref();
+            own.unwrap_or(&entry.identity.strategy).clone()
+        };
+        let by_label = |row: &Row<'_>| {
+            let labels = row.entries().map(|entry| &entry.label);
+            labels
+                .max_by_key(|label| label.len())
+                .cloned()
+                .unwrap_or_default()
+        };
+        let by_scenario = |row: &Row<'_>| {
+            let identity = &row.first().identity;
+            format!(
+                "{} ({}) [{}]",
+                by_name(row),
+                identity.scenario,
+                identity.settings
+            )
+        };
+        let ways: [&dyn Fn(&Row<'_>) -> String; 3] = [&by_name, &by_label, &by_scenario];
+        let all = ways.map(|way| self.rows.iter().map(way).collect::<Vec<_>>());
+        let unique = |titles: &[String], title: &String| {
+            titles.iter().filter(|other| *other == title).count() == 1
+        };
+        (0..self.rows.len())
+            .map(|row| {
+                let mut ways = all.iter();
+                let found = ways.find(|titles| unique(titles, &titles[row]));
+                found.unwrap_or(&all[2])[row].clone()
+            })
+            .collect()
+    }
+
+    fn line(&self, row: &Row<'_>, title: &str, notes: &mut Notes) -> Line {
+        let own = notes.on_strategy(row.first());
+        let field = |(column, entry): (&PivotColumn<'_>, &Option<(usize, &Entry)>)| {
+            let Some((at, entry)) = entry else {
+                let why = match column.section.scope {
+                    Scope::Stream { .. } => "not run on this stream",
+                    Scope::Overall { .. } => "has no mean over these streams",
+                };
+                return Field::Absent(Some(notes.number(why)));
+            };
+            match &entry.scores[self.index] {
+                Score::Measured { summary, .. } => {
+                    let note = match &entry.standing {
+                        Standing::Incomplete(lacking) => Some(notes.number(lacking)),
+                        _ => None,
+                    };
+                    Field::of(summary, column.marks[*at], note)
+                }
+                Score::Absent(absence) => Field::Absent(Some(notes.number(&absence.to_string()))),
+            }
+        };
+        Line {
+            lead: vec![title.to_owned()],
+            cells: self.columns.iter().zip(&row.0).map(field).collect(),
+            notes: own,
+        }
+    }
+
+    fn footer(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.metric.summary.is_empty() {
+            lines.push(format!("{}: {}", self.metric.name, self.metric.summary));
+        }
+        let tasks = self.columns.iter().filter_map(|column| {
+            let Scope::Stream { tasks, .. } = column.section.scope else {
+                return None;
+            };
+            Some((&column.name, tasks))
+        });
+        let tasks: Vec<(&String, usize)> = tasks.collect();
+        let plural = |tasks| if tasks == 1 { "" } else { "s" };
+        let tasks = match &tasks[..] {
+            [(_, first), rest @ ..] if rest.iter().all(|(_, other)| other == first) => {
+                format!("{first} task{}", plural(*first))
+            }
+            _ => {
+                let each = tasks
+                    .iter()
+                    .map(|(name, tasks)| format!("{name}: {tasks} task{}", plural(*tasks)));
+                each.collect::<Vec<_>>().join(", ")
+            }
+        };
+        let mean = match self.columns.iter().any(PivotColumn::is_mean) {
+            true => "; mean: of each seed's mean over streams",
+            false => "",
+        };
+        lines.push(format!("{tasks}; {}{mean}", self.seeds()));
+        let restricted = |column: &PivotColumn<'_>| restrictions(column.section);
+        let first = self.columns.first().map(restricted).unwrap_or_default();
+        match self
+            .columns
+            .iter()
+            .all(|column| restricted(column) == first)
+        {
+            true => lines.extend(first),
+            false => lines.extend(self.columns.iter().flat_map(|column| {
+                let lines = restricted(column).into_iter();
+                lines.map(|line| format!("{}: {line}", column.name))
+            })),
+        }
+        lines
+    }
+}
+
+impl Report for Pivot<'_> {
+    fn tables(&self) -> Vec<Table> {
+        let mut notes = Notes::default();
+        let (mut competitors, mut references) = (Vec::new(), Vec::new());
+        let titles = self.titles();
+        // Competitors first, so that notes are numbered as they are read.
+        for reference in [false, true] {
+            let rows = self.rows.iter().zip(&titles);
+            for (row, title) in rows.filter(|(row, _)| row.is_reference() == reference) {
+                let line = self.line(row, title, &mut notes);
+                match reference {
+                    true => references.push(line),
+                    false => competitors.push(line),
+                }
+            }
+        }
+        let name = &self.metric.name;
+        let caption = match &self.caption {
+            Some(caption) => Caption::Raw(caption.clone()),
+            None => Caption::Text(format!(
+                "{} ({}): {}",
+                self.metric_in_words(),
+                self.unit(),
+                self.seeds()
+            )),
+        };
+        let anchor = self.anchor.clone();
+        let columns = self.columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            unit: None,
+        });
+        vec![Table {
+            title: format!("{name} ({})", self.unit()),
+            caption: Some(caption),
+            anchor: Some(anchor.unwrap_or_else(|| format!("tab:{name}"))),
+            lead: vec![Lead::text("strategy")],
+            name: 0,
+            columns: columns.collect(),
+            competitors,
+            references,
+            marks: Marks::BestAndSecond,
+            notes: notes.0,
+            footer: self.footer(),
+            published: Vec::new(),
+        }]
+    }
+
+    fn csv(&self) -> String {
+        let mut writer = ::csv::Writer::from_writer(Vec::new());
+        let mut write = |fields: Vec<String>| {
+            let written = writer.write_record(fields);
+            written.expect("memory takes rows of equal length");
+        };
+        let fixed = [
+            "scenario",
+            "strategy",
+            "label",
+            "backbone",
+            "regime",
+            "settings",
+            "metric",
+            "unit",
+            "higher_is_better",
+        ];
+        let streams = self.columns.iter().flat_map(|column| {
+            let name = match column.section.scope {
+                Scope::Overall { .. } if column.name == "mean" => "overall",
+                _ => &column.name,
+            };
+            ["mean", "std"].map(|part| format!("{name}_{part}"))
+        });
+        write(fixed.map(String::from).into_iter().chain(streams).collect());
+        let rows = |reference| {
+            let rows = self.rows.iter();
+            rows.filter(move |row| row.is_reference() == reference)
+        };
+        for row in rows(false).chain(rows(true)) {
+            let entry = row.first();
+            let identity = &entry.identity;
+            let fixed = [
+                identity.scenario.clone(),
+                identity.strategy.clone(),
+                entry.own_label.clone().unwrap_or_default(),
+                identity.backbone.clone(),
+                entry.regime.to_string(),
+                identity.settings.clone(),
+                self.metric.name.clone(),
+                self.metric.unit.clone(),
+                self.metric.higher_is_better.to_string(),
+            ];
+            let values = row.0.iter().flat_map(|entry| {
+                let summary = entry.and_then(|(_, entry)| summary(entry, self.index));
+                [
+                    value(summary.map(|summary| summary.mean)),
+                    value(summary.and_then(|summary| summary.std)),
+                ]
+            });
+            write(fixed.into_iter().chain(values).collect());
+        }
+        let bytes = writer.into_inner().expect("memory takes every write");
+        String::from_utf8(bytes).expect("made of strings")
+    }
+}
+
+impl PivotColumn<'_> {
+    fn is_mean(&self) -> bool {
+        matches!(self.section.scope, Scope::Overall { .. })
+    }
+}
+
+impl<'a> Row<'a> {
+    fn entries(&self) -> impl Iterator<Item = &'a Entry> {
+        self.0.iter().flatten().map(|(_, entry)| *entry)
+    }
+
+    fn first(&self) -> &'a Entry {
+        self.entries().next().expect("a row is made with an entry")
+    }
+
+    fn is_reference(&self) -> bool {
+        self.first().standing == Standing::Reference
+    }
+
+    /// How well an entry fits into an empty column of the row: the smaller the better. `None` if it
+    /// is of another strategy.
+    fn fits(&self, entry: &Entry, alone: bool) -> Option<u32> {
+        let (ours, theirs) = (&self.first().identity, &entry.identity);
+        let same_row = (&ours.strategy, &ours.backbone) == (&theirs.strategy, &theirs.backbone);
+        let same_settings = ours.settings == theirs.settings;
+        match ours.scenario == theirs.scenario {
+            _ if !same_row => None,
+            true if same_settings => Some(0),
+            // A mean over streams has them combined.
+            true if alone => Some(1),
+            // Two scenarios have this row in common.
+            false if same_settings && self.first().seeds == entry.seeds => Some(2),
+            _ => None,
+        }
+    }
+}
+
+/// The streams, and the means over them.
+fn columns<'a>(
+    leaderboard: &'a Leaderboard,
+    index: usize,
+    metric: &MetricInfo,
+) -> Vec<PivotColumn<'a>> {
+    // A mean that no strategy has needs no column.
+    let is_shown = |section: &&Section| match section.scope {
+        Scope::Stream { .. } => true,
+        Scope::Overall { .. } => {
+            let mut entries = section.entries.iter();
+            !repeats(section) && entries.any(|entry| summary(entry, index).is_some())
+        }
+    };
+    let sections: Vec<&Section> = leaderboard.sections.iter().filter(is_shown).collect();
+    let is_mean = |section: &&&Section| matches!(section.scope, Scope::Overall { .. });
+    let means = sections.iter().filter(is_mean).count();
+    let column = |section: &'a Section| {
+        let marks = places(section, index, metric).into_iter();
+        let marks = marks.map(|place| match place {
+            Some(1) => Mark::Best,
+            Some(2) => Mark::Second,
+            _ => Mark::None,
+        });
+        let name = match &section.scope {
+            Scope::Overall { .. } if means == 1 => "mean".to_owned(),
+            Scope::Overall { streams } => format!("mean over {}", streams.join(", ")),
+            Scope::Stream { .. } => title(leaderboard, section),
+        };
+        PivotColumn {
+            name,
+            section,
+            marks: marks.collect(),
+        }
+    };
+    sections.into_iter().map(column).collect()
+}
+
+/// The strategies, by their values in the last column if that is a mean over all others or the only
+/// one; otherwise in the order of the records.
+fn rows<'a>(columns: &[PivotColumn<'a>], index: usize, metric: &MetricInfo) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'a>> = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        for (number, entry) in column.section.entries.iter().enumerate() {
+            let alike = column.section.entries.iter().filter(|other| {
+                let (one, other) = (&entry.identity, &other.identity);
+                (&one.scenario, &one.strategy, &one.backbone)
+                    == (&other.scenario, &other.strategy, &other.backbone)
+            });
+            let alone = alike.count() == 1;
+            let free = rows.iter_mut().filter(|row| row.0[at].is_none());
+            let fitting = free.filter_map(|row| Some((row.fits(entry, alone)?, row)));
+            match fitting.min_by_key(|(distance, _)| *distance) {
+                Some((_, row)) => row.0[at] = Some((number, entry)),
+                None => {
+                    let mut row = vec![None; columns.len()];
+                    row[at] = Some((number, entry));
+                    rows.push(Row(row));
+                }
+            }
+        }
+    }
+    let means = columns.iter().filter(|column| column.is_mean()).count();
+    if columns.len() == 1 || means == 1 {
+        let key = |row: &Row<'_>| {
+            let (_, entry) = row.0[columns.len() - 1]?;
+            let competes = !matches!(entry.standing, Standing::Incomplete(_));
+            let millionths = (summary(entry, index)?.mean * 1e6).round() as i64;
+            let key = match metric.higher_is_better {
+                true => millionths,
+                false => -millionths,
+            };
+            Some((competes, key))
+        };
+        // Stable, best first, and those without a value last.
+        rows.sort_by_key(|row| Reverse(key(row)));
+    }
+    rows
+}
+
+fn summary(entry: &Entry, index: usize) -> Option<&Summary> {
+    match &entry.scores[index] {
+        Score::Measured { summary, .. } => Some(summary),
+        Score::Absent(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::export::by_name;
+    use super::super::export::fixture::cells;
+    use super::*;
+    use crate::metric::fixture::metrics;
+    use crate::results::CellRecord;
+    use crate::results::fixture::record;
+    use expect_test::{Expect, expect};
+
+    fn says(records: &[CellRecord], metric: &str, format: &str, text: Expect) {
+        let choice = Choice {
+            rank_by: Some(metric.into()),
+            columns: vec![metric.into()],
+        };
+        let board = Leaderboard::build(records, &metrics(), &choice, None).unwrap();
+        let pivot = Pivot::of(&board, metric).unwrap();
+        text.assert_eq(&by_name(format).unwrap().write(&pivot, None));
+    }
+
+    /// The example with a label, and a third competitor.
+    fn labelled() -> Vec<CellRecord> {
+        let mut cells = cells();
+        for domain in ["digits", "far_away"] {
+            for seed in [1, 2] {
+                cells.push(record(domain, "third", seed, [40, 41]));
+            }
+        }
+        for cell in &mut cells {
+            if cell.cell.strategy.row == "ncm" {
+                cell.cell.strategy.label = Some("NCM_α (ours)".into());
+            }
+        }
+        cells
+    }
+
+    #[test]
+    fn strategies_by_streams_with_the_two_best_marked() {
+        says(
+            &labelled(),
+            "faa",
+            "table",
+            expect![[r#"
+            faa (%, higher is better)
+            strategy              digits        far_away            mean
+            ─────────────────────────────────────────────────────────────
+            NCM_α (ours)  * 80.75 ± 0.35  * 70.75 ± 0.35  * 75.75 ± 0.35
+            head [1] [2]  + 70.75 ± 0.35  + 60.75 ± 0.35  + 65.75 ± 0.35
+            third           40.50 ± 0.00    40.50 ± 0.00    40.50 ± 0.00
+            half               99.00 [3]       99.00 [3]           – [4]
+            ─────────────────────────────────────────────────────────────
+            joint           96.50 ± 0.00    86.50 ± 0.00    91.50 ± 0.00
+            below the rule: joint training, for reference (unranked)
+            * best, + second best
+            [1] predictions depend on the batch
+            [2] an adaptation: on another encoder
+            [3] lacks seed 2
+            [4] lacks seed 2 of digits
+            2 tasks; mean ± standard deviation over seeds 1, 2; mean: of each seed's mean over streams
+        "#]],
+        );
+        says(
+            &labelled(),
+            "faa",
+            "markdown",
+            expect![[r#"
+            **faa (%, higher is better)**
+
+            | strategy | digits | far\_away | mean |
+            |:--|--:|--:|--:|
+            | NCM\_α (ours) | **80.75 ± 0.35** | **70.75 ± 0.35** | **75.75 ± 0.35** |
+            | head (1) (2) | <u>70.75 ± 0.35</u> | <u>60.75 ± 0.35</u> | <u>65.75 ± 0.35</u> |
+            | third | 40.50 ± 0.00 | 40.50 ± 0.00 | 40.50 ± 0.00 |
+            | half | 99.00 (3) | 99.00 (3) | – (4) |
+            | *joint training, for reference (unranked)* | | | |
+            | joint | 96.50 ± 0.00 | 86.50 ± 0.00 | 91.50 ± 0.00 |
+
+            **Bold**: best; <u>underlined</u>: second best; (1) predictions depend on the batch; (2) an adaptation: on another encoder; (3) lacks seed 2; (4) lacks seed 2 of digits.  
+            2 tasks; mean ± standard deviation over seeds 1, 2; mean: of each seed's mean over streams
+        "#]],
+        );
+        says(
+            &labelled(),
+            "faa",
+            "latex",
+            expect![[r#"
+                \begin{table}
+                \centering
+                \caption{faa (\%, higher is better): mean $\pm$ standard deviation over seeds 1, 2}
+                \label{tab:faa}
+                \begin{tabular}{lrrr}
+                \toprule
+                strategy & digits & far\_away & mean \\
+                \midrule
+                NCM\_$\alpha$ (ours) & \textbf{80.75 $\pm$ 0.35} & \textbf{70.75 $\pm$ 0.35} & \textbf{75.75 $\pm$ 0.35} \\
+                head\textsuperscript{1,2} & \underline{70.75 $\pm$ 0.35} & \underline{60.75 $\pm$ 0.35} & \underline{65.75 $\pm$ 0.35} \\
+                third & 40.50 $\pm$ 0.00 & 40.50 $\pm$ 0.00 & 40.50 $\pm$ 0.00 \\
+                half & 99.00\textsuperscript{3} & 99.00\textsuperscript{3} & --\textsuperscript{4} \\
+                \midrule
+                \multicolumn{4}{l}{\emph{joint training, for reference (unranked)}} \\
+                joint & 96.50 $\pm$ 0.00 & 86.50 $\pm$ 0.00 & 91.50 $\pm$ 0.00 \\
+                \bottomrule
+                \end{tabular}
+
+                \footnotesize
+                Bold: best; underlined: second best.
+                \textsuperscript{1}~predictions depend on the batch.
+                \textsuperscript{2}~an adaptation: on another encoder.
+                \textsuperscript{3}~lacks seed 2.
+                \textsuperscript{4}~lacks seed 2 of digits.
+                2 tasks; mean $\pm$ standard deviation over seeds 1, 2; mean: of each seed's mean over streams.
+                \end{table}
+            "#]],
+        );
+        says(
+            &labelled(),
+            "faa",
+            "csv",
+            expect![[r#"
+            scenario,strategy,label,backbone,regime,settings,metric,unit,higher_is_better,digits_mean,digits_std,far_away_mean,far_away_std,overall_mean,overall_std
+            quick,ncm,NCM_α (ours),pixels,sequential,66b6391e36f2,faa,%,true,80.750000,0.353553,70.750000,0.353553,75.750000,0.353553
+            quick,head,,pixels,sequential,9256cd0c3360,faa,%,true,70.750000,0.353553,60.750000,0.353553,65.750000,0.353553
+            quick,third,,pixels,sequential,8ebebf04ad86,faa,%,true,40.500000,0.000000,40.500000,0.000000,40.500000,0.000000
+            quick,half,,pixels,sequential,58762a13a9b2,faa,%,true,99.000000,,99.000000,,,
+            quick,joint,,pixels,joint,9481a86f69f9,faa,%,true,96.500000,0.000000,86.500000,0.000000,91.500000,0.000000
+        "#]],
+        );
+    }
+
+    #[test]
+    fn lower_may_be_better_and_equal_values_share_a_mark() {
+        let records = [
+            record("digits", "a", 1, [80, 90]),
+            record("digits", "b", 1, [80, 70]),
+            record("digits", "c", 1, [70, 90]),
+            record("digits", "d", 1, [60, 90]),
+        ];
+        says(
+            &records,
+            "forgetting-seen",
+            "table",
+            expect![[r#"
+            forgetting-seen (points, lower is better)
+            strategy   digits
+            ──────────────────
+            a         * 15.00
+            b         * 15.00
+            c         + 25.00
+            d           35.00
+            * best, + second best
+            2 tasks; seed 1
+        "#]],
+        );
+    }
+
+    #[test]
+    fn two_splits_of_a_stream_are_two_columns_and_rows_are_told_apart() {
+        let mut records = vec![
+            record("digits", "a", 1, [80, 90]),
+            record("digits", "b", 1, [70, 90]),
+        ];
+        let mut other_split = record("digits", "a", 1, [60, 90]);
+        other_split.cell.stream.domains[0].split_hash = "another-split".into();
+        let mut other_scenario = record("digits", "b", 1, [75, 90]);
+        other_scenario.cell.scenario = "other".into();
+        records.extend([other_split, other_scenario]);
+        says(
+            &records,
+            "faa",
+            "table",
+            expect![[r#"
+                faa (%, higher is better)
+                           digits (split  digits (split
+                strategy   digits-split)  another-spli)
+                ────────────────────────────────────────
+                a                * 85.00        * 75.00
+                b (quick)          80.00          – [1]
+                b (other)        + 82.50          – [1]
+                * best, + second best
+                [1] not run on this stream
+                2 tasks; seed 1
+            "#]],
+        );
+    }
+
+    #[test]
+    fn an_unknown_metric_is_an_error_that_suggests_one() {
+        let board = Leaderboard::build(&cells(), &metrics(), &Choice::default(), None).unwrap();
+        let error = Pivot::of(&board, "fa").unwrap_err().to_string();
+        assert!(error.contains("did you mean `faa`?"), "{error}");
+    }
+}
