@@ -10,7 +10,7 @@ mod words;
 use self::sides::{strategies_in_both, strategy};
 use super::ReportError;
 use super::leaderboard::Leaderboard;
-use super::pair::{Alone, Partners};
+use super::pair::Partners;
 use super::paired::{Paired, holm};
 use super::row::{absence, have_a_mean};
 use super::statistics::Summary;
@@ -136,7 +136,7 @@ impl Comparison {
         };
         let (scopes, no_overall) = source.scopes(&partners.pairs);
         let left_out = partners.alone.iter();
-        let left_out = left_out.map(|alone| alone.in_words(&sides, None));
+        let left_out = left_out.map(|alone| words::alone(alone, &sides));
         Ok(Self {
             blocks: scopes.into_iter().map(block).collect(),
             left_out: left_out.chain(no_overall).collect(),
@@ -162,13 +162,27 @@ impl Comparison {
         let (strategies, mut left_out) = strategies_in_both(&records, runs[0].len(), &sides);
         let mut all_pairs = Vec::new();
         let mut partners_of = Vec::new();
+        let mut alone: Vec<(String, Vec<&str>)> = Vec::new();
         for strategy in &strategies {
             let partners = Partners::of(&records, &strategy.cells[0], &strategy.cells[1]);
-            let alone = partners.alone.iter();
-            left_out.extend(alone.map(|alone| alone.in_words(&sides, Some(&strategy.title))));
+            for cells in &partners.alone {
+                let words = words::alone(cells, &sides);
+                match alone.iter_mut().find(|(known, _)| *known == words) {
+                    Some((_, of)) => of.push(&strategy.title),
+                    None => alone.push((words, vec![&strategy.title])),
+                }
+            }
             all_pairs.extend(partners.pairs.iter().copied());
             partners_of.push(partners.pairs);
         }
+        left_out.extend(
+            alone
+                .into_iter()
+                .map(|(words, of)| match of.len() == strategies.len() {
+                    true => words,
+                    false => format!("{words} ({})", of.join(", ")),
+                }),
+        );
         let (scopes, no_overall) = source.scopes(&all_pairs);
         left_out.extend(no_overall);
         // Over all streams if that means something, or else stream by stream.
@@ -304,13 +318,6 @@ impl<'a> Source<'a> {
             pairs: pairs.to_vec(),
         });
         (scopes, None)
-    }
-}
-
-impl Alone {
-    /// A sentence about cells that have no partner.
-    fn in_words(&self, sides: &[String; 2], strategy: Option<&str>) -> String {
-        words::alone(self, sides, strategy)
     }
 }
 

@@ -207,6 +207,15 @@ impl<'a> Pivot<'a> {
             false => "",
         };
         lines.push(format!("{tasks}; {}{mean}", self.seeds()));
+        let means = self.columns.iter().filter(|column| column.is_mean());
+        if means.clone().count() > 1 {
+            lines.extend(means.filter_map(|column| match &column.section.scope {
+                Scope::Overall { streams } => {
+                    Some(format!("{}: over {}", column.name, streams.join(", ")))
+                }
+                Scope::Stream { .. } => None,
+            }));
+        }
         let restricted = |column: &PivotColumn<'_>| restrictions(column.section);
         let first = self.columns.first().map(restricted).unwrap_or_default();
         match self
@@ -289,9 +298,9 @@ impl Report for Pivot<'_> {
             "higher_is_better",
         ];
         let streams = self.columns.iter().flat_map(|column| {
-            let name = match column.section.scope {
-                Scope::Overall { .. } if column.name == "mean" => "overall",
-                _ => &column.name,
+            let name = match column.is_mean() {
+                true => column.name.replacen("mean", "overall", 1).replace(' ', "_"),
+                false => column.name.clone(),
             };
             ["mean", "std"].map(|part| format!("{name}_{part}"))
         });
@@ -382,6 +391,7 @@ fn columns<'a>(
     let sections: Vec<&Section> = leaderboard.sections.iter().filter(is_shown).collect();
     let is_mean = |section: &&&Section| matches!(section.scope, Scope::Overall { .. });
     let means = sections.iter().filter(is_mean).count();
+    let mut number = 0;
     let column = |section: &'a Section| {
         let marks = places(section, index, metric).into_iter();
         let marks = marks.map(|place| match place {
@@ -391,7 +401,10 @@ fn columns<'a>(
         });
         let name = match &section.scope {
             Scope::Overall { .. } if means == 1 => "mean".to_owned(),
-            Scope::Overall { streams } => format!("mean over {}", streams.join(", ")),
+            Scope::Overall { .. } => {
+                number += 1;
+                format!("mean {number}")
+            }
             Scope::Stream { .. } => title(leaderboard, section),
         };
         PivotColumn {

@@ -108,17 +108,16 @@ pub(super) fn strategies_in_both(
             row.title += &format!(" on {}", key.backbones.join("+"));
         }
     }
-    let (mut both, mut left_out) = (Vec::new(), Vec::new());
+    let (mut both, mut only) = (Vec::new(), [Vec::new(), Vec::new()]);
     for (_, row) in found {
         match row.cells.each_ref().map(Vec::is_empty) {
             [false, false] => both.push(row),
-            [is_second, _] => {
-                let side = &sides[usize::from(is_second)];
-                left_out.push(format!("{}: only in {side}", row.title));
-            }
+            [is_second, _] => only[usize::from(is_second)].push(row.title),
         }
     }
-    (both, left_out)
+    let only = sides.iter().zip(only).filter(|(_, rows)| !rows.is_empty());
+    let left_out = only.map(|(side, rows)| format!("{}: only in {side}", rows.join(", ")));
+    (both, left_out.collect())
 }
 
 #[derive(PartialEq, Eq)]

@@ -123,8 +123,8 @@ fn what_cannot_be_paired_is_listed() {
     let comparison = compare(&records, ["a", "b"]).unwrap();
     expect![[r#"
         near, seed 3: the class orders differ
-        near, seed 4: only Ours has it
-        far: only b has it"#]]
+        near, seed 4: only in Ours
+        far: only in b"#]]
     .assert_eq(&comparison.left_out.join("\n"));
     assert_eq!(comparison.blocks.len(), 1);
     let faa = comparison.blocks[0].lines[0].outcome.as_ref().unwrap();

@@ -252,19 +252,18 @@ fn probability(p: f64) -> String {
 }
 
 /// A sentence about cells that have no partner.
-pub(super) fn alone(alone: &Alone, sides: &[String; 2], strategy: Option<&str>) -> String {
+pub(super) fn alone(alone: &Alone, sides: &[String; 2]) -> String {
     let Alone { stream, seeds, why } = alone;
     let mut seeds = seeds.clone();
     seeds.sort();
     let plural = if seeds.len() == 1 { "" } else { "s" };
-    let seeds = format!("seed{plural} {}", joined(&seeds, ", "));
-    let of = strategy.map_or(String::new(), |strategy| format!("{strategy}, "));
+    let seeds = format!("{stream}, seed{plural} {}", joined(&seeds, ", "));
     match why {
-        Why::Stream(side) => format!("{of}{stream}: only {} has it", sides[*side]),
-        Why::Seed(side) => format!("{of}{stream}, {seeds}: only {} has it", sides[*side]),
-        Why::Split => format!("{of}{stream}, {seeds}: the splits differ"),
-        Why::Images => format!("{of}{stream}, {seeds}: the images differ"),
-        Why::Tasks => format!("{of}{stream}, {seeds}: the tasks differ"),
-        Why::ClassOrder => format!("{of}{stream}, {seeds}: the class orders differ"),
+        Why::Stream(side) => format!("{stream}: only in {}", sides[*side]),
+        Why::Seed(side) => format!("{seeds}: only in {}", sides[*side]),
+        Why::Split => format!("{seeds}: the splits differ"),
+        Why::Images => format!("{seeds}: the images differ"),
+        Why::Tasks => format!("{seeds}: the tasks differ"),
+        Why::ClassOrder => format!("{seeds}: the class orders differ"),
     }
 }
