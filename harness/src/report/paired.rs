@@ -13,7 +13,7 @@ use super::statistics::Summary;
 /// 2 of the 2⁵ assignments of signs are as extreme, so p cannot be below 2/32 > 0.05.
 pub const FEWEST_PAIRS: usize = 6;
 
-/// One value of a cell and what it is paired by.
+/// The difference between two strategies, over values that are paired by stream and seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {
     /// The number of pairs.
