@@ -4,6 +4,7 @@ mod augmentation;
 mod cached_outputs;
 mod checkpoints;
 mod commands;
+mod committed_results;
 mod comparison;
 mod conformance;
 mod coop_parity;

@@ -1,11 +1,13 @@
-//! From 10,000 cell records on disk to a leaderboard. Goal: under one second.
+//! From 10,000 cell records on disk to a leaderboard, and from there to a page. Goals: under one
+//! second, and under ten.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::domain::content::Trust;
 use harness::id::{ClassId, Seed, TaskId};
 use harness::metric::{Choice, MetricInfo, MetricSet};
 use harness::plugin::PluginId;
-use harness::report::Leaderboard;
+use harness::published::Published;
+use harness::report::{Leaderboard, Page};
 use harness::results::{
     AccuracyMatrices, AfterTask, Cell, CellBackbone, CellDomain, CellRecord, CellStrategy,
     CellStream, Costs, LearnedDomain, LearnedStream, Predicted, RECORD_FORMAT, RunFolder, Shown,
@@ -207,6 +209,16 @@ fn leaderboard(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("10,000 records", |bencher| {
         bencher.iter(|| black_box(build()))
+    });
+    let published = Published::built_in().expect("it is part of the program");
+    let records = load(&folders, Shown::Current)
+        .expect("good records")
+        .records;
+    group.bench_function("page of 10,000 records", |bencher| {
+        bencher.iter(|| {
+            let page = Page::of(&records, &metrics, &Choice::default(), &published, None);
+            black_box(page.expect("a page").html())
+        });
     });
     group.finish();
 }

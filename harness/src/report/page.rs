@@ -235,3 +235,95 @@ fn slug(name: &str) -> String {
     }
     slug.trim_matches('-').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::fixture::metrics;
+    use crate::results::fixture::record;
+    use crate::results::{AccuracyMatrices, AfterTask, ClassCounts};
+    use harness_abi::Matrix;
+
+    const TASKS: usize = 10;
+
+    /// A cell of ten tasks of two classes each, with accuracies that differ from cell to cell.
+    fn cell(stream: &str, strategy: &str, seed: u64) -> CellRecord {
+        let mut record = record(stream, strategy, seed, [50, 50]);
+        let mut state = blake3::hash(format!("{stream} {strategy} {seed}").as_bytes());
+        let mut correct = || {
+            state = blake3::hash(state.as_bytes());
+            u64::from(state.as_bytes()[0]) % 101
+        };
+        record.stream.task_sizes = vec![2; TASKS];
+        record.stream.classes = (0..2 * TASKS)
+            .map(|class| format!("class {class}"))
+            .collect();
+        let mut matrices = AccuracyMatrices::new(vec![100; TASKS]);
+        for after in matrices.rows() {
+            for on in matrices.tasks() {
+                for candidates in Matrix::EACH {
+                    let seen = candidates != Matrix::Seen || after.has_seen(on);
+                    matrices.set(candidates, after, on, seen.then(&mut correct));
+                }
+            }
+        }
+        let last = AfterTask(TASKS as u32);
+        let classes = (0..2 * TASKS).map(|_| Some(correct() / 2)).collect();
+        let rows: Vec<Vec<Option<u64>>> = vec![classes; last.index() + 1];
+        record.classes = Some(ClassCounts {
+            n: vec![50; 2 * TASKS],
+            seen: rows.clone(),
+            all: rows.clone(),
+            task: rows,
+        });
+        record.matrices = matrices;
+        record
+    }
+
+    fn html(records: &[CellRecord]) -> String {
+        let published = Published::built_in().unwrap();
+        let page = Page::of(records, &metrics(), &Choice::default(), &published, None);
+        page.unwrap().html()
+    }
+
+    #[test]
+    fn ten_thousand_records_are_a_page_that_can_be_sent() {
+        let mut records = Vec::new();
+        for stream in 0..10 {
+            for strategy in 0..100 {
+                for seed in 0..10 {
+                    let (stream, strategy) = (format!("stream {stream}"), format!("s-{strategy}"));
+                    records.push(cell(&stream, &strategy, seed));
+                }
+            }
+        }
+        let html = html(&records);
+        assert!(html.len() < 10_000_000, "{} bytes", html.len());
+        assert!(html.contains("data-packed=\"H4sI"));
+    }
+
+    #[test]
+    fn a_name_is_text_wherever_it_stands() {
+        let name = "</script><b>&\"x";
+        let records = ["plain", name].map(|row| cell(name, row, 1));
+        let html = html(&records);
+        assert!(!html.contains("<b>&"), "{html}");
+        assert_eq!(
+            html.matches("<script").count(),
+            html.matches("</script>").count()
+        );
+    }
+
+    #[test]
+    fn files_of_figures_have_different_names() {
+        let records: Vec<CellRecord> = ["a b", "a/b", "a-b"]
+            .map(|stream| cell(stream, "x", 1))
+            .into();
+        let published = Published::built_in().unwrap();
+        let page = Page::of(&records, &metrics(), &Choice::default(), &published, None).unwrap();
+        let figures = page.figures();
+        let names: std::collections::BTreeSet<&str> =
+            figures.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names.len(), figures.len());
+    }
+}

@@ -31,7 +31,12 @@ impl Heat {
         let height = width.clamp(LINE + 3.0, 30.0);
         let top = 4.0;
         let bottom = top + height * self.rows.len() as f64;
-        let mut svg = Svg::new(bottom + 2.0 * LINE + 6.0);
+        let below = if self.columns.is_empty() {
+            LINE
+        } else {
+            2.0 * LINE
+        };
+        let mut svg = Svg::new(bottom + below + 6.0);
         let fits = |text: &str| width_of(text) <= width - 2.0;
         for (index, (name, values)) in self.rows.iter().enumerate() {
             let y = top + index as f64 * height;
@@ -59,7 +64,7 @@ impl Heat {
             }
         }
         let middle = left + (WIDTH - left) / 2.0;
-        svg.text([middle, bottom + 2.0 * LINE], Anchor::Middle, &self.across);
+        svg.text([middle, bottom + below], Anchor::Middle, &self.across);
         svg
     }
 }
