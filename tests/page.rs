@@ -247,12 +247,14 @@ fn names_are_text() {
     dir.write(
         "scenario.yaml",
         r#"
-name: "</script><script>hacked"
+description: "</script><script>hacked"
 seeds: [1]
 stream: { tasks: 2 }
-domains: { "a<b>&amp;": { source: digits } }
-backbones: { pixels: { use: pixels } }
-strategies: { "cgil": { use: nearest-class-mean }, "<img src=x onerror=boom()>": { use: nearest-class-mean } }
+domains: { digits: { source: digits } }
+backbones: { pixels: {} }
+strategies:
+  nearest-class-mean: { label: "<img src=x onerror=boom()>" }
+  other: { use: nearest-class-mean, label: "</script><script>hacked" }
 "#,
     );
     let args = "run scenario.yaml --limit 3 --out out".split(' ');

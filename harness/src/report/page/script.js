@@ -50,12 +50,12 @@ document.addEventListener("toggle", (event) => {
 }, true);
 
 // A link to a closed stream opens it.
-const open = () => {
-  const target = location.hash && document.getElementById(location.hash.slice(1));
+const follow = () => {
+  const target = document.getElementById(location.hash.slice(1));
   if (target?.matches("details")) target.open = true;
 };
-addEventListener("hashchange", open);
-open();
+addEventListener("hashchange", follow);
+follow();
 
 async function unpack(element) {
   if (!element) return;
