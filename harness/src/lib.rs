@@ -16,7 +16,7 @@
 //! 7. [`results`]: the run folder, with one record per cell.
 //! 8. [`metric`]: functions of the counts in a record, from plugins.
 //! 9. [`published`]: figures of papers and logs, and whether they follow a record's protocol.
-//! 10. [`report`]: records become CSV files, a leaderboard, and tests of differences.
+//! 10. [`report`]: records become CSV files, tables, figures and a page.
 //!
 //! Around them, [`cli`] and [`commands`] are the program, and [`error`] and [`exit_code`] are how
 //! it fails. [`init`] writes a scenario for a folder of images, [`project`] a strategy to start

@@ -184,8 +184,8 @@ fn row(line: &Line, leads: &[Lead], name: usize) -> Row {
             note,
         } => Value {
             text: match std {
-                Some(std) => format!("{mean} ± {std}"),
-                None => mean.clone(),
+                Some(std) => format!("{} ± {std}", minus(mean)),
+                None => minus(mean),
             },
             sort: mean.clone(),
             best: *mark == Mark::Best,
@@ -263,8 +263,13 @@ fn signed(number: f64) -> String {
     let text = decimals(number, 2);
     match number > 0.0 && text != "0.00" {
         true => format!("+{text}"),
-        false => text.replace('-', "−"),
+        false => minus(&text),
     }
+}
+
+/// A number with a minus sign in place of a hyphen.
+fn minus(number: &str) -> String {
+    number.replace('-', "−")
 }
 
 /// What the strategies cost, as means over cells.

@@ -82,7 +82,10 @@ impl Scale {
             [first, second, ..] => second - first,
             _ => 1.0,
         };
-        let decimals = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
+        // As many as the step has.
+        let is_whole = |number: f64| (number - number.round()).abs() < 1e-6 * number.abs();
+        let decimals = (0..6).find(|&count| is_whole(step * 10f64.powi(count)));
+        let decimals = decimals.unwrap_or(6) as usize;
         super::super::number::decimals(tick, decimals)
     }
 }
@@ -151,6 +154,10 @@ mod tests {
         };
         assert_eq!(percent(&[3.0, 99.4]), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(percent(&[81.0, 82.3]), ["81.0", "81.5", "82.0", "82.5"]);
+        assert_eq!(
+            percent(&[22.0, 34.0]),
+            ["20.0", "22.5", "25.0", "27.5", "30.0", "32.5", "35.0"]
+        );
         assert_eq!(percent(&[50.0]).len(), 5);
         assert_eq!(percent(&[100.0]).last().unwrap(), "100.0");
         assert_eq!(percent(&[]).len(), 6);

@@ -145,7 +145,9 @@ fn a_task_can_be_split_into_several_stacks() {
     let mut all = classes(&[3, 4, 5], Kind::Float);
     let fit = autoencoders.fit(&all, &fitting(&host)).unwrap();
     assert_eq!(fit.optimiser_steps, 3);
-    assert_eq!(notes.epochs(), [1, 2]);
+    // Two stacks of one epoch each, of which the first reports its loss.
+    assert_eq!(notes.total.load(Ordering::SeqCst), 2);
+    assert_eq!(notes.epochs(), [1]);
     let alone = autoencoders.fit(&[all.remove(2)], &fitting(&host)).unwrap();
     let weight = |fit: &Fit| {
         fit.fitted
@@ -226,6 +228,8 @@ fn constant_features_are_drawn_exactly_and_all_draws_are_finite() {
 struct Impatient {
     patience: AtomicU64,
     losses: Mutex<Vec<(u64, f64)>>,
+    /// How many epochs there are, over all stacks.
+    total: AtomicU64,
 }
 
 impl Impatient {
@@ -233,6 +237,7 @@ impl Impatient {
         Arc::new(Impatient {
             patience: AtomicU64::new(questions),
             losses: Mutex::default(),
+            total: AtomicU64::new(0),
         })
     }
 
@@ -246,6 +251,10 @@ impl Impatient {
 impl HostService for Impatient {
     fn cancelled(&self) -> bool {
         self.patience.fetch_sub(1, Ordering::SeqCst) == 0
+    }
+
+    fn progress(&self, _phase: &str, _done: u64, total: u64) {
+        self.total.store(total, Ordering::SeqCst);
     }
 
     fn scalar(&self, _: &str, step: u64, value: f64) {
