@@ -11,11 +11,13 @@ mod forgetting;
 mod matrices;
 mod trade_off;
 
+use super::against_best::AgainstBest;
 use super::leaderboard::Leaderboard;
 use super::plot::{Spread, Style, Svg};
 use super::standing::{Entry, Score, Section, Standing};
 use super::statistics::Summary;
 use crate::results::CellRecord;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// All figures, in the order of the page.
@@ -58,6 +60,7 @@ pub(super) struct Context<'a> {
     /// The metrics of each record.
     pub(super) values: &'a [Vec<Option<f64>>],
     pub(super) styles: &'a Styles,
+    comparison: OnceCell<Option<AgainstBest<'a>>>,
 }
 
 /// The style of each strategy: the same in all figures.
@@ -96,6 +99,30 @@ pub(super) fn in_order(section: &Section) -> Vec<&Entry> {
 }
 
 impl<'a> Context<'a> {
+    /// What figures of a section of this leaderboard are made from.
+    pub(super) fn of(
+        board: &'a Leaderboard,
+        section: &'a Section,
+        records: &'a [CellRecord],
+        values: &'a [Vec<Option<f64>>],
+        styles: &'a Styles,
+    ) -> Self {
+        Context {
+            board,
+            section,
+            records,
+            values,
+            styles,
+            comparison: OnceCell::new(),
+        }
+    }
+
+    /// All strategies against the best one, computed once.
+    pub(super) fn against_best(&self) -> Option<&AgainstBest<'a>> {
+        let comparison = self.comparison.get_or_init(|| AgainstBest::of(self));
+        comparison.as_ref()
+    }
+
     /// All figures of the section.
     pub(super) fn figures(&self) -> Vec<Figure> {
         FIGURES.iter().flat_map(|figures| figures(self)).collect()

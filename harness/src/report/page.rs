@@ -163,12 +163,15 @@ impl<'a> Page<'a> {
     fn contexts(&self) -> impl Iterator<Item = Context<'_>> {
         let sections = self.board.sections.iter();
         let sections = sections.filter(|section| !table::repeats(section));
-        sections.map(|section| Context {
-            board: &self.board,
-            section,
-            records: self.records,
-            values: &self.values,
-            styles: &self.styles,
+        sections.map(|section| {
+            let Page {
+                board,
+                records,
+                values,
+                styles,
+                ..
+            } = self;
+            Context::of(board, section, records, values, styles)
         })
     }
 

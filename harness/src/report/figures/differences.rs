@@ -1,11 +1,10 @@
 //! Every strategy against the best, with the interval of the difference.
 
 use super::{Context, Figure, csv, number};
-use crate::report::against_best::AgainstBest;
 use crate::report::plot::{Interval, Intervals};
 
 pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
-    let (Some(ranks), Some(comparison)) = (context.board.rank_by, AgainstBest::of(context)) else {
+    let (Some(ranks), Some(comparison)) = (context.board.rank_by, context.against_best()) else {
         return Vec::new();
     };
     let metric = &context.board.metrics[ranks];

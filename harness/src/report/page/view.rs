@@ -105,17 +105,15 @@ impl Section {
     pub(super) fn of(context: &Context<'_>, number: usize) -> Section {
         let table = super::table_of(context);
         let row = |line: &Line| row(line, &table.lead, table.name);
-        let comparison = AgainstBest::of(context);
+        let comparison = context.against_best();
         let figures = context.figures().into_iter();
         let figures = figures.filter(|figure| figure.on_page);
         Section {
             id: format!("section-{number}"),
             is_overall: matches!(context.section.scope, Scope::Overall { .. }),
             summary: summary(context),
-            glance: glance::sentences(context, comparison.as_ref()),
-            differences: comparison
-                .as_ref()
-                .map(|comparison| differences(context, comparison)),
+            glance: glance::sentences(context, comparison),
+            differences: comparison.map(|comparison| differences(context, comparison)),
             costs: costs(context),
             published: published(context),
             figures: figures
