@@ -21,3 +21,9 @@ pub use file::{
 };
 pub use order::{ClassOrder, OrderSeed};
 pub use read::Published;
+
+/// A figure and a cell that follows its protocol, for tests.
+#[cfg(test)]
+pub(crate) mod fixture {
+    pub(crate) use super::compare::tests::{cell, published};
+}

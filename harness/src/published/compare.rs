@@ -1,7 +1,7 @@
 //! Whether own cells follow the protocol of a published figure.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::aspect::{Aspect, Finding, Mark};
 use super::file::{Candidates, Entry, Mean, Preprocessing, Shots, Tasks, Templates, Weights};

@@ -243,6 +243,7 @@ fn slug(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::metric::fixture::metrics;
+    use crate::published::fixture;
     use crate::results::fixture::record;
     use crate::results::{AccuracyMatrices, AfterTask, ClassCounts};
     use harness_abi::Matrix;
@@ -303,6 +304,20 @@ mod tests {
         let html = html(&records);
         assert!(html.len() < 10_000_000, "{} bytes", html.len());
         assert!(html.contains("data-packed=\"H4sI"));
+    }
+
+    #[test]
+    fn a_published_figure_is_shown_if_its_protocol_is_the_same() {
+        let html = |record: CellRecord| {
+            let (records, published) = ([record], fixture::published());
+            let page = Page::of(&records, &metrics(), &Choice::default(), &published, None);
+            page.unwrap().html()
+        };
+        let shown = "<td data-label=\"published\" class=\"n\">85.0</td>";
+        let mut cell = fixture::cell();
+        assert!(html(cell.clone()).contains(shown));
+        cell.stream.domains[0].n_train -= 1;
+        assert!(!html(cell).contains(shown));
     }
 
     #[test]

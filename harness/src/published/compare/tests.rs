@@ -42,8 +42,8 @@ entries:
     figures: [{ method: A, values: { faa: "85.0" } }]
 "#;
 
-/// A cell that follows the protocol.
-fn cell() -> CellRecord {
+/// A cell that follows the protocol of [`published`].
+pub(crate) fn cell() -> CellRecord {
     let mut record = record("digits", "a", 1, [80, 80]);
     let backbone = &mut record.cell.backbones[0];
     backbone.use_ = "clip".into();
@@ -54,7 +54,8 @@ fn cell() -> CellRecord {
     record
 }
 
-fn published() -> Published {
+/// A figure: 85.0 % faa of a method A.
+pub(crate) fn published() -> Published {
     let digest = cell().proper_order_digest();
     let text = FIGURES.replace("DIGEST", &digest.as_str()[..12]);
     Published::parse(Path::new("figures.yaml"), &text).unwrap_or_else(|error| panic!("{error}"))
