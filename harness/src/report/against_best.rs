@@ -2,7 +2,7 @@
 //! the same stream with the same seed.
 
 use super::figures::Context;
-use super::pair::{Pair, pairs};
+use super::pair::pairs;
 use super::paired::{Paired, holm};
 use super::standing::{Entry, Standing};
 
@@ -59,7 +59,8 @@ impl<'a> AgainstBest<'a> {
             .find(|entry| entry.standing == Standing::Ranked(1))?;
         let against = |entry: &&'a Entry| {
             let pairs = pairs(context.records, context.values, metric, entry, best);
-            let differences: Vec<f64> = pairs.iter().map(Pair::difference).collect();
+            let differences = pairs.iter().map(|pair| (&*pair.stream, pair.difference()));
+            let differences: Vec<(&str, f64)> = differences.collect();
             let paired = Paired::of(&differences)?;
             Some(Against {
                 entry,

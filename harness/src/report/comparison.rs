@@ -263,11 +263,13 @@ impl<'a> Source<'a> {
         sides: &[String; 2],
     ) -> Result<Outcome, String> {
         let values = pairs.iter().filter_map(|&[a, b]| {
+            let stream = self.records[a].cell.stream.name.as_str();
             let [a, b] = [a, b].map(|cell| self.values[cell][metric]);
-            Some([a?, b?])
+            Some((stream, [a?, b?]))
         });
-        let values: Vec<[f64; 2]> = values.collect();
-        let differences: Vec<f64> = values.iter().map(|[a, b]| a - b).collect();
+        let values: Vec<(&str, [f64; 2])> = values.collect();
+        let differences = values.iter().map(|(stream, [a, b])| (*stream, a - b));
+        let differences: Vec<(&str, f64)> = differences.collect();
         let Some(paired) = Paired::of(&differences) else {
             let reasons = pairs.first().into_iter().flatten().zip(sides);
             let reasons = reasons.filter_map(|(&cell, side)| {
@@ -281,8 +283,9 @@ impl<'a> Source<'a> {
                 false => reasons.join("; "),
             });
         };
-        let mean =
-            |side: usize| values.iter().map(|pair| pair[side]).sum::<f64>() / values.len() as f64;
+        let mean = |side: usize| {
+            values.iter().map(|(_, pair)| pair[side]).sum::<f64>() / values.len() as f64
+        };
         Ok(Outcome {
             means: [mean(0), mean(1)],
             paired,

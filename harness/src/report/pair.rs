@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 /// The values of a metric in two cells that learned the same tasks of the same images in the same
 /// class order with the same seed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
+    /// The name of their stream.
+    pub stream: String,
     /// Their seed.
     pub seed: Seed,
     /// The values, of one strategy and of the other.
@@ -38,8 +40,12 @@ pub fn pairs(
     let cells = Partners::of(records, &one.cells, &other.cells).pairs;
     let pair = |[a, b]: [usize; 2]| {
         let values = [values[a][metric]?, values[b][metric]?];
-        let seed = records[a].cell.seed;
-        Some(Pair { seed, values })
+        let cell = &records[a].cell;
+        Some(Pair {
+            stream: cell.stream.name.clone(),
+            seed: cell.seed,
+            values,
+        })
     };
     cells.into_iter().filter_map(pair).collect()
 }

@@ -18,7 +18,8 @@ pub const FEWEST_PAIRS: usize = 6;
 pub struct Paired {
     /// The number of pairs.
     pub pairs: usize,
-    /// Mean, standard deviation and 95 % confidence interval (Student's t) of the differences.
+    /// Mean of the differences, their standard deviation within streams, and the 95 % confidence
+    /// interval of the mean that follows from it (Student's t).
     pub difference: Summary,
     /// The two-sided p-value of the paired permutation test; `None` below [`FEWEST_PAIRS`].
     pub p: Option<f64>,
@@ -28,22 +29,24 @@ pub struct Paired {
 }
 
 impl Paired {
-    /// The test of some differences, one per pair; `None` if there are none, or one is not finite.
+    /// The test of some differences, one per pair, each with its stream; `None` if there are none,
+    /// or one is not finite.
     ///
     /// The test is Fisher's randomisation test of paired differences (R. A. Fisher, *The Design of
     /// Experiments*, 1935, §21; E. J. G. Pitman, *Significance tests which may be applied to samples
     /// from any populations*, 1937). If the two strategies were alike, each difference could as
     /// well have the other sign. So p is the share of all 2ⁿ assignments of signs under which the
     /// mean difference is at least as far from 0 as the one that was measured.
-    pub fn of(differences: &[f64]) -> Option<Paired> {
+    pub fn of<S: Ord>(differences: &[(S, f64)]) -> Option<Paired> {
+        let difference = Summary::within_groups(differences)?;
+        let differences: Vec<f64> = differences.iter().map(|(_, value)| *value).collect();
         if !differences.iter().all(|difference| difference.is_finite()) {
             return None;
         }
-        let difference = Summary::of(differences)?;
         let exact = differences.len() <= permutation::MOST_PAIRS;
         let p = (differences.len() >= FEWEST_PAIRS).then(|| match exact {
-            true => permutation::exact(differences),
-            false => permutation::estimated(differences),
+            true => permutation::exact(&differences),
+            false => permutation::estimated(&differences),
         });
         Some(Paired {
             pairs: differences.len(),
@@ -78,22 +81,28 @@ pub fn holm(p: &[Option<f64>]) -> Vec<Option<f64>> {
 mod tests {
     use super::*;
 
+    /// The test of differences on one stream.
+    pub(super) fn on_one_stream(differences: &[f64]) -> Option<Paired> {
+        let differences = differences.iter().map(|difference| ((), *difference));
+        Paired::of(&differences.collect::<Vec<_>>())
+    }
+
     fn close(found: Option<f64>, expected: f64) -> bool {
         found.is_some_and(|found| (found - expected).abs() < 1e-12)
     }
 
     #[test]
     fn below_six_pairs_there_is_an_interval_and_no_p_value() {
-        let five = Paired::of(&[1.0, 2.0, 3.0, 2.0, 2.0]).unwrap();
+        let five = on_one_stream(&[1.0, 2.0, 3.0, 2.0, 2.0]).unwrap();
         assert_eq!((five.pairs, five.p, five.exact), (5, None, true));
         // 2 ± 2.776445 · √0.5 / √5
         let (low, high) = five.difference.ci95.unwrap();
         assert!((low - 1.122011).abs() < 1e-5 && (high - 2.877989).abs() < 1e-5);
-        assert!(close(Paired::of(&[1.0; 6]).unwrap().p, 2.0 / 64.0));
-        let one = Paired::of(&[1.0]).unwrap();
+        assert!(close(on_one_stream(&[1.0; 6]).unwrap().p, 2.0 / 64.0));
+        let one = on_one_stream(&[1.0]).unwrap();
         assert_eq!((one.difference.mean, one.difference.ci95), (1.0, None));
-        assert_eq!(Paired::of(&[]), None);
-        assert_eq!(Paired::of(&[1.0, f64::NAN]), None);
+        assert_eq!(on_one_stream(&[]), None);
+        assert_eq!(on_one_stream(&[1.0, f64::NAN]), None);
     }
 
     /// The values are those of statsmodels 0.15, `multipletests(p, method="holm")`.

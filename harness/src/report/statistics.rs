@@ -1,5 +1,6 @@
 //! Mean, standard deviation and confidence interval over a few seeds.
 
+use std::collections::BTreeMap;
 use std::f64::consts::FRAC_PI_2;
 
 /// Summary statistics of a few values, one per seed.
@@ -18,23 +19,43 @@ pub struct Summary {
 impl Summary {
     /// The summary of `values`; `None` if there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
+        let values = values.iter().map(|&value| ((), value));
+        Self::within_groups(&values.collect::<Vec<_>>())
+    }
+
+    /// The summary of values in groups that differ in their means, such as streams: the spread is
+    /// that within the groups, with n minus the number of groups in the denominator, and so many
+    /// degrees of freedom. For one group, it is that of [`of`](Self::of).
+    pub fn within_groups<G: Ord>(values: &[(G, f64)]) -> Option<Self> {
         if values.is_empty() {
             return None;
         }
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let mut groups: BTreeMap<&G, Vec<f64>> = BTreeMap::new();
+        for (group, value) in values {
+            groups.entry(group).or_default().push(*value);
+        }
+        let all: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+        let n = all.len() as f64;
         let mut summary = Self {
-            n: values.len() as u64,
-            mean,
+            n: all.len() as u64,
+            mean: mean(&all),
             std: None,
             ci95: None,
         };
-        if values.len() > 1 {
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            let std = (squares / (n - 1.0)).sqrt();
-            let half_width = t_quantile_95(summary.n - 1) * std / n.sqrt();
+        let freedom = all.len() - groups.len();
+        if freedom > 0 {
+            let squares = groups.values().map(|values| {
+                let mean = mean(values);
+                values
+                    .iter()
+                    .map(|value| (value - mean).powi(2))
+                    .sum::<f64>()
+            });
+            let std = (squares.sum::<f64>() / freedom as f64).sqrt();
+            let half_width = t_quantile_95(freedom as u64) * std / n.sqrt();
             summary.std = Some(std);
-            summary.ci95 = Some((mean - half_width, mean + half_width));
+            summary.ci95 = Some((summary.mean - half_width, summary.mean + half_width));
         }
         Some(summary)
     }
@@ -116,6 +137,26 @@ mod tests {
         // 4.302653 · √13 / √3
         let (low, high) = summary.ci95.unwrap();
         assert!((high - 83.0 - 8.956686).abs() < 1e-5 && (83.0 - low - 8.956686).abs() < 1e-5);
+    }
+
+    #[test]
+    fn the_spread_within_groups_does_not_see_their_distance() {
+        let values = [
+            ("a", 1.0),
+            ("a", 2.0),
+            ("a", 3.0),
+            ("b", 40.0),
+            ("b", 41.0),
+            ("b", 45.0),
+        ];
+        let summary = Summary::within_groups(&values).unwrap();
+        assert_eq!((summary.n, summary.mean), (6, 22.0));
+        // Squares 2 and 14, four degrees of freedom; 2.776445 · 2 / √6.
+        assert_eq!(summary.std, Some(2.0));
+        let (low, high) = summary.ci95.unwrap();
+        assert!((low - 19.733041).abs() < 1e-5 && (high - 24.266959).abs() < 1e-5);
+        let one_each = Summary::within_groups(&[("a", 1.0), ("b", 2.0)]).unwrap();
+        assert_eq!((one_each.mean, one_each.ci95), (1.5, None));
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn sums(differences: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::paired::Paired;
+    use crate::report::paired::tests::on_one_stream;
 
     /// Differences between 0 and 100 as accuracies have them, always the same.
     fn differences(count: usize, shift: f64) -> Vec<f64> {
@@ -186,14 +186,14 @@ mod tests {
         // Three standard errors of 100,000 draws.
         let error = 3.0 * (exactly * (1.0 - exactly) / 100_000.0).sqrt();
         assert!((exactly - estimate).abs() < error, "{exactly} {estimate}");
-        let more = Paired::of(&differences(41, 1.0)).unwrap();
+        let more = on_one_stream(&differences(41, 1.0)).unwrap();
         assert_eq!(
-            (more.exact, Paired::of(&most).unwrap().exact),
+            (more.exact, on_one_stream(&most).unwrap().exact),
             (false, true)
         );
-        assert_eq!(Paired::of(&differences(41, 1.0)).unwrap(), more);
+        assert_eq!(on_one_stream(&differences(41, 1.0)).unwrap(), more);
         // No draw is as extreme.
-        let certain = Paired::of(&[1.0; 80]).unwrap();
+        let certain = on_one_stream(&[1.0; 80]).unwrap();
         assert_eq!(certain.p, Some(1.0 / 100_001.0));
     }
 }
