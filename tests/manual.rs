@@ -59,7 +59,7 @@ fn text_below(folder: &Path) -> String {
         let path = entry.unwrap().path();
         if path.is_dir() {
             text += &text_below(&path);
-        } else {
+        } else if path.extension().is_some_and(|extension| extension == "md") {
             text += &fs::read_to_string(&path).unwrap();
         }
     }

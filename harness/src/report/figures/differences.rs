@@ -57,8 +57,8 @@ pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
         title: format!("Differences from {best}"),
         caption: format!(
             "The difference in {} to the best strategy over pairs of cells with the same stream and \
-             seed, with 95 % intervals (Student's t). An interval that contains 0 says that the \
-             difference may be chance.{}",
+             seed, with 95 % intervals (Student's t, from the spread within streams). An interval \
+             that contains 0 says that the difference may be chance.{}",
             metric.name,
             context.left_out()
         ),
