@@ -12,10 +12,10 @@ mod packed;
 mod view;
 
 use super::ReportError;
-use super::figures::{Context, Figure, Styles};
+use super::figures::{Context, Figure, Styles, figures};
 use super::leaderboard::Leaderboard;
 use super::standing::Scope;
-use super::table::{self, Table};
+use super::table;
 use crate::metric::{Choice, MetricSet, evaluate};
 use crate::published::Published;
 use crate::results::CellRecord;
@@ -141,7 +141,7 @@ impl<'a> Page<'a> {
     pub fn figures(&self) -> Vec<FigureFiles> {
         let mut files = Vec::new();
         for (context, stem) in self.contexts().zip(self.stems()) {
-            for figure in context.figures() {
+            for figure in figures(&context) {
                 let Figure {
                     name,
                     title,
@@ -219,11 +219,6 @@ impl<'a> Page<'a> {
             counted(self.records.len(), "cell"),
         ]
     }
-}
-
-/// The table of a section, with its notes.
-fn table_of(context: &Context<'_>) -> Table {
-    Table::of(context.board, context.section)
 }
 
 /// A name in a form that every file system takes.

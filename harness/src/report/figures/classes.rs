@@ -1,6 +1,7 @@
 //! Accuracy on each class after the last task.
 
-use super::{Context, Figure, csv, number};
+use super::context::Context;
+use super::figure::{Figure, csv, number};
 use crate::report::plot::Heat;
 use crate::report::standing::{Entry, Scope};
 use crate::results::CellRecord;

@@ -1,6 +1,7 @@
 //! What accuracy costs: time of learning, and what is kept.
 
-use super::{Context, Figure, csv, measured, number};
+use super::context::{Context, measured};
+use super::figure::{Figure, csv, number};
 use crate::report::plot::{Axis, Dot, Scatter, Spread};
 use crate::report::standing::Entry;
 use crate::report::statistics::Summary;

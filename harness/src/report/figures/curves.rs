@@ -1,6 +1,7 @@
 //! Accuracy after each task among the classes seen so far.
 
-use super::{Context, Figure, csv, number};
+use super::context::Context;
+use super::figure::{Figure, csv, number};
 use crate::id::TaskId;
 use crate::report::plot::{Line, Lines, Point};
 use crate::report::standing::{Entry, Scope};

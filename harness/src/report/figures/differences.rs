@@ -1,6 +1,7 @@
 //! Every strategy against the best, with the interval of the difference.
 
-use super::{Context, Figure, csv, number};
+use super::context::Context;
+use super::figure::{Figure, csv, number};
 use crate::report::plot::{Interval, Intervals};
 
 pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {

@@ -1,6 +1,7 @@
 //! How much of each task is forgotten in the end.
 
-use super::{Context, Figure, csv, number};
+use super::context::Context;
+use super::figure::{Figure, csv, number};
 use crate::id::TaskId;
 use crate::report::plot::{Line, Lines, Point};
 use crate::report::standing::{Entry, Scope};

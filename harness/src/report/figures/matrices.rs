@@ -1,7 +1,8 @@
 //! The accuracy matrices of each strategy, as a mean over seeds. They are files only: the page
 //! draws those of every cell.
 
-use super::{Context, Figure, csv, number};
+use super::context::Context;
+use super::figure::{Figure, csv, number};
 use crate::report::plot::Heat;
 use crate::report::standing::{Entry, Scope};
 use crate::results::CellRecord;

@@ -1,6 +1,7 @@
 //! What is learned against what is kept: final accuracy over accuracy on classes to come.
 
-use super::{Context, Figure, csv, measured, number};
+use super::context::{Context, measured};
+use super::figure::{Figure, csv, number};
 use crate::report::plot::{Axis, Dot, Scatter};
 
 pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {

@@ -3,11 +3,11 @@
 use super::cells::Cells;
 use super::glance;
 use crate::report::against_best::{Against, AgainstBest, Verdict};
-use crate::report::figures::{Context, in_order};
+use crate::report::figures::{Context, figures, in_order};
 use crate::report::number::decimals;
 use crate::report::standing::{Entry, Scope, Standing};
 use crate::report::statistics::Summary;
-use crate::report::table::{Column, Field, Lead, Line, Mark};
+use crate::report::table::{Column, Field, Lead, Line, Mark, Table};
 use crate::results::CellRecord;
 use serde::Serialize;
 
@@ -103,10 +103,10 @@ struct Figure {
 impl Section {
     /// The section with this number.
     pub(super) fn of(context: &Context<'_>, number: usize) -> Section {
-        let table = super::table_of(context);
+        let table = Table::of(context.board, context.section);
         let row = |line: &Line| row(line, &table.lead, table.name);
         let comparison = context.against_best();
-        let figures = context.figures().into_iter();
+        let figures = figures(context).into_iter();
         let figures = figures.filter(|figure| figure.on_page);
         Section {
             id: format!("section-{number}"),
