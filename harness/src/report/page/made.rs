@@ -81,7 +81,10 @@ impl Made {
             add(
                 &mut made.strategies,
                 Strategy {
-                    name: strategy.row.clone(),
+                    name: match &strategy.label {
+                        Some(label) => format!("{label}: {}", strategy.row),
+                        None => strategy.row.clone(),
+                    },
                     method: strategy.use_.clone(),
                     plugin: format!("{} {}", strategy.plugin.name, strategy.plugin.version),
                     hash: short(&strategy.code_hash()),
