@@ -42,20 +42,32 @@ fn chance(comparison: &AgainstBest<'_>) -> Option<String> {
         .map(|other| other.paired.pairs)
         .max()?;
     let level = comparison.level();
-    let how = match comparison.can_find() {
-        true => format!(
-            "paired permutation test over {pairs} pairs of stream and seed, Holm's correction, 5 %"
-        ),
-        false if pairs < 2 => return None,
-        false => format!(
-            "95 % intervals over {pairs} pairs of stream and seed, which are too few for a test"
-        ),
-    };
-    let names = level.iter().map(|other| other.entry.label.clone());
-    let names: Vec<String> = names.collect();
-    Some(match &names[..] {
-        [] => format!("It is ahead of every other strategy by more than chance ({how})."),
-        names => format!("Its lead over {} may be chance ({how}).", listed(names)),
+    let names: Vec<String> = level
+        .iter()
+        .map(|other| other.entry.label.clone())
+        .collect();
+    let names = listed(&names);
+    Some(match (comparison.can_find(), level.is_empty()) {
+        (true, all_found) => {
+            let what = match all_found {
+                true => "It leads every other strategy by more than chance".to_owned(),
+                false => format!("Its lead over {names} may be chance"),
+            };
+            format!(
+                "{what} (paired permutation test over {pairs} pairs of stream and seed, Holm's \
+                 correction, 5 %)."
+            )
+        }
+        (false, _) if pairs < 2 => return None,
+        (false, all_found) => {
+            let what = match all_found {
+                true => "No 95 % interval of its lead over another strategy contains 0".to_owned(),
+                false => format!("The 95 % interval of its lead over {names} contains 0"),
+            };
+            format!(
+                "{what}; {pairs} pairs of stream and seed are too few to test so many differences."
+            )
+        }
     })
 }
 
