@@ -1,7 +1,7 @@
 //! The strategies of a section against its best one: differences over pairs of cells that learned
 //! the same stream with the same seed.
 
-use super::figures::{Context, in_order};
+use super::figures::Context;
 use super::pair::pairs;
 use super::paired::{Paired, holm};
 use super::standing::{Entry, Standing};
@@ -53,7 +53,7 @@ impl<'a> AgainstBest<'a> {
     /// The comparison of a section; `None` if nothing ranks, or there is nothing to compare.
     pub(super) fn of(context: &Context<'a>) -> Option<Self> {
         let metric = context.board.rank_by?;
-        let entries = in_order(context.section);
+        let entries = context.section.in_order();
         let best = entries
             .iter()
             .find(|entry| entry.standing == Standing::Ranked(1))?;

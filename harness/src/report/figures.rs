@@ -13,7 +13,7 @@ mod forgetting;
 mod matrices;
 mod trade_off;
 
-pub(super) use context::{Context, Styles, in_order};
+pub(super) use context::{Context, Styles};
 pub(super) use figure::Figure;
 
 /// All figures, in the order of the page.

@@ -77,6 +77,21 @@ impl fmt::Display for Returning {
     }
 }
 
+impl Section {
+    /// The entries in the order of tables: best first, references last. Equal ones stay in the order
+    /// of the scenario.
+    pub(super) fn in_order(&self) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_by_key(|entry| match entry.standing {
+            Standing::Ranked(rank) => (0, rank),
+            Standing::Unranked => (1, 0),
+            Standing::Incomplete(_) => (2, 0),
+            Standing::Reference => (3, 0),
+        });
+        entries
+    }
+}
+
 impl Scope {
     /// The stream's name, or `overall`.
     pub fn name(&self) -> &str {

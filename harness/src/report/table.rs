@@ -228,17 +228,9 @@ impl Table {
         fields: impl Fn(&Entry, &mut Notes) -> Vec<Field>,
     ) -> Self {
         let mut notes = Notes::default();
-        let mut entries: Vec<&Entry> = section.entries.iter().collect();
-        // Stable: equal entries stay in the order of the scenario.
-        entries.sort_by_key(|entry| match entry.standing {
-            Standing::Ranked(rank) => (0, rank),
-            Standing::Unranked => (1, 0),
-            Standing::Incomplete(_) => (2, 0),
-            Standing::Reference => (3, 0),
-        });
         let alike = augmentations(section);
         let (mut competitors, mut references) = (Vec::new(), Vec::new());
-        for entry in entries {
+        for entry in section.in_order() {
             let mut line = Line::of(entry, &fields, &mut notes);
             if alike.is_none() && !entry.augmentations.is_empty() {
                 let trained_on = joined(&entry.augmentations, ", ");

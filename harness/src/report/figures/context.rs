@@ -33,7 +33,7 @@ impl Styles {
     pub(in crate::report) fn of(board: &Leaderboard) -> Styles {
         let mut styles = Styles::default();
         for section in board.sections.iter().rev() {
-            for entry in in_order(section) {
+            for entry in section.in_order() {
                 let next = Style::of(styles.0.len());
                 styles.0.entry(entry.label.clone()).or_insert(next);
             }
@@ -44,18 +44,6 @@ impl Styles {
     pub(in crate::report) fn style(&self, entry: &Entry) -> Style {
         self.0.get(&entry.label).copied().unwrap_or(Style::of(0))
     }
-}
-
-/// The entries of a section as tables show them: best first, references last.
-pub(in crate::report) fn in_order(section: &Section) -> Vec<&Entry> {
-    let mut entries: Vec<&Entry> = section.entries.iter().collect();
-    entries.sort_by_key(|entry| match entry.standing {
-        Standing::Ranked(rank) => (0, rank),
-        Standing::Unranked => (1, 0),
-        Standing::Incomplete(_) => (2, 0),
-        Standing::Reference => (3, 0),
-    });
-    entries
 }
 
 impl<'a> Context<'a> {
@@ -85,7 +73,7 @@ impl<'a> Context<'a> {
 
     /// All entries, best first.
     pub(super) fn entries(&self) -> Vec<&'a Entry> {
-        in_order(self.section)
+        self.section.in_order()
     }
 
     /// The entries that pictures show: the best competitors, and some references.

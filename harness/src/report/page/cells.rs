@@ -3,7 +3,7 @@
 //! Ten thousand cells have a few million entries, so each is two characters: its accuracy in tenths
 //! of a percent, in base 64; `--` if there is none. The exact counts are in `accuracy.csv`.
 
-use crate::report::figures::{Context, in_order};
+use crate::report::figures::Context;
 use crate::report::standing::Scope;
 use crate::results::AccuracyMatrices;
 use harness_abi::Matrix;
@@ -36,7 +36,9 @@ impl Cells {
         let Scope::Stream { tasks, .. } = context.section.scope else {
             return None;
         };
-        let strategies: Vec<Strategy<'_>> = in_order(context.section)
+        let strategies: Vec<Strategy<'_>> = context
+            .section
+            .in_order()
             .into_iter()
             .map(|entry| Strategy {
                 name: &entry.label,

@@ -1,7 +1,7 @@
 //! What the numbers of a section say, in a few sentences.
 
 use crate::report::against_best::AgainstBest;
-use crate::report::figures::{Context, in_order};
+use crate::report::figures::Context;
 use crate::report::number::decimals;
 use crate::report::standing::{Entry, Score, Standing};
 use crate::report::statistics::Summary;
@@ -10,7 +10,7 @@ use crate::results::CellRecord;
 /// The best strategy and its value in the metric that ranks.
 pub(super) fn best(context: &Context<'_>) -> Option<(String, String)> {
     let metric = context.board.rank_by?;
-    let entries = in_order(context.section);
+    let entries = context.section.in_order();
     let best = entries
         .into_iter()
         .find(|entry| entry.standing == Standing::Ranked(1))?;
@@ -116,7 +116,7 @@ fn zero_shot(context: &Context<'_>, rank_by: usize) -> Option<String> {
     }
     let is_best =
         |entry: &&Entry| matches!(entry.scores[transfer], Score::Measured { best: true, .. });
-    let entries = in_order(context.section);
+    let entries = context.section.in_order();
     let best = entries.into_iter().find(is_best)?;
     let value = value(context, best, transfer)?;
     Some(format!(

@@ -3,7 +3,7 @@
 use super::cells::Cells;
 use super::glance;
 use crate::report::against_best::{Against, AgainstBest, Verdict};
-use crate::report::figures::{Context, figures, in_order};
+use crate::report::figures::{Context, figures};
 use crate::report::number::decimals;
 use crate::report::standing::{Entry, Scope, Standing};
 use crate::report::statistics::Summary;
@@ -326,7 +326,7 @@ fn costs(context: &Context<'_>) -> Sortable {
         unit: String::new(),
         number: false,
     };
-    let entries = in_order(context.section);
+    let entries = context.section.in_order();
     let (references, competitors): (Vec<&Entry>, Vec<&Entry>) =
         (entries.into_iter()).partition(|entry| entry.standing == Standing::Reference);
     Sortable {
