@@ -38,7 +38,7 @@ mod statistics;
 mod table;
 mod twin;
 
-pub use comparison::{Block, Compared, Comparison, LEVEL, Outcome, Verdict};
+pub use comparison::{Block, Compared, Comparison, Outcome, Verdict};
 pub use coverage::Coverage;
 pub use csv::{table_names, write_tables};
 pub use domain_scores::{DomainScore, Measure};
@@ -49,7 +49,7 @@ pub use identity::Identity;
 pub use leaderboard::Leaderboard;
 pub use page::{FigureFiles, PAGE_MARK, Page};
 pub use pair::{Pair, pairs};
-pub use paired::{FEWEST_PAIRS, Paired, holm};
+pub use paired::{FEWEST_PAIRS, LEVEL, Paired, holm};
 pub use pivot::Pivot;
 pub use standing::{Absence, Entry, Returning, Scope, Score, Section, Standing};
 pub use statistics::Summary;

@@ -3,7 +3,7 @@
 
 use super::figures::Context;
 use super::pair::pairs;
-use super::paired::{Paired, holm};
+use super::paired::{LEVEL, Paired, holm};
 use super::standing::{Entry, Standing};
 
 /// The strategies of a section against its best one, in the metric that ranks.
@@ -24,9 +24,6 @@ pub(super) struct Against<'a> {
     /// The p-value after Holm's correction over all strategies that compete.
     pub(super) p: Option<f64>,
 }
-
-/// The probability below which a difference counts as found.
-pub(super) const LEVEL: f64 = 0.05;
 
 /// What a comparison says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

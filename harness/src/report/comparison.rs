@@ -11,14 +11,11 @@ use self::sides::{strategies_in_both, strategy};
 use super::ReportError;
 use super::leaderboard::Leaderboard;
 use super::pair::Partners;
-use super::paired::{Paired, holm};
+use super::paired::{LEVEL, Paired, holm};
 use super::row::{absence, have_a_mean};
 use super::statistics::Summary;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::CellRecord;
-
-/// A result in a table counts as a difference if its corrected p-value is below this.
-pub const LEVEL: f64 = 0.05;
 
 /// A comparison of A with B.
 #[derive(Debug, Clone, PartialEq)]

@@ -316,6 +316,25 @@ mod tests {
     }
 
     #[test]
+    fn a_page_claims_nothing_about_chance_without_a_test_or_an_interval() {
+        // One seed on each of two streams: differences, but no spread within a stream.
+        let cells = |seeds: &[u64]| -> Vec<CellRecord> {
+            let seeds = seeds.iter().flat_map(|&seed| {
+                [("near", "a"), ("near", "b"), ("far", "a"), ("far", "b")]
+                    .map(|(stream, row)| cell(stream, row, seed))
+            });
+            seeds.collect()
+        };
+        let claims = |html: &str| html.contains("chance") || html.contains("interval of its lead");
+        let glance = |html: String| {
+            let (_, rest) = html.split_once("<ul class=\"glance\">").unwrap();
+            rest.split_once("</ul>").unwrap().0.to_owned()
+        };
+        assert!(!claims(&glance(html(&cells(&[1])))));
+        assert!(claims(&glance(html(&cells(&[1, 2])))));
+    }
+
+    #[test]
     fn a_name_is_text_wherever_it_stands() {
         let name = "</script><b>&\"x";
         let records = ["plain", name].map(|row| cell(name, row, 1));

@@ -13,6 +13,9 @@ use super::statistics::Summary;
 /// 2 of the 2⁵ assignments of signs are as extreme, so p cannot be below 2/32 > 0.05.
 pub const FEWEST_PAIRS: usize = 6;
 
+/// A result in a table counts as a difference if its corrected p-value is below this.
+pub const LEVEL: f64 = 0.05;
+
 /// The difference between two strategies, over values that are paired by stream and seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {

@@ -1,11 +1,12 @@
 //! A comparison as tables and sentences, and as CSV.
 
-use super::{Block, Compared, Comparison, LEVEL, OVERALL, Outcome, Verdict};
+use super::{Block, Compared, Comparison, OVERALL, Outcome, Verdict};
 use crate::report::csv::{text, value};
 use crate::report::export::Report;
 use crate::report::number::{decimals, joined};
 use crate::report::pair::{Alone, Why};
 use crate::report::paired::FEWEST_PAIRS;
+use crate::report::paired::LEVEL;
 use crate::report::table::{Caption, Column, Field, Lead, Line, Mark, Marks, Notes, Table};
 
 const COLUMNS: [&str; 7] = ["A", "B", "A − B", "95 % interval", "pairs", "p", "p (Holm)"];

@@ -106,6 +106,12 @@ impl<'a> Context<'a> {
             .collect()
     }
 
+    /// The mean of a cost over the records of an entry, which has at least one.
+    pub(in crate::report) fn mean_cost(&self, entry: &Entry, of: fn(&CellRecord) -> f64) -> f64 {
+        let costs: f64 = self.cells(entry).into_iter().map(of).sum();
+        costs / entry.cells.len() as f64
+    }
+
     /// The index of a metric.
     pub(super) fn metric(&self, name: &str) -> Option<usize> {
         self.board

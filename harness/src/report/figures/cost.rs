@@ -4,7 +4,6 @@ use super::context::{Context, measured};
 use super::figure::{Figure, csv, number};
 use crate::report::plot::{Axis, Dot, Scatter, Spread};
 use crate::report::standing::Entry;
-use crate::report::statistics::Summary;
 use crate::results::CellRecord;
 
 /// What is compared with accuracy.
@@ -42,10 +41,7 @@ pub(super) fn figures(context: &Context<'_>) -> Vec<Figure> {
     let Some(ranks) = context.board.rank_by else {
         return Vec::new();
     };
-    let mean = |cost: &Cost, entry: &Entry| {
-        let values: Vec<f64> = context.cells(entry).into_iter().map(cost.of).collect();
-        Summary::of(&values).map_or(0.0, |summary| summary.mean)
-    };
+    let mean = |cost: &Cost, entry: &Entry| context.mean_cost(entry, cost.of);
     let figure = |cost: &Cost| {
         let dots = context.shown().into_iter().filter_map(|entry| {
             Some(Dot {

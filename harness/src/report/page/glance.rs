@@ -4,7 +4,6 @@ use crate::report::against_best::AgainstBest;
 use crate::report::figures::Context;
 use crate::report::number::decimals;
 use crate::report::standing::{Entry, Score, Standing};
-use crate::report::statistics::Summary;
 use crate::results::CellRecord;
 
 /// The best strategy and its value in the metric that ranks.
@@ -42,6 +41,11 @@ fn chance(comparison: &AgainstBest<'_>) -> Option<String> {
         .map(|other| other.paired.pairs)
         .max()?;
     let level = comparison.level();
+    // Without a test and an interval nothing is known, and nothing is said.
+    let mut competitors = comparison.competitors();
+    if level.is_empty() && competitors.any(|other| comparison.verdict(other).is_none()) {
+        return None;
+    }
     let names: Vec<String> = level
         .iter()
         .map(|other| other.entry.label.clone())
@@ -58,7 +62,6 @@ fn chance(comparison: &AgainstBest<'_>) -> Option<String> {
                  correction, 5 %)."
             )
         }
-        (false, _) if pairs < 2 => return None,
         (false, all_found) => {
             let what = match all_found {
                 true => "No 95 % interval of its lead over another strategy contains 0".to_owned(),
@@ -80,14 +83,9 @@ fn cheapest(context: &Context<'_>, comparison: &AgainstBest<'_>) -> Option<Strin
     let candidates: Vec<&Entry> = std::iter::once(comparison.best)
         .chain(level.iter().map(|other| other.entry))
         .collect();
-    let mean = |entry: &Entry, of: fn(&CellRecord) -> f64| {
-        let values: Vec<f64> = (entry.cells.iter())
-            .map(|&cell| of(&context.records[cell]))
-            .collect();
-        Summary::of(&values).map_or(f64::INFINITY, |summary| summary.mean)
-    };
     let least = |of: fn(&CellRecord) -> f64| {
-        let costs = candidates.iter().map(|entry| (*entry, mean(entry, of)));
+        let costs = candidates.iter();
+        let costs = costs.map(|entry| (*entry, context.mean_cost(entry, of)));
         costs.min_by(|(_, a), (_, b)| a.total_cmp(b))
     };
     let (fastest, seconds) = least(|cell| cell.costs.wall_seconds.learn)?;
