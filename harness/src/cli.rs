@@ -6,6 +6,7 @@ use crate::exit_code::ExitCode;
 use crate::id::Seed;
 use crate::plugin::SearchPath;
 use crate::report::export::{self, EXPORTS, Export};
+use crate::run::{GpuNumber, SlurmOptions};
 use crate::scenario::{Limits, Selection, SetOverride, WrittenDuration};
 use crate::shipped;
 use crate::stream::open::Restriction;
@@ -39,10 +40,29 @@ pub enum Command {
         /// Which cells.
         #[command(flatten)]
         scenario: ScenarioArgs,
-        /// Print each cell as one line of JSON with everything needed to run it
+        /// Print each cell as one line of JSON with everything that `clbench cell` needs to run it
         #[arg(long)]
         json: bool,
+        /// Print the sets of features that the cells need instead, for `clbench features`
+        #[arg(long, requires = "json")]
+        features: bool,
     },
+    /// Run one cell of a plan, as one task of a cluster's array does
+    #[command(after_help = CELL_EXAMPLES)]
+    Cell {
+        /// Which one.
+        #[command(flatten)]
+        line: LineArgs,
+        /// Run folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Run it even if it has a record; the calling process has claimed it
+        #[arg(long, hide = true)]
+        claimed: bool,
+    },
+    /// Compute one set of features of a plan, before the cells that need it
+    #[command(after_help = FEATURES_EXAMPLES)]
+    Features(LineArgs),
     /// List available strategies, backbones, metrics, domains or plugins
     Ls {
         /// What to list
@@ -121,18 +141,12 @@ pub enum Command {
     /// Run the testkit on what a plugin offers (a process of `plugin check`)
     #[command(hide = true)]
     Testkit,
-    /// Compute a cell's features (a process of `run`)
+    /// Compute features (a process of `run` and `features`)
     #[command(hide = true)]
-    Embed,
-    /// Run the cell whose line of JSON is on standard input
-    #[command(hide = true)]
-    Cell {
-        /// Run folder
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// Run it even if it has a record; the calling process has claimed it
+    Embed {
+        /// Compute a whole set instead of a part of one
         #[arg(long)]
-        claimed: bool,
+        set: bool,
     },
     /// Write a run's tables (a process of `run`)
     #[command(hide = true)]
@@ -174,9 +188,26 @@ pub struct RunArgs {
     /// Folder for the results [default: results/runs/NAME, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Number of cells to run in parallel
-    #[arg(short, long, value_name = "N", default_value = "1", value_parser = at_least_one)]
-    pub jobs: NonZeroUsize,
+    /// Number of cells to run in parallel on the CPU, or of each array job's tasks on a cluster
+    /// [default: 1 on the CPU, all on a cluster]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    pub jobs: Option<NonZeroUsize>,
+    /// GPUs to run cells on, one at a time on each, for `device: cuda`, such as cuda:0,cuda:1; list
+    /// one twice to run two cells on it [default: all visible GPUs]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub devices: Vec<GpuNumber>,
+    /// Where to run cells
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = Place::Local)]
+    pub on: Place,
+    /// Options of sbatch for every job, such as "--partition=gpu --gres=gpu:1 --time=4:00:00"
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub slurm: Option<SlurmOptions>,
+    /// Submit jobs to the cluster and return; run again to see how they are doing
+    #[arg(long)]
+    pub detach: bool,
+    /// Print what would be run, or the scripts that would be submitted; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Run cells again that failed in an earlier run
     #[arg(long)]
     pub retry_failed: bool,
@@ -203,6 +234,26 @@ impl RunArgs {
             memory: self.memory_limit,
         }
     }
+}
+
+/// Places where cells run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Place {
+    /// This machine
+    Local,
+    /// A cluster with Slurm, as array jobs
+    Slurm,
+}
+
+/// A line of a plan.
+#[derive(Debug, Args)]
+pub struct LineArgs {
+    /// File written by `clbench plan --json` [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Number of the line, from 1 [default: the only line]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub line: Option<NonZeroUsize>,
 }
 
 /// Options of `leaderboard`.
@@ -590,7 +641,27 @@ Examples:
   clbench run scenario.yaml -j 4
   clbench run scenario.yaml --only cgil --seed 1992 --limit 20
   clbench run scenarios/quickstart.yaml --with my-strategies.yaml
-  clbench run scenario.yaml --validation 0.2 --set strategies.linear-head.lr=0.03";
+  clbench run scenario.yaml --validation 0.2 --set strategies.linear-head.lr=0.03
+  clbench run scenario.yaml --set device=cuda --devices cuda:0,cuda:1
+  clbench run scenario.yaml --on slurm --slurm \"--partition=gpu --gres=gpu:1 --time=4:00:00\"";
+
+const CELL_EXAMPLES: &str = "\
+A cell that has a record is not run again, and one that was killed resumes at its last checkpoint.
+If another process is running the cell, this one waits for it. The chapter \"On a cluster\" of the
+manual has whole scripts.
+
+Examples:
+  clbench plan scenario.yaml --json > cells.jsonl
+  clbench cell cells.jsonl --line 7 --out results/runs/mine
+  clbench cell cells.jsonl --line $SLURM_ARRAY_TASK_ID --out results/runs/mine";
+
+const FEATURES_EXAMPLES: &str = "\
+Features that are in the cache are not computed again. A cell computes what is missing itself, so
+this only saves cells from waiting for each other.
+
+Examples:
+  clbench plan scenario.yaml --json --features > features.jsonl
+  clbench features features.jsonl --line 1";
 
 const VALIDATE_EXAMPLES: &str = "\
 A scenario is valid if a run of it would start. Images and weights that are not downloaded, plugins
@@ -607,7 +678,8 @@ scenario's device.
 
 Examples:
   clbench plan scenario.yaml --only cgil
-  clbench plan scenario.yaml --json > cells.jsonl";
+  clbench plan scenario.yaml --json > cells.jsonl
+  clbench plan scenario.yaml --json --features > features.jsonl";
 
 const LEADERBOARD_EXAMPLES: &str = "\
 A folder's table has the results of all its runs, such as `--seed 1` and `--seed 2`. After a change

@@ -9,6 +9,7 @@ mod fetch;
 mod init;
 mod inspect;
 mod leaderboard;
+mod line;
 mod ls;
 mod new;
 mod plan;
@@ -43,7 +44,13 @@ fn command(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
-        Command::Plan { scenario, json } => plan::plan(&scenario, json),
+        Command::Plan {
+            scenario,
+            json,
+            features,
+        } => plan::plan(&scenario, json, features),
+        Command::Cell { line, out, claimed } => line::cell(&line, &out, claimed),
+        Command::Features(line) => line::features(&line),
         Command::Ls {
             what,
             name,
@@ -83,8 +90,7 @@ fn command(cli: Cli) -> Result<(), Error> {
         Command::Schema { plugins } => schema::schema(&plugins),
         Command::Probe => children::probe(),
         Command::Testkit => children::testkit(),
-        Command::Embed => children::embed(),
-        Command::Cell { out, claimed } => children::cell(&out, claimed),
+        Command::Embed { set } => children::embed(set),
         Command::Report(args) => report::report(&args),
         Command::Gather { dir, width } => children::gather(&dir, width),
     }

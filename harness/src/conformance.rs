@@ -151,6 +151,7 @@ impl Request {
             input: &input,
             // As the testkit tells the plugin.
             threads: 1,
+            gpu: None,
             log: Some(&log),
             foreground: false,
             watch: Watch {

@@ -199,26 +199,24 @@ pub enum Error {
         /// The end of its log.
         log: Option<Box<LogEnd>>,
     },
-    /// Some cells failed.
-    #[error(
-        "{failed} of {total} cells failed{}",
-        match not_run {
-            0 => format!(
-                "; add --retry-failed to run {} again",
-                if *failed == 1 { "it" } else { "them" }
-            ),
-            not_run => format!(
-                ", and {not_run} were not run; run again for those, with --retry-failed also for what failed"
-            ),
-        }
-    )]
+    /// Some cells have no result.
+    #[error("{}", cells_shown(*failed, *total, *not_run))]
     Cells {
         /// How many failed.
         failed: usize,
         /// How many there are.
         total: usize,
-        /// How many were not run, because of the others.
+        /// How many others have no result: those that were not run because of the ones that
+        /// failed, and those that a cluster has ended.
         not_run: usize,
+    },
+    /// An executor that cannot run cells, or that no longer waits for them.
+    #[error("{message}")]
+    Executor {
+        /// Why, and what to do.
+        message: String,
+        /// Its exit code.
+        code: ExitCode,
     },
     /// Ctrl-C.
     #[error("interrupted; run again to resume")]
@@ -279,7 +277,7 @@ impl Error {
             Error::Project(error) => error.exit_code(),
             Error::Hub(HubError::Name(_) | HubError::Variable { .. }) => ExitCode::Usage,
             Error::Hub(_) => ExitCode::Data,
-            Error::Child { code, .. } => *code,
+            Error::Child { code, .. } | Error::Executor { code, .. } => *code,
             Error::Cells { .. } => ExitCode::Cells,
             Error::Interrupted => ExitCode::Interrupted,
             Error::Results(error) => match error {
@@ -381,6 +379,24 @@ fn limit_shown(stage: Option<&str>, exceeded: &LimitExceeded) -> String {
     match stage {
         Some(stage) => format!("{stage}: {exceeded}"),
         None => exceeded.to_string(),
+    }
+}
+
+fn cells_shown(failed: usize, total: usize, not_run: usize) -> String {
+    let them = |number| if number == 1 { "it" } else { "them" };
+    match (failed, not_run) {
+        (0, not_run) => format!(
+            "{not_run} of {total} cells have no result yet; run again to continue with {}",
+            them(not_run)
+        ),
+        (failed, 0) => format!(
+            "{failed} of {total} cells failed; add --retry-failed to run {} again",
+            them(failed)
+        ),
+        (failed, not_run) => format!(
+            "{failed} of {total} cells failed, and {not_run} have no result yet; run again for those, \
+             with --retry-failed also for what failed"
+        ),
     }
 }
 

@@ -4,14 +4,16 @@
 //! The process that the user starts (the parent) loads no plugin. It makes a [`Plan`] of [`Job`]s,
 //! each a line of JSON with everything needed to run a cell anywhere. For work that needs a plugin,
 //! it starts child processes of the same program: one for checks ([`probe`]), one or more per set of
-//! features, and one per cell ([`run_cell`]). They report to the parent with [`Event`]s; anything
-//! else they print goes to a log. The cell's process writes its record atomically; the parent
+//! features, and one per cell ([`run_cell`]). An [`Executor`] decides where they run. They report to
+//! their parent with [`Event`]s; anything else they print goes to a log. The cell's process writes its record atomically; the parent
 //! believes the record, not the process. A cell that has a record is not run again, and one that
 //! another run is computing is waited for.
 //!
 //! A child leads a process group: signals go to the whole group, and whatever is left of it when
 //! the child ends is killed. The parent watches the time and the memory of a cell's group.
 
+mod alone;
+mod cell_state;
 pub mod check;
 mod checkpoints;
 mod child;
@@ -21,8 +23,10 @@ mod encode;
 mod evaluate;
 mod event;
 mod execute;
-mod extract;
+mod executor;
+mod feature_job;
 mod feature_sets;
+mod gpu;
 mod host;
 mod interrupt;
 mod job;
@@ -43,20 +47,22 @@ mod samples;
 mod scalars;
 mod score;
 mod script;
-mod set_line;
 mod shard;
 mod show;
 mod signals;
 mod silence;
-mod slots;
 mod supervised;
 mod watch;
 
+pub use alone::run_alone;
 pub use child::{Child, Work};
 pub use content::{Caches, content};
 pub use embed::{DomainFeatures, Embedded, Embedder};
 pub use event::{Event, Events, Fault};
-pub use execute::{ExecuteOptions, execute, has_result, keep_failure};
+pub use execute::Execution;
+pub use executor::{Executed, Executor, Local, Places, Slurm, SlurmOptions};
+pub use feature_job::FeatureJob;
+pub use gpu::{Gpu, GpuNumber};
 pub use interrupt::Interrupt;
 pub use job::{Job, Paths, PluginPaths, ScriptPaths};
 pub use log::{Log, LogEnd, PendingLog};

@@ -1,17 +1,16 @@
-//! The child processes that `run` starts.
+//! The child processes that `run` and other commands start.
 
 use super::tables;
 use crate::conformance;
-use crate::error::{Ending, Error};
-use crate::exit_code::ExitCode;
+use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::PluginFile;
 use crate::regular_file;
 use crate::report::export::TERMINAL;
 use crate::results::{RunFolder, RunPlan};
 use crate::run::{
-    Caches, Event, Events, Fault, FeatureRequest, Interrupt, Job, PlannedContents, has_result,
-    keep_failure, orphan, probe, run_cell, run_supervised, silent,
+    Caches, Event, Events, Fault, FeatureJob, FeatureRequest, Interrupt, Job, orphan, probe,
+    run_cell,
 };
 use crate::terminal;
 use serde::de::DeserializeOwned;
@@ -41,79 +40,25 @@ pub(super) fn testkit() -> Result<(), Error> {
     })
 }
 
-pub(super) fn embed() -> Result<(), Error> {
+/// Computes a part of a set of features, or a whole set.
+pub(super) fn embed(set: bool) -> Result<(), Error> {
     child(|events, interrupt| {
-        let request: FeatureRequest = request()?;
-        request.run(&Caches::open(interrupt)?, events, interrupt)
+        let caches = Caches::open(interrupt)?;
+        match set {
+            true => FeatureJob::parse(&input()?)?.compute(&caches, events, interrupt),
+            false => request::<FeatureRequest>()?.run(&caches, events, interrupt),
+        }
     })
 }
 
-/// Runs a cell. Unless the caller has claimed it, this is a process that a cluster started.
-pub(super) fn cell(out: &Path, claimed: bool) -> Result<(), Error> {
-    match claimed {
-        true => child(|events, interrupt| {
-            let (job, folder, caches) = cell_request(out, interrupt)?;
-            run_cell(&job, &folder, &caches, events, interrupt)
-        }),
-        false => reporting(&Interrupt::on_ctrl_c()?, |events, interrupt| {
-            unclaimed_cell(out, events, interrupt)
-        }),
-    }
-}
-
-fn cell_request(out: &Path, interrupt: &Interrupt) -> Result<(Job, RunFolder, Caches), Error> {
-    let job = Job::parse(&input()?)?;
-    let folder = RunFolder::new(out);
-    folder.create()?;
-    Ok((job, folder, Caches::open(interrupt)?))
-}
-
-/// Runs a cell on its own: waits for others that run the same cell, and does nothing if the record
-/// exists. A cell with limits runs in a child process, which can be ended.
-fn unclaimed_cell(out: &Path, events: &Arc<Events>, interrupt: &Interrupt) -> Result<(), Error> {
-    let (job, folder, caches) = cell_request(out, interrupt)?;
-    folder.check_scenario(&job.cell.scenario)?;
-    let claims = folder.cell_claims();
-    let claim = claims.wait(&job.cell.id, &|| !interrupt.requested(), &mut |owner| {
-        events.stage(format!("waiting for {owner}, which runs this cell"))
-    });
-    let _claim = claim.map_err(Error::file(&folder.cells()))?;
-    interrupt.check()?;
-    let contents = PlannedContents::new(caches.content.clone(), interrupt);
-    if has_result(&folder, &job, &contents)? {
-        return Ok(());
-    }
-    folder.remove_parts_of(&job.cell.id);
-    folder.forget_failure(&job.cell.id)?;
-    let ended = match job.limits.is_none() {
-        true => run_cell(&job, &folder, &caches, events, interrupt),
-        false => limited_cell(&job, &folder, &contents, events, interrupt),
-    };
-    if let Err(error) = &ended {
-        keep_failure(&job, &folder, &contents, error);
-    }
-    ended
-}
-
-fn limited_cell(
-    job: &Job,
-    folder: &RunFolder,
-    contents: &PlannedContents<'_>,
-    events: &Events,
-    interrupt: &Interrupt,
-) -> Result<(), Error> {
-    let tell = |length| events.stage(silent("the cell", length));
-    let mut pass_on = |event| events.send(&event);
-    run_supervised(job, folder, None, &tell, interrupt, &mut pass_on)?;
-    match has_result(folder, job, contents)? {
-        true => Ok(()),
-        false => Err(Error::Child {
-            message: "its process reported success, but there is no record of it".into(),
-            code: ExitCode::Plugin,
-            ending: Ending::Crashed,
-            log: None,
-        }),
-    }
+/// Runs a cell that the caller has claimed.
+pub(super) fn cell(out: &Path) -> Result<(), Error> {
+    child(|events, interrupt| {
+        let job = Job::parse(&input()?)?;
+        let folder = RunFolder::new(out);
+        folder.create()?;
+        run_cell(&job, &folder, &Caches::open(interrupt)?, events, interrupt)
+    })
 }
 
 /// The answer about a run's results.
@@ -169,20 +114,14 @@ fn reported(
     })
 }
 
-/// Runs the work of a child process, which ends with its parent.
+/// Runs the work of a child process, which ends with its parent. It reports with events; an error is
+/// sent as one, and written to the log.
 fn child(work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>) -> Result<(), Error> {
     orphan::end_with_parent();
-    reporting(&Interrupt::of_child()?, work)
-}
-
-/// Runs work that reports with events; an error is sent as one, and written to the log.
-fn reporting(
-    interrupt: &Interrupt,
-    work: impl FnOnce(&Arc<Events>, &Interrupt) -> Result<(), Error>,
-) -> Result<(), Error> {
+    let interrupt = Interrupt::of_child()?;
     let events = Events::on_stdout().map_err(|error| Error::Internal(error.to_string()))?;
     let events = Arc::new(events);
-    let ended = work(&events, interrupt);
+    let ended = work(&events, &interrupt);
     events.send(&match &ended {
         Ok(()) => Event::Done,
         Err(error) => {

@@ -4,10 +4,10 @@ use super::print::{print, print_data};
 use super::resolve::resolve;
 use crate::cli::ScenarioArgs;
 use crate::error::Error;
-use crate::run::{Interrupt, Plan, PlanOptions};
+use crate::run::{FeatureJob, Interrupt, Plan, PlanOptions, available_memory};
 use crate::scenario::Device;
 
-pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
+pub(super) fn plan(args: &ScenarioArgs, json: bool, features: bool) -> Result<(), Error> {
     let interrupt = Interrupt::on_ctrl_c()?;
     let (scenario, registry) = resolve(args)?;
     let plan = Plan::make(
@@ -19,10 +19,17 @@ pub(super) fn plan(args: &ScenarioArgs, json: bool) -> Result<(), Error> {
             confusion: args.confusion,
             // So that it works where the scenario's device is missing.
             device: Device::CPU,
+            gpu: None,
+            available_memory: available_memory(),
             metrics: &[],
         },
         &interrupt,
     )?;
+    if features {
+        let jobs = FeatureJob::all(&plan.cells.iter().collect::<Vec<_>>());
+        let lines = jobs.iter().map(|job| job.line() + "\n");
+        return print_data(&lines.collect::<String>());
+    }
     let jobs = || plan.cells.iter().map(|planned| &planned.job);
     let width = jobs().map(|job| job.cell.id.len()).max();
     let width = width.unwrap_or_default();

@@ -10,7 +10,8 @@ use crate::plugin::{PluginRef, Registry};
 use crate::report::table_names;
 use crate::results::{CellRecord, RunFolder, RunPlan};
 use crate::run::{
-    Caches, ExecuteOptions, Interrupt, Job, Plan, PlanOptions, Planned, PlannedContents, execute,
+    Caches, Execution, Interrupt, Job, Local, Places, Plan, PlanOptions, Planned, PlannedContents,
+    available_memory,
 };
 use crate::scenario::Scenario;
 use crate::stream::open::Restriction;
@@ -196,6 +197,8 @@ fn planned_again(
             save_predictions: false,
             confusion: false,
             device: scenario.device.as_str(),
+            gpu: None,
+            available_memory: available_memory(),
             metrics: &[],
         };
         let plan = Plan::make(scenario, registry, &options, interrupt)?;
@@ -258,17 +261,24 @@ fn rerun(
     };
     let caches = Caches::open(interrupt)?;
     let contents = PlannedContents::new(caches.content.clone(), interrupt);
-    let options = ExecuteOptions {
-        at_a_time: NonZeroUsize::MIN,
+    let execution = Execution {
+        plan: &plan,
+        folder: &again,
         retry_failed: true,
+        caches: &caches,
+        contents: &contents,
+        interrupt,
+    };
+    let one_at_a_time = Local {
+        places: Places::anywhere(NonZeroUsize::MIN),
         fail_fast: false,
     };
     for planned in &plan.cells {
         again.take_sources(&RunFolder::new(dir), &planned.job.cell);
     }
-    match execute(&plan, &again, options, &caches, &contents, interrupt) {
+    match execution.run(&one_at_a_time) {
         // The cells that failed have been shown.
-        Ok(()) | Err(Error::Cells { .. }) => {}
+        Ok(_) | Err(Error::Cells { .. }) => {}
         Err(error) => return Err(error),
     }
     for (then, planned) in known {

@@ -225,7 +225,7 @@ impl Part {
         }
         let streams = self.streams()?;
         let check = Check::of(&self.scenario, registry, &streams, &self.metrics)?;
-        let refused = check.run(device.as_str(), interrupt);
+        let refused = check.run(device.as_str(), None, interrupt);
         interrupt.check()?;
         if let Err(Refusal { error, .. }) = refused {
             self.leave_out(Unchecked {
@@ -252,7 +252,7 @@ impl Part {
     ) -> Result<Option<Missing>, Error> {
         let streams = self.streams()?;
         let check = Check::of(&self.scenario, registry, &streams, &self.metrics)?;
-        match check.run(Device::CPU, interrupt) {
+        match check.run(Device::CPU, None, interrupt) {
             Ok(checked) => {
                 let needs = check.memory_needs(&checked);
                 drop(streams);

@@ -6,7 +6,7 @@ use super::parameters::{check_backbone, check_strategy};
 use super::probe::{Answer, BackboneCheck, MetricCheck, Request, StrategyCheck};
 use super::protocol::learned_tasks;
 use super::script::Start;
-use super::{Event, Fault, Interrupt, Log, MemoryNeed, Watch, silent};
+use super::{Event, Fault, Gpu, Interrupt, Log, MemoryNeed, Watch, silent};
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::plugin::{Kind, PluginRef, Registry, provide_libtorch};
@@ -165,13 +165,19 @@ impl Check<'_> {
         needs
     }
 
-    /// Lets the plugins check their parameters on a device, in a child process. This is the first
-    /// time that plugins run, so libtorch is fetched here.
+    /// Lets the plugins check their parameters on a device, in a child process, which sees the
+    /// given GPU only, if there is one. This is the first time that plugins run, so libtorch is
+    /// fetched here.
     ///
     /// # Errors
     ///
     /// What the first plugin at fault reports.
-    pub fn run(&self, device: &str, interrupt: &Interrupt) -> Result<Checked, Refusal> {
+    pub fn run(
+        &self,
+        device: &str,
+        gpu: Option<&Gpu>,
+        interrupt: &Interrupt,
+    ) -> Result<Checked, Refusal> {
         let request = Request {
             device: device.to_owned(),
             ..self.request.clone()
@@ -197,6 +203,7 @@ impl Check<'_> {
             paths: &[],
             input: &input,
             threads: request.threads,
+            gpu,
             log: Some(&log),
             foreground: false,
             watch: Watch {

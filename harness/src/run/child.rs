@@ -6,7 +6,7 @@
 use super::interrupt::{Interrupt, Running};
 use super::log::{Log, LogEnd, Reader};
 use super::watch::{Verdict, Watch, Watched};
-use super::{Event, orphan};
+use super::{Event, Gpu, orphan};
 use crate::byte_size::ByteSize;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
@@ -38,6 +38,8 @@ pub struct Child<'a> {
     pub input: &'a str,
     /// How many threads libraries may use in it.
     pub threads: u32,
+    /// The only GPU that it sees; `None` for those that this process sees.
+    pub gpu: Option<&'a Gpu>,
     /// The log for its output: plugins may print, and that must not mix with our own output. `None`
     /// if its output goes where ours goes.
     pub log: Option<&'a Log>,
@@ -143,6 +145,7 @@ impl Child<'_> {
             )
             .env(orphan::PARENT, process::id().to_string())
             .envs(waiting_threads(|name| env::var_os(name).is_some()))
+            .envs(self.gpu.map(Gpu::environment).unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(match self.log {

@@ -58,13 +58,17 @@ impl<'a> FeatureSet<'a> {
 
     /// For people: `digits · features of clip (also class_token)`.
     pub(super) fn title(&self) -> String {
-        let cell = &self.job.cell;
-        let domain = &cell.stream.domains[self.domain].name;
-        let backbone = &cell.backbones[self.backbone].name;
-        let also = match &self.outputs[..] {
-            [] => String::new(),
-            outputs => format!(" (also {})", outputs.join(", ")),
-        };
-        format!("{domain} · features of {backbone}{also}")
+        title(self.job, self.domain, self.backbone, &self.outputs)
     }
+}
+
+/// For people: the outputs of a cell's backbone on a domain of its stream.
+pub(super) fn title(job: &Job, domain: usize, backbone: usize, outputs: &[String]) -> String {
+    let domain = &job.cell.stream.domains[domain].name;
+    let backbone = &job.cell.backbones[backbone].name;
+    let also = match outputs {
+        [] => String::new(),
+        outputs => format!(" (also {})", outputs.join(", ")),
+    };
+    format!("{domain} · features of {backbone}{also}")
 }

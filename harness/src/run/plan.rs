@@ -3,7 +3,7 @@
 use super::check::{Check, Checked, Refusal};
 use super::job::{JOB_FORMAT, ScriptPaths};
 use super::probe::BackboneCheck;
-use super::{Interrupt, Job, Paths, PluginPaths, available_memory, memory_warnings};
+use super::{Gpu, Interrupt, Job, Paths, PluginPaths, memory_warnings};
 use crate::error::Error;
 use crate::plugin::{PluginRef, Registry};
 use crate::results::{Cell, CellBackbone, CellDomain, CellStrategy, CellStream, by_module};
@@ -32,6 +32,10 @@ pub struct PlanOptions<'a> {
     pub confusion: bool,
     /// The device on which plugins check their parameters; cells keep the scenario's.
     pub device: &'a str,
+    /// The only GPU that plugins see when they do so; `None` for those that this process sees.
+    pub gpu: Option<&'a Gpu>,
+    /// The memory, in bytes, that a cell can get where it runs; `None` if that is not known.
+    pub available_memory: Option<u64>,
     /// Metrics that must load.
     pub metrics: &'a [(String, PluginRef)],
 }
@@ -86,10 +90,10 @@ impl Plan {
             .map(|stream| cut(scenario, stream, &domains, restriction))
             .collect::<Result<Vec<_>, _>>()?;
         let check = Check::of(scenario, registry, &streams, options.metrics)?;
-        let checked = check.run(options.device, interrupt);
+        let checked = check.run(options.device, options.gpu, interrupt);
         let checked = checked.map_err(Refusal::with_log)?;
         let (needs, limit) = (check.memory_needs(&checked), scenario.limits.memory);
-        for warning in memory_warnings(&needs, limit, available_memory()) {
+        for warning in memory_warnings(&needs, limit, options.available_memory) {
             terminal::say(format_args!("warning: {warning}"));
         }
         let Checked {

@@ -7,15 +7,21 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The length of a process's bar.
 const PARTS: f64 = 1000.0;
 
+/// How often a plain line tells the progress within a stage or task.
+const DETAIL: Duration = Duration::from_secs(60);
+
 /// The display of a run.
 pub(super) struct Show {
+    /// On a terminal, and the one that counts cells.
     bars: Option<(MultiProgress, ProgressBar)>,
     total: usize,
+    /// Whether plain lines tell what processes are doing.
+    is_detailed: bool,
     /// Whether the user knows that a log cannot be written.
     unlogged: AtomicBool,
 }
@@ -28,6 +34,8 @@ pub(super) struct Line {
     stage: String,
     /// The current task and the number of tasks.
     task: Option<(u32, u32)>,
+    /// If plain lines tell what the process is doing, when the last one did.
+    told: Option<Instant>,
 }
 
 impl Show {
@@ -35,8 +43,9 @@ impl Show {
     pub(super) fn new(total: usize) -> Show {
         let bars = std::io::stderr().is_terminal().then(|| {
             let bars = MultiProgress::new();
-            let style = ProgressStyle::with_template("  {bar:20} {pos}/{len} cells  {elapsed}")
-                .expect("a fixed template");
+            let style =
+                ProgressStyle::with_template("  {bar:20} {pos}/{len} cells  {elapsed}  {msg}")
+                    .expect("a fixed template");
             let cells = bars.add(ProgressBar::new(total as u64).with_style(style));
             cells.enable_steady_tick(Duration::from_millis(250));
             (bars, cells)
@@ -44,7 +53,26 @@ impl Show {
         Show {
             bars,
             total,
+            is_detailed: false,
             unlogged: AtomicBool::new(false),
+        }
+    }
+
+    /// A display of one process that does not belong to a run. Where there is no terminal, it also
+    /// prints a line for each stage and task, and about once a minute for the progress within.
+    pub(super) fn of_one_process() -> Show {
+        let mut show = Show::new(1);
+        show.is_detailed = true;
+        if let Some((_, cells)) = &show.bars {
+            cells.finish_and_clear();
+        }
+        show
+    }
+
+    /// Shows what is happening to the cells that have not ended, beside the bar that counts them.
+    pub(super) fn status(&self, status: &str) {
+        if let Some((_, cells)) = &self.bars {
+            cells.set_message(status.to_owned());
         }
     }
 
@@ -77,6 +105,7 @@ impl Show {
             title,
             stage: String::new(),
             task: None,
+            told: (self.is_detailed && self.bars.is_none()).then(Instant::now),
         }
     }
 
@@ -133,19 +162,33 @@ impl Line {
         match event {
             Event::Stage(_) => {
                 self.task = None;
+                self.tell(show, &self.stage.clone());
                 self.show(&self.stage, 0.0);
             }
             Event::Task { task, of } => {
                 self.task = Some((*task, *of));
+                self.tell(show, &self.stage.clone());
                 self.show(&self.stage, 0.0);
             }
             Event::Progress { phase, done, total } => {
                 let part = (*done as f64 / (*total).max(1) as f64).min(1.0);
-                self.show(&format!("{}, {phase} {done}/{total}", self.stage), part);
+                let text = format!("{}, {phase} {done}/{total}", self.stage);
+                if self.told.is_some_and(|told| told.elapsed() >= DETAIL) {
+                    self.tell(show, &text);
+                }
+                self.show(&text, part);
             }
             Event::Warning(warning) => show.say(&format!("warning: {}: {warning}", self.title)),
             Event::Note(note) => show.say(&format!("{}: {note}", self.title)),
             Event::Answer(_) | Event::Done | Event::Failed(_) => {}
+        }
+    }
+
+    /// Prints what the process is doing, if plain lines tell.
+    fn tell(&mut self, show: &Show, text: &str) {
+        if self.told.is_some() {
+            show.say(&format!("{}: {text}", self.title));
+            self.told = Some(Instant::now());
         }
     }
 

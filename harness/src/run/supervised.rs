@@ -1,13 +1,14 @@
 //! A cell in a child process, under its limits.
 
 use super::child::{Child, Work};
-use super::{Event, Interrupt, Job, Log, Watch};
+use super::{Event, Gpu, Interrupt, Job, Log, Watch};
 use crate::error::Error;
 use crate::results::RunFolder;
 use std::time::Duration;
 
-/// Runs a cell that the caller has claimed in a child process, and passes on what it says. `silent`
-/// is called with the length of its silence. Without a log, its output goes to standard error.
+/// Runs a cell that the caller has claimed in a child process, and passes on what it says. It sees
+/// the given GPU only, if there is one. `silent` is called with the length of its silence. Without a
+/// log, its output goes to standard error.
 ///
 /// # Errors
 ///
@@ -15,6 +16,7 @@ use std::time::Duration;
 /// exceeded.
 pub fn run_supervised(
     job: &Job,
+    gpu: Option<&Gpu>,
     folder: &RunFolder,
     log: Option<&Log>,
     silent: &dyn Fn(Duration),
@@ -27,6 +29,7 @@ pub fn run_supervised(
         paths: &[folder.path()],
         input: &job.line(),
         threads: job.cell.threads,
+        gpu,
         log,
         foreground: job.debug,
         watch: Watch {

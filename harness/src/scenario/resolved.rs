@@ -57,6 +57,8 @@ pub struct Device(pub(super) String);
 impl Device {
     /// The device that every machine has.
     pub const CPU: &'static str = "cpu";
+    /// Whichever GPU a process sees first, so that several processes can have one each.
+    pub const ALL_GPUS: &'static str = "cuda";
 
     /// As the scenario writes it.
     pub fn as_str(&self) -> &str {

@@ -2,27 +2,28 @@
 //! at a time.
 //!
 //! The parent looks for the features in the store and claims what is missing. It splits the images
-//! into [shards](super::shard), has a process compute each of them, and puts the files in their
-//! place once all are done. While the last shards of a set are computed, the next set begins. On a
-//! GPU, one process at a time computes features: several would only wait for each other, each with
-//! a model in the GPU's memory.
+//! into [shards](crate::run::shard), has a process compute each of them, and puts the files in their
+//! place once all are done. While the last shards of a set are computed, the next set begins. On
+//! each GPU, one process at a time computes features: several would only wait for each other, each
+//! with a model in the GPU's memory.
 //!
 //! The first error ends all processes, and nothing half-written is left.
 
-use super::child::{Child, Work};
-use super::content::PendingContent;
-use super::embed::feature_keys;
-use super::encode::unwritable;
-use super::feature_sets::FeatureSet;
+use super::Places;
+use super::places::{Slot, Slots};
 use super::set_line::SetLine;
-use super::shard::{FeatureRequest, read_digests, shards};
-use super::show::Show;
-use super::slots::{Slot, Slots};
-use super::{Caches, Interrupt, Log, PendingLog, Planned, Watch, silent};
 use crate::domain::ContentDigest;
 use crate::error::{Ending, Error};
 use crate::exit_code::ExitCode;
 use crate::features::{FeatureMaker, FeatureWriter};
+use crate::run::child::{Child, Work};
+use crate::run::content::PendingContent;
+use crate::run::embed::feature_keys;
+use crate::run::encode::unwritable;
+use crate::run::feature_sets::FeatureSet;
+use crate::run::shard::{FeatureRequest, read_digests, shards};
+use crate::run::show::Show;
+use crate::run::{Caches, Gpu, Interrupt, Log, PendingLog, Planned, Watch, silent};
 use crate::scenario::Device;
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -34,8 +35,8 @@ use std::time::Instant;
 
 /// How to extract features.
 pub(super) struct Extraction<'a> {
-    /// How many processes may compute at once.
-    pub(super) at_a_time: usize,
+    /// Where processes may compute.
+    pub(super) places: &'a Places,
     pub(super) caches: &'a Caches,
     pub(super) show: &'a Show,
     pub(super) interrupt: &'a Interrupt,
@@ -57,14 +58,17 @@ impl Extraction<'_> {
         let log = PendingLog::create(log_path);
         let sets = FeatureSet::all(cells);
         let on_cpu = sets.iter().all(|set| set.info.device == Device::CPU);
-        let processes = if on_cpu { self.at_a_time } else { 1 };
-        let threads = processes.min(sets.len());
+        let places = match on_cpu {
+            true => self.places.clone(),
+            false => self.places.each_gpu_once(),
+        };
+        let threads = places.number().min(sets.len());
         let work = Sets {
             extraction: self,
-            processes,
+            processes: places.number(),
             all: &sets,
             next: AtomicUsize::new(0),
-            slots: Slots::new(processes),
+            slots: Slots::of(&places),
             unneeded: Arc::default(),
             error: OnceLock::new(),
             log: log.log(),
@@ -254,13 +258,13 @@ struct Shards<'a> {
 impl Shards<'_> {
     /// Computes some rows in a process of their own.
     fn run(&self, rows: Range<usize>, slot: Slot<'_>) {
-        if let Err(error) = self.compute(rows) {
+        if let Err(error) = self.compute(rows, slot.gpu()) {
             self.sets.failed(error);
         }
         drop(slot);
     }
 
-    fn compute(&self, rows: Range<usize>) -> Result<(), Error> {
+    fn compute(&self, rows: Range<usize>, gpu: Option<&Gpu>) -> Result<(), Error> {
         let Extraction {
             show, interrupt, ..
         } = *self.sets.extraction;
@@ -273,6 +277,7 @@ impl Shards<'_> {
         let child = Child {
             work: Work::Features,
             args: &["embed"],
+            gpu,
             paths: &[],
             input: &serde_json::to_string(&request).expect("plain data"),
             threads: request.job.cell.threads,

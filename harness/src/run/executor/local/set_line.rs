@@ -1,8 +1,8 @@
 //! The line of a set of features in the progress display, which counts the images of all processes
 //! that compute it.
 
-use super::Event;
-use super::show::{Line, Show};
+use crate::run::Event;
+use crate::run::show::{Line, Show};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,0 +1,396 @@
+//! Waits for tasks: asks Slurm which are queued or running, and looks for the results of the
+//! others.
+
+use super::array::{Array, Kind, quoted};
+use super::client::{Client, Ending};
+use super::submission::Submission;
+use super::{SlurmError, Work};
+use crate::error::{Ending as ProcessEnding, Error};
+use crate::exit_code::ExitCode;
+use crate::run::LogEnd;
+use crate::run::Planned;
+use crate::run::alone::Obtained;
+use crate::run::cell_state::{Recorded, recorded};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+/// The shortest and the longest pause between two questions to Slurm, whose sites ask not to be
+/// asked often. The pause grows with the time that was waited.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+
+/// How often to look whether the user asks to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long after a task has ended a file that it wrote may still be missing here: clients of a
+/// network file system remember for up to a minute that a file was not there.
+const LAG: Duration = Duration::from_secs(90);
+
+/// How many of the last lines of a task's log are shown.
+const LINES: usize = 10;
+
+/// The cells of a run that are tasks of submissions.
+pub(super) struct Watcher<'a> {
+    work: &'a Work<'a>,
+    client: &'a Client,
+    /// All arrays of the submissions, and the features that each needs first.
+    arrays: Vec<(&'a Array, Vec<&'a Array>)>,
+    /// The cells that have not ended, with the array and the number of their latest task.
+    waiting: HashMap<(usize, usize), &'a Planned>,
+    /// When a task that left neither a record nor a reason was first missed.
+    missed: HashMap<(usize, usize), Instant>,
+    /// How many cells were cancelled before they started.
+    cancelled: usize,
+    /// The arrays of features that cancelled cells were waiting for, by name.
+    starving: BTreeSet<usize>,
+    fail_fast: bool,
+    /// What is known of the queue.
+    queue: Queue,
+    /// Whether the user knows that Slurm does not answer.
+    told: bool,
+}
+
+/// The tasks that are queued or running.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Queue {
+    features: usize,
+    running: usize,
+    queued: usize,
+}
+
+/// What became of a task that is neither queued nor running.
+enum Fate {
+    Done(Duration),
+    Failed(Error),
+    /// It was ended, or has not left what it should have.
+    Unfinished(String),
+    NeverStarted,
+    /// Perhaps its record is only late.
+    Unknown,
+}
+
+impl<'a> Watcher<'a> {
+    /// Watches the cells among the missing ones that these submissions have.
+    pub(super) fn new(
+        work: &'a Work<'a>,
+        client: &'a Client,
+        submissions: &'a [Submission],
+        fail_fast: bool,
+    ) -> Watcher<'a> {
+        let mut arrays = Vec::new();
+        for submission in submissions {
+            let features: Vec<&Array> = (submission.arrays.iter())
+                .filter(|array| array.kind == Kind::Features)
+                .collect();
+            arrays.extend(
+                submission
+                    .arrays
+                    .iter()
+                    .map(|array| (array, features.clone())),
+            );
+        }
+        // The latest task of each cell.
+        let mut places = HashMap::new();
+        for (index, (array, _)) in arrays.iter().enumerate() {
+            if array.kind == Kind::Cells && array.job.is_some() {
+                let tasks = array.tasks.iter().zip(1..);
+                places.extend(tasks.map(|(id, number)| (&**id, (index, number))));
+            }
+        }
+        let missing = work.missing.iter().copied();
+        let waiting = missing
+            .filter_map(|cell| Some((*places.get(&*cell.job.cell.id)?, cell)))
+            .collect();
+        Watcher {
+            work,
+            client,
+            arrays,
+            waiting,
+            missed: HashMap::new(),
+            cancelled: 0,
+            starving: BTreeSet::new(),
+            fail_fast,
+            queue: Queue::default(),
+            told: false,
+        }
+    }
+
+    /// Waits until every cell has ended, or the user asks to stop.
+    pub(super) fn wait(&mut self) -> Result<(), Error> {
+        let (start, interrupt) = (Instant::now(), self.work.interrupt);
+        while !interrupt.requested() {
+            match self.look() {
+                Ok(()) => self.told = false,
+                Err(SlurmError::Stopped) => break,
+                Err(error @ SlurmError::Missing { .. }) => return Err(error.into()),
+                // Its controller may be restarting.
+                Err(error) => {
+                    if !std::mem::replace(&mut self.told, true) {
+                        self.work
+                            .show
+                            .say(&format!("warning: {error}; asking again"));
+                    }
+                }
+            }
+            if self.waiting.is_empty() {
+                break;
+            }
+            let pause = (start.elapsed() / 20).clamp(PAUSES[0], PAUSES[1]);
+            let until = Instant::now() + pause;
+            while Instant::now() < until && !interrupt.requested() {
+                thread::sleep(LOOK);
+            }
+        }
+        self.tell_cancelled();
+        Ok(())
+    }
+
+    /// Asks Slurm once, and notes the cells that have ended.
+    pub(super) fn look(&mut self) -> Result<(), SlurmError> {
+        let mut asked: BTreeSet<usize> = self.waiting.keys().map(|(array, _)| *array).collect();
+        for (index, (array, _)) in self.arrays.iter().enumerate() {
+            let is_needed = |cells: &usize| {
+                let (_, features) = &self.arrays[*cells];
+                features
+                    .iter()
+                    .any(|feature| std::ptr::eq(*feature, *array))
+            };
+            if array.kind == Kind::Features && array.job.is_some() && asked.iter().any(is_needed) {
+                asked.insert(index);
+            }
+        }
+        let asked: Vec<usize> = asked.into_iter().collect();
+        let arrays: Vec<&Array> = asked.iter().map(|&index| self.arrays[index].0).collect();
+        let mut queue = Queue::default();
+        let mut gone = self.waiting.clone();
+        for task in self.client.alive(&arrays)? {
+            let array = asked[task.array];
+            match (self.arrays[array].0.kind, task.is_running) {
+                (Kind::Features, _) => queue.features += 1,
+                (Kind::Cells, true) => queue.running += 1,
+                (Kind::Cells, false) => queue.queued += 1,
+            }
+            gone.remove(&(array, task.number));
+        }
+        self.queue = queue;
+        let mut gone: Vec<_> = gone.into_iter().collect();
+        gone.sort_by_key(|(place, _)| *place);
+        for (place, cell) in gone {
+            if self.work.interrupt.requested() {
+                break;
+            }
+            self.settle(place, cell);
+        }
+        self.work.show.status(&self.queue.to_string());
+        Ok(())
+    }
+
+    /// Notes the end of a task, if it is known.
+    fn settle(&mut self, place: (usize, usize), cell: &Planned) {
+        let Work { show, ended, .. } = *self.work;
+        let title = cell.job.cell.title();
+        match self.fate(place, cell) {
+            Fate::Unknown => return,
+            Fate::Done(time) => ended.note(&cell.job, Ok(Obtained::Run(time))),
+            Fate::Failed(error) => {
+                ended.note(&cell.job, Err(error));
+                if self.fail_fast {
+                    self.cancel_queued();
+                }
+            }
+            Fate::Unfinished(why) => show.say(&format!("{title}  not finished: {why}")),
+            Fate::NeverStarted => {
+                self.cancelled += 1;
+                self.starving.insert(place.0);
+            }
+        }
+        self.waiting.remove(&place);
+    }
+
+    fn fate(&mut self, place: (usize, usize), cell: &Planned) -> Fate {
+        let (job, folder) = (&cell.job, self.work.folder);
+        if let Recorded::Whole(record) = recorded(folder, job) {
+            return Fate::Done(Duration::from_secs_f64(record.costs.wall_seconds.total));
+        }
+        let id = &job.cell.id;
+        if let Some(failure) = folder.failure(id) {
+            return Fate::Failed(failed(failure.message, &folder.log(id), Vec::new()));
+        }
+        let (array, number) = place;
+        let array = self.arrays[array].0;
+        let log = array.log(number);
+        let since = *self.missed.entry(place).or_insert_with(Instant::now);
+        let id = array.job.as_deref().unwrap_or_default();
+        match self.client.ending(id, number) {
+            // An error that running it again may help against, so it was not kept.
+            Some(Ending { state, status }) if state == "FAILED" => {
+                let status = status.map_or(String::new(), |status| {
+                    format!(" with exit status {status}")
+                });
+                Fate::Failed(failed(
+                    format!("its task ended{status}"),
+                    &log,
+                    last_lines(&log),
+                ))
+            }
+            Some(Ending { state, .. }) if state != "COMPLETED" && log.exists() => {
+                let why = format!("Slurm ended its task ({})", in_words(&state));
+                Fate::Unfinished(why + &end_of(&log, Vec::new()))
+            }
+            Some(Ending { state, .. }) if state == "CANCELLED" => Fate::NeverStarted,
+            _ if since.elapsed() < LAG => Fate::Unknown,
+            _ if !log.exists() => Fate::NeverStarted,
+            _ => Fate::Unfinished(
+                "its task has ended without a result".to_owned() + &end_of(&log, last_lines(&log)),
+            ),
+        }
+    }
+
+    fn cancel_queued(&self) {
+        let arrays = self.waiting.keys().map(|(array, _)| *array);
+        let arrays: BTreeSet<usize> = arrays.collect();
+        let jobs = arrays
+            .iter()
+            .filter_map(|&array| self.arrays[array].0.job.clone());
+        let jobs: Vec<String> = jobs.collect();
+        if !jobs.is_empty()
+            && let Err(error) = self.client.cancel_queued(&jobs)
+        {
+            self.work.show.say(&format!("warning: {error}"));
+        }
+    }
+
+    /// Tells which cells were cancelled, and the failed features that were the reason.
+    fn tell_cancelled(&self) {
+        if self.cancelled == 0 {
+            return;
+        }
+        let show = self.work.show;
+        let mut failed = 0;
+        let mut told = BTreeSet::new();
+        for &cells in &self.starving {
+            for features in &self.arrays[cells].1 {
+                if !told.insert(features.script()) {
+                    continue;
+                }
+                let job = features.job.as_deref().unwrap_or_default();
+                for (title, number) in features.tasks.iter().zip(1..) {
+                    let log = features.log(number);
+                    match self.client.ending(job, number) {
+                        Some(Ending { state, .. }) if state != "COMPLETED" && log.exists() => {
+                            failed += 1;
+                            let why = in_words(&state);
+                            let end = end_of(&log, last_lines(&log));
+                            show.say(&format!(
+                                "{title}  not computed: its task ended ({why}){end}"
+                            ));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let cancelled = match self.cancelled {
+            1 => "1 cell was cancelled before it started".to_owned(),
+            several => format!("{several} cells were cancelled before they started"),
+        };
+        let because = if failed > 0 {
+            ", since features are missing"
+        } else {
+            ""
+        };
+        show.say(&format!("{cancelled}{because}"));
+    }
+
+    /// For people: what is where, and how to come back.
+    pub(super) fn whereabouts(&self) -> String {
+        let number = self.waiting.len();
+        let arrays: BTreeSet<usize> = self.waiting.keys().map(|(array, _)| *array).collect();
+        let mut jobs = BTreeSet::new();
+        for &array in &arrays {
+            let (cells, features) = &self.arrays[array];
+            let all = features.iter().chain([cells]);
+            jobs.extend(all.filter_map(|array| array.job.clone()));
+        }
+        let jobs: Vec<String> = jobs.into_iter().collect();
+        let args: Vec<String> = env::args_os().map(|word| quoted(&word)).collect();
+        let args = args
+            .iter()
+            .map(String::as_str)
+            .filter(|word| *word != "--detach");
+        let command = args.collect::<Vec<_>>().join(" ");
+        let (are, them) = if number == 1 {
+            ("cell is", "it")
+        } else {
+            ("cells are", "them")
+        };
+        format!(
+            "{number} {are} with Slurm ({}). To come back, run `{command}`; to cancel {them}, `scancel {}`",
+            self.queue,
+            jobs.join(" ")
+        )
+    }
+}
+
+impl std::fmt::Display for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            (self.features, "features to compute"),
+            (self.running, "running"),
+            (self.queued, "queued"),
+        ];
+        let parts = parts.iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        match parts.is_empty() {
+            true => f.write_str("ending"),
+            false => f.write_str(&parts.join(", ")),
+        }
+    }
+}
+
+/// Slurm's word for how a task ended, and what it means.
+fn in_words(state: &str) -> String {
+    match state {
+        "TIMEOUT" => "time limit".into(),
+        "NODE_FAIL" => "the node failed".into(),
+        "OUT_OF_MEMORY" => "out of memory".into(),
+        "PREEMPTED" => "preempted".into(),
+        "CANCELLED" => "cancelled".into(),
+        other => other.to_owned(),
+    }
+}
+
+fn failed(message: String, log: &Path, lines: Vec<String>) -> Error {
+    Error::Child {
+        message,
+        code: ExitCode::Plugin,
+        ending: match lines.is_empty() {
+            true => ProcessEnding::Reported,
+            false => ProcessEnding::Crashed,
+        },
+        log: Some(Box::new(LogEnd {
+            path: Some(log.to_owned()),
+            lines,
+        })),
+    }
+}
+
+fn end_of(log: &Path, lines: Vec<String>) -> String {
+    LogEnd {
+        path: Some(log.to_owned()),
+        lines,
+    }
+    .to_string()
+}
+
+fn last_lines(log: &Path) -> Vec<String> {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    last.iter().map(|line| (*line).to_owned()).collect()
+}
