@@ -5,6 +5,7 @@ use crate::tables::{files, rows};
 use clbench_tests::{Dir, misbehaving, nearest_class_mean, root};
 use expect_test::expect;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 
 /// Zero-shot and a linear head on the small CLIP.
@@ -83,6 +84,73 @@ fn a_plan_and_a_run_on_a_device_have_the_same_cells() {
     expect![[r#"
         error: plugin BUILD/examples/libmisbehaving.so: no such file; check the path, or build the plugin with `cargo build --release`
     "#]].assert_eq(&refused.stderr);
+}
+
+/// Six cells on GPUs, which these plugins do not use. The list of GPUs is made up.
+#[test]
+fn one_cell_at_a_time_runs_on_each_gpu() {
+    let dir = Dir::new();
+    let scenario = "seeds: [1, 2, 3, 4, 5, 6]\ndevice: cuda\nstream: {tasks: 2}\n\
+                    domains: {digits: {source: digits}}\nbackbones: {pixels: {parameters: {size: 8}}}\n\
+                    strategies: {diary: {}}\n";
+    dir.write("s.yaml", scenario);
+    dir.link_plugins(&[misbehaving()]);
+    let run = |out: &str, more: &[&str]| {
+        let args = ["run", "s.yaml", "--plugin-dir", "plugins", "--limit", "5"];
+        dir.clbench(args.iter().chain(&["--out", out]).chain(more))
+            .env("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,GPU-c")
+            .env("DIARY_GPUS", dir.path(&format!("{out}.gpus")))
+            .env("DIARY_NAP", "100")
+    };
+    // The most cells at a time on each GPU.
+    let used = |out: &str| {
+        let diary = fs::read_to_string(dir.path(&format!("{out}.gpus"))).unwrap();
+        let mut now: BTreeMap<String, usize> = BTreeMap::new();
+        let mut most = now.clone();
+        for line in diary.lines() {
+            let (sign, gpu) = line.split_at(1);
+            let now = now.entry(gpu.to_owned()).or_default();
+            match sign {
+                "+" => *now += 1,
+                _ => *now -= 1,
+            }
+            let most = most.entry(gpu.to_owned()).or_default();
+            *most = (*most).max(*now);
+        }
+        let most = most.iter().map(|(gpu, most)| format!("{gpu}: {most}"));
+        most.collect::<Vec<_>>().join(", ")
+    };
+    run("all", &[]).succeeds();
+    assert_eq!(used("all"), "GPU-a: 1, GPU-b: 1, GPU-c: 1");
+    run("chosen", &["--devices", "cuda:2,cuda:0"]).succeeds();
+    assert_eq!(used("chosen"), "GPU-a: 1, GPU-c: 1");
+    run("twice", &["--devices", "cuda:1,cuda:1"]).succeeds();
+    assert_eq!(used("twice"), "GPU-b: 2");
+    for name in ["accuracy.csv", "leaderboard.csv"] {
+        let read = |out: &str| fs::read_to_string(dir.path(out).join(name)).unwrap();
+        assert_eq!(read("all"), read("chosen"));
+        assert_eq!(read("all"), read("twice"));
+    }
+    let refused = |more: &[&str]| {
+        let outcome = run("refused", more).outcome();
+        assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+        outcome.stderr
+    };
+    let mistakes: [&[&str]; 5] = [
+        &["--devices", "cuda:3"],
+        &["-j", "2"],
+        &["--devices", "cuda:0", "--set", "device=cpu"],
+        &["--devices", "cuda:0", "--set", "device=cuda:1"],
+        &["--devices", "cuda:0", "--on", "slurm"],
+    ];
+    expect![[r#"
+        error: `--devices`: there is no cuda:3; this process sees cuda:0 to cuda:2
+        error: `-j` is for the CPU, but this scenario has `device: cuda`, where one cell runs on each GPU at a time; choose GPUs with `--devices`, and list one twice to run two cells on it
+        error: `--devices` needs `device: cuda`, but this scenario has `device: cpu`; add `--set device=cuda`
+        error: `--devices` needs `device: cuda`, but this scenario has `device: cuda:1`; add `--set device=cuda`
+        error: `--devices` chooses GPUs of this machine; with `--on slurm`, ask for one with `--slurm "--gres=gpu:1"`
+    "#]]
+    .assert_eq(&mistakes.map(refused).concat());
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn no_cell_is_started_after_one_has_failed_if_asked() {
         [2/4] digits · panics-in-learn · seed 1992  failed: plugin BUILD/examples/libmisbehaving.so: strategy `panics-in-learn`: the plugin panicked in `learn`: on purpose at tests/fixtures/misbehaving/lib.rs:LINE; this is a bug in the plugin, report it to its author
             log: out/cells/digits-panics-in-learn-s1992-HASH.log
         results are in out
-        error: 1 of 4 cells failed, and 2 were not run; run again for those, with --retry-failed also for what failed
+        error: 1 of 4 cells failed, and 2 have no result yet; run again for those, with --retry-failed also for what failed
     "#]]
     .assert_eq(&settled(&outcome.stderr));
     // A run without the option does the rest, but not what failed.

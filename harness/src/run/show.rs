@@ -59,7 +59,7 @@ impl Show {
     }
 
     /// A display of one process that does not belong to a run. Where there is no terminal, it also
-    /// prints a line for each stage and task, and about once a minute for the progress within.
+    /// prints a line for each task, and about once a minute for the progress within.
     pub(super) fn of_one_process() -> Show {
         let mut show = Show::new(1);
         show.is_detailed = true;
@@ -162,7 +162,6 @@ impl Line {
         match event {
             Event::Stage(_) => {
                 self.task = None;
-                self.tell(show, &self.stage.clone());
                 self.show(&self.stage, 0.0);
             }
             Event::Task { task, of } => {

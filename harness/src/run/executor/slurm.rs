@@ -164,8 +164,8 @@ impl Slurm {
             let arrays = self.arrays(&unclaimed, work.folder, client)?;
             let mut submission = Submission::create(work.folder, arrays)?;
             let submitted = submission.submit(client, work.interrupt);
-            for line in submission.summary() {
-                work.show.say(&line);
+            if let Some(summary) = submission.summary() {
+                work.show.say(&summary);
             }
             // What was submitted runs, and is found by the next run.
             submitted?;
@@ -185,9 +185,19 @@ impl Slurm {
             true => return Ok(Vec::new()),
             false => client.largest_array()?,
         };
+        let home = absolute(&Submission::next(folder)?)?;
+        if home
+            .to_str()
+            .is_none_or(|path| path.contains(['\\', '"', '\n']))
+        {
+            return Err(Error::Usage(format!(
+                "Slurm cannot write logs to {}; choose an `--out` whose path is plain text without \\ and \"",
+                home.display()
+            )));
+        }
         let settings = Settings {
             scenario: &cells[0].job.cell.scenario,
-            folder: &absolute(&Submission::next(folder)?)?,
+            folder: &home,
             program: &env::current_exe().map_err(|error| Error::Internal(error.to_string()))?,
             out: &absolute(folder.path())?,
             threads: cells[0].job.cell.threads,

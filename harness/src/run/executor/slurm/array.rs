@@ -172,12 +172,12 @@ impl Array {
     }
 }
 
-/// A value in a line that sbatch reads, which knows double quotes and backslashes.
+/// A value in a line that sbatch reads, without quotation marks and backslashes.
 fn for_sbatch(value: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./%+:,=@".contains(letter);
     match value.chars().all(is_plain) {
         true => value.to_owned(),
-        false => format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
+        false => format!("\"{value}\""),
     }
 }
 
