@@ -39,6 +39,7 @@ mod results_verify;
 mod run_folders;
 mod run_options;
 mod scenario_errors;
+mod slurm;
 mod streams;
 mod tables;
 mod verify;

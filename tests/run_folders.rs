@@ -4,7 +4,6 @@ use crate::tables::files;
 use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean, signal, wait_for};
 use expect_test::expect;
 use rustix::process::Signal;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
