@@ -83,6 +83,7 @@ fn a_plan_and_a_run_on_a_device_have_the_same_cells() {
     assert_eq!(refused.code, 3);
     expect![[r#"
         error: plugin BUILD/examples/libmisbehaving.so: no such file; check the path, or build the plugin with `cargo build --release`
+            log: out/cells/digits-nearest-class-mean-s1-a0443977a52d.log
     "#]].assert_eq(&refused.stderr);
 }
 

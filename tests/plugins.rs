@@ -240,6 +240,7 @@ fn a_file_that_has_changed_since_the_plan_is_not_loaded() {
         &[outcome.stderr],
         expect![[r#"
             error: plugin DIR/plugin.so: has changed since the run was planned; run again
+                log: out/cells/digits-nearest-class-mean-s1-c053cde1dc22.log
         "#]],
     );
 }

@@ -222,11 +222,11 @@ fn the_limits_of_a_scenario_travel_with_its_cells() {
         [
             (
                 3,
-                "falling asleep\nerror: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n",
+                "digits · deaf · seed 1992: task 1/2\nerror: task 1/2: ended after 5s, the limit on its time (`limits.time`, `--timeout`)\n    log: other/cells/digits-deaf-s1992-HASH.log\n    | falling asleep\n",
             ),
             (
                 0,
-                "",
+                "digits · nearest-class-mean · seed 1992: task 1/2\ndigits · nearest-class-mean · seed 1992: task 2/2\ndigits · nearest-class-mean · seed 1992\n",
             ),
         ]"#]].assert_eq(&format!("{cells:#?}"));
 }

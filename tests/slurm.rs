@@ -136,7 +136,11 @@ fn cells_survive_what_happens_on_a_cluster() {
     assert_eq!(submitted, 1);
 
     let again = on(&cluster, &dir, &[]).succeeds();
-    assert!(again.stderr.contains(&format!("{done} of 40 cells already have results")));
+    assert!(
+        again
+            .stderr
+            .contains(&format!("{done} of 40 cells already have results"))
+    );
     assert_eq!(again.stdout, local.stdout);
     assert_eq!(tables(&dir, "slurm"), tables(&dir, "local"));
     let more = cluster.jobs().len() - jobs.len();
@@ -155,7 +159,9 @@ fn a_cell_over_its_time_limit_resumes() {
     let dir = folder(1, 10, "  diary:\n");
     run(&dir, "local", &[]).succeeds();
     let options = ["--slurm", "--time=1"];
-    let process = on(&cluster, &dir, &options).env("DIARY_NAP", "5000").start();
+    let process = on(&cluster, &dir, &options)
+        .env("DIARY_NAP", "5000")
+        .start();
     let learned = || -> Vec<u32> {
         let diary = fs::read_to_string(dir.path("slurm.diary")).unwrap_or_default();
         diary.lines().map(|line| line.parse().unwrap()).collect()
@@ -189,13 +195,29 @@ fn failures_are_named_and_ctrl_c_detaches() {
         return;
     };
     let dir = folder(1, 2, &format!("  crashes:\n  sleeps:\n{NEAREST}"));
-    let dry = on(&cluster, &dir, &["-j", "8", "--dry-run", "--slurm", "--time=10"]).succeeds();
+    let dry = on(
+        &cluster,
+        &dir,
+        &["-j", "8", "--dry-run", "--slurm", "--time=10"],
+    )
+    .succeeds();
     assert!(!dir.path("slurm").exists());
-    let scripts = dry.stdout.replace(&dir.path("").display().to_string(), "DIR/");
+    let scripts = dry
+        .stdout
+        .replace(&dir.path("").display().to_string(), "DIR/");
     expect![[""]].assert_eq(&scripts);
 
-    let process = on(&cluster, &dir, &[]).env("MISBEHAVING_SLEEPS", "1").start();
-    let asleep = || cluster.jobs().iter().filter(|job| job.state == "RUNNING").count() == 1;
+    let process = on(&cluster, &dir, &[])
+        .env("MISBEHAVING_SLEEPS", "1")
+        .start();
+    let asleep = || {
+        cluster
+            .jobs()
+            .iter()
+            .filter(|job| job.state == "RUNNING")
+            .count()
+            == 1
+    };
     wait_for("a record", || records(&dir) == 1 && asleep());
     wait_for("the failure", || {
         let cells = files(&dir.path("slurm/cells"));
@@ -212,7 +234,14 @@ fn failures_are_named_and_ctrl_c_detaches() {
     // Another run finds it, and submits nothing.
     let there = on(&cluster, &dir, &["--detach"]).succeeds();
     expect![[""]].assert_eq(&settled(&there.stderr));
-    assert_eq!(cluster.jobs().iter().map(|job| job.id).collect::<BTreeSet<_>>(), ids);
+    assert_eq!(
+        cluster
+            .jobs()
+            .iter()
+            .map(|job| job.id)
+            .collect::<BTreeSet<_>>(),
+        ids
+    );
 }
 
 #[test]
@@ -222,7 +251,10 @@ fn cells_whose_features_fail_are_cancelled() {
     };
     let dir = folder(2, 2, NEAREST);
     let yaml = fs::read_to_string(dir.path("s.yaml")).unwrap();
-    dir.write("s.yaml", yaml.replace("pixels: {parameters: {size: 8}}", "panics-in-encode: {}"));
+    dir.write(
+        "s.yaml",
+        yaml.replace("pixels: {parameters: {size: 8}}", "panics-in-encode: {}"),
+    );
     let outcome = on(&cluster, &dir, &[]).outcome();
     assert_eq!(outcome.code, 5);
     expect![[""]].assert_eq(&settled(&outcome.stderr));

@@ -24,7 +24,7 @@
 //! [`hub`] downloads weights, [`suggest`] is "did you mean", [`manual`] writes the generated pages
 //! of the manual, [`cache`] is the cache folder, [`regular_file`] reads files and [`atomic`] writes
 //! them, [`full_disk`] recognises a full disk, [`claim`] tells processes what others are working on,
-//! [`byte_size`] shows sizes, [`terminal`] is where people read,
+//! [`byte_size`] shows sizes, `parallel` works on many files at a time, [`terminal`] is where people read,
 //! and [`id`] has numbers that must not be mixed up.
 
 // Only `terminal` prints; it never panics, and shows control characters as escapes.
@@ -47,6 +47,7 @@ pub mod id;
 pub mod init;
 pub mod manual;
 pub mod metric;
+mod parallel;
 pub mod plugin;
 pub mod project;
 pub mod published;

@@ -1,10 +1,10 @@
 //! Loads the records of run folders.
 
 use super::{CellRecord, ResultsError, RunFile, RunFolder};
+use crate::parallel;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::thread::{self, ScopedJoinHandle};
-use std::{fs, io, panic};
+use std::{fs, io};
 
 /// Which records of a run folder to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,24 +211,8 @@ pub(super) fn label<'a>(
     }
 }
 
-/// Reads records on several threads.
 fn read_each(paths: &[PathBuf]) -> Vec<Result<CellRecord, ResultsError>> {
-    let threads = thread::available_parallelism().map_or(1, |n| n.get().min(8));
-    let chunk = paths.len().div_ceil(threads).max(1);
-    type Chunk = Vec<Result<CellRecord, ResultsError>>;
-    thread::scope(|scope| {
-        let read = |paths: &[PathBuf]| paths.iter().map(|path| CellRecord::read(path)).collect();
-        let chunks = paths.chunks(chunk);
-        let readers: Vec<ScopedJoinHandle<'_, Chunk>> = chunks
-            .map(|paths| scope.spawn(move || read(paths)))
-            .collect();
-        let join = |reader: ScopedJoinHandle<'_, Chunk>| {
-            reader
-                .join()
-                .unwrap_or_else(|panic| panic::resume_unwind(panic))
-        };
-        readers.into_iter().flat_map(join).collect()
-    })
+    parallel::map(paths, |path| CellRecord::read(path))
 }
 
 fn order(record: &CellRecord) -> impl Ord + '_ {

@@ -4,9 +4,10 @@
 use super::cell_state::{Found, failure, found, set_aside};
 use super::executor::{Ended, Executed, Executor, Work};
 use super::show::Show;
-use super::{Caches, Interrupt, LogEnd, Plan, Planned, PlannedContents};
+use super::{Caches, Interrupt, Job, LogEnd, Plan, Planned, PlannedContents};
 use crate::error::Error;
-use crate::results::RunFolder;
+use crate::parallel;
+use crate::results::{Failure, RunFolder};
 
 /// What is to be run, with what, and where its results go.
 #[derive(Clone, Copy)]
@@ -23,6 +24,12 @@ pub struct Execution<'a> {
     pub contents: &'a PlannedContents<'a>,
     /// Whether to stop.
     pub interrupt: &'a Interrupt,
+}
+
+/// What a run finds of a cell.
+enum State {
+    FailedBefore(Box<Failure>),
+    Found(Found),
 }
 
 /// The cells of a plan, by what a run does about them.
@@ -103,40 +110,39 @@ impl Execution<'_> {
     }
 
     fn sorted(&self) -> Result<Sorted<'_>, Error> {
-        let (folder, contents) = (self.folder, self.contents);
+        let folder = self.folder;
         let mut sorted = Sorted {
             missing: Vec::new(),
             stale: Vec::new(),
             failed_before: 0,
             notes: Vec::new(),
         };
-        for planned in &self.plan.cells {
+        // Every record is read.
+        let states = parallel::map(&self.plan.cells, |planned| self.state(&planned.job));
+        for (planned, state) in self.plan.cells.iter().zip(states) {
             let job = &planned.job;
             let title = job.cell.title();
-            if !self.retry_failed
-                && let Some(failure) = failure(folder, job, contents)?
-            {
-                sorted.failed_before += 1;
-                let log = LogEnd {
-                    path: Some(folder.log(&job.cell.id)).filter(|log| log.exists()),
-                    lines: Vec::new(),
-                };
-                let message = failure.message;
-                let note = format!("{title}  failed in an earlier run: {message}{log}");
-                sorted.notes.push(note);
-                continue;
-            }
-            match found(folder, job, contents)? {
-                Found::Done => {}
-                Found::Missing => sorted.missing.push(planned),
-                Found::Stale(why) => {
+            match state? {
+                State::FailedBefore(failure) => {
+                    sorted.failed_before += 1;
+                    let log = LogEnd {
+                        path: Some(folder.log(&job.cell.id)).filter(|log| log.exists()),
+                        lines: Vec::new(),
+                    };
+                    let message = failure.message;
+                    let note = format!("{title}  failed in an earlier run: {message}{log}");
+                    sorted.notes.push(note);
+                }
+                State::Found(Found::Done) => {}
+                State::Found(Found::Missing) => sorted.missing.push(planned),
+                State::Found(Found::Stale(why)) => {
                     sorted
                         .notes
                         .push(format!("{title}: {why}; running it again"));
                     sorted.stale.push(planned);
                     sorted.missing.push(planned);
                 }
-                Found::Lacking(what) => {
+                State::Found(Found::Lacking(what)) => {
                     sorted
                         .notes
                         .push(format!("{title}: {what}; running it again"));
@@ -145,5 +151,15 @@ impl Execution<'_> {
             }
         }
         Ok(sorted)
+    }
+
+    fn state(&self, job: &Job) -> Result<State, Error> {
+        let (folder, contents) = (self.folder, self.contents);
+        if !self.retry_failed
+            && let Some(failure) = failure(folder, job, contents)?
+        {
+            return Ok(State::FailedBefore(Box::new(failure)));
+        }
+        found(folder, job, contents).map(State::Found)
     }
 }
