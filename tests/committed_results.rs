@@ -2,8 +2,9 @@
 //!
 //! `UPDATE_EXPECT=1` renews them.
 
-use clbench_tests::{Dir, root};
+use clbench_tests::{Dir, python, root};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 /// What stands before a table, with the command that makes it.
@@ -106,5 +107,24 @@ fn the_readme_has_the_table_of_the_quickstart() {
         &readme,
         &text,
         &format!("{before}```text\n{made}\n```\n{after}"),
+    );
+}
+
+/// The page on what a study costs is made from the inputs in its script.
+#[test]
+fn the_tables_of_the_planning_page_are_those_of_its_script() {
+    let renew = env::var_os("UPDATE_EXPECT").is_some();
+    let Some(python) = python() else {
+        assert!(!renew, "renewing the page needs Python");
+        return;
+    };
+    let script = root().join("harness/book/planning.py");
+    let option = if renew { "--write" } else { "--check" };
+    let made = Command::new(python).arg(script).arg(option).output();
+    let made = made.expect("Python starts");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
     );
 }

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
+use std::ops::RangeInclusive;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -52,6 +53,8 @@ pub(super) struct Ending {
     pub(super) state: String,
     /// The exit status, if the task ended by itself.
     pub(super) status: Option<i32>,
+    /// The tasks that have ended so: several if they were cancelled together before they started.
+    pub(super) tasks: Vec<RangeInclusive<usize>>,
 }
 
 impl Client {
@@ -259,7 +262,22 @@ fn ending(said: &str) -> Option<Ending> {
     // The status and the signal.
     let (status, signal) = value("ExitCode")?.split_once(':')?;
     let status = (signal == "0").then(|| status.parse().ok()).flatten();
-    Some(Ending { state, status })
+    let tasks = value("ArrayTaskId").map_or(Vec::new(), ranges);
+    Some(Ending {
+        state,
+        status,
+        tasks,
+    })
+}
+
+/// What a list such as `2,5-9%3` contains.
+fn ranges(list: &str) -> Vec<RangeInclusive<usize>> {
+    let list = list.split('%').next().unwrap_or_default();
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse().ok()?..=last.parse().ok()?)
+    };
+    list.split(',').filter_map(range).collect()
 }
 
 #[cfg(test)]
@@ -302,6 +320,9 @@ mod tests {
                     JobState=TIMEOUT Reason=TimeLimit ExitCode=0:15 RunTime=00:01:00";
         let found = ending(line).unwrap();
         assert_eq!((&*found.state, found.status), ("TIMEOUT", None));
+        assert_eq!(found.tasks, [1..=1]);
+        let cancelled = "JobState=CANCELLED Reason=Dependency ExitCode=0:0 ArrayTaskId=2,5-9%3";
+        assert_eq!(ending(cancelled).unwrap().tasks, [2..=2, 5..=9]);
         let failed = ending("JobState=FAILED Reason=NonZeroExitCode ExitCode=4:0").unwrap();
         assert_eq!((&*failed.state, failed.status), ("FAILED", Some(4)));
         assert_eq!(ending("Job 2_300 not found"), None);

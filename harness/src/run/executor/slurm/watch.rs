@@ -39,6 +39,9 @@ pub(super) struct Watcher<'a> {
     arrays: Vec<(&'a Array, Vec<&'a Array>)>,
     /// The cells that have not ended, with the array and the number of their latest task.
     waiting: HashMap<(usize, usize), &'a Planned>,
+    /// How tasks of arrays have ended that were cancelled together, so that Slurm need not be asked
+    /// about each.
+    endings: Vec<(usize, Ending)>,
     /// When a task that left neither a record nor a reason was first missed.
     missed: HashMap<(usize, usize), Instant>,
     /// How many cells were cancelled before they started.
@@ -108,6 +111,7 @@ impl<'a> Watcher<'a> {
             client,
             arrays,
             waiting,
+            endings: Vec::new(),
             missed: HashMap::new(),
             cancelled: 0,
             starving: BTreeSet::new(),
@@ -218,22 +222,16 @@ impl<'a> Watcher<'a> {
         if let Some(failure) = folder.failure(id) {
             return Fate::Failed(failed(failure.message, &folder.log(id), Vec::new()));
         }
-        let (array, number) = place;
-        let array = self.arrays[array].0;
-        let log = array.log(number);
+        let log = self.arrays[place.0].0.log(place.1);
         let since = *self.missed.entry(place).or_insert_with(Instant::now);
-        let id = array.job.as_deref().unwrap_or_default();
-        match self.client.ending(id, number) {
+        match self.ending(place) {
             // An error that running it again may help against, so it was not kept.
-            Some(Ending { state, status }) if state == "FAILED" => {
-                let status = status.map_or(String::new(), |status| {
-                    format!(" with exit status {status}")
-                });
-                Fate::Failed(failed(
-                    format!("its task ended{status}"),
-                    &log,
-                    last_lines(&log),
-                ))
+            Some(Ending { state, status, .. }) if state == "FAILED" => {
+                let message = match status {
+                    Some(status) => format!("its task ended with exit status {status}"),
+                    None => "its task could not start or was killed, perhaps for its memory".into(),
+                };
+                Fate::Failed(failed(message, &log, last_lines(&log)))
             }
             Some(Ending { state, .. }) if state != "COMPLETED" && log.exists() => {
                 let why = format!("Slurm ended its task ({})", in_words(&state));
@@ -246,6 +244,21 @@ impl<'a> Watcher<'a> {
                 "its task has ended without a result".to_owned() + &end_of(&log, last_lines(&log)),
             ),
         }
+    }
+
+    /// How a task has ended, if Slurm still knows.
+    fn ending(&mut self, (array, number): (usize, usize)) -> Option<Ending> {
+        let has = |ending: &Ending| ending.tasks.iter().any(|tasks| tasks.contains(&number));
+        let mut known = self.endings.iter();
+        if let Some((_, ending)) = known.find(|(of, ending)| *of == array && has(ending)) {
+            return Some(ending.clone());
+        }
+        let job = self.arrays[array].0.job.as_deref()?;
+        let ending = self.client.ending(job, number)?;
+        if ending.state == "CANCELLED" {
+            self.endings.push((array, ending.clone()));
+        }
+        Some(ending)
     }
 
     fn cancel_queued(&self) {
