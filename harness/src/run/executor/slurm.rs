@@ -8,6 +8,7 @@
 
 mod array;
 mod client;
+mod error;
 mod options;
 mod submission;
 mod watch;
@@ -46,50 +47,6 @@ pub struct Slurm {
     pub fail_fast: bool,
     /// Whether to return once the jobs are submitted.
     pub detach: bool,
-}
-
-/// Why Slurm did not do what it was asked to.
-#[derive(Debug, thiserror::Error)]
-enum SlurmError {
-    #[error(
-        "`{program}` not found: submit from a machine that has the commands of Slurm, such as the cluster's login node"
-    )]
-    Missing { program: &'static str },
-    #[error("`{program}` failed: {said}")]
-    Failed { program: &'static str, said: String },
-    #[error("`{program}` printed what clbench does not understand: {said}")]
-    Unclear { program: &'static str, said: String },
-    #[error("{}: {source}", path.display())]
-    File {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    /// The user asked to stop.
-    #[error("interrupted")]
-    Stopped,
-}
-
-impl From<SlurmError> for Error {
-    fn from(error: SlurmError) -> Error {
-        match error {
-            SlurmError::Stopped => Error::Interrupted,
-            SlurmError::File { path, source } => Error::File { path, source },
-            error => Error::Executor {
-                message: format!("cannot use Slurm: {error}"),
-                code: match error {
-                    SlurmError::Missing { .. } => ExitCode::Usage,
-                    _ => ExitCode::Internal,
-                },
-            },
-        }
-    }
-}
-
-impl SlurmError {
-    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> SlurmError {
-        let path = path.to_owned();
-        move |source| SlurmError::File { path, source }
-    }
 }
 
 impl Executor for Slurm {

@@ -1,7 +1,7 @@
 //! What clbench asks of Slurm, through its command-line programs.
 
-use super::SlurmError;
 use super::array::Array;
+use super::error::SlurmError;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

@@ -10,9 +10,9 @@
 //!
 //! As long as a job is queued or running, the file is a claim on its cells.
 
-use super::SlurmError;
 use super::array::{Array, Kind};
 use super::client::Client;
+use super::error::SlurmError;
 use crate::atomic;
 use crate::regular_file::{self, LARGEST_LIST};
 use crate::results::RunFolder;

@@ -1,10 +1,11 @@
 //! Waits for tasks: asks Slurm which are queued or running, and looks for the results of the
 //! others.
 
+use super::Work;
 use super::array::{Array, Kind, quoted};
 use super::client::{Client, Ending};
+use super::error::SlurmError;
 use super::submission::Submission;
-use super::{SlurmError, Work};
 use crate::error::{Ending as ProcessEnding, Error};
 use crate::exit_code::ExitCode;
 use crate::run::LogEnd;
