@@ -60,6 +60,9 @@ impl FeatureJob {
         };
         let value: Value =
             serde_json::from_str(line).map_err(|error| unusable(error.to_string()))?;
+        if value.get("features").is_none() && value.get("cell").is_some() {
+            return Err(unusable("it is a cell, for `clbench cell`".into()));
+        }
         if value["features"] != json!(FORMAT) {
             return Err(unusable(format!(
                 "its format is {}, but this clbench reads format {FORMAT}; plan again",

@@ -99,6 +99,10 @@ impl Job {
             |why: String| Error::Usage(format!("not a line of `clbench plan --json`: {why}"));
         let value: Value =
             serde_json::from_str(line).map_err(|error| unusable(error.to_string()))?;
+        if value.get("features").is_some() {
+            let why = "it is a set of features, for `clbench features`";
+            return Err(unusable(why.into()));
+        }
         if value["format"] != json!(JOB_FORMAT) {
             return Err(unusable(format!(
                 "its format is {}, but this clbench reads format {JOB_FORMAT}; plan again",

@@ -227,18 +227,13 @@ impl<'a> Watcher<'a> {
         let since = *self.missed.entry(place).or_insert_with(Instant::now);
         match self.ending(place) {
             // An error that running it again may help against, so it was not kept.
-            Some(Ending { state, status, .. }) if state == "FAILED" => {
-                let message = match status {
-                    Some(status) => format!("its task ended with exit status {status}"),
-                    None => "its task could not start or was killed, perhaps for its memory".into(),
-                };
-                Fate::Failed(failed(message, &log, last_lines(&log)))
+            Some(ending) if ending.state == "FAILED" => {
+                Fate::Failed(failed(in_words(&ending), &log, last_lines(&log)))
             }
-            Some(Ending { state, .. }) if state != "COMPLETED" && log.exists() => {
-                let why = format!("Slurm ended its task ({})", in_words(&state));
-                Fate::Unfinished(why + &end_of(&log, Vec::new()))
+            Some(ending) if ending.state != "COMPLETED" && log.exists() => {
+                Fate::Unfinished(in_words(&ending) + &end_of(&log, Vec::new()))
             }
-            Some(Ending { state, .. }) if state == "CANCELLED" => Fate::NeverStarted,
+            Some(ending) if ending.state == "CANCELLED" => Fate::NeverStarted,
             _ if since.elapsed() < LAG => Fate::Unknown,
             _ if !log.exists() => Fate::NeverStarted,
             _ => Fate::Unfinished(
@@ -293,13 +288,11 @@ impl<'a> Watcher<'a> {
                 for (title, number) in features.tasks.iter().zip(1..) {
                     let log = features.log(number);
                     match self.client.ending(job, number) {
-                        Some(Ending { state, .. }) if state != "COMPLETED" && log.exists() => {
+                        Some(ending) if ending.state != "COMPLETED" && log.exists() => {
                             failed += 1;
-                            let why = in_words(&state);
+                            let why = in_words(&ending);
                             let end = end_of(&log, last_lines(&log));
-                            show.say(&format!(
-                                "{title}  not computed: its task ended ({why}){end}"
-                            ));
+                            show.say(&format!("{title}  failed: {why}{end}"));
                         }
                         _ => {}
                     }
@@ -366,16 +359,21 @@ impl std::fmt::Display for Queue {
     }
 }
 
-/// Slurm's word for how a task ended, and what it means.
-fn in_words(state: &str) -> String {
-    match state {
-        "TIMEOUT" => "time limit".into(),
-        "NODE_FAIL" => "the node failed".into(),
-        "OUT_OF_MEMORY" => "out of memory".into(),
-        "PREEMPTED" => "preempted".into(),
-        "CANCELLED" => "cancelled".into(),
-        other => other.to_owned(),
-    }
+/// For people: how a task has ended that did not complete.
+fn in_words(ending: &Ending) -> String {
+    let why = match (&*ending.state, ending.status) {
+        ("FAILED", Some(status)) => return format!("its task ended with exit status {status}"),
+        ("FAILED", None) => {
+            return "its task could not start or was killed, perhaps for its memory".into();
+        }
+        ("TIMEOUT", _) => "time limit",
+        ("NODE_FAIL", _) => "the node failed",
+        ("OUT_OF_MEMORY", _) => "out of memory",
+        ("PREEMPTED", _) => "preempted",
+        ("CANCELLED", _) => "cancelled",
+        (other, _) => other,
+    };
+    format!("Slurm ended its task ({why})")
 }
 
 fn failed(message: String, log: &Path, lines: Vec<String>) -> Error {
@@ -401,10 +399,13 @@ fn end_of(log: &Path, lines: Vec<String>) -> String {
     .to_string()
 }
 
+/// The error at the end of a task's log, or the last lines if there is none.
 fn last_lines(log: &Path) -> Vec<String> {
     let bytes = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(LINES)..];
-    last.iter().map(|line| (*line).to_owned()).collect()
+    let error = last.iter().rposition(|line| line.starts_with("error: "));
+    let shown = &last[error.unwrap_or(0)..];
+    shown.iter().map(|line| (*line).to_owned()).collect()
 }
