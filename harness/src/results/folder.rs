@@ -13,6 +13,7 @@
 //! cells/<id>.checkpoint.stale     a checkpoint that could not be used
 //! cells/<id>.failed               why the cell failed
 //! accuracy.csv, metrics.csv, …    the tables
+//! slurm/                          what was submitted to Slurm
 //! ```
 //!
 //! [Packed results](super::packed) are one file that is read like such a folder.
