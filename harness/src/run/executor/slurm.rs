@@ -116,6 +116,9 @@ impl Slurm {
         let _claim = claim.map_err(Error::file(&home))?;
         work.interrupt.check()?;
         let mut submissions = Submission::all(work.folder)?;
+        for submission in &mut submissions {
+            submission.recover(client)?;
+        }
         let unclaimed = unclaimed(work.missing, work.folder, &submissions, client)?;
         if !unclaimed.is_empty() {
             let arrays = self.arrays(&unclaimed, work.folder, client)?;

@@ -102,6 +102,22 @@ impl Submission {
         Ok(())
     }
 
+    /// Finds the ids of jobs that the process that submitted them could not note, because it was
+    /// killed.
+    pub(super) fn recover(&mut self, client: &Client) -> Result<(), SlurmError> {
+        let unnoted = (0..self.arrays.len()).filter(|&index| self.arrays[index].job.is_none());
+        let unnoted: Vec<usize> = unnoted.collect();
+        let arrays: Vec<&Array> = unnoted.iter().map(|&index| &self.arrays[index]).collect();
+        let alive = client.alive(&arrays)?;
+        if alive.is_empty() {
+            return Ok(());
+        }
+        for task in alive {
+            self.arrays[unnoted[task.array]].job = Some(task.job);
+        }
+        self.write()
+    }
+
     /// The ids of the jobs of this kind that were submitted.
     pub(super) fn jobs(&self, kind: Kind) -> Vec<String> {
         let arrays = self.arrays.iter().filter(|array| array.kind == kind);
