@@ -36,11 +36,10 @@ impl FromStr for SlurmOptions {
         }
         for word in text.split_whitespace() {
             let name = word.split('=').next().unwrap_or(word);
+            // A value may follow a short option directly.
+            let is_short = |option: &&str| option.len() == 2 && word.starts_with(*option);
             for (names, instead) in OURS {
-                let is_short = |short: &&str| short.len() == 2 && word.starts_with(*short);
-                if names.contains(&name)
-                    || (!word.starts_with("--") && names.iter().any(|name| is_short(name)))
-                {
+                if names.contains(&name) || names.iter().any(is_short) {
                     return Err(format!("clbench sets `{}` itself; {instead}", names[0]));
                 }
             }
