@@ -37,7 +37,7 @@ pub(super) fn write(
         streams: plan.streams.clone(),
         seeds: plan.seeds.clone(),
     };
-    let (shared, unreadable) = shared_records(folder, &own);
+    let (shared, unreadable) = shared_records(folder, plan, &own);
     let leaderboard = match &shared {
         None => write_tables(into, &own, metrics, &choice, Some(&coverage))?,
         Some(shared) => {
@@ -58,13 +58,24 @@ pub(super) fn write(
 
 /// The records of all current plans of the folder, unless they are this plan's own; and how many
 /// cannot be read.
-fn shared_records(folder: &RunFolder, own: &[CellRecord]) -> (Option<Vec<CellRecord>>, usize) {
+fn shared_records(
+    folder: &RunFolder,
+    plan: &RunPlan,
+    own: &[CellRecord],
+) -> (Option<Vec<CellRecord>>, usize) {
     // Whatever is wrong with the results of others, this run has its own.
     let Some(run) = folder.run_file().ok().flatten() else {
         return (None, 0);
     };
     let current = run.current();
     let ids = current.iter().map(|cell| cell.id.as_str());
+    // They have been read: there may be ten thousand of them.
+    if ids
+        .clone()
+        .eq(plan.cells.iter().map(|cell| cell.id.as_str()))
+    {
+        return (None, 0);
+    }
     let (records, unreadable) = folder.readable_records_of(ids);
     ((records != own).then_some(records), unreadable)
 }

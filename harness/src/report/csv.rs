@@ -18,29 +18,44 @@ mod scalars;
 use super::ReportError;
 use super::coverage::Coverage;
 use super::leaderboard::Leaderboard;
-use crate::atomic;
+use crate::atomic::PendingFile;
 use crate::metric::{Choice, MetricInfo, MetricSet, evaluate};
 use crate::results::{CellRecord, RunFolder};
+use std::io::{self, Write};
+use std::{panic, thread};
 
-pub(super) use domains::domains;
 pub(super) use file::{text, value};
-pub(super) use leaderboard::leaderboard;
 
-/// A file: its name and its content.
-type Table = (&'static str, fn(&Content<'_>) -> String);
+/// A file: its name, and what writes its content.
+type Table = (
+    &'static str,
+    fn(&Content<'_>, &mut dyn Write) -> io::Result<()>,
+);
 
 /// All files.
 const TABLES: &[Table] = &[
-    ("accuracy", |content| accuracy::accuracy(content.records)),
-    ("metrics", |content| {
-        metrics::metrics(content.records, content.metrics, content.values)
+    ("accuracy", |content, out| {
+        accuracy::accuracy(content.records, out)
     }),
-    ("costs", |content| costs::costs(content.records)),
-    ("leaderboard", |content| leaderboard(content.leaderboard)),
-    ("domains", |content| domains(content.leaderboard)),
-    ("classes", |content| classes::classes(content.records)),
-    ("scalars", |content| scalars::scalars(content.records)),
-    ("confusion", |content| confusion::confusion(content.records)),
+    ("metrics", |content, out| {
+        metrics::metrics(content.records, content.metrics, content.values, out)
+    }),
+    ("costs", |content, out| costs::costs(content.records, out)),
+    ("leaderboard", |content, out| {
+        leaderboard::leaderboard(content.leaderboard, out)
+    }),
+    ("domains", |content, out| {
+        domains::domains(content.leaderboard, out)
+    }),
+    ("classes", |content, out| {
+        classes::classes(content.records, out)
+    }),
+    ("scalars", |content, out| {
+        scalars::scalars(content.records, out)
+    }),
+    ("confusion", |content, out| {
+        confusion::confusion(content.records, out)
+    }),
 ];
 
 /// The names of the CSV files of a run, without `.csv`.
@@ -79,12 +94,49 @@ pub fn write_tables(
         values: &values,
         leaderboard: &leaderboard,
     };
-    for (name, table) in TABLES {
-        let path = folder.table(name);
-        atomic::write(&path, table(&content).as_bytes())
-            .map_err(|source| ReportError::Unwritten { path, source })?;
-    }
+    // All at the same time, since some are much longer than others.
+    thread::scope(|scope| {
+        let writers: Vec<_> = TABLES
+            .iter()
+            .map(|table| scope.spawn(|| write_table(folder, table, &content)))
+            .collect();
+        let written = writers.into_iter().map(|writer| {
+            let ended = writer.join();
+            ended.unwrap_or_else(|panic| panic::resume_unwind(panic))
+        });
+        written.collect::<Result<(), ReportError>>()
+    })?;
     Ok(leaderboard)
+}
+
+fn write_table(
+    folder: &RunFolder,
+    (name, table): &Table,
+    content: &Content<'_>,
+) -> Result<(), ReportError> {
+    let path = folder.table(name);
+    let written = || {
+        let mut file = PendingFile::create(&path)?;
+        table(content, &mut file)?;
+        file.commit()
+    };
+    written().map_err(|source| ReportError::Unwritten { path, source })
+}
+
+/// `leaderboard.csv` in memory.
+pub(super) fn leaderboard(leaderboard: &Leaderboard) -> String {
+    in_memory(|out| leaderboard::leaderboard(leaderboard, out))
+}
+
+/// `domains.csv` in memory.
+pub(super) fn domains(leaderboard: &Leaderboard) -> String {
+    in_memory(|out| domains::domains(leaderboard, out))
+}
+
+fn in_memory(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    write(&mut bytes).expect("memory takes every write");
+    String::from_utf8(bytes).expect("made of strings")
 }
 
 #[cfg(test)]
@@ -142,7 +194,7 @@ mod tests {
         };
         let files = TABLES.iter();
         files
-            .map(|(name, table)| (*name, table(&content)))
+            .map(|(name, table)| (*name, in_memory(|out| table(&content, out))))
             .collect()
     }
 

@@ -23,9 +23,11 @@ pub(super) fn judged(
             .iter()
             .map(|entry| key(&entry.scores[index], &metrics[index]).filter(|_| competes(entry)))
             .collect();
-        for (entry, own) in section.entries.iter_mut().zip(&keys) {
+        let mut sorted: Vec<i64> = keys.iter().flatten().copied().collect();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        for (entry, own) in section.entries.iter_mut().zip(keys) {
             if let Some(own) = own {
-                let better = keys.iter().flatten().filter(|&key| key > own).count();
+                let better = sorted.partition_point(|&key| key > own);
                 entry.standing = Standing::Ranked(better as u32 + 1);
             }
         }
@@ -53,9 +55,8 @@ pub(super) fn places(section: &Section, index: usize, metric: &MetricInfo) -> Ve
     let mut values: Vec<i64> = keys.iter().flatten().copied().collect();
     values.sort_unstable_by(|a, b| b.cmp(a));
     values.dedup();
-    let place = |key: &i64| values.iter().position(|value| value == key);
-    let place = |key: Option<i64>| key.as_ref().and_then(place).map(|at| at as u32 + 1);
-    keys.into_iter().map(place).collect()
+    let place = |key: i64| values.partition_point(|&value| value > key) as u32 + 1;
+    keys.into_iter().map(|key| key.map(place)).collect()
 }
 
 fn competes(entry: &Entry) -> bool {

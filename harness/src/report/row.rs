@@ -15,7 +15,7 @@ use crate::results::CellRecord;
 use crate::scenario::Regime;
 use crate::stream::Augmentation;
 use harness_abi::Matrix;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The cells of one strategy row in one place, all with the same settings.
 pub(super) struct Row<'a> {
@@ -66,16 +66,20 @@ impl<'a> Source<'a> {
             }
         }
         let mut distinct: Vec<Row<'a>> = Vec::new();
+        let mut namesakes: HashMap<(usize, &str), Vec<usize>> = HashMap::new();
         for row in rows {
-            let is_twin = |other: &Row<'a>| other.unit == row.unit && self.are_twins(other, &row);
-            if !distinct.iter().any(is_twin) {
+            let namesakes = namesakes.entry((row.unit, row.name)).or_default();
+            let is_twin = |&other: &usize| self.are_twins(&distinct[other], &row);
+            if !namesakes.iter().any(is_twin) {
+                namesakes.push(distinct.len());
                 distinct.push(row);
             }
         }
         Ok(distinct)
     }
 
-    /// Whether the cells of two rows are the same for the same seeds.
+    /// Whether the cells of two rows are the same for the same seeds. Their rows then have the same
+    /// name, so only rows with the same name are compared: there may be ten thousand of them.
     fn are_twins(&self, one: &Row<'a>, other: &Row<'a>) -> bool {
         let mut cells = one.cells.values().zip(other.cells.values());
         one.cells.len() == other.cells.len()
@@ -87,19 +91,28 @@ impl<'a> Source<'a> {
         let lacking = |row: &Row<'a>| lacking_seeds(row, &units[row.unit].coverage);
         // Of rows that say the same, one is shown: a complete one, if there is one.
         let mut shown: Vec<&Row<'a>> = Vec::new();
+        let mut namesakes: HashMap<&str, Vec<usize>> = HashMap::new();
         for row in rows {
-            match shown.iter_mut().find(|twin| self.are_twins(twin, row)) {
-                None => shown.push(row),
-                Some(twin) if lacking(twin).is_some() && lacking(row).is_none() => *twin = row,
+            let namesakes = namesakes.entry(row.name).or_default();
+            let mut twins = namesakes.iter().copied();
+            match twins.find(|&twin| self.are_twins(shown[twin], row)) {
+                None => {
+                    namesakes.push(shown.len());
+                    shown.push(row);
+                }
+                Some(twin) if lacking(shown[twin]).is_some() && lacking(row).is_none() => {
+                    shown[twin] = row;
+                }
                 Some(_) => {}
             }
         }
+        let by_title = by_title(shown.iter().copied());
         let entry = |row: &&Row<'a>| {
             let scores = (0..self.metrics.len()).map(|metric| {
                 let values = row.cells.values().map(|&cell| self.values[cell][metric]);
                 self.score(metric, row, values.collect())
             });
-            let label = label(row, shown.iter().copied(), units);
+            let label = label(row, &by_title[row.title], units);
             self.entry(label, &[row], lacking(row), scores.collect())
         };
         let first = self.first(&rows[0]);
@@ -143,18 +156,20 @@ impl<'a> Source<'a> {
             let streams: Vec<String> = covered.iter().map(|&p| first(p).name.clone()).collect();
             // The first row of each strategy represents all of its rows in these places.
             let mut heads: Vec<&Row<'a>> = Vec::new();
-            for row in covered.iter().flat_map(|&place| &places[place]) {
-                if members.contains(&row.unit) && !heads.iter().any(|head| same_row(head, row)) {
-                    heads.push(row);
+            // For each line of a scenario, its rows in each of these places.
+            let mut found: HashMap<Line<'_>, Vec<Vec<&Row<'a>>>> = HashMap::new();
+            for (number, &place) in covered.iter().enumerate() {
+                for row in places[place]
+                    .iter()
+                    .filter(|row| members.contains(&row.unit))
+                {
+                    let found = found.entry(row.line()).or_insert_with(|| {
+                        heads.push(row);
+                        vec![Vec::new(); covered.len()]
+                    });
+                    found[number].push(row);
                 }
             }
-            let of_head = |head: &Row<'a>| -> Vec<Vec<&Row<'a>>> {
-                let of_place = |&place: &usize| -> Vec<&Row<'a>> {
-                    let rows = places[place].iter();
-                    rows.filter(|row| same_row(row, head)).collect()
-                };
-                covered.iter().map(of_place).collect()
-            };
             let lacking = |strategy: &Strategy<'_, 'a>| {
                 lacking_streams(
                     &strategy.found,
@@ -164,20 +179,28 @@ impl<'a> Source<'a> {
             };
             // Of strategies that say the same everywhere, one is shown.
             let mut shown: Vec<Strategy<'_, 'a>> = Vec::new();
+            let mut namesakes: HashMap<&str, Vec<usize>> = HashMap::new();
             for head in heads {
-                let found = of_head(head);
+                let found = found.remove(&head.line()).unwrap_or_default();
                 let strategy = Strategy { head, found };
-                match shown.iter_mut().find(|twin| self.agree(twin, &strategy)) {
-                    None => shown.push(strategy),
-                    Some(twin) if lacking(twin).is_some() && lacking(&strategy).is_none() => {
-                        *twin = strategy;
+                let namesakes = namesakes.entry(head.name).or_default();
+                let mut twins = namesakes.iter().copied();
+                match twins.find(|&twin| self.agree(&shown[twin], &strategy)) {
+                    None => {
+                        namesakes.push(shown.len());
+                        shown.push(strategy);
+                    }
+                    Some(twin)
+                        if lacking(&shown[twin]).is_some() && lacking(&strategy).is_none() =>
+                    {
+                        shown[twin] = strategy;
                     }
                     Some(_) => {}
                 }
             }
+            let by_title = by_title(shown.iter().map(|strategy| strategy.head));
             let entries = shown.iter().map(|strategy| {
-                let heads = shown.iter().map(|strategy| strategy.head);
-                let label = label(strategy.head, heads, units);
+                let label = label(strategy.head, &by_title[strategy.head.title], units);
                 self.overall_entry(label, &strategy.found, lacking(strategy))
             });
             Some(Section {
@@ -368,9 +391,25 @@ fn lacking_streams(
     None
 }
 
-/// Whether two rows are the same line of the scenario, ignoring settings.
-fn same_row(one: &Row<'_>, other: &Row<'_>) -> bool {
-    (one.unit, one.name, &one.backbones) == (other.unit, other.name, &other.backbones)
+/// A line of a scenario: its unit, name and backbones.
+type Line<'r> = (usize, &'r str, &'r [&'r str]);
+
+impl Row<'_> {
+    /// The line of the scenario that the row is of, whatever its settings.
+    fn line(&self) -> Line<'_> {
+        (self.unit, self.name, &self.backbones)
+    }
+}
+
+/// Rows by what tables call them.
+fn by_title<'r, 'a: 'r>(
+    rows: impl Iterator<Item = &'r Row<'a>>,
+) -> HashMap<&'r str, Vec<&'r Row<'a>>> {
+    let mut by_title: HashMap<&str, Vec<&Row<'a>>> = HashMap::new();
+    for row in rows {
+        by_title.entry(row.title).or_default().push(row);
+    }
+    by_title
 }
 
 fn lacking_seeds(row: &Row<'_>, coverage: &Coverage) -> Option<String> {
@@ -385,19 +424,15 @@ fn lacking_seeds(row: &Row<'_>, coverage: &Coverage) -> Option<String> {
 }
 
 /// What the scenario calls the row, with its name, backbone, scenario and settings only if rows that
-/// are called the same differ in them.
-fn label<'r, 'a: 'r>(
-    row: &Row<'a>,
-    rows: impl IntoIterator<Item = &'r Row<'a>>,
-    units: &[Unit<'_>],
-) -> String {
+/// are called the same, which are `namesakes`, differ in them.
+fn label(row: &Row<'_>, namesakes: &[&Row<'_>], units: &[Unit<'_>]) -> String {
     let mut differ = [false; 4];
-    for other in rows.into_iter().filter(|other| other.title == row.title) {
+    for other in namesakes {
         differ[0] |= other.name != row.name;
         differ[1] |= other.name == row.name && other.backbones != row.backbones;
         differ[2] |=
             other.name == row.name && units[other.unit].scenario != units[row.unit].scenario;
-        differ[3] |= same_row(other, row) && other.settings != row.settings;
+        differ[3] |= other.line() == row.line() && other.settings != row.settings;
     }
     let mut label = row.title.to_owned();
     if differ[0] && row.title != row.name {

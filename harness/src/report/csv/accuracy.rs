@@ -4,6 +4,7 @@ use super::file::{Column, File, Origin, text, value};
 use crate::id::TaskId;
 use crate::results::{AfterTask, CellRecord};
 use harness_abi::Matrix;
+use std::io::{self, Write};
 
 struct Row<'a> {
     record: &'a CellRecord,
@@ -38,8 +39,8 @@ fn columns<'a>() -> [Column<Row<'a>>; 10] {
     ]
 }
 
-pub(super) fn accuracy(records: &[CellRecord]) -> String {
-    let mut file = File::new(columns());
+pub(super) fn accuracy(records: &[CellRecord], out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for record in records {
         let domains = record.cell.stream.domains.iter();
         let origins: Vec<Origin> = domains
@@ -48,15 +49,16 @@ pub(super) fn accuracy(records: &[CellRecord]) -> String {
         for after in record.matrices.rows() {
             for on in record.matrices.tasks() {
                 let origin = &origins[record.stream.domain_of(on)];
-                file.row(origin, &Row { record, after, on });
+                file.row(origin, &Row { record, after, on })?;
             }
         }
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::results::fixture::blind;
@@ -64,7 +66,7 @@ mod tests {
 
     #[test]
     fn every_entry_has_a_row_and_absent_ones_are_empty() {
-        let csv = accuracy(&[blind("digits", "ncm", 1, [80, 70])]);
+        let csv = in_memory(|out| accuracy(&[blind("digits", "ncm", 1, [80, 70])], out));
         let own = own_columns(&csv);
         expect!["seed,after_task,on_task,n,seen_correct,seen_accuracy,all_correct,all_accuracy,task_correct,task_accuracy"]
             .assert_eq(&own);

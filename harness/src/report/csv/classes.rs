@@ -4,6 +4,7 @@ use super::file::{Column, File, Origin, text, value};
 use crate::id::{ClassId, TaskId};
 use crate::results::{AfterTask, CellRecord, ClassCounts};
 use harness_abi::Matrix;
+use std::io::{self, Write};
 
 struct Row<'a> {
     record: &'a CellRecord,
@@ -45,8 +46,8 @@ fn columns<'a>() -> [Column<Row<'a>>; 11] {
     ]
 }
 
-pub(super) fn classes(records: &[CellRecord]) -> String {
-    let mut file = File::new(columns());
+pub(super) fn classes(records: &[CellRecord], out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for record in records {
         let Some(counts) = &record.classes else {
             continue;
@@ -68,12 +69,12 @@ pub(super) fn classes(records: &[CellRecord]) -> String {
                 };
                 // Half of the rows of many cells would be empty.
                 if Matrix::EACH.iter().any(|&of| row.count(of).is_some()) {
-                    file.row(&origins[stream.domain_of(task)], &row);
+                    file.row(&origins[stream.domain_of(task)], &row)?;
                 }
             }
         }
     }
-    file.finish()
+    Ok(())
 }
 
 /// The task with which each class first arrives.
@@ -90,6 +91,7 @@ fn first_tasks(record: &CellRecord) -> Vec<TaskId> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::results::fixture::{blind, record, with_classes};
@@ -102,7 +104,7 @@ mod tests {
             // Of an earlier version.
             record("digits", "ncm", 2, [80, 71]),
         ];
-        let csv = classes(&records);
+        let csv = in_memory(|out| classes(&records, out));
         let own = own_columns(&csv);
         expect!["seed,after_task,class,task,n,seen_correct,seen_accuracy,all_correct,all_accuracy,task_correct,task_accuracy"]
             .assert_eq(&own);

@@ -3,6 +3,7 @@
 use super::file::{Column, File, Origin};
 use crate::id::ClassId;
 use crate::results::CellRecord;
+use std::io::{self, Write};
 
 struct Row<'a> {
     record: &'a CellRecord,
@@ -26,8 +27,8 @@ fn columns<'a>() -> [Column<Row<'a>>; 4] {
     ]
 }
 
-pub(super) fn confusion(records: &[CellRecord]) -> String {
-    let mut file = File::new(columns());
+pub(super) fn confusion(records: &[CellRecord], out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for record in records {
         let Some(confusion) = &record.confusion else {
             continue;
@@ -40,14 +41,15 @@ pub(super) fn confusion(records: &[CellRecord]) -> String {
                 predicted,
                 count,
             };
-            file.row(&origin, &row);
+            file.row(&origin, &row)?;
         }
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::results::fixture::{record, with_classes};
@@ -56,7 +58,12 @@ mod tests {
     #[test]
     fn classes_that_are_taken_for_each_other_have_a_row() {
         let without = record("digits", "ncm", 2, [50, 90]);
-        let csv = confusion(&[with_classes(record("digits", "ncm", 1, [100, 90])), without]);
+        let csv = in_memory(|out| {
+            confusion(
+                &[with_classes(record("digits", "ncm", 1, [100, 90])), without],
+                out,
+            )
+        });
         let own = own_columns(&csv);
         expect!["seed,class,predicted,count"].assert_eq(&own);
         expect![[r#"

@@ -3,6 +3,7 @@
 use super::file::{Column, File, Origin, text};
 use crate::report::number::decimals;
 use crate::results::CellRecord;
+use std::io::{self, Write};
 
 fn columns() -> [Column<CellRecord>; 12] {
     fn seconds(seconds: f64) -> String {
@@ -38,17 +39,18 @@ fn columns() -> [Column<CellRecord>; 12] {
     ]
 }
 
-pub(super) fn costs(records: &[CellRecord]) -> String {
-    let mut file = File::new(columns());
+pub(super) fn costs(records: &[CellRecord], out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for record in records {
         let origin = Origin::of(record);
-        file.row(&origin, record);
+        file.row(&origin, record)?;
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::results::fixture::record;
@@ -56,7 +58,7 @@ mod tests {
 
     #[test]
     fn every_cell_has_a_row() {
-        let csv = costs(&[record("digits", "head", 1, [50, 90])]);
+        let csv = in_memory(|out| costs(&[record("digits", "head", 1, [50, 90])], out));
         let own = own_columns(&csv);
         expect!["seed,threads,device,dtype,features_seconds,learn_seconds,evaluate_seconds,total_seconds,peak_memory_bytes,optimiser_steps,trainable_parameters,state_bytes"]
             .assert_eq(&own);

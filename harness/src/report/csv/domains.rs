@@ -6,6 +6,7 @@ use crate::report::leaderboard::Leaderboard;
 use crate::report::number::joined;
 use crate::report::standing::{Entry, Scope, Section};
 use crate::report::statistics::Summary;
+use std::io::{self, Write};
 
 struct Row<'a> {
     section: &'a Section,
@@ -36,8 +37,8 @@ fn columns<'a>() -> [Column<Row<'a>>; 8] {
     ]
 }
 
-pub(in crate::report) fn domains(leaderboard: &Leaderboard) -> String {
-    let mut file = File::new(columns());
+pub(super) fn domains(leaderboard: &Leaderboard, out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for section in &leaderboard.sections {
         let Scope::Stream { domains, .. } = &section.scope else {
             continue;
@@ -57,17 +58,17 @@ pub(in crate::report) fn domains(leaderboard: &Leaderboard) -> String {
                     entry,
                     score,
                 };
-                file.row(&origins[score.domain], &row);
+                file.row(&origins[score.domain], &row)?;
             }
         }
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::domains;
     use super::super::tests::{board, columns, own_columns};
-    use super::*;
     use crate::results::fixture::record;
     use expect_test::expect;
 

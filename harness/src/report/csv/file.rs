@@ -1,9 +1,11 @@
-//! A CSV file in memory: columns that are functions of a row, after those that every file begins
-//! with.
+//! A CSV file: columns that are functions of a row, after those that every file begins with.
+//!
+//! A run of ten thousand cells has a gigabyte of tables, so no file is held in memory.
 
 use crate::report::identity::Identity;
 use crate::report::number::decimals;
 use crate::results::CellRecord;
+use std::io::{self, Write};
 
 /// A column: its name, and its value in a row.
 pub(super) type Column<R> = (&'static str, fn(&R) -> String);
@@ -49,8 +51,8 @@ pub(super) fn origin<'a>() -> [Column<Source<'a>>; 15] {
     ]
 }
 
-/// The values of the columns that every file begins with; the same for many rows.
-pub(super) struct Origin([String; 15]);
+/// The columns that every file begins with, as written in rows: these are the same in many.
+pub(super) struct Origin(String);
 
 impl Origin {
     /// The values for rows about one cell.
@@ -68,43 +70,49 @@ impl Origin {
     }
 
     pub(super) fn new(source: &Source<'_>) -> Self {
-        Self(origin().map(|(_, value)| value(source)))
+        Self(line(origin().map(|(_, value)| value(source))))
     }
 }
 
-/// A CSV file in memory.
-pub(super) struct File<R> {
+/// A CSV file that is being written.
+pub(super) struct File<'a, R> {
     columns: Vec<Column<R>>,
-    writer: ::csv::Writer<Vec<u8>>,
+    out: &'a mut dyn Write,
 }
 
-impl<R> File<R> {
+impl<'a, R> File<'a, R> {
     /// A file with these columns after those of the origin.
-    pub(super) fn new(columns: impl IntoIterator<Item = Column<R>>) -> Self {
+    pub(super) fn new(
+        columns: impl IntoIterator<Item = Column<R>>,
+        out: &'a mut dyn Write,
+    ) -> io::Result<Self> {
         let columns: Vec<Column<R>> = columns.into_iter().collect();
-        let mut writer = ::csv::Writer::from_writer(Vec::new());
         let names = columns.iter().map(|(name, _)| *name);
         let header = origin().map(|(name, _)| name).into_iter().chain(names);
-        write(&mut writer, header);
-        Self { columns, writer }
+        writeln!(out, "{}", line(header))?;
+        Ok(Self { columns, out })
     }
 
-    pub(super) fn row(&mut self, origin: &Origin, row: &R) {
-        let values: Vec<String> = self.columns.iter().map(|(_, value)| value(row)).collect();
-        let fields = origin.0.iter().chain(&values);
-        write(&mut self.writer, fields);
-    }
-
-    pub(super) fn finish(self) -> String {
-        let bytes = self.writer.into_inner().expect("memory takes every write");
-        String::from_utf8(bytes).expect("made of strings")
+    pub(super) fn row(&mut self, origin: &Origin, row: &R) -> io::Result<()> {
+        let values = self.columns.iter().map(|(_, value)| value(row));
+        writeln!(self.out, "{},{}", origin.0, line(values))
     }
 }
 
-fn write(writer: &mut ::csv::Writer<Vec<u8>>, fields: impl Iterator<Item = impl AsRef<[u8]>>) {
-    writer
-        .write_record(fields)
-        .expect("memory takes rows of equal length");
+/// Fields with commas between them. A field with a comma, a quote or a line break is quoted.
+fn line(fields: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let mut line = String::new();
+    for (index, field) in fields.into_iter().enumerate() {
+        let field = field.as_ref();
+        if index > 0 {
+            line.push(',');
+        }
+        match field.contains([',', '"', '\n', '\r']) {
+            false => line += field,
+            true => line += &format!("\"{}\"", field.replace('"', "\"\"")),
+        }
+    }
+    line
 }
 
 /// A measured value, or an empty field.
@@ -115,4 +123,26 @@ pub(in crate::report) fn value(number: Option<f64>) -> String {
 /// Text, or an empty field.
 pub(in crate::report) fn text(item: Option<impl ToString>) -> String {
     item.map_or_else(String::new, |item| item.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_the_csv_crate_writes() {
+        let fields = [
+            "plain",
+            "",
+            "a, b",
+            "\"é\"",
+            "two\nlines",
+            "cr\rhere",
+            " ; ",
+        ];
+        let mut writer = ::csv::Writer::from_writer(Vec::new());
+        writer.write_record(fields).unwrap();
+        let written = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        assert_eq!(line(fields) + "\n", written);
+    }
 }

@@ -6,6 +6,7 @@ use crate::report::leaderboard::Leaderboard;
 use crate::report::number::{joined, keeps};
 use crate::report::standing::{Entry, Returning, Scope, Score, Section, Standing};
 use crate::report::statistics::Summary;
+use std::io::{self, Write};
 
 struct Row<'a> {
     section: &'a Section,
@@ -104,8 +105,8 @@ fn columns<'a>() -> [Column<Row<'a>>; 27] {
     ]
 }
 
-pub(in crate::report) fn leaderboard(leaderboard: &Leaderboard) -> String {
-    let mut file = File::new(columns());
+pub(super) fn leaderboard(leaderboard: &Leaderboard, out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for section in &leaderboard.sections {
         for entry in &section.entries {
             let origin = Origin::new(&Source {
@@ -120,17 +121,17 @@ pub(in crate::report) fn leaderboard(leaderboard: &Leaderboard) -> String {
                     metric,
                     score,
                 };
-                file.row(&origin, &row);
+                file.row(&origin, &row)?;
             }
         }
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::leaderboard;
     use super::super::tests::{board, cells, columns, own_columns};
-    use super::*;
     use expect_test::expect;
 
     #[test]

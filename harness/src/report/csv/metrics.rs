@@ -3,6 +3,7 @@
 use super::file::{Column, File, Origin, text, value};
 use crate::metric::MetricInfo;
 use crate::results::CellRecord;
+use std::io::{self, Write};
 
 struct Row<'a> {
     record: &'a CellRecord,
@@ -27,8 +28,9 @@ pub(super) fn metrics(
     records: &[CellRecord],
     metrics: &[MetricInfo],
     values: &[Vec<Option<f64>>],
-) -> String {
-    let mut file = File::new(columns());
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for (record, values) in records.iter().zip(values) {
         let origin = Origin::of(record);
         for (metric, &value) in metrics.iter().zip(values) {
@@ -37,14 +39,15 @@ pub(super) fn metrics(
                 metric,
                 value,
             };
-            file.row(&origin, &row);
+            file.row(&origin, &row)?;
         }
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::metric::fixture::metrics as metric_set;
@@ -56,7 +59,14 @@ mod tests {
     fn every_cell_and_metric_has_a_row() {
         let records = [blind("digits", "ncm", 1, [80, 70])];
         let set = metric_set();
-        let csv = metrics(&records, set.infos(), &evaluate(&records, &set).unwrap());
+        let csv = in_memory(|out| {
+            metrics(
+                &records,
+                set.infos(),
+                &evaluate(&records, &set).unwrap(),
+                out,
+            )
+        });
         let own = own_columns(&csv);
         expect!["seed,metric,unit,higher_is_better,matrix,value"].assert_eq(&own);
         expect![[r#"

@@ -2,6 +2,7 @@
 
 use super::file::{Column, File, Origin};
 use crate::results::{CellRecord, Scalar};
+use std::io::{self, Write};
 
 struct Row<'a> {
     record: &'a CellRecord,
@@ -19,19 +20,20 @@ fn columns<'a>() -> [Column<Row<'a>>; 5] {
     ]
 }
 
-pub(super) fn scalars(records: &[CellRecord]) -> String {
-    let mut file = File::new(columns());
+pub(super) fn scalars(records: &[CellRecord], out: &mut dyn Write) -> io::Result<()> {
+    let mut file = File::new(columns(), out)?;
     for record in records.iter().filter(|record| !record.scalars.is_empty()) {
         let origin = Origin::of(record);
         for scalar in &record.scalars {
-            file.row(&origin, &Row { record, scalar });
+            file.row(&origin, &Row { record, scalar })?;
         }
     }
-    file.finish()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_memory;
     use super::super::tests::{columns, own_columns};
     use super::*;
     use crate::id::TaskId;
@@ -50,7 +52,7 @@ mod tests {
                 value,
             })
             .to_vec();
-        let csv = scalars(&[head, record("digits", "ncm", 1, [50, 90])]);
+        let csv = in_memory(|out| scalars(&[head, record("digits", "ncm", 1, [50, 90])], out));
         let own = own_columns(&csv);
         expect!["seed,task,name,step,value"].assert_eq(&own);
         expect![[r#"
