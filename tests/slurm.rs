@@ -9,7 +9,8 @@ use cluster::{Cluster, Settings};
 use expect_test::expect;
 use rustix::process::Signal;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
 
 /// A folder with a scenario of these seeds and strategies.
@@ -244,6 +245,28 @@ fn failures_are_named_and_ctrl_c_detaches() {
             .collect::<BTreeSet<_>>(),
         ids
     );
+}
+
+/// What ten thousand cells would submit, on a cluster whose arrays have a thousand tasks at most.
+#[test]
+fn ten_thousand_cells_are_cut_into_arrays() {
+    let dir = folder(10, 2, "");
+    let rates: Vec<f64> = (1..=1000).map(|n| f64::from(n) / 1e4).collect();
+    let yaml = fs::read_to_string(dir.path("s.yaml")).unwrap();
+    let rows = format!("strategies: {{linear-head: {{grid: {{lr: {rates:?}}}}}}}\n");
+    dir.write("s.yaml", yaml.replace("strategies:\n", &rows));
+    dir.write(
+        "bin/scontrol",
+        "#!/bin/sh\necho 'MaxArraySize            = 1001'\n",
+    );
+    fs::set_permissions(dir.path("bin/scontrol"), Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", dir.path("bin").display());
+    let dry = run(&dir, "slurm", &["--on", "slurm", "--dry-run"]).env("PATH", path);
+    let scripts = dry.succeeds().stdout;
+    let first = "# 10000 of 10000 missing cells would be submitted\n";
+    assert!(scripts.starts_with(first), "{}", &scripts[..200]);
+    assert_eq!(scripts.matches("#SBATCH --array=1-1000\n").count(), 10);
+    assert_eq!(scripts.matches("exec ").count(), 11, "and one for features");
 }
 
 #[test]
