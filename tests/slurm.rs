@@ -208,7 +208,31 @@ fn failures_are_named_and_ctrl_c_detaches() {
     let scripts = dry
         .stdout
         .replace(&dir.path("").display().to_string(), "DIR/");
-    expect![[""]].assert_eq(&scripts);
+    expect![[r##"
+        # 3 of 3 missing cells would be submitted
+
+        # sbatch DIR/slurm/slurm/1/features-1.sh
+        #!/bin/bash
+        #SBATCH --job-name=s.features
+        #SBATCH --ntasks=1 --cpus-per-task=1
+        #SBATCH --time=10
+        #SBATCH --array=1-1%8
+        #SBATCH --output=DIR/slurm/slurm/1/features-1-%a.log
+        #SBATCH --no-requeue
+        export CLBENCH_CACHE=DIR/cache
+        exec BUILD/clbench features DIR/slurm/slurm/1/features-1.jsonl --line "$SLURM_ARRAY_TASK_ID"
+
+        # sbatch --dependency=afterok:FEATURES --kill-on-invalid-dep=yes DIR/slurm/slurm/1/cells-1.sh
+        #!/bin/bash
+        #SBATCH --job-name=s.cells
+        #SBATCH --ntasks=1 --cpus-per-task=1
+        #SBATCH --time=10
+        #SBATCH --array=1-3%8
+        #SBATCH --output=DIR/slurm/slurm/1/cells-1-%a.log
+        #SBATCH --no-requeue
+        export CLBENCH_CACHE=DIR/cache
+        exec BUILD/clbench cell DIR/slurm/slurm/1/cells-1.jsonl --line "$SLURM_ARRAY_TASK_ID" --out DIR/slurm
+    "##]].assert_eq(&scripts);
 
     let process = on(&cluster, &dir, &[])
         .env("MISBEHAVING_SLEEPS", "1")
@@ -230,13 +254,24 @@ fn failures_are_named_and_ctrl_c_detaches() {
     signal(process.id(), Signal::INT);
     let outcome = ended(&dir, process);
     assert_eq!(outcome.code, 130, "{}", outcome.stderr);
-    expect![[""]].assert_eq(&settled(&outcome.stderr));
+    expect![[r#"
+        submitted 1 set of features (job 1), then 3 cells (job 2)
+        [1/3] digits · crashes · seed 1  failed: task 1/2: a plugin crashed the process (signal 11)
+            log: slurm/cells/digits-crashes-s1-HASH.log
+        [2/3] digits · nearest-class-mean · seed 1
+        error: detached; 1 cell is with Slurm (1 running). To come back, run `BUILD/clbench run s.yaml --plugin-dir plugins --limit 20 --out slurm --on slurm`; to cancel it, `scancel 1 2`
+    "#]].assert_eq(&settled(&outcome.stderr));
     assert!(asleep(), "the cell goes on");
     let ids: BTreeSet<u32> = cluster.jobs().iter().map(|job| job.id).collect();
 
     // Another run finds it, and submits nothing.
     let there = on(&cluster, &dir, &["--detach"]).succeeds();
-    expect![[""]].assert_eq(&settled(&there.stderr));
+    expect![[r#"
+        digits · crashes · seed 1  failed in an earlier run: task 1/2: a plugin crashed the process (signal 11)
+            log: slurm/cells/digits-crashes-s1-HASH.log
+        1 of 3 cells already have results
+        1 cell is with Slurm (1 running). To come back, run `BUILD/clbench run s.yaml --plugin-dir plugins --limit 20 --out slurm --on slurm`; to cancel it, `scancel 1 2`
+    "#]].assert_eq(&settled(&there.stderr));
     assert_eq!(
         cluster
             .jobs()
@@ -282,6 +317,14 @@ fn cells_whose_features_fail_are_cancelled() {
     );
     let outcome = on(&cluster, &dir, &[]).outcome();
     assert_eq!(outcome.code, 5);
-    expect![[""]].assert_eq(&settled(&outcome.stderr));
+    expect![[r#"
+        submitted 1 set of features (job 1), then 2 cells (job 2)
+        digits · features of panics-in-encode  failed: its task ended with exit status 3
+            log: DIR/slurm/slurm/1/features-1-1.log
+            | error: plugin BUILD/examples/libmisbehaving.so: backbone `panics-in-encode`: the plugin panicked in `encode_images`: on purpose at tests/fixtures/misbehaving/lib.rs:63; this is a bug in the plugin, report it to its author
+        2 cells were cancelled before they started, since features are missing
+        results are in slurm
+        error: 2 of 2 cells have no result yet; run again to continue with them
+    "#]].assert_eq(&settled(&outcome.stderr));
     assert_eq!(records(&dir), 0);
 }
