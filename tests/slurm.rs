@@ -95,7 +95,7 @@ fn settled(text: &str) -> String {
 #[test]
 fn cells_survive_what_happens_on_a_cluster() {
     let settings = Settings {
-        processors: 4,
+        processors: 8,
         max_array_size: 31,
     };
     let Some(cluster) = Cluster::start(settings) else {
@@ -104,9 +104,18 @@ fn cells_survive_what_happens_on_a_cluster() {
     let dir = folder(20, 5, &format!("  diary:\n{NEAREST}"));
     let local = run(&dir, "local", &["-j", "2"]).succeeds();
 
-    let start = || on(&cluster, &dir, &[]).env("DIARY_NAP", "400").start();
+    let start = || on(&cluster, &dir, &[]).env("DIARY_NAP", "1500").start();
     let both = [start(), start()];
     wait_for("ten records", || records(&dir) >= 10);
+    // Some cell is in the middle.
+    wait_for("a second task", || {
+        let logs = files(&dir.path("slurm/slurm/1")).into_iter();
+        let mut logs = logs.filter(|name| name.ends_with(".log"));
+        logs.any(|log| {
+            let log = fs::read_to_string(dir.path("slurm/slurm/1").join(log)).unwrap_or_default();
+            log.ends_with(" task 2/5\n")
+        })
+    });
     cluster.take_node_down();
     let jobs = cluster.jobs();
     let ids: BTreeSet<u32> = jobs.iter().map(|job| job.id).collect();

@@ -29,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// network file system remember for up to a minute that a file was not there.
 const LAG: Duration = Duration::from_secs(90);
 
+/// How long to wait for any sign of a task that Slurm does not know: it was cancelled in the queue.
+const SIGN: Duration = Duration::from_secs(10);
+
 /// How many of the last lines of a task's log are shown.
 const LINES: usize = 10;
 
@@ -234,8 +237,8 @@ impl<'a> Watcher<'a> {
                 Fate::Unfinished(in_words(&ending) + &end_of(&log, Vec::new()))
             }
             Some(ending) if ending.state == "CANCELLED" => Fate::NeverStarted,
+            None if !log.exists() && since.elapsed() > SIGN => Fate::NeverStarted,
             _ if since.elapsed() < LAG => Fate::Unknown,
-            _ if !log.exists() => Fate::NeverStarted,
             _ => Fate::Unfinished(
                 "its task has ended without a result".to_owned() + &end_of(&log, last_lines(&log)),
             ),
