@@ -50,7 +50,7 @@ pub(super) struct Watcher<'a> {
     missed: HashMap<(usize, usize), Instant>,
     /// How many cells were cancelled before they started.
     cancelled: usize,
-    /// The arrays of features that cancelled cells were waiting for, by name.
+    /// The arrays that these are tasks of.
     starving: BTreeSet<usize>,
     fail_fast: bool,
     /// What is known of the queue.
@@ -106,10 +106,14 @@ impl<'a> Watcher<'a> {
                 places.extend(tasks.map(|(id, number)| (&**id, (index, number))));
             }
         }
-        let missing = work.missing.iter().copied();
-        let waiting = missing
-            .filter_map(|cell| Some((*places.get(&*cell.job.cell.id)?, cell)))
-            .collect();
+        let mut waiting = HashMap::new();
+        for &cell in work.missing {
+            match places.get(&*cell.job.cell.id) {
+                Some(&place) => drop(waiting.insert(place, cell)),
+                // It was not submitted, because it has a record by now.
+                None => work.ended.note(&cell.job, Ok(Obtained::MadeByAnotherRun)),
+            }
+        }
         Watcher {
             work,
             client,
