@@ -98,7 +98,7 @@ class Machine:
     # long as one text through ViT-L/14 on an RTX 3080. OrangeSodahub/Openclip-ait, README.md,
     # November 2022.
     step: float = 2 * 8.6888e-3
-    fixed: float = 0  # OVERHEAD-PER-CELL: seconds that the cluster adds to a cell
+    fixed: float = 0  # seconds that the cluster adds to a cell
     faster: float = 1  # how much faster than FEATURES cells on cached features are
     epochs: int = 0  # of training with prompts on images; 0 for those of EPOCHS
 
