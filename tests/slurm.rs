@@ -226,7 +226,7 @@ fn failures_are_named_and_ctrl_c_detaches() {
         #SBATCH --ntasks=1 --cpus-per-task=1
         #SBATCH --time=10
         #SBATCH --array=1-1%8
-        #SBATCH --output=DIR/slurm/slurm/1/features-1-%a.log
+        #SBATCH --output="DIR/slurm/slurm/1/features-1-%a.log"
         #SBATCH --no-requeue
         export CLBENCH_CACHE=DIR/cache
         exec BUILD/clbench features DIR/slurm/slurm/1/features-1.jsonl --line "$SLURM_ARRAY_TASK_ID"
@@ -237,7 +237,7 @@ fn failures_are_named_and_ctrl_c_detaches() {
         #SBATCH --ntasks=1 --cpus-per-task=1
         #SBATCH --time=10
         #SBATCH --array=1-3%8
-        #SBATCH --output=DIR/slurm/slurm/1/cells-1-%a.log
+        #SBATCH --output="DIR/slurm/slurm/1/cells-1-%a.log"
         #SBATCH --no-requeue
         export CLBENCH_CACHE=DIR/cache
         exec BUILD/clbench cell DIR/slurm/slurm/1/cells-1.jsonl --line "$SLURM_ARRAY_TASK_ID" --out DIR/slurm

@@ -1,9 +1,10 @@
 //! An array job: a file with a line for each task, and the script that runs one of them.
 
 use super::SlurmOptions;
+use crate::template::shell_word;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -142,8 +143,8 @@ impl Array {
         } = *settings;
         let kind = self.kind.name();
         let mut text = format!(
-            "#!/bin/bash\n#SBATCH --job-name={}\n#SBATCH --ntasks=1 --cpus-per-task={threads}\n",
-            for_sbatch(&format!("{scenario}.{kind}"))
+            "#!/bin/bash\n#SBATCH --job-name={scenario}.{kind}\n\
+             #SBATCH --ntasks=1 --cpus-per-task={threads}\n"
         );
         if !options.is_empty() {
             text += &format!("#SBATCH {options}\n");
@@ -153,15 +154,15 @@ impl Array {
         let logs = folder.display().to_string().replace('%', "%%");
         let log = format!("{logs}/{}-%a.log", self.name);
         text += &format!(
-            "#SBATCH --array=1-{}{limit}\n#SBATCH --output={}\n#SBATCH --no-requeue\n",
+            "#SBATCH --array=1-{}{limit}\n#SBATCH --output=\"{log}\"\n#SBATCH --no-requeue\n",
             self.tasks.len(),
-            for_sbatch(&log),
         );
         for (name, value) in environment {
-            text += &format!("export {name}={}\n", quoted(value));
+            text += &format!("export {name}={}\n", shell_word(&value.to_string_lossy()));
         }
         let plan = self.plan();
-        let [program, plan, out] = [program, &plan, out].map(|path| quoted(path.as_os_str()));
+        let [program, plan, out] =
+            [program, &plan, out].map(|path| shell_word(&path.to_string_lossy()));
         let line = "--line \"$SLURM_ARRAY_TASK_ID\"";
         // The shell becomes clbench, so signals reach it.
         text += &match self.kind {
@@ -169,25 +170,6 @@ impl Array {
             Kind::Cells => format!("exec {program} cell {plan} {line} --out {out}\n"),
         };
         text
-    }
-}
-
-/// A value in a line that sbatch reads, without quotation marks and backslashes.
-fn for_sbatch(value: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./%+:,=@".contains(letter);
-    match value.chars().all(is_plain) {
-        true => value.to_owned(),
-        false => format!("\"{value}\""),
-    }
-}
-
-/// A word of a shell command.
-pub(super) fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./%+:,=@".contains(letter);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.into_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -202,7 +184,7 @@ mod tests {
             .map(|n| (format!("cell-{n}"), format!("{{{n}}}")))
             .collect();
         let settings = Settings {
-            scenario: "my study",
+            scenario: "my-study",
             folder: "/data/50% of it/slurm/1".as_ref(),
             program: "/opt/clbench".as_ref(),
             out: "/data/50% of it".as_ref(),
@@ -220,7 +202,7 @@ mod tests {
         assert_eq!(script, Path::new("/data/50% of it/slurm/1/cells-2.sh"));
         expect![[r#"
             #!/bin/bash
-            #SBATCH --job-name="my study.cells"
+            #SBATCH --job-name=my-study.cells
             #SBATCH --ntasks=1 --cpus-per-task=2
             #SBATCH --partition=gpu --time=4:00:00
             #SBATCH --array=1-2%8

@@ -2,7 +2,7 @@
 //! others.
 
 use super::Work;
-use super::array::{Array, Kind, quoted};
+use super::array::{Array, Kind};
 use super::client::{Client, Ending};
 use super::error::SlurmError;
 use super::submission::Submission;
@@ -12,6 +12,7 @@ use crate::run::LogEnd;
 use crate::run::Planned;
 use crate::run::alone::Obtained;
 use crate::run::cell_state::{Recorded, recorded};
+use crate::template::shell_word;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::thread;
@@ -329,7 +330,9 @@ impl<'a> Watcher<'a> {
             jobs.extend(all.filter_map(|array| array.job.clone()));
         }
         let jobs: Vec<String> = jobs.into_iter().collect();
-        let args: Vec<String> = env::args_os().map(|word| quoted(&word)).collect();
+        let args: Vec<String> = env::args_os()
+            .map(|word| shell_word(&word.to_string_lossy()))
+            .collect();
         let args = args
             .iter()
             .map(String::as_str)
