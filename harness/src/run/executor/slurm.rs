@@ -127,6 +127,9 @@ impl Slurm {
             if let Some(summary) = submission.summary() {
                 work.show.say(&summary);
             }
+            if submitted.is_err() {
+                submission.discard_unless_submitted();
+            }
             // What was submitted runs, and is found by the next run.
             submitted?;
             submissions.push(submission);

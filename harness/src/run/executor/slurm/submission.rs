@@ -102,6 +102,13 @@ impl Submission {
         Ok(())
     }
 
+    /// Deletes the files, unless some array was submitted.
+    pub(super) fn discard_unless_submitted(&self) {
+        if self.arrays.iter().all(|array| array.job.is_none()) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
     /// Finds the ids of jobs that the process that submitted them could not note, because it was
     /// killed.
     pub(super) fn recover(&mut self, client: &Client) -> Result<(), SlurmError> {
