@@ -1,7 +1,6 @@
 //! A real Slurm cluster with one node, private to a test: its own daemons, key, ports and folder.
 
-use clbench_tests::{signal, skip, wait_for};
-use rustix::process::Signal;
+use clbench_tests::{skip, wait_for};
 use std::fs::{self, File};
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -216,26 +215,7 @@ impl Cluster {
         self.command("scontrol", &["update", &job, "EndTime=now"]);
     }
 
-    /// Stops the controller. Slurm's programs then fail after nine seconds; running tasks go on.
-    ///
-    /// # Panics
-    ///
-    /// If it is not running.
-    pub fn stop_controller(&self) {
-        let mut processes = self.processes.lock().expect("no panic before");
-        let at = processes.iter().position(|(name, _)| *name == "slurmctld");
-        let (_, mut controller) = processes.remove(at.expect("a running controller"));
-        // Not SIGKILL: it would forget the newest jobs.
-        signal(controller.id(), Signal::TERM);
-        controller.wait().expect("it can be waited for");
-    }
-
-    /// Starts the controller, also again after [`Cluster::stop_controller`].
-    ///
-    /// # Panics
-    ///
-    /// If it does not start.
-    pub fn start_controller(&self) {
+    fn start_controller(&self) {
         self.start_program("slurmctld", &["-D"]);
         // Otherwise the first call of a program would fail, and wait before it tries again.
         let address = ("127.0.0.1", self.controller_port);
