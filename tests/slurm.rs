@@ -106,8 +106,8 @@ fn cells_survive_what_happens_on_a_cluster() {
 
     let start = || on(&cluster, &dir, &[]).env("DIARY_NAP", "1500").start();
     let both = [start(), start()];
-    wait_for("ten records", || records(&dir) >= 10);
-    // Some cell is in the middle.
+    // Early, so that there are tasks in the queue, and one is in the middle of its cell.
+    wait_for("five records", || records(&dir) >= 5);
     wait_for("a second task", || {
         let logs = files(&dir.path("slurm/slurm/1")).into_iter();
         let mut logs = logs.filter(|name| name.ends_with(".log"));
@@ -129,13 +129,13 @@ fn cells_survive_what_happens_on_a_cluster() {
     cluster.resume_node();
     let both = both.map(|process| ended(&dir, process));
     let done = records(&dir);
-    assert!((10..40).contains(&done), "{done}");
+    assert!((5..39).contains(&done), "{done}");
     let mut submitted = 0;
     for outcome in &both {
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
         let has = |text: &str| outcome.stderr.contains(text);
         submitted += usize::from(has(
-            "submitted 1 set of features (job 1), then 40 cells (jobs 2, 3)",
+            "submitted 1 set of features (job 1), then 40 cells (jobs 2, ",
         ));
         assert!(has("not finished: Slurm ended its task (the node failed)"));
         assert!(has("1 cell was cancelled before it started"));
@@ -202,7 +202,7 @@ fn a_cell_over_its_time_limit_resumes() {
 }
 
 #[test]
-fn failures_are_named_and_ctrl_c_detaches() {
+fn failures_are_named_and_a_signal_detaches() {
     let Some(cluster) = Cluster::start(Settings::default()) else {
         return;
     };
@@ -260,7 +260,8 @@ fn failures_are_named_and_ctrl_c_detaches() {
         cells.iter().any(|name| name.ends_with(".failed"))
     });
     std::thread::sleep(std::time::Duration::from_secs(3));
-    signal(process.id(), Signal::INT);
+    // As Ctrl-C, which is ignored in a background job of a script.
+    signal(process.id(), Signal::TERM);
     let outcome = ended(&dir, process);
     assert_eq!(outcome.code, 130, "{}", outcome.stderr);
     expect![[r#"
