@@ -133,23 +133,20 @@ impl Submission {
 
     /// For people: what was submitted.
     pub(super) fn summary(&self) -> Option<String> {
-        let part = |kind: Kind, what: &str| {
+        let part = |kind: Kind, one: &str, several: &str| {
             let arrays = self.arrays.iter().filter(|array| array.kind == kind);
             let submitted = arrays.filter(|array| array.job.is_some());
             let number: usize = submitted.map(|array| array.tasks.len()).sum();
             let jobs = self.jobs(kind).join(", ");
-            let plural = if number == 1 { "" } else { "s" };
-            (number > 0).then(|| format!("{number} {what}{plural} (job {jobs})"))
+            let what = if number == 1 { one } else { several };
+            (number > 0).then(|| format!("{number} {what} (job {jobs})"))
         };
         let parts = [
-            part(Kind::Features, "set of features"),
-            part(Kind::Cells, "cell"),
+            part(Kind::Features, "set of features", "sets of features"),
+            part(Kind::Cells, "cell", "cells"),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        let parts = parts
-            .join(", then ")
-            .replacen("set of featuress", "sets of features", 1);
-        (!parts.is_empty()).then(|| format!("submitted {parts}"))
+        (!parts.is_empty()).then(|| format!("submitted {}", parts.join(", then ")))
     }
 
     fn write(&self) -> Result<(), SlurmError> {
