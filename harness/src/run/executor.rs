@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 /// A place where cells are computed.
 pub trait Executor {
     /// Computes the features that these cells need, then runs the cells. Every cell that has ended
-    /// is noted in [`Work::ended`].
+    /// is noted in `Work::ended`.
     ///
     /// # Errors
     ///
