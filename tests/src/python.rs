@@ -2,7 +2,7 @@
 
 use crate::skip;
 use std::env;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 /// A Python with NumPy: the one named in `CLBENCH_TEST_PYTHON`, that of the path, or the system's.
@@ -48,15 +48,18 @@ fn with_module(module: &str) -> Option<String> {
     that_runs(&format!("import {module}"))
 }
 
-/// The first interpreter in which this code does not fail.
+/// The first interpreter in which this code does not fail, as it names itself: `python3` may be a
+/// script, such as pyenv's, that does more around pip than to start it.
 fn that_runs(code: &str) -> Option<String> {
     let named = env::var("CLBENCH_TEST_PYTHON").ok();
     let known = ["python3", "/usr/bin/python3"].map(String::from);
-    named.into_iter().chain(known).find(|interpreter| {
-        let imported = Command::new(interpreter)
-            .args(["-c", code])
-            .stderr(Stdio::null())
-            .status();
-        imported.is_ok_and(|status| status.success())
+    let code = format!("{code}; import sys; print(sys.executable)");
+    named.into_iter().chain(known).find_map(|interpreter| {
+        let output = Command::new(interpreter)
+            .args(["-c", &code])
+            .output()
+            .ok()?;
+        let path = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| path.trim_end().to_owned())
     })
 }
