@@ -135,7 +135,7 @@ fn cells_survive_what_happens_on_a_cluster() {
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
         let has = |text: &str| outcome.stderr.contains(text);
         submitted += usize::from(has(
-            "submitted 1 set of features (job 1), then 40 cells (job 2, ",
+            "submitted 1 set of features (job 1), then 40 cells (jobs 2, ",
         ));
         assert!(has("not finished: Slurm ended its task (the node failed)"));
         assert!(has("1 cell was cancelled before it started"));

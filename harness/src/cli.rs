@@ -188,8 +188,8 @@ pub struct RunArgs {
     /// Folder for the results [default: results/runs/NAME, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Number of cells to run in parallel on the CPU, or of each array job's tasks on a cluster
-    /// [default: 1 on the CPU, all on a cluster]
+    /// Number of cells to run at a time: on the CPU of this machine [default: 1], or in each array
+    /// job on a cluster [default: as many as Slurm allows]
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     pub jobs: Option<NonZeroUsize>,
     /// GPUs to run cells on, one at a time on each, for `device: cuda`, such as cuda:0,cuda:1; list
@@ -197,8 +197,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub devices: Vec<GpuNumber>,
     /// Where to run cells
-    #[arg(long, value_name = "WHERE", value_enum, default_value_t = Place::Local)]
-    pub on: Place,
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = Engine::Local)]
+    pub on: Engine,
     /// Options of sbatch for every job, such as "--partition=gpu --gres=gpu:1 --time=4:00:00"
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
     pub slurm: Option<SlurmOptions>,
@@ -236,9 +236,9 @@ impl RunArgs {
     }
 }
 
-/// Places where cells run.
+/// What runs cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Place {
+pub enum Engine {
     /// This machine
     Local,
     /// A cluster with Slurm, as array jobs

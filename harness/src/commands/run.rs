@@ -3,7 +3,7 @@
 use super::children::RunReport;
 use super::print::print;
 use super::resolve::resolve;
-use crate::cli::{Place, RunArgs, ScenarioArgs};
+use crate::cli::{Engine, RunArgs, ScenarioArgs};
 use crate::error::Error;
 use crate::metric::PluginMetrics;
 use crate::plugin::{Kind, PluginRef, Registry};
@@ -106,7 +106,7 @@ impl CellsPlace {
     fn of(args: &RunArgs, device: &Device) -> Result<CellsPlace, Error> {
         let usage = |message: String| Err(Error::Usage(message));
         match args.on {
-            Place::Local => {
+            Engine::Local => {
                 let unused = [("--slurm", args.slurm.is_some()), ("--detach", args.detach)];
                 if let Some((option, _)) = unused.into_iter().find(|(_, given)| *given) {
                     return usage(format!("`{option}` needs `--on slurm`"));
@@ -116,15 +116,15 @@ impl CellsPlace {
                     fail_fast: args.fail_fast,
                 }))
             }
-            Place::Slurm if !args.devices.is_empty() => usage(
+            Engine::Slurm if !args.devices.is_empty() => usage(
                 "`--devices` chooses GPUs of this machine; with `--on slurm`, ask for one with \
                  `--slurm \"--gres=gpu:1\"`"
                     .into(),
             ),
-            Place::Slurm if args.debug_python => {
+            Engine::Slurm if args.debug_python => {
                 usage("`--debug-python` needs this terminal; leave out `--on slurm`".into())
             }
-            Place::Slurm => Ok(CellsPlace::Cluster(Box::new(Slurm {
+            Engine::Slurm => Ok(CellsPlace::Cluster(Box::new(Slurm {
                 options: args.slurm.clone().unwrap_or_default(),
                 at_a_time: args.jobs,
                 fail_fast: args.fail_fast,

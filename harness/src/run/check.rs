@@ -80,6 +80,8 @@ impl Check<'_> {
             check_strategy(scenario, row, &file)?;
             on_libtorch |= file.manifest().runtime.is_some();
             let folder = absolute(&row.folder)?;
+            // Checks of other rows have other names.
+            let first = strategies.len();
             for (CutStream { domains, of_seed }, rows) in streams.iter().zip(&mut rows) {
                 let seed = scenario.seeds[0];
                 let stream = &of_seed[0];
@@ -118,11 +120,13 @@ impl Check<'_> {
                     },
                     seed: seed.0,
                 };
-                let known = strategies.iter().position(|known| *known == check);
-                rows.push(known.unwrap_or_else(|| {
+                let of_row = strategies[first..].iter();
+                let known = of_row.clone().position(|known| *known == check);
+                let number = first + known.unwrap_or(of_row.len());
+                if number == strategies.len() {
                     strategies.push(check);
-                    strategies.len() - 1
-                }));
+                }
+                rows.push(number);
             }
         }
         let metrics = metrics.iter().map(|(name, plugin)| MetricCheck {

@@ -20,7 +20,6 @@ pub mod features;
 pub mod guide;
 pub mod prompting;
 pub mod random;
-#[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod training;
 

@@ -1,6 +1,5 @@
 //! The ABI's testkit, which here also checks that a plugin leaves libtorch's process-wide state
-//! alone: the gradient mode, the random number generator and the number of threads. For tests;
-//! enable the feature `testkit`.
+//! alone: the gradient mode, the random number generator and the number of threads. For tests.
 //!
 //! Because that state is process-wide, a test binary must run its kits one after another, in one
 //! test.

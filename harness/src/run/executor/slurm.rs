@@ -9,6 +9,7 @@
 mod array;
 mod client;
 mod error;
+mod message;
 mod options;
 mod submission;
 mod watch;

@@ -137,9 +137,10 @@ impl Submission {
             let arrays = self.arrays.iter().filter(|array| array.kind == kind);
             let submitted = arrays.filter(|array| array.job.is_some());
             let number: usize = submitted.map(|array| array.tasks.len()).sum();
-            let jobs = self.jobs(kind).join(", ");
+            let jobs = self.jobs(kind);
             let what = if number == 1 { one } else { several };
-            (number > 0).then(|| format!("{number} {what} (job {jobs})"))
+            let job = if jobs.len() == 1 { "job" } else { "jobs" };
+            (number > 0).then(|| format!("{number} {what} ({job} {})", jobs.join(", ")))
         };
         let parts = [
             part(Kind::Features, "set of features", "sets of features"),

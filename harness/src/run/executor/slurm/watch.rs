@@ -5,19 +5,17 @@ use super::Work;
 use super::array::{Array, Kind};
 use super::client::{Client, Ending};
 use super::error::SlurmError;
+use super::message::{end_of, failed, in_words, last_lines};
 use super::submission::Submission;
-use crate::error::{Ending as ProcessEnding, Error};
-use crate::exit_code::ExitCode;
-use crate::run::LogEnd;
+use crate::error::Error;
 use crate::run::Planned;
 use crate::run::alone::Obtained;
 use crate::run::cell_state::{Recorded, recorded};
 use crate::template::shell_word;
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::env;
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 /// The shortest and the longest pause between two questions to Slurm, whose sites ask not to be
 /// asked often. The pause grows with the time that was waited.
@@ -32,9 +30,6 @@ const LAG: Duration = Duration::from_secs(90);
 
 /// How long to wait for any sign of a task that Slurm does not know: it was cancelled in the queue.
 const SIGN: Duration = Duration::from_secs(10);
-
-/// How many of the last lines of a task's log are shown.
-const LINES: usize = 10;
 
 /// The cells of a run that are tasks of submissions.
 pub(super) struct Watcher<'a> {
@@ -367,55 +362,4 @@ impl std::fmt::Display for Queue {
             false => f.write_str(&parts.join(", ")),
         }
     }
-}
-
-/// For people: how a task has ended that did not complete.
-fn in_words(ending: &Ending) -> String {
-    let why = match (&*ending.state, ending.status) {
-        ("FAILED", Some(status)) => return format!("its task ended with exit status {status}"),
-        ("FAILED", None) => {
-            return "its task could not start or was killed, perhaps for its memory".into();
-        }
-        ("TIMEOUT", _) => "time limit",
-        ("NODE_FAIL", _) => "the node failed",
-        ("OUT_OF_MEMORY", _) => "out of memory",
-        ("PREEMPTED", _) => "preempted",
-        ("CANCELLED", _) => "cancelled",
-        (other, _) => other,
-    };
-    format!("Slurm ended its task ({why})")
-}
-
-fn failed(message: String, log: &Path, lines: Vec<String>) -> Error {
-    Error::Child {
-        message,
-        code: ExitCode::Plugin,
-        ending: match lines.is_empty() {
-            true => ProcessEnding::Reported,
-            false => ProcessEnding::Crashed,
-        },
-        log: Some(Box::new(LogEnd {
-            path: Some(log.to_owned()),
-            lines,
-        })),
-    }
-}
-
-fn end_of(log: &Path, lines: Vec<String>) -> String {
-    LogEnd {
-        path: Some(log.to_owned()),
-        lines,
-    }
-    .to_string()
-}
-
-/// The error at the end of a task's log, or the last lines if there is none.
-fn last_lines(log: &Path) -> Vec<String> {
-    let bytes = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    let last = &lines[lines.len().saturating_sub(LINES)..];
-    let error = last.iter().rposition(|line| line.starts_with("error: "));
-    let shown = &last[error.unwrap_or(0)..];
-    shown.iter().map(|line| (*line).to_owned()).collect()
 }
