@@ -49,8 +49,6 @@ pub fn misbehaving() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = build();
-        // A separate call: examples get the features of development dependencies, and a program
-        // built with those would not be the one that `cargo build` makes.
         cargo_build(&["--examples"]);
         folder.join("examples/libmisbehaving.so")
     })
