@@ -7,6 +7,7 @@ use expect_test::expect;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 /// Zero-shot and a linear head on the small CLIP.
 fn scenario(dir: &Dir, name: &str, device: &str, more: &str) {
@@ -87,6 +88,25 @@ fn a_plan_and_a_run_on_a_device_have_the_same_cells() {
     "#]].assert_eq(&refused.stderr);
 }
 
+/// The most cells at a time on each GPU, according to the diary that the strategy `diary` keeps.
+pub fn used(diary: &Path) -> String {
+    let diary = fs::read_to_string(diary).unwrap();
+    let mut now: BTreeMap<String, usize> = BTreeMap::new();
+    let mut most = now.clone();
+    for line in diary.lines() {
+        let (sign, gpu) = line.split_at(1);
+        let now = now.entry(gpu.to_owned()).or_default();
+        match sign {
+            "+" => *now += 1,
+            _ => *now -= 1,
+        }
+        let most = most.entry(gpu.to_owned()).or_default();
+        *most = (*most).max(*now);
+    }
+    let most = most.iter().map(|(gpu, most)| format!("{gpu}: {most}"));
+    most.collect::<Vec<_>>().join(", ")
+}
+
 /// Six cells on GPUs, which these plugins do not use. The list of GPUs is made up.
 #[test]
 fn one_cell_at_a_time_runs_on_each_gpu() {
@@ -103,24 +123,7 @@ fn one_cell_at_a_time_runs_on_each_gpu() {
             .env("DIARY_GPUS", dir.path(&format!("{out}.gpus")))
             .env("DIARY_NAP", "100")
     };
-    // The most cells at a time on each GPU.
-    let used = |out: &str| {
-        let diary = fs::read_to_string(dir.path(&format!("{out}.gpus"))).unwrap();
-        let mut now: BTreeMap<String, usize> = BTreeMap::new();
-        let mut most = now.clone();
-        for line in diary.lines() {
-            let (sign, gpu) = line.split_at(1);
-            let now = now.entry(gpu.to_owned()).or_default();
-            match sign {
-                "+" => *now += 1,
-                _ => *now -= 1,
-            }
-            let most = most.entry(gpu.to_owned()).or_default();
-            *most = (*most).max(*now);
-        }
-        let most = most.iter().map(|(gpu, most)| format!("{gpu}: {most}"));
-        most.collect::<Vec<_>>().join(", ")
-    };
+    let used = |out: &str| used(&dir.path(&format!("{out}.gpus")));
     run("all", &[]).succeeds();
     assert_eq!(used("all"), "GPU-a: 1, GPU-b: 1, GPU-c: 1");
     run("chosen", &["--devices", "cuda:2,cuda:0"]).succeeds();

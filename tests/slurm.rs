@@ -3,6 +3,7 @@
 
 mod cluster;
 
+use crate::device::used;
 use crate::tables::files;
 use clbench_tests::{Dir, Outcome, Run, misbehaving, nearest_class_mean, signal, wait_for};
 use cluster::{Cluster, Settings};
@@ -97,6 +98,7 @@ fn cells_survive_what_happens_on_a_cluster() {
     let settings = Settings {
         processors: 8,
         max_array_size: 31,
+        ..Settings::default()
     };
     let Some(cluster) = Cluster::start(settings) else {
         return;
@@ -199,6 +201,26 @@ fn a_cell_over_its_time_limit_resumes() {
     assert_eq!(tables(&dir, "slurm"), tables(&dir, "local"));
     let first = fs::read_to_string(dir.path("slurm/slurm/2/jobs.json")).unwrap();
     assert!(!first.contains("features"), "the cell has found them");
+}
+
+/// The GPUs are made up, and these plugins do not use them.
+#[test]
+fn each_task_sees_the_gpu_that_slurm_gives_it() {
+    let settings = Settings {
+        processors: 4,
+        gpus: 2,
+        ..Settings::default()
+    };
+    let Some(cluster) = Cluster::start(settings) else {
+        return;
+    };
+    let dir = folder(6, 2, "  diary:\n");
+    let options = ["--set", "device=cuda", "--slurm", "--gres=gpu:1"];
+    on(&cluster, &dir, &options)
+        .env("DIARY_GPUS", dir.path("gpus"))
+        .env("DIARY_NAP", "500")
+        .succeeds();
+    assert_eq!(used(&dir.path("gpus")), "0: 1, 1: 1");
 }
 
 #[test]

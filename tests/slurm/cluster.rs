@@ -64,6 +64,9 @@ pub struct Settings {
     pub processors: u32,
     /// One more than the highest index of an array's task.
     pub max_array_size: u32,
+    /// How many GPUs the node says it has, at most four. Slurm only gives them out, so any devices
+    /// will do.
+    pub gpus: usize,
 }
 
 impl Default for Settings {
@@ -71,6 +74,7 @@ impl Default for Settings {
         Settings {
             processors: 2,
             max_array_size: 1001,
+            gpus: 0,
         }
     }
 }
@@ -116,6 +120,12 @@ impl Cluster {
             ports.map(|port| port.local_addr().expect("an address").port());
         let text = configuration(settings, dir.path(), controller_port, node_port);
         fs::write(&conf, text).expect("a configuration");
+        let devices = ["null", "zero", "full", "random"]
+            .iter()
+            .take(settings.gpus);
+        let gpus = devices.map(|device| format!("NodeName={NODE} Name=gpu File=/dev/{device}\n"));
+        let gpus: String = gpus.collect();
+        fs::write(dir.path().join("gres.conf"), gpus).expect("a configuration");
         let cluster = Cluster {
             dir,
             conf,
@@ -336,7 +346,12 @@ fn configuration(settings: Settings, dir: &Path, controller_port: u16, node_port
     let Settings {
         processors,
         max_array_size,
+        gpus,
     } = settings;
+    let (types, gpus) = match gpus {
+        0 => ("", String::new()),
+        gpus => ("GresTypes=gpu", format!("Gres=gpu:{gpus}")),
+    };
     let dir = dir.display();
     // The controller only runs on the host that its configuration names.
     let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a host has a name");
@@ -366,7 +381,8 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
 SlurmdParameters=config_overrides
-NodeName={NODE} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=1000000
+{types}
+NodeName={NODE} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=1000000 {gpus}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
 
 # One processor a task; memory does not count.
