@@ -13,6 +13,7 @@ use crate::stand_alone::StandAlone;
 use crate::wheel;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process;
@@ -181,7 +182,7 @@ impl Steps<'_> {
     /// Builds the API docs; rustdoc's warnings are errors. Unlike `RUSTFLAGS`, rustdoc's flags do
     /// not cause compiled code to be rebuilt.
     fn docs(&self) -> Result<()> {
-        let mut flags = std::env::var_os("RUSTDOCFLAGS").unwrap_or_default();
+        let mut flags = env::var_os("RUSTDOCFLAGS").unwrap_or_default();
         flags.push(" -D warnings");
         let step = "API docs";
         announce(step);
@@ -218,9 +219,16 @@ impl Steps<'_> {
         &self,
         arguments: impl IntoIterator<Item = &'b OsStr>,
     ) -> process::Command {
-        let mut command =
-            process::Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        let mut command = process::Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
         command.args(arguments).current_dir(&self.workspace.root);
+        // Cargo tells xtask about its package. Build scripts look at these variables, and would run
+        // again in the next call of cargo that does not have them.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
         self.name_libtorch(&mut command);
         command
     }
